@@ -1,0 +1,71 @@
+"""Exercise 8 of the chapter: 20 hidden layers of 100 units on CIFAR-10.
+
+Common to all: 45,000 training and 5,000 validation images, batches of 32, at most 100 epochs, early stopping with
+patience 20 on val_loss, the best epoch's weights kept, Keras's Nadam. The learning rates are those that the sources
+found by hand.
+
+    python -m experiments.cifar --config selu
+    python -m experiments.cifar --list
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from experiments.recipe import Recipe, Reported
+from jaxdeep.config import Config, Data, Model, Optim, Train
+
+ELU: Final = Config(
+    data=Data(scaling="none"),
+    model=Model(units=(100,) * 20, activation="elu", kernel_init="he_normal"),
+    optim=Optim(optimizer="nadam", learning_rate=5e-5),
+    train=Train(batch_size=32, epochs=100, patience=20),
+)
+SWISH: Final = replace(ELU, model=replace(ELU.model, activation="swish"))
+BN: Final = replace(
+    ELU, model=replace(ELU.model, batch_norm=True, batch_norm_input=True), optim=replace(ELU.optim, learning_rate=5e-4)
+)
+BN_SWISH: Final = replace(BN, model=replace(SWISH.model, batch_norm=True))
+SELU: Final = replace(
+    ELU,
+    data=Data(scaling="standardize"),
+    model=replace(ELU.model, activation="selu", kernel_init="lecun_normal"),
+    optim=replace(ELU.optim, learning_rate=7e-4),
+)
+ALPHA_DROPOUT: Final = replace(
+    SELU,
+    model=replace(SELU.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
+    optim=replace(SELU.optim, learning_rate=5e-4),
+)
+SANITY: Final = replace(
+    SELU,
+    data=Data(scaling="standardize", train_size=5_000),
+    model=replace(SELU.model, units=(100,) * 3),
+    train=Train(batch_size=32, epochs=5, patience=5),
+)
+
+CONFIGS: Final[Mapping[str, Recipe]] = {
+    "elu": Recipe(ELU, "8b: ELU, He initialisation, raw inputs", (Reported("000", 27, 1.4960, 0.4762),)),
+    "swish": Recipe(SWISH, "8b with Swish", (Reported("004", 32, 1.4817, 0.4840),)),
+    "bn": Recipe(
+        BN, "8c: batch normalisation of the input and after every hidden layer, ELU", (Reported("000", 29, 1.3344, 0.5398),)
+    ),
+    "bn_swish": Recipe(
+        BN_SWISH, "8c with Swish and no normalisation of the input", (Reported("004", 11, 1.4449, 0.4844),)
+    ),
+    "selu": Recipe(
+        SELU,
+        "8d: SELU, LeCun initialisation, standardised inputs",
+        (Reported("000", 8, 1.4633, 0.4792), Reported("004", 13, 1.4701, 0.5060)),
+    ),
+    "alpha_dropout": Recipe(
+        ALPHA_DROPOUT, "8e: selu with alpha dropout of 0.1 before the output layer", (Reported("000", 8, 1.4805, 0.4890),)
+    ),
+    "sanity": Recipe(SANITY, "small and quick: 3 SELU layers, 5,000 training images, 5 epochs"),
+}
+
+
+if __name__ == "__main__":
+    from experiments.cli import main
+
+    raise SystemExit(main("cifar", CONFIGS))

@@ -1,0 +1,95 @@
+"""Arrays kept on disk between runs, with a checksum that is verified when they are read.
+
+A file is one line of JSON, {"sha256": ..., "shapes": [...]}, and the bytes of four uint8 arrays.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from jaxdeep.data.images import Arrays
+
+
+def folder() -> Path:
+    """JAXDEEP_CACHE, else `jaxdeep` in XDG_CACHE_HOME, else `~/.cache/jaxdeep`. It need not exist."""
+    if given := os.environ.get("JAXDEEP_CACHE"):
+        return Path(given).expanduser()
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "jaxdeep"
+    return Path.home() / ".cache" / "jaxdeep"
+
+
+def read(name: str) -> Arrays | None:
+    """The arrays kept under this name; None where there are none, or where they are damaged (told on stderr)."""
+    path = _path(name)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _tell(f"{path}: the cache cannot be read ({error.strerror}); the data set is made again")
+        return None
+    try:
+        return _decoded(data)
+    except ValueError as error:
+        _tell(f"{path}: the cache is damaged ({error}); the data set is made again")
+        return None
+
+
+def write(name: str, arrays: Arrays) -> None:
+    """Keep the arrays under this name: the whole file or nothing. Where that cannot be, stderr says so."""
+    path = _path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(_header(arrays))
+                for array in arrays:
+                    stream.write(np.ascontiguousarray(array).data)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError as error:
+        _tell(f"{path}: the cache cannot be written ({error.strerror}); the next run prepares the data set again")
+
+
+def _path(name: str) -> Path:
+    return folder() / f"{name}.arrays"
+
+
+def _header(arrays: Arrays) -> bytes:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    header = {"sha256": digest.hexdigest(), "shapes": [array.shape for array in arrays]}
+    return json.dumps(header).encode() + b"\n"
+
+
+def _decoded(data: np.ndarray) -> Arrays:
+    line, newline, _ = data[:4096].tobytes().partition(b"\n")
+    body = data[len(line) + 1 :]
+    try:
+        header = json.loads(line)
+        sha256 = header["sha256"]
+        shapes = [tuple(map(int, shape)) for shape in header["shapes"]]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError("its header cannot be read") from error
+    if not newline or len(shapes) != len(Arrays._fields) or sum(sizes) != body.size:
+        raise ValueError(f"found {body.size:,} bytes of arrays, expected {sum(sizes):,}")
+    found = hashlib.sha256(body.data).hexdigest()
+    if found != sha256:
+        raise ValueError(f"found sha256 {found}, expected {sha256}")
+    pieces = np.split(body, np.cumsum(sizes)[:-1])
+    return Arrays(*(piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)))
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

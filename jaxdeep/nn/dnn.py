@@ -1,0 +1,218 @@
+"""The network: one Flax module for one block, stacks of equal blocks, and the seam `Model(init, apply)`.
+
+Everything below the seam is Flax; everything above it sees two pure functions. Equal layers that follow each other are
+one stack: their parameters have a leading layer axis and `lax.scan` runs them, so that compilation does not grow with
+depth and the optimizer sees few, large leaves.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxdeep import config
+from jaxdeep.nn.activations import ACTIVATIONS
+from jaxdeep.nn.initializers import INITIALIZERS
+from jaxdeep.nn.layers import DROPOUTS
+
+Params = Any
+BatchStats = Any
+
+
+class Block(nn.Module):
+    """One layer: [BN of the input,] [dropout of the input,] Dense, [BN,] activation.
+
+    The constants of the batch normalisation are Keras's: momentum .99, epsilon 1e-3, biased moving variance.
+    """
+
+    units: int
+    activation: config.Activation
+    kernel_init: config.Initializer
+    norm_input: bool
+    norm_output: bool
+    dropout: config.Dropout | None
+    dtype: config.DType
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        key: jax.Array | None = None,
+        dropout_rate: jax.Array | float = 0.0,
+        update_stats: bool = False,
+        counted: jax.Array | None = None,
+    ) -> jax.Array:
+        norm = partial(
+            nn.BatchNorm,
+            use_running_average=not update_stats,
+            momentum=0.99,
+            epsilon=1e-3,
+            use_fast_variance=False,  # E[x^2] - E[x]^2 loses digits on raw 0..255 inputs
+            dtype=self.dtype,
+            param_dtype=self.dtype,
+        )
+        if self.norm_input:
+            x = norm(name="norm_input")(x, mask=counted)
+        if self.dropout is not None and key is not None:
+            x = DROPOUTS[self.dropout](key, x, dropout_rate)
+        kernel_init = INITIALIZERS[self.kernel_init]
+        x = nn.Dense(self.units, kernel_init=kernel_init, dtype=self.dtype, param_dtype=self.dtype, name="dense")(x)
+        if self.norm_output:
+            x = norm(name="norm")(x, mask=counted)
+        return ACTIVATIONS[self.activation](x)
+
+
+class Apply(Protocol):
+    """The forward pass; see `dnn`."""
+
+    def __call__(
+        self,
+        params: Params,
+        batch_stats: BatchStats,
+        x: jax.Array,
+        *,
+        key: jax.Array | None = None,
+        dropout_rate: jax.Array | float = 0.0,
+        update_stats: bool = False,
+        counted: jax.Array | None = None,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> tuple[jax.Array, BatchStats]: ...
+
+
+class Model(NamedTuple):
+    """A network as two pure functions.
+
+    Attributes:
+        layers: number of dense layers, the output layer counted.
+        init: key -> (params, batch_stats).
+        apply: the forward pass, of all layers or of a range of them.
+    """
+
+    layers: int
+    init: Callable[[jax.Array], tuple[Params, BatchStats]]
+    apply: Apply
+
+
+class _Stack(NamedTuple):
+    """Equal blocks that follow each other: layers first .. first + length - 1."""
+
+    name: str
+    block: Block
+    inputs: int
+    first: int
+    length: int
+
+
+@lru_cache
+def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "float32") -> Model:
+    """The deep dense network of a configuration.
+
+    `init(key)` draws every layer by itself, layer l from `fold_in(key, l)`.
+
+    `apply(params, batch_stats, x, ...)` runs layers start .. stop - 1 on x [B, D] and returns their output and the
+    batch statistics. A `key` switches dropout on (layer l masks with `fold_in(key, l)`), `update_stats` lets batch
+    normalisation use and follow the batch (of its rows only those in `counted` [B], booleans, where that is given); the
+    two are independent, so MC dropout is a `vmap` over keys. Over all layers the output is the logits [B, C].
+
+    Args:
+        model: architecture.
+        inputs: D, features of an input row.
+        classes: C, units of the output layer.
+        dtype: of parameters and arithmetic.
+
+    Returns:
+        The network's two functions.
+    """
+    stacks = _stacks(model, inputs, classes, dtype)
+    layers = stacks[-1].first + stacks[-1].length
+
+    def init(key: jax.Array) -> tuple[Params, BatchStats]:
+        params, batch_stats = {}, {}
+        for name, block, fan_in, first, length in stacks:
+            x = jnp.zeros((1, fan_in), dtype)
+            keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(first, first + length))
+            variables = jax.vmap(lambda k, block=block, x=x: block.init(k, x))(keys)
+            params[name] = variables["params"]
+            batch_stats[name] = variables.get("batch_stats", {})
+        return params, batch_stats
+
+    def apply(
+        params: Params,
+        batch_stats: BatchStats,
+        x: jax.Array,
+        *,
+        key: jax.Array | None = None,
+        dropout_rate: jax.Array | float = 0.0,
+        update_stats: bool = False,
+        counted: jax.Array | None = None,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> tuple[jax.Array, BatchStats]:
+        end = layers if stop is None else stop
+        if not 0 <= start <= end <= layers:
+            raise ValueError(f"layers {start}..{end} of a network of {layers} layers")
+        mask = None if counted is None else counted[:, None]
+        new_stats = dict(batch_stats)
+        for name, block, _, first, length in stacks:
+            low, high = max(start, first), min(end, first + length)
+            if low >= high:
+                continue
+
+            def layer(x: jax.Array, inputs: Any, block: Block = block) -> tuple[jax.Array, BatchStats]:
+                weights, stats, index = inputs
+                layer_key = None if key is None or block.dropout is None else jax.random.fold_in(key, index)
+                variables = {"params": weights, "batch_stats": stats}
+                mutable = ["batch_stats"] if update_stats else []
+                y, updated = block.apply(variables, x, layer_key, dropout_rate, update_stats, mask, mutable=mutable)
+                return y, updated.get("batch_stats", stats)
+
+            part = slice(low - first, high - first)
+            stacked = (*jax.tree.map(lambda leaf, part=part: leaf[part], (params[name], batch_stats[name])),)
+            x, stats = _run(layer, x, (*stacked, jnp.arange(low, high)))
+            if update_stats:
+                new_stats[name] = jax.tree.map(
+                    lambda old, new, part=part: old.at[part].set(new), batch_stats[name], stats
+                )
+        return x, new_stats
+
+    return Model(layers, init, apply)
+
+
+def _run(layer: Callable, x: jax.Array, stacked: Any) -> tuple[jax.Array, Any]:
+    """Run a stack of layers; a scan needs equal shapes in and out, and one layer needs no scan."""
+    if len(stacked[-1]) > 1:
+        return jax.lax.scan(layer, x, stacked)
+    x, stats = layer(x, jax.tree.map(lambda leaf: leaf[0], stacked))
+    return x, jax.tree.map(lambda leaf: leaf[None], stats)
+
+
+def _stacks(model: config.Model, inputs: int, classes: int, dtype: config.DType) -> Sequence[_Stack]:
+    """Group the layers of a network into stacks of equal blocks."""
+    hidden = len(model.units)
+
+    def block(index: int) -> Block:
+        is_head = index == hidden
+        drops = model.dropout_sites == "every" or (is_head and model.dropout_sites == "head")
+        return Block(
+            units=classes if is_head else model.units[index],
+            activation="linear" if is_head else model.activation,
+            kernel_init="glorot_uniform" if is_head else model.kernel_init,
+            norm_input=index == 0 and model.batch_norm_input,
+            norm_output=model.batch_norm and not is_head,
+            dropout=model.dropout if drops else None,
+            dtype=dtype,
+        )
+
+    fan_ins = (inputs, *model.units)
+    layers = [(block(index), fan_ins[index]) for index in range(hidden + 1)]
+    stacks: list[_Stack] = []
+    for (equal, fan_in), group in groupby(layers):
+        first, length = sum(stack.length for stack in stacks), len(list(group))
+        name = f"layer_{first}" if length == 1 else f"layers_{first}_{first + length - 1}"
+        stacks.append(_Stack(name, equal, fan_in, first, length))
+    return stacks

@@ -1,0 +1,86 @@
+"""Everything that a run carries from epoch to epoch, as one pytree on the device."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxdeep.config import Config, Hyper
+from jaxdeep.nn.dnn import BatchStats, Model, Params
+from jaxdeep.optim.optimizers import optimizer
+
+
+class Best(NamedTuple):
+    """The epoch with the lowest val_loss so far.
+
+    Attributes:
+        params: its weights.
+        batch_stats: its batch statistics.
+        epoch: its number, counted from 1; 0 before there is one.
+        val_loss: its validation loss; infinite before there is one.
+        val_accuracy: its validation accuracy, in [0, 1].
+    """
+
+    params: Params
+    batch_stats: BatchStats
+    epoch: jax.Array
+    val_loss: jax.Array
+    val_accuracy: jax.Array
+
+
+class TrainState(NamedTuple):
+    """A run between two epochs.
+
+    Attributes:
+        params: weights.
+        batch_stats: moving means and variances of batch normalisation.
+        opt_state: what the optimizer keeps.
+        key: of the whole run; epoch e draws from `fold_in(key, e)`, so the state at e says all that follows.
+        epoch: epochs finished, int32.
+        best: the epoch whose weights will be kept.
+        diverged: whether a training or validation loss was not finite; such a run is over.
+    """
+
+    params: Params
+    batch_stats: BatchStats
+    opt_state: optax.OptState
+    key: jax.Array
+    epoch: jax.Array
+    best: Best
+    diverged: jax.Array
+
+
+def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> TrainState:
+    """The state before the first epoch.
+
+    Args:
+        config: of the run.
+        model: the network.
+        hyper: its traced numbers.
+        key: of the run, as of `jax.random.key(seed)`.
+
+    Returns:
+        The state; `best` holds the initial weights, with an infinite val_loss.
+    """
+    init_key, run_key = jax.random.split(key)
+    params, batch_stats = model.init(init_key)
+    infinite = jnp.full((), jnp.inf, config.train.dtype)
+    zero = jnp.zeros((), config.train.dtype)
+    copied = jax.tree.map(jnp.copy, (params, batch_stats))  # a donated buffer may stand in one place only
+    best = Best(*copied, jnp.zeros((), jnp.int32), infinite, zero)
+    opt_state = optimizer(config.optim, hyper).init(params)
+    return TrainState(
+        params, batch_stats, opt_state, run_key, jnp.zeros((), jnp.int32), best, jnp.zeros((), jnp.bool_)
+    )
+
+
+def is_over(config: Config, state: TrainState) -> bool:
+    """Whether a run has reached its last epoch, stopped early or diverged (reads the device).
+
+    Args:
+        config: of the run.
+        state: between two epochs.
+    """
+    epoch, best_epoch = int(state.epoch), int(state.best.epoch)
+    return bool(state.diverged) or epoch >= config.train.epochs or epoch - best_epoch >= config.train.patience

@@ -1,0 +1,188 @@
+"""The training program: a step, an epoch of steps, an evaluation. Pure functions of state, numbers and data."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxdeep.config import Config, Hyper
+from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.nn.dnn import BatchStats, Model, Params, dnn
+from jaxdeep.optim.optimizers import optimizer
+from jaxdeep.train.state import Best, TrainState, init_state
+
+EVALUATION_ROWS = 1_000
+
+
+class Batch(NamedTuple):
+    """Which rows a step takes.
+
+    Attributes:
+        rows: [B], indices of training rows.
+        counted: [B], booleans: rows that are not are there for the shape only; None: all count.
+    """
+
+    rows: jax.Array
+    counted: jax.Array | None = None
+
+
+class Metrics(NamedTuple):
+    """What an epoch reports.
+
+    Attributes:
+        train_loss: mean cross-entropy over the epoch's images, each taken before its step, with dropout on; in nats.
+        train_accuracy: likewise, in [0, 1].
+        val_loss: mean cross-entropy of the validation images after the epoch, in nats.
+        val_accuracy: likewise, in [0, 1].
+        learning_rate: of the epoch's last step.
+    """
+
+    train_loss: jax.Array
+    train_accuracy: jax.Array
+    val_loss: jax.Array
+    val_accuracy: jax.Array
+    learning_rate: jax.Array
+
+
+def model_of(config: Config, data: Dataset) -> Model:
+    """The network that a configuration means for a data set."""
+    return dnn(config.model, data.inputs, data.classes, config.train.dtype)
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Minus the log of the labels' probabilities, from unclipped logits.
+
+    Args:
+        logits: [B, C].
+        labels: [B], integers.
+
+    Returns:
+        [B], in nats.
+    """
+    return optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
+
+
+def scaled(config: Config, data: Dataset, images: jax.Array) -> jax.Array:
+    """Stored rows [B, D] as the network's inputs, in the run's type."""
+    if config.data.scaling == "none":
+        return images.astype(config.train.dtype)
+    mean, scale = (constant.astype(config.train.dtype) for constant in (data.mean, data.scale))
+    return (images.astype(config.train.dtype) - mean) * scale
+
+
+def train_step(
+    config: Config, state: TrainState, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
+) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
+    """One update on a batch.
+
+    Args:
+        config: of the run; static.
+        state: before the step.
+        hyper: traced numbers.
+        data: its training rows are used.
+        batch: which rows.
+        key: of the batch's dropout masks.
+
+    Returns:
+        The state with new params, batch_stats and opt_state; the batch's summed loss and its number of hits.
+    """
+    model = model_of(config, data)
+    inputs = scaled(config, data, data.train.images[batch.rows])
+    labels = data.train.labels[batch.rows]
+    count = len(labels) if batch.counted is None else batch.counted.sum()
+
+    def total(values: jax.Array) -> jax.Array:
+        return jnp.sum(values, where=batch.counted)
+
+    def loss_of(params: Params) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
+        logits, batch_stats = model.apply(
+            params,
+            state.batch_stats,
+            inputs,
+            key=key,
+            dropout_rate=hyper.dropout_rate,
+            update_stats=True,
+            counted=batch.counted,
+        )
+        return total(cross_entropy(logits, labels)) / count, (batch_stats, logits)
+
+    (loss, (batch_stats, logits)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    updates, opt_state = optimizer(config.optim, hyper).update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
+    return state, (loss * count, total(logits.argmax(-1) == labels))
+
+
+def train_epoch(
+    config: Config, state: TrainState, hyper: Hyper, data: Dataset
+) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
+    """Every training row once, in an order drawn from the key.
+
+    The last batch, which holds what is left, is filled up with rows that do not count: so all steps are one program.
+
+    Returns:
+        The state after the epoch's steps; the training rows' mean loss and accuracy.
+    """
+    count = len(data.train.labels)
+    batch_size = min(config.train.batch_size, count)
+    steps = -(-count // batch_size)
+    filling = steps * batch_size - count
+    shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+    order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
+    counted = jnp.arange(steps * batch_size) < count
+    batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
+    if not filling:
+        batches = batches._replace(counted=None)
+
+    def step(state: TrainState, indexed: tuple[jax.Array, Batch]):
+        index, batch = indexed
+        return train_step(config, state, hyper, data, batch, jax.random.fold_in(dropout_key, index))
+
+    state, (losses, hits) = jax.lax.scan(step, state, (jnp.arange(steps), batches))
+    return state, (losses.sum() / count, hits.sum() / count)
+
+
+def evaluate(
+    config: Config, params: Params, batch_stats: BatchStats, data: Dataset, split: Split
+) -> tuple[jax.Array, jax.Array]:
+    """Mean loss and accuracy of a split, without dropout, batch normalisation by its moving statistics."""
+    model = model_of(config, data)
+
+    def of_row(row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        image, label = row
+        logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
+        return cross_entropy(logits, label[None])[0], logits[0].argmax() == label
+
+    losses, hits = jax.lax.map(of_row, (split.images, split.labels), batch_size=EVALUATION_ROWS)
+    return losses.mean(), hits.mean(dtype=losses.dtype)
+
+
+def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
+    """Train for an epoch, evaluate on the validation rows, keep the weights if they are the best.
+
+    Args:
+        config: of the run; static.
+        state: before the epoch; donated where this is compiled.
+        hyper: traced numbers.
+        data: training and validation rows.
+
+    Returns:
+        The state after the epoch, and its figures.
+    """
+    state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, data)
+    val_loss, val_accuracy = evaluate(config, state.params, state.batch_stats, data, data.valid)
+    epoch = state.epoch + 1
+    candidate = Best(state.params, state.batch_stats, epoch, val_loss, val_accuracy)
+    better = val_loss < state.best.val_loss
+    best = jax.tree.map(partial(jnp.where, better), candidate, state.best)
+    diverged = ~(jnp.isfinite(train_loss) & jnp.isfinite(val_loss))
+    state = state._replace(epoch=epoch, best=best, diverged=state.diverged | diverged)
+    rate = jnp.asarray(hyper.learning_rate, config.train.dtype)
+    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rate)
+
+
+def start(config: Config, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
+    """The state before the first epoch of `config` on `data`."""
+    return init_state(config, model_of(config, data), hyper, key)
