@@ -68,4 +68,4 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
 if __name__ == "__main__":
     from experiments.cli import main
 
-    raise SystemExit(main("cifar", CONFIGS))
+    raise SystemExit(main("cifar", "cifar10", CONFIGS))

@@ -1,0 +1,23 @@
+"""Training deep neural networks in JAX: the chapter's MLP experiments, compiled as a whole."""
+
+from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.sources import load_images
+from jaxdeep.errors import UserError
+from jaxdeep.train.fit import EpochRecord, Run, fit
+from jaxdeep.version import __version__
+
+__all__ = [
+    "Config",
+    "Data",
+    "Dataset",
+    "EpochRecord",
+    "Model",
+    "Optim",
+    "Run",
+    "Train",
+    "UserError",
+    "__version__",
+    "fit",
+    "load_images",
+]

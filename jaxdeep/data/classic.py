@@ -30,8 +30,8 @@ def read(name: str, folder: Path) -> Arrays | None:
     """The data set in the folder, None where the folder has no file of it.
 
     CIFAR-10 is looked for as `cifar-10-batches-py/`, `cifar-10-python.tar.gz`, `cifar-10-batches-bin/` and
-    `cifar-10-binary.tar.gz`, in this order; the others as four idx files in a folder of their name, each with or without
-    `.gz`.
+    `cifar-10-binary.tar.gz`, in this order; the others as four idx files in a folder of their name, each with or
+    without `.gz`.
 
     Args:
         name: "cifar10", "mnist" or "fashion_mnist".
@@ -111,7 +111,7 @@ def _verified(folder: Path, file: str) -> bytes:
     except FileNotFoundError as error:
         raise UserError(f"{path}: found no such file, expected it beside the others of its set") from error
     except OSError as error:
-        raise UserError(f"{path}: found a file that cannot be read ({error.strerror}), expected a readable one") from error
+        raise UserError(f"{path}: found {error.strerror}, expected a file that can be read") from error
     official = digests.OFFICIAL.get(file)
     if official is None:
         return data

@@ -1,6 +1,6 @@
 """The images of a run on the device: training, validation and test rows as they are stored, and how to scale them."""
 
-import dataclasses
+import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ class Info(NamedTuple):
         synthetic: whether they were drawn, not photographed.
         class_names: C names.
         image_shape: of one image; its product is D.
+        digest: of all arrays as they were given; another value means other images or labels.
     """
 
     name: str
@@ -43,10 +44,14 @@ class Info(NamedTuple):
     synthetic: bool
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
+    digest: str
 
 
 @partial(
-    jax.tree_util.register_dataclass, data_fields=["train", "valid", "test", "mean", "scale"], meta_fields=["info"]
+    jax.tree_util.register_dataclass,
+    data_fields=["train", "valid", "test", "mean", "scale"],
+    meta_fields=["classes"],
+    drop_fields=["info"],
 )
 @dataclass(frozen=True)
 class Dataset:
@@ -58,7 +63,8 @@ class Dataset:
         test: rows that choose nothing.
         mean: scalar or [1, D]; a row enters the network as (row - mean) x scale.
         scale: scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation (1 where that is 0).
-        info: what the images are.
+        classes: C, number of classes.
+        info: what the images are; None inside a compiled program, which does not depend on it.
     """
 
     train: Split
@@ -66,17 +72,13 @@ class Dataset:
     test: Split
     mean: jax.Array
     scale: jax.Array
-    info: Info
+    classes: int
+    info: Info | None = None
 
     @property
     def inputs(self) -> int:
         """D, features of a row."""
         return self.train.images.shape[1]
-
-    @property
-    def classes(self) -> int:
-        """C, number of classes."""
-        return len(self.info.class_names)
 
     @classmethod
     def from_arrays(
@@ -88,6 +90,8 @@ class Dataset:
         *,
         data: Data = Data(),  # noqa: B008 (frozen)
         name: str = "arrays",
+        source: str = "arrays",
+        synthetic: bool = False,
         class_names: tuple[str, ...] | None = None,
     ) -> "Dataset":
         """A user's own arrays as a data set.
@@ -102,6 +106,8 @@ class Dataset:
             test_labels: [M], like labels.
             data: sizes and scaling.
             name: of the data set, for titles and files.
+            source: where the arrays came from.
+            synthetic: whether they were drawn, not observed.
             class_names: C names; the numbers themselves where there are none.
 
         Returns:
@@ -150,7 +156,15 @@ class Dataset:
             *(Split(jnp.asarray(_flat(x)), jnp.asarray(y.astype(np.int32))) for x, y in (train, valid, test)),
             mean=jnp.asarray(mean),
             scale=jnp.asarray(scale),
-            info=Info(name, "arrays", False, class_names or tuple(map(str, range(classes))), images.shape[1:]),
+            classes=classes,
+            info=Info(
+                name,
+                source,
+                synthetic,
+                class_names or tuple(map(str, range(classes))),
+                images.shape[1:],
+                _digest(images, labels, test_images, test_labels),
+            ),
         )
 
     @classmethod
@@ -167,10 +181,17 @@ class Dataset:
         Raises:
             UserError: the sizes do not fit.
         """
-        arrays = (images.train_images, images.train_labels, images.test_images, images.test_labels)
-        dataset = cls.from_arrays(*arrays, data=data, name=images.name, class_names=images.class_names)
-        info = dataset.info._replace(source=images.source, synthetic=images.synthetic)
-        return dataclasses.replace(dataset, info=info)
+        return cls.from_arrays(
+            images.train_images,
+            images.train_labels,
+            images.test_images,
+            images.test_labels,
+            data=data,
+            name=images.name,
+            source=images.source,
+            synthetic=images.synthetic,
+            class_names=images.class_names,
+        )
 
     @classmethod
     def from_npz(cls, path: str | Path, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
@@ -208,6 +229,14 @@ def _check_rows(part: str, images: np.ndarray, labels: np.ndarray) -> None:
         raise UserError(f"{part} images are {images.dtype}; allowed: uint8 or a floating type")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise UserError(f"{part} labels are {labels.dtype} from {labels.min()}; allowed: integers from 0")
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def unpack_gzip(data: bytes, file: str) -> bytes:
     try:
         return gzip.decompress(data)
     except (EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected a gzip file") from error
+        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected gzip") from error
 
 
 def unpack_tar(data: bytes, members: tuple[str, ...], file: str) -> list[bytes]:
@@ -38,7 +38,7 @@ def unpack_tar(data: bytes, members: tuple[str, ...], file: str) -> list[bytes]:
                 if entry.name.removeprefix("./") in members and (stream := archive.extractfile(entry)):
                     found[entry.name.removeprefix("./")] = stream.read()
     except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
-        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected a .tar.gz") from error
+        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected tar.gz") from error
     for member in members:
         if member not in found:
             raise UserError(f"{file}: found no member {member}, expected {', '.join(members)}")
@@ -104,12 +104,12 @@ def _idx(data: bytes, dimensions: int, file: str) -> np.ndarray:
     header = 4 + 4 * dimensions
     magic = bytes([0, 0, 8, dimensions])
     if data[:4] != magic or len(data) < header:
-        raise UserError(f"{file}: found the first bytes {data[:4].hex() or 'none'}, expected {magic.hex()} (idx, uint8)")
+        raise UserError(f"{file}: found {data[:4].hex() or 'nothing'} as its first bytes, expected {magic.hex()}")
     shape = tuple(int(size) for size in np.frombuffer(data[4:header], ">u4"))
     size = header + int(np.prod(shape))
     if len(data) != size:
         raise UserError(f"{file}: found {len(data):,} bytes, expected {size:,} for the shape {shape} in its header")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()
 
 
 def _channels_last(pixels: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 from jaxdeep.data.images import Arrays
 
 CLASSES = 10
-PATTERNS = ((2, 16, 64), (4, 32, 32), (8, 32, 16))  # cells a side, number of patterns, amplitude
+PATTERNS = ((2, 16, 48), (4, 32, 24), (8, 32, 12))  # cells a side, number of patterns, amplitude
 CLASS_PATTERNS = slice(8, 56)  # those whose weights tell the class
 CLUSTERS = 24  # a class
 MEAN_SHARE, CLUSTER_SHARE = 54, 168  # of 256: how far the classes, and the clusters within one, lie apart
-NOISE = 0.375  # a pixel, for each step of a byte: +-48
+NOISE = 0.3125  # a pixel, for each step of a byte: +-40
 LATENT_SHIFT, PIXEL_SHIFT = 3, 10  # powers of two that weights and pixels are divided by
 CONTRAST = 8, 17  # lowest, number of values
 BLOCK = 1000  # images rendered at a time
@@ -21,11 +21,11 @@ BLOCK = 1000  # images rendered at a time
 def draw(height: int, width: int, channels: int, train: int = 50_000, test: int = 10_000, seed: int = 0) -> Arrays:
     """Draw the set: the same bytes on every machine.
 
-    An image is a weighted sum of 80 smooth patterns (random grids of 2, 4 and 8 cells a side, interpolated; the coarser,
-    the stronger), times a contrast, plus a brightness, plus noise in every pixel, clipped to 0 .. 255. The weights are
-    bell-shaped (sums of 8 bytes). Those of 48 patterns are centred on one of 24 clusters of the image's class; a
-    class's clusters scatter about a mean of its own by three times as much as the means lie apart, so that little of the
-    class can be had linearly, and clusters of different classes overlap.
+    An image is a weighted sum of 80 smooth patterns (random grids of 2, 4 and 8 cells a side, interpolated; the
+    coarser, the stronger), times a contrast, plus a brightness, plus noise in every pixel, clipped to 0 .. 255. The
+    weights are bell-shaped (sums of 8 bytes). Those of 48 patterns are centred on one of 24 clusters of the image's
+    class. A class's clusters scatter about the class's mean three times as far as the means about zero, so that little
+    of the class can be had linearly; and clusters of different classes overlap.
 
     Everything is made from PCG64's raw words by integer operations and by float32 sums of integers below 2**24, which
     are exact in any order: no libm, no BLAS and no version of NumPy changes a byte.

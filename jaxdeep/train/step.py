@@ -186,3 +186,12 @@ def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) ->
 def start(config: Config, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
     """The state before the first epoch of `config` on `data`."""
     return init_state(config, model_of(config, data), hyper, key)
+
+
+@partial(jax.jit, static_argnums=0)
+def probabilities(
+    config: Config, params: Params, batch_stats: BatchStats, data: Dataset, images: jax.Array
+) -> jax.Array:
+    """Class probabilities [N, C] of stored rows [N, D], without dropout."""
+    logits, _ = model_of(config, data).apply(params, batch_stats, scaled(config, data, images))
+    return jax.nn.softmax(logits)

@@ -1,0 +1,123 @@
+"""The folder of a run: what it is, its figures by epoch, its summary.
+
+    config.json  metrics.jsonl  summary.json  curves.png  tensorboard/  checkpoints/
+
+A folder belongs to one configuration, one list of seeds and one source of data. `metrics.jsonl` and the TensorBoard
+events follow the history that a checkpoint holds: where a run is continued they are written anew from it, so that
+nothing is lost, doubled or torn.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from jaxdeep.errors import UserError
+from jaxdeep.train.fit import EpochRecord, null_if_not_finite, refuse_other
+
+FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints")
+
+
+class RunFolder:
+    """A folder opened for one run; a context that closes its files."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        """Claim a folder.
+
+        Args:
+            path: made where it is not there.
+            identity: what the run is, as nested JSON values; must hold data.synthetic.
+            overwrite: remove another run's files first.
+
+        Raises:
+            UserError: the folder holds another run, or something else.
+        """
+        self.path = path
+        self.histories: dict[int, list[EpochRecord]] = {}
+        self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
+        self._metrics: TextIO | None = None
+        self._writers: dict[int, Any] = {}
+        try:
+            if overwrite:
+                _remove_run(path)
+            if (path / "config.json").exists():
+                refuse_other(str(path), json.loads((path / "config.json").read_text()), identity)
+            elif path.exists() and any(path.iterdir()):
+                raise UserError(f"{path} is not empty and holds no config.json: not a run folder")
+            path.mkdir(parents=True, exist_ok=True)
+            _write_json(path / "config.json", identity)
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+        for writer in self._writers.values():
+            writer.close()
+
+    def summary(self) -> dict[str, Any] | None:
+        """The summary of a finished run; None where it is not finished."""
+        path = self.path / "summary.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def checkpoints(self, seed: int) -> Path:
+        """Where the checkpoints of a seed are kept."""
+        return self.path / "checkpoints" / f"seed_{seed}"
+
+    def follow(self, seed: int, history: Sequence[EpochRecord]) -> None:
+        """Bring the files up to a seed's history; the first call of a process begins them anew.
+
+        Args:
+            seed: of the run.
+            history: all its epochs so far; only grows.
+        """
+        if self._metrics is None:
+            shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+            self._metrics = (self.path / "metrics.jsonl").open("w")
+        known = self.histories.setdefault(seed, [])
+        for record in history[len(known) :]:
+            known.append(record)
+            figures = {name: null_if_not_finite(value) for name, value in record._asdict().items()}
+            self._metrics.write(json.dumps({"seed": seed, **figures, **self._marks}) + "\n")
+            self._write_events(seed, figures)
+        self._metrics.flush()
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Finish the run: summary.json, and curves.png."""
+        from jaxdeep.report.figures import learning_curves
+
+        title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
+        learning_curves(self.path / "curves.png", self.histories, title)
+        _write_json(self.path / "summary.json", summary)
+
+    def _write_events(self, seed: int, figures: dict[str, Any]) -> None:
+        if seed not in self._writers:
+            from tensorboardX import SummaryWriter  # 0.15 s to import
+
+            self._writers[seed] = SummaryWriter(str(self.path / "tensorboard" / f"seed_{seed}"))
+        epoch = figures.pop("epoch")
+        for name, value in figures.items():
+            if value is not None:
+                self._writers[seed].add_scalar(name, value, epoch)
+        self._writers[seed].flush()
+
+
+def _remove_run(path: Path) -> None:
+    """Remove what a run writes, and nothing else that a user may keep there."""
+    for name in FILES:
+        entry = path / name
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    os.replace(part, path)

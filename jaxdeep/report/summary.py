@@ -1,0 +1,64 @@
+"""The summary of a run folder: its figures by seed, their means and intervals, the chapter's figure, and the machine."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from jaxdeep.analysis.statistics import accuracy_interval, mean_over_runs
+from jaxdeep.train.devices import describe_device
+from jaxdeep.train.fit import Run, null_if_not_finite
+from jaxdeep.version import __version__
+
+FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def summarise(
+    identity: Mapping[str, Any], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The content of summary.json.
+
+    Args:
+        identity: what the run is: experiment, name, config, seeds, data.
+        runs: finished; one for each seed.
+        chapter: the figures that the chapter's sources print.
+
+    Returns:
+        JSON values; what is not finite is None.
+    """
+    rows = [_row(run) for run in runs]
+    return {
+        **identity,
+        "runs": [{name: null_if_not_finite(value) for name, value in row.items()} for row in rows],
+        "mean": {name: mean_over_runs([row[name] for row in rows])._asdict() for name in FIGURES},
+        "chapter": list(chapter),
+        "parameters": runs[0].parameters,
+        "compile_seconds": runs[0].compile_seconds,
+        "device": describe_device(),
+        "versions": {
+            "jaxdeep": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+    }
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "seed": run.seed,
+        "best_epoch": run.best_epoch,
+        "epochs": len(run.history),
+        "val_loss": run.val_loss,
+        "val_accuracy": run.val_accuracy,
+        "val_accuracy_interval": _interval(run.val_accuracy, len(run.data.valid.labels)),
+        "test_loss": run.test_loss,
+        "test_accuracy": run.test_accuracy,
+        "test_accuracy_interval": _interval(run.test_accuracy, len(run.data.test.labels)),
+        "seconds": run.seconds,
+        "diverged": run.diverged,
+    }
+
+
+def _interval(accuracy: float, count: int) -> tuple[float, float] | None:
+    return None if null_if_not_finite(accuracy) is None else accuracy_interval(accuracy, count)

@@ -1,0 +1,146 @@
+"""Checkpoints by Orbax: the whole state of a run, written in the background, verified when it is read.
+
+A checkpoint holds the state's leaves by name and a JSON record: the run's history, what the run is, and a digest of
+the leaves, since a flipped byte would otherwise be restored in silence. The last two are kept; when the latest is
+damaged, the one before it is used.
+"""
+
+import hashlib
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from jaxdeep.errors import UserError
+
+State = TypeVar("State")
+Leaves = dict[str, np.ndarray]
+
+
+class Restored(NamedTuple):
+    """What a checkpoint held.
+
+    Attributes:
+        state: the pytree that was saved.
+        record: the JSON values that were saved beside it.
+    """
+
+    state: Any
+    record: dict[str, Any]
+
+
+class CheckpointStore:
+    """The checkpoints of one run, in a folder of their own; a context whose end waits for what is being written."""
+
+    def __init__(self, folder: Path) -> None:
+        import orbax.checkpoint as ocp  # 0.4 s, and not every run keeps checkpoints
+
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._folder = Path(folder).absolute()
+        self._args = ocp.args
+        self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
+        self._manager = ocp.CheckpointManager(
+            self._folder, options=ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True)
+        )
+
+    def save(self, step: int, state: Any, record: Mapping[str, Any]) -> None:
+        """Start writing a checkpoint; a step that is there already is left alone.
+
+        Args:
+            step: number of the checkpoint; rises.
+            state: any pytree of arrays; it is copied to the host before this returns, so it may be donated.
+            record: JSON values.
+        """
+        leaves = _leaves(state)
+        self._manager.save(
+            step,
+            args=self._args.Composite(
+                state=self._args.PyTreeSave(leaves),
+                record=self._args.JsonSave({**record, "digest": _digest(leaves)}),
+            ),
+        )
+
+    def restore(self, like: State) -> Restored | None:
+        """The latest checkpoint that is whole.
+
+        Args:
+            like: a pytree of the structure, shapes and types that are expected.
+
+        Returns:
+            The state, on the device, and its record; None where there is no checkpoint.
+
+        Raises:
+            UserError: there are checkpoints, and none can be used.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        expected = _leaves(like)
+        for step in steps:
+            try:
+                found = self._manager.restore(
+                    step,
+                    args=self._args.Composite(
+                        state=self._args.PyTreeRestore(
+                            item=expected, restore_args=jax.tree.map(lambda _: self._as_numpy, expected)
+                        ),
+                        record=self._args.JsonRestore(),
+                    ),
+                )
+                leaves = {name: found.state[name] for name in expected}  # Orbax sorts them
+                _check(leaves, expected, found.record["digest"])
+            except Exception as error:  # a truncated file raises anything, bare Exception included
+                reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+                print(f"{self._folder / str(step)}: damaged checkpoint, not used ({reason})", file=sys.stderr)
+                continue
+            return Restored(_like(leaves, like), found.record)
+        if steps:
+            raise UserError(f"{self._folder}: no checkpoint can be read; --overwrite starts the run anew")
+        return None
+
+    def __enter__(self) -> "CheckpointStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Finish writing."""
+        self._manager.close()
+
+
+def _leaves(state: Any) -> Leaves:
+    """The leaves by name, copied to the host; random keys as their data."""
+    named, _ = jax.tree.flatten_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(_plain(leaf)) for path, leaf in named}
+
+
+def _plain(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def _like(leaves: Leaves, like: State) -> State:
+    """The inverse of `_leaves`, on the device."""
+
+    def device_leaf(leaf: np.ndarray, template: Any) -> jax.Array:
+        if jax.dtypes.issubdtype(template.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(template))
+        return jax.numpy.asarray(leaf)
+
+    templates, structure = jax.tree.flatten(like)
+    return structure.unflatten(map(device_leaf, leaves.values(), templates))
+
+
+def _digest(leaves: Leaves) -> str:
+    digest = hashlib.sha256()
+    for name, leaf in leaves.items():
+        digest.update(f"{name} {leaf.dtype} {leaf.shape}".encode())
+        digest.update(np.ascontiguousarray(leaf).data)
+    return digest.hexdigest()
+
+
+def _check(found: Leaves, expected: Leaves, digest: str) -> None:
+    for name, leaf in expected.items():
+        if (found[name].shape, found[name].dtype) != (leaf.shape, leaf.dtype):
+            raise ValueError(f"{name} is {found[name].dtype}{found[name].shape}, expected {leaf.dtype}{leaf.shape}")
+    if _digest(found) != digest:
+        raise ValueError("its digest is not that of its arrays")

@@ -1,0 +1,219 @@
+"""The classic files: every form is read alike, every damage is told in one line."""
+
+import gzip
+import hashlib
+import os
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_files
+
+from jaxdeep.data import classic, digests
+from jaxdeep.data.images import SPECS
+from jaxdeep.errors import UserError
+
+FORMS = [
+    ("cifar10", "python"),
+    ("cifar10", "python packed"),
+    ("cifar10", "binary"),
+    ("cifar10", "binary packed"),
+    ("mnist", "idx"),
+    ("mnist", "idx packed"),
+    ("fashion_mnist", "idx packed"),
+]
+PYTHON = "cifar-10-batches-py/data_batch_2"
+BINARY = "cifar-10-batches-bin/data_batch_2.bin"
+IMAGES = "mnist/train-images-idx3-ubyte"
+LABELS = "mnist/train-labels-idx1-ubyte"
+
+
+@pytest.fixture
+def unofficial(monkeypatch):
+    """Small files pass for the official ones: no size or md5 is expected of any."""
+    monkeypatch.setattr(digests, "OFFICIAL", {})
+
+
+def assert_refused(name: str, folder: Path, file: str, found: str, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        classic.read(name, folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(folder / file) in message
+    assert re.search(rf"found .*{found}.*, expected .*{expected}", message), message
+
+
+@pytest.mark.parametrize(("name", "kind"), FORMS)
+def test_every_form_gives_the_same_arrays_in_their_order(unofficial, tmp_path, name, kind):
+    written = small_files.write(name, tmp_path, kind)
+    found = classic.read(name, tmp_path)
+    assert found is not None
+    for array, expected in zip(found, written, strict=True):
+        assert array.dtype == np.uint8
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+        np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_folder_without_files_of_the_set_has_none(tmp_path, name):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "mnist").mkdir()
+    assert classic.read(name, tmp_path) is None
+
+
+def test_the_other_set_of_idx_files_is_not_taken(unofficial, tmp_path):
+    small_files.write("fashion_mnist", tmp_path, "idx")
+    assert classic.read("mnist", tmp_path) is None
+
+
+def test_batches_saved_by_old_numpy_are_read(unofficial, tmp_path):
+    small_files.write("cifar10", tmp_path, "python")
+    path = tmp_path / PYTHON
+    batch = pickle.loads(path.read_bytes())
+    data = pickle.dumps(batch, protocol=3)
+    path.write_bytes(data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert classic.read("cifar10", tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "file"),
+    [
+        ("cifar10", "python", PYTHON),
+        ("cifar10", "binary", BINARY),
+        ("cifar10", "python packed", "cifar-10-python.tar.gz"),
+        ("mnist", "idx", LABELS),
+        ("mnist", "idx packed", f"{LABELS}.gz"),
+    ],
+)
+def test_another_size_or_md5_than_the_official_is_refused(monkeypatch, tmp_path, name, kind, file):
+    small_files.write(name, tmp_path, kind)
+    path = tmp_path / file
+    data = path.read_bytes()
+    official = digests.Digest(len(data), hashlib.md5(data).hexdigest())
+    monkeypatch.setattr(digests, "OFFICIAL", {file: official})
+    assert classic.read(name, tmp_path) is not None
+
+    changed = data[:-1] + bytes([data[-1] ^ 1])
+    path.write_bytes(changed)
+    assert_refused(name, tmp_path, file, f"md5 {hashlib.md5(changed).hexdigest()}", official.md5)
+    path.write_bytes(data[:-10])
+    assert_refused(name, tmp_path, file, f"{len(data) - 10:,} bytes", f"{len(data):,}")
+
+
+def test_the_small_files_are_not_the_official_ones(tmp_path):
+    small_files.write("cifar10", tmp_path, "python")
+    assert_refused("cifar10", tmp_path, "cifar-10-batches-py/", "bytes", "31,0")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "file"),
+    [("cifar10", "python", PYTHON), ("cifar10", "binary", BINARY), ("mnist", "idx packed", f"{LABELS}.gz")],
+)
+def test_a_missing_file_of_a_set_is_named(unofficial, tmp_path, name, kind, file):
+    small_files.write(name, tmp_path, kind)
+    (tmp_path / file).unlink()
+    assert_refused(name, tmp_path, file, "no such file", "beside the others")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("cifar10", "python packed"), ("cifar10", "binary packed")])
+def test_a_damaged_archive_is_refused(unofficial, tmp_path, name, kind):
+    small_files.write(name, tmp_path, kind)
+    file = f"cifar-10-{kind.split()[0]}.tar.gz"
+    data = (tmp_path / file).read_bytes()
+    for damaged in (data[: len(data) // 2], b"", b"not an archive"):
+        (tmp_path / file).write_bytes(damaged)
+        assert_refused(name, tmp_path, file, f"{len(damaged):,} bytes", "tar.gz")
+    (tmp_path / file).write_bytes(small_files.tarred({classic.CIFAR_PYTHON[0]: b"", classic.CIFAR_BINARY[0]: b""}))
+    assert_refused(name, tmp_path, file, "no member .*data_batch_2", "data_batch_1")
+
+
+def test_a_damaged_gzip_file_is_refused(unofficial, tmp_path):
+    small_files.write("mnist", tmp_path, "idx packed")
+    path = tmp_path / f"{IMAGES}.gz"
+    data = path.read_bytes()
+    for damaged in (data[:-20], b"", b"not packed"):
+        path.write_bytes(damaged)
+        assert_refused("mnist", tmp_path, f"{IMAGES}.gz", f"{len(damaged):,} bytes", "gzip|nothing")
+
+
+@pytest.mark.parametrize(
+    ("data", "found", "expected"),
+    [
+        (b"", "EOFError", "pickled"),
+        (small_files.pickled(np.zeros((3, 3072), np.uint8), [1, 2, 3])[:5000], "no readable batch", "pickled"),
+        (small_files.pickled(np.zeros((3, 784), np.uint8), [1, 2, 3]), r"uint8 \(3, 784\)", r"\(N, 3072\)"),
+        (small_files.pickled(np.zeros((3, 3072), np.float32), [1, 2, 3]), "float32", "uint8"),
+        (small_files.pickled([1, 2], [1, 2]), "data of list", "uint8"),
+        (small_files.pickled(np.zeros((3, 3072), np.uint8), [1, 2]), "2 labels", "3"),
+        (small_files.pickled(np.zeros((3, 3072), np.uint8), [1, 10, 3]), "label 10", "0 to 9"),
+        (small_files.pickled(np.zeros((3, 3072), np.uint8), [1, -1, 3]), "label -1", "0 to 9"),
+        (pickle.dumps(os.getcwd), "getcwd", "pickled"),
+    ],
+)
+def test_a_wrong_python_batch_is_refused(unofficial, tmp_path, data, found, expected):
+    small_files.write("cifar10", tmp_path, "python")
+    (tmp_path / PYTHON).write_bytes(data)
+    assert_refused("cifar10", tmp_path, PYTHON, found, expected)
+
+
+def test_a_pickle_cannot_run_code(unofficial, tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "attacked",)
+
+    small_files.write("cifar10", tmp_path, "python")
+    (tmp_path / PYTHON).write_bytes(pickle.dumps({b"data": Attack(), b"labels": []}))
+    assert_refused("cifar10", tmp_path, PYTHON, "asks for", "pickled")
+    assert not (tmp_path / "attacked").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "found", "expected"),
+    [
+        (b"", "0 bytes", "3,073"),
+        (bytes(3073 + 5), "3,078 bytes", "multiple of 3,073"),
+        (bytes([12]) + bytes(3072), "label 12", "0 to 9"),
+    ],
+)
+def test_a_wrong_binary_batch_is_refused(unofficial, tmp_path, data, found, expected):
+    small_files.write("cifar10", tmp_path, "binary")
+    (tmp_path / BINARY).write_bytes(data)
+    assert_refused("cifar10", tmp_path, BINARY, found, expected)
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "found", "expected"),
+    [
+        (IMAGES, b"", "nothing", "00000803"),
+        (IMAGES, small_files.idx(np.zeros(12)), "00000801", "00000803"),
+        (IMAGES, small_files.idx(np.zeros((12, 28, 28)))[:-1], "9,423 bytes", "9,424"),
+        (IMAGES, small_files.idx(np.zeros((12, 32, 32))), r"\(32, 32\)", r"\(28, 28\)"),
+        (LABELS, small_files.idx(np.full(12, 10)), "label 10", "0 to 9"),
+        (LABELS, small_files.idx(np.zeros(11)), "11 labels", "12"),
+        (LABELS, gzip.compress(small_files.idx(np.zeros(12))), "1f8b08", "00000801"),
+    ],
+)
+def test_a_wrong_idx_file_is_refused(unofficial, tmp_path, file, data, found, expected):
+    small_files.write("mnist", tmp_path, "idx")
+    (tmp_path / file).write_bytes(data)
+    assert_refused("mnist", tmp_path, file, found, expected)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_real_files_are_whole(name):
+    if not os.environ.get("JAXDEEP_DATA"):
+        pytest.skip("JAXDEEP_DATA does not name a folder with the real files")
+    spec = SPECS[name]
+    found = classic.read(name, Path(os.environ["JAXDEEP_DATA"]))
+    if found is None:
+        pytest.skip(f"JAXDEEP_DATA has no files of {name}")
+    assert found.train_images.shape == (spec.train, *spec.image_shape)
+    assert found.test_images.shape == (spec.test, *spec.image_shape)
+    if name != "mnist":  # whose classes are not of one size
+        np.testing.assert_array_equal(np.bincount(found.train_labels), [spec.train // 10] * 10)
+        np.testing.assert_array_equal(np.bincount(found.test_labels), [spec.test // 10] * 10)
+    first = {"cifar10": [6, 9, 9, 4, 1], "mnist": [5, 0, 4, 1, 9], "fashion_mnist": [9, 0, 0, 3, 0]}[name]
+    assert found.train_labels[:5].tolist() == first
