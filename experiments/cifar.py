@@ -48,7 +48,9 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
     "elu": Recipe(ELU, "8b: ELU, He initialisation, raw inputs", (Reported("000", 27, 1.4960, 0.4762),)),
     "swish": Recipe(SWISH, "8b with Swish", (Reported("004", 32, 1.4817, 0.4840),)),
     "bn": Recipe(
-        BN, "8c: batch normalisation of the input and after every hidden layer, ELU", (Reported("000", 29, 1.3344, 0.5398),)
+        BN,
+        "8c: batch normalisation of the input and after every hidden layer, ELU",
+        (Reported("000", 29, 1.3344, 0.5398),),
     ),
     "bn_swish": Recipe(
         BN_SWISH, "8c with Swish and no normalisation of the input", (Reported("004", 11, 1.4449, 0.4844),)
@@ -59,7 +61,9 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
         (Reported("000", 8, 1.4633, 0.4792), Reported("004", 13, 1.4701, 0.5060)),
     ),
     "alpha_dropout": Recipe(
-        ALPHA_DROPOUT, "8e: selu with alpha dropout of 0.1 before the output layer", (Reported("000", 8, 1.4805, 0.4890),)
+        ALPHA_DROPOUT,
+        "8e: selu with alpha dropout of 0.1 before the output layer",
+        (Reported("000", 8, 1.4805, 0.4890),),
     ),
     "sanity": Recipe(SANITY, "small and quick: 3 SELU layers, 5,000 training images, 5 epochs"),
 }

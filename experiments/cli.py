@@ -4,6 +4,7 @@ The flags are the fields of `Config`, by tyro; `--config` is read first and give
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -75,6 +76,9 @@ def main(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Seq
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # as in `... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (Interrupted, KeyboardInterrupt) as stop:
         command = shlex.join(("python", "-m", f"experiments.{experiment}", *given))
         print(f"stopped; to continue: {command}", file=sys.stderr)
@@ -88,15 +92,15 @@ def _parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: S
     first.add_argument("--config", default=None)
     named = first.parse_known_args(argv)[0].config
     defaults = recipes[named].config if named in recipes else next(iter(recipes.values())).config
-    names: Any = tyro.extras.literal_type_from_choices(list(recipes))
-    sources: Any = tyro.extras.literal_type_from_choices(["auto", dataset, "synthetic"])
+    names = tyro.extras.literal_type_from_choices(list(recipes))
+    sources = tyro.extras.literal_type_from_choices(["auto", dataset, "synthetic"])
 
     def command(
-        config: names,
+        config: names,  # pyright: ignore[reportInvalidTypeForm]
         settings: Annotated[Config, tyro.conf.arg(name="")] = defaults,
         seed: int = 42,
         seeds: int = 1,
-        data: sources = "auto",
+        data: sources = "auto",  # pyright: ignore[reportInvalidTypeForm]
         data_dir: Path | None = None,
         workdir: Path | None = None,
         overwrite: bool = False,
@@ -146,10 +150,10 @@ def _run(experiment: str, dataset: str, recipes: Mapping[str, Recipe], arguments
         if (summary := folder.summary()) is not None:
             print(f"{workdir} is finished: these are its results", file=sys.stderr)
             return summary
+        train, valid, test = (f"{len(split.labels):,}" for split in (data.train, data.valid, data.test))
         print(
-            f"{experiment} {arguments.name}: {len(data.train.labels):,} training, {len(data.valid.labels):,} validation "
-            f"and {len(data.test.labels):,} test images of {images.name} ({images.source}) on {describe_device()}, "
-            f"to {workdir}",
+            f"{experiment} {arguments.name}: {train} training, {valid} validation and {test} test images of "
+            f"{images.name} ({images.source}) on {describe_device()}, to {workdir}",
             file=sys.stderr,
         )
         runs = [_fit(config, data, seed, folder) for seed in arguments.seeds]
@@ -190,9 +194,7 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _default_workdir(
-    experiment: str, recipes: Mapping[str, Recipe], arguments: Arguments, synthetic: bool
-) -> Path:
+def _default_workdir(experiment: str, recipes: Mapping[str, Recipe], arguments: Arguments, synthetic: bool) -> Path:
     changed = differences(recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
     parts = [arguments.name, *(f"{field}={_short(value)}" for field, (_, value) in changed.items())]
     if arguments.seeds[0] != 42:

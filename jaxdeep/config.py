@@ -34,7 +34,8 @@ class Data:
     def __post_init__(self) -> None:
         _check_choice("data.scaling", self.scaling, Scaling)
         _check("data.valid_size", self.valid_size, self.valid_size >= 1, "1 or more")
-        _check("data.train_size", self.train_size, self.train_size is None or self.train_size >= 1, "1 or more, or None")
+        size = self.train_size
+        _check("data.train_size", size, size is None or size >= 1, "1 or more, or None")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Model:
     """The share that is dropped, in [0, 1)."""
 
     def __post_init__(self) -> None:
-        _check("model.units", self.units, len(self.units) >= 1 and min(self.units) >= 1, "one or more widths of 1 or more")
+        _check("model.units", self.units, min(self.units, default=0) >= 1, "one or more widths of 1 or more")
         _check_choice("model.activation", self.activation, Activation)
         _check_choice("model.kernel_init", self.kernel_init, Initializer)
         _check_choice("model.dropout", self.dropout, Dropout)

@@ -16,20 +16,20 @@ class Estimate(NamedTuple):
         std: standard deviation of a run, from n - 1; None for fewer than two.
         low: lower end of the mean's 95% interval by Student's t; None for fewer than two.
         high: upper end.
-        count: number of finite values.
+        runs: number of finite values.
     """
 
     mean: float | None
     std: float | None
     low: float | None
     high: float | None
-    count: int
+    runs: int
 
 
 def mean_over_runs(values: Sequence[float]) -> Estimate:
     """Mean, standard deviation and interval of one figure over seeds.
 
-    Values that are not finite (a diverged run's) do not count; `count` says how many did.
+    Values that are not finite (a diverged run's) do not count; `runs` says how many did.
 
     Args:
         values: one for each run.

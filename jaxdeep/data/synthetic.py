@@ -11,7 +11,8 @@ CLASSES = 10
 PATTERNS = ((2, 16, 48), (4, 32, 24), (8, 32, 12))  # cells a side, number of patterns, amplitude
 CLASS_PATTERNS = slice(8, 56)  # those whose weights tell the class
 CLUSTERS = 24  # a class
-MEAN_SHARE, CLUSTER_SHARE = 54, 168  # of 256: how far the classes, and the clusters within one, lie apart
+SHARES = 53, 178  # of 256: how far the classes, and the clusters within one, lie apart
+GREY_SHARES = 78, 208  # the same with one channel, in which patterns resemble each other more
 NOISE = 0.3125  # a pixel, for each step of a byte: +-40
 LATENT_SHIFT, PIXEL_SHIFT = 3, 10  # powers of two that weights and pixels are divided by
 CONTRAST = 8, 17  # lowest, number of values
@@ -50,7 +51,7 @@ def draw(height: int, width: int, channels: int, train: int = 50_000, test: int 
     bits = np.random.PCG64(seed)
     patterns = _patterns(bits, height, width, channels)
     labels = np.concatenate([_labels(bits, train), _labels(bits, test)])
-    weights = _weights(bits, labels, len(patterns))
+    weights = _weights(bits, labels, len(patterns), GREY_SHARES if channels == 1 else SHARES)
     images = _render(bits, weights, patterns).reshape(-1, height, width, channels)
     return Arrays(images[:train], labels[:train], images[train:], labels[train:])
 
@@ -81,12 +82,12 @@ def _labels(bits: np.random.PCG64, count: int) -> np.ndarray:
     return (order % CLASSES).astype(np.uint8)
 
 
-def _weights(bits: np.random.PCG64, labels: np.ndarray, patterns: int) -> np.ndarray:
+def _weights(bits: np.random.PCG64, labels: np.ndarray, patterns: int, shares: tuple[int, int]) -> np.ndarray:
     """[N, K] integers: how much of each pattern is in each image, its contrast included."""
     informative = CLASS_PATTERNS.stop - CLASS_PATTERNS.start
     means = _bell(bits, (CLASSES, 1, informative))
     offsets = _bell(bits, (CLASSES, CLUSTERS, informative))
-    centres = means * MEAN_SHARE + offsets * CLUSTER_SHARE >> 8
+    centres = means * shares[0] + offsets * shares[1] >> 8
     weights = _bell(bits, (len(labels), patterns))
     weights[:, CLASS_PATTERNS] += centres[labels, _bytes(bits, len(labels)) % CLUSTERS]
     lowest, values = CONTRAST

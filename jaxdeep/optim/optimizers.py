@@ -19,7 +19,7 @@ class NadamState(NamedTuple):
         nu: second moments, like the parameters.
     """
 
-    count: jax.Array
+    count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
     momentum_product: jax.Array
     mu: optax.Updates
     nu: optax.Updates

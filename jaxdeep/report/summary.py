@@ -1,4 +1,4 @@
-"""The summary of a run folder: its figures by seed, their means and intervals, the chapter's figure, and the machine."""
+"""The summary of a run: its figures by seed, their means and intervals, the chapter's figure, the machine."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,7 @@ FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "tes
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def summarise(
-    identity: Mapping[str, Any], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def summarise(identity: Mapping[str, Any], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The content of summary.json.
 
     Args:

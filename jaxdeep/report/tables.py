@@ -12,7 +12,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     Args:
         summary: the content of summary.json.
     """
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(run["seed"]) + (" diverged" if run["diverged"] else ""),
             str(run["best_epoch"]),

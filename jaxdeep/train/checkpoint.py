@@ -10,14 +10,13 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxdeep.errors import UserError
 
-State = TypeVar("State")
 Leaves = dict[str, np.ndarray]
 
 
@@ -64,7 +63,7 @@ class CheckpointStore:
             ),
         )
 
-    def restore(self, like: State) -> Restored | None:
+    def restore(self, like: Any) -> Restored | None:
         """The latest checkpoint that is whole.
 
         Args:
@@ -80,7 +79,7 @@ class CheckpointStore:
         expected = _leaves(like)
         for step in steps:
             try:
-                found = self._manager.restore(
+                found: Any = self._manager.restore(
                     step,
                     args=self._args.Composite(
                         state=self._args.PyTreeRestore(
@@ -115,15 +114,15 @@ def _leaves(state: Any) -> Leaves:
 
 
 def _plain(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+    return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def _like(leaves: Leaves, like: State) -> State:
+def _like(leaves: Leaves, like: Any) -> Any:
     """The inverse of `_leaves`, on the device."""
 
     def device_leaf(leaf: np.ndarray, template: Any) -> jax.Array:
-        if jax.dtypes.issubdtype(template.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(template))
+        if jax.numpy.issubdtype(template.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(jax.numpy.asarray(leaf), impl=jax.random.key_impl(template))
         return jax.numpy.asarray(leaf)
 
     templates, structure = jax.tree.flatten(like)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,7 +119,7 @@ def fit(
     Raises:
         UserError: the type is not to be had, or the folder holds another run.
     """
-    if config.train.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+    if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
         raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
     program = compile_program(config, data)
     state = program.start(program.hyper, data, jax.random.key(seed))
@@ -135,18 +134,15 @@ def fit(
         if store is not None and (restored := store.restore(like=state)) is not None:
             refuse_other(f"{checkpoints}", restored.record["run"], identity)
             state = restored.state
-            history = [
-                EpochRecord(*(np.nan if value is None else value for value in row))
-                for row in restored.record["history"]
-            ]
+            history = [_from_json(row) for row in restored.record["history"]]
             if on_epoch is not None:
                 on_epoch(history)
         saved_at = time.perf_counter()
         while not is_over(config, state):
             began = time.perf_counter()
             state, metrics = program.epoch(state, program.hyper, data)
-            figures = map(float, jax.device_get(metrics))
-            history.append(EpochRecord(len(history) + 1, *figures, time.perf_counter() - began))
+            figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
+            history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - began))
             try:
                 if on_epoch is not None:
                     on_epoch(history)
@@ -175,6 +171,11 @@ def fit(
         diverged=bool(state.diverged),
         compile_seconds=program.compile_seconds,
     )
+
+
+def _from_json(row: Sequence[Any]) -> EpochRecord:
+    epoch, *figures = row
+    return EpochRecord(epoch, *(np.nan if value is None else value for value in figures))
 
 
 def data_identity(data: Dataset) -> dict[str, Any]:

@@ -54,12 +54,10 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
 
     start = jax.jit(step.start, static_argnums=0).lower(config, hyper, data, key)
     epoch = jax.jit(step.run_epoch, static_argnums=0, donate_argnums=1).lower(config, state, hyper, data)
-    evaluate = jax.jit(step.evaluate, static_argnums=0).lower(
-        config, state.params, state.batch_stats, data, data.test
-    )
+    evaluate = jax.jit(step.evaluate, static_argnums=0).lower(config, state.params, state.batch_stats, data, data.test)
     return Program(
         hyper,
-        start.compile({"xla_backend_optimization_level": 0}),  # it runs once: saves a second of compilation
+        start.compile({"xla_backend_optimization_level": "0"}),  # it runs once: saves a second of compilation
         epoch.compile(),
         evaluate.compile(),
         time.perf_counter() - began,

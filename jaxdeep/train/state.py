@@ -67,12 +67,10 @@ def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> Tr
     params, batch_stats = model.init(init_key)
     infinite = jnp.full((), jnp.inf, config.train.dtype)
     zero = jnp.zeros((), config.train.dtype)
-    copied = jax.tree.map(jnp.copy, (params, batch_stats))  # a donated buffer may stand in one place only
-    best = Best(*copied, jnp.zeros((), jnp.int32), infinite, zero)
+    best_params, best_stats = jax.tree.map(jnp.copy, (params, batch_stats))  # a donated buffer stands in one place only
+    best = Best(best_params, best_stats, jnp.zeros((), jnp.int32), infinite, zero)
     opt_state = optimizer(config.optim, hyper).init(params)
-    return TrainState(
-        params, batch_stats, opt_state, run_key, jnp.zeros((), jnp.int32), best, jnp.zeros((), jnp.bool_)
-    )
+    return TrainState(params, batch_stats, opt_state, run_key, jnp.zeros((), jnp.int32), best, jnp.zeros((), jnp.bool_))
 
 
 def is_over(config: Config, state: TrainState) -> bool:
