@@ -95,29 +95,27 @@ def uniforms(model: config.Model, inputs: int, rows: int, key: jax.Array, dtype:
 
 def build(model: config.Model, inputs: int, classes: int) -> Oracle:
     """The network in Keras, its training step and its inference, compiled."""
-    names: dict[int, str] = {}
-    network = keras.Sequential([keras.Input((inputs,))])
-
-    def add(layer: keras.layers.Layer, prefix: str = "", **variables: str) -> None:
-        network.add(layer)
-        names.update({id(getattr(layer, ours)): f"{prefix}/{theirs}" for ours, theirs in variables.items()})
-
-    def add_norm(prefix: str) -> None:
-        layer = keras.layers.BatchNormalization()
-        add(layer, prefix, gamma="scale", beta="bias", moving_mean="mean", moving_variance="var")
-
     dropout = {"dropout": keras.layers.Dropout, "alpha_dropout": keras.layers.AlphaDropout}[model.dropout]
+    norm_names = {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
+    dense_names = {"kernel": "kernel", "bias": "bias"}
+    layers: list[tuple[keras.layers.Layer, str, dict[str, str]]] = []
     if model.batch_norm_input:
-        add_norm("0/norm_input")
+        layers.append((keras.layers.BatchNormalization(), "0/norm_input", norm_names))
     for index, units in enumerate((*model.units, classes)):
         if index in dropout_layers(model):
-            add(dropout(model.dropout_rate, seed=0))
-        add(keras.layers.Dense(units), f"{index}/dense", kernel="kernel", bias="bias")
+            layers.append((dropout(model.dropout_rate, seed=0), "", {}))
+        layers.append((keras.layers.Dense(units), f"{index}/dense", dense_names))
         if index < len(model.units):
             if model.batch_norm:
-                add_norm(f"{index}/norm")
-            add(keras.layers.Activation(model.activation))
+                layers.append((keras.layers.BatchNormalization(), f"{index}/norm", norm_names))
+            layers.append((keras.layers.Activation(model.activation), "", {}))
+    network = keras.Sequential([keras.Input((inputs,)), *(layer for layer, _, _ in layers)])
 
+    names = {
+        id(getattr(layer, theirs)): f"{prefix}/{ours}"
+        for layer, prefix, variables in layers
+        for theirs, ours in variables.items()
+    }
     trainable = tuple(names[id(variable)] for variable in network.trainable_variables)
     moving = tuple(names.get(id(variable)) for variable in network.non_trainable_variables)
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -175,7 +173,7 @@ def per_layer(tree: Mapping[str, Any]) -> Named:
         leaves = jax.tree_util.tree_leaves_with_path(tree[stack])
         for path, leaf in leaves:
             name = "/".join(entry.key for entry in path)
-            found |= {f"{first + offset}/{name}": layer for offset, layer in enumerate(leaf)}
+            found |= {f"{first + offset}/{name}": layer for offset, layer in enumerate(np.asarray(leaf))}
         first = int(stack.split("_")[-1]) + 1
     return found
 

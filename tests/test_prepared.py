@@ -121,7 +121,7 @@ def test_tensorflow_datasets_that_cannot_be_imported_is_a_reason(monkeypatch, tm
         prepared.prepare("mnist", tmp_path)
 
 
-def test_tensorflow_is_not_imported_nor_jax(tmp_path):
+def test_tensorflow_is_not_imported(tmp_path):
     small_files.write("mnist", tmp_path, "idx packed")
     script = f"""
         import sys
@@ -133,9 +133,9 @@ def test_tensorflow_is_not_imported_nor_jax(tmp_path):
         tfds.download.DownloadManager.download = lambda self, urls: {{file: files / file for file in urls}}
         prepared.unreachable = lambda address: None
         assert len(prepared.prepare("mnist", files).train_images) == 12
-        print([name for name in ("tensorflow", "jax") if name in sys.modules])
+        print("tensorflow" in sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "False"
