@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import jax
-import jax.numpy as jnp
 import keras
 import numpy as np
 from keras.src import backend as keras_backend
@@ -104,7 +103,7 @@ def build(model: config.Model, inputs: int, classes: int) -> Oracle:
     for index, units in enumerate((*model.units, classes)):
         if index in dropout_layers(model):
             layers.append((dropout(model.dropout_rate, seed=0), "", {}))
-        layers.append((keras.layers.Dense(units), f"{index}/dense", dense_names))
+        layers.append((keras.layers.Dense(units, kernel_initializer="zeros"), f"{index}/dense", dense_names))
         if index < len(model.units):
             if model.batch_norm:
                 layers.append((keras.layers.BatchNormalization(), f"{index}/norm", norm_names))

@@ -5,7 +5,7 @@ The images are random: Keras and jaxdeep are to compute the same numbers, whatev
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import keras
 import keras_oracle
 import numpy as np
+import optax
 import pytest
 
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.train import step
-from jaxdeep.train.state import TrainState
+from jaxdeep.train.state import TrainState, init_state
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -46,7 +46,7 @@ class Case(NamedTuple):
     Attributes:
         x: [N, D], the training rows as the network is to see them, scaled by NumPy.
         labels: [N].
-        start: the first state, every weight and moving statistic moved off its initial zero or one.
+        start: the first state, with `some_weights`.
         step: our compiled `train_step`.
         oracle: the Keras network.
     """
@@ -69,19 +69,37 @@ def case(name: str) -> Case:
         train=Train(batch_size=BATCH, dtype="float64"),
     )
     data, images, labels = some_data(config.data)
-    start = step.start(config, config.hyper(), data, jax.random.key(0))
-    rng = np.random.default_rng(9)
-    stats = jax.tree.map(lambda leaf: leaf * rng.uniform(0.8, 1.25, leaf.shape), start.batch_stats)
-    params, stats = jax.tree.map(lambda leaf: leaf + rng.normal(0, 0.02, leaf.shape), (start.params, stats))
+    model = step.model_of(config, data)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    drawn = model._replace(init=lambda key: some_weights(config, shapes))
     return Case(
         config,
         data,
         by_numpy(config.data, images),
         labels,
-        start._replace(params=params, batch_stats=stats),
+        init_state(config, drawn, config.hyper(), jax.random.key(0)),
         jax.jit(step.train_step, static_argnums=0),
         keras_oracle.build(config.model, images.shape[1], CLASSES),
     )
+
+
+def some_weights(config: Config, shapes: Any) -> Any:
+    """Kernels of the configuration's size, and biases, scales and moving statistics near 0 or 1, but not at it."""
+    rng = np.random.default_rng(9)
+    gain = {"he_normal": 2, "lecun_normal": 1}[config.model.kernel_init]
+
+    def draw(path: Any, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        assert leaf.dtype == np.float64
+        centre, spread = {
+            "kernel": (0, (gain / leaf.shape[-2]) ** 0.5),
+            "bias": (0, 0.02),
+            "scale": (1, 0.02),
+            "mean": (0, 0.02),
+            "var": (1, 0.02),
+        }[path[-1].key]
+        return jnp.asarray(rng.normal(centre, spread, leaf.shape))
+
+    return jax.tree.map_with_path(draw, shapes)
 
 
 @cache
@@ -118,17 +136,17 @@ def biases_before_norm(config: Config) -> list[str]:
     return dense + ["0/norm_input/bias"] * config.model.batch_norm_input
 
 
-def gradients_of_step(case: Case, state: TrainState, batch: step.Batch, key: jax.Array) -> tuple[Any, Any, dict, dict]:
-    """Loss, hits, gradients and new moving statistics of our step: gradient descent at rate 1 subtracts the gradient."""
-    config = replace(case.config, optim=Optim(optimizer="sgd", learning_rate=1.0))
-    before = state._replace(opt_state=optimizer(config.optim, config.hyper()).init(state.params))
-    after, (loss, hits) = case.step(config, before, config.hyper(), case.data, batch, key)
-    gradients = jax.tree.map(lambda old, new: old - new, before.params, after.params)
-    return loss, hits, keras_oracle.per_layer(gradients), keras_oracle.per_layer(after.batch_stats)
+def gradients_of_step(case: Case, batch: step.Batch, key: jax.Array) -> tuple[Any, Any, dict, dict]:
+    """Summed loss, hits, gradients and new moving statistics: Nadam's first moment starts as (1 - beta_1) gradient."""
+    config, hyper = case.config, case.config.hyper()
+    after, (loss, hits) = case.step(config, case.start, hyper, case.data, batch, key)
+    moments = keras_oracle.per_layer(optax.tree_utils.tree_get(after.opt_state, "mu"))
+    gradients = {name: moment / (1 - config.optim.beta_1) for name, moment in moments.items()}
+    return loss, hits, gradients, keras_oracle.per_layer(after.batch_stats)
 
 
-def gradients_of_keras(case: Case, state: TrainState, rows: np.ndarray, uniforms: list) -> tuple[Any, Any, dict, dict]:
-    weights, stats = keras_oracle.per_layer(state.params), keras_oracle.per_layer(state.batch_stats)
+def gradients_of_keras(case: Case, rows: np.ndarray, uniforms: list) -> tuple[Any, Any, dict, dict]:
+    weights, stats = keras_oracle.per_layer(case.start.params), keras_oracle.per_layer(case.start.batch_stats)
     return case.oracle.gradients(weights, stats, case.x[rows], case.labels[rows], uniforms)
 
 
@@ -138,11 +156,11 @@ def uniforms_of(case: Case, key: jax.Array) -> list[jax.Array]:
 
 @pytest.mark.parametrize("name", [*CONFIGS, *EXTRA])
 def test_one_step_has_the_loss_the_gradients_and_the_moving_statistics_of_keras(name):
-    # measured: loss 1e-15, gradients 3e-12, moving statistics 1e-15, biases before a BN 1e-15 (absolute)
+    # measured: loss 1e-15, gradients 3e-14, moving statistics 3e-16, biases before a BN 1e-15 (absolute)
     of = case(name)
     rows, key = np.random.default_rng(1).permutation(len(of.x))[:BATCH], jax.random.key(2)
-    loss, hits, gradients, stats = gradients_of_step(of, of.start, step.Batch(jnp.asarray(rows)), key)
-    expected_loss, logits, expected, expected_stats = gradients_of_keras(of, of.start, rows, uniforms_of(of, key))
+    loss, hits, gradients, stats = gradients_of_step(of, step.Batch(jnp.asarray(rows)), key)
+    expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows, uniforms_of(of, key))
     assert loss / BATCH == pytest.approx(float(expected_loss), rel=1e-9)
     assert hits == np.sum(np.argmax(logits, -1) == of.labels[rows])
     noise = biases_before_norm(of.config)
@@ -167,7 +185,7 @@ def test_a_trajectory_is_that_of_keras_and_its_nadam(name, steps, tolerance):
     """Biases before a BN are left out, with the moving means behind them: Nadam makes steps of their rounding noise."""
     of = case(name)
     config, hyper = of.config, of.config.hyper()
-    state = step.start(config, hyper, of.data, jax.random.key(0))
+    state = of.start
     weights, stats = keras_oracle.per_layer(state.params), keras_oracle.per_layer(state.batch_stats)
     nadam, optimize = keras_oracle.optimize(keras.optimizers.Nadam(config.optim.learning_rate), weights)
     rng = np.random.default_rng(3)
@@ -184,7 +202,9 @@ def test_a_trajectory_is_that_of_keras_and_its_nadam(name, steps, tolerance):
     ours = keras_oracle.per_layer(state.params) | keras_oracle.per_layer(state.batch_stats)
     kept = [name for name in ours if name not in left_out]
     theirs = weights | stats
-    assert keras_oracle.difference({name: ours[name] for name in kept}, {name: theirs[name] for name in kept}) < tolerance
+    assert (
+        keras_oracle.difference({name: ours[name] for name in kept}, {name: theirs[name] for name in kept}) < tolerance
+    )
 
 
 @pytest.mark.parametrize("name", ["sanity", "small_bn", "dropout_everywhere"])
@@ -193,9 +213,9 @@ def test_a_filled_up_batch_is_the_batch_of_its_counted_rows_alone(name):
     rng, key = np.random.default_rng(5), jax.random.key(6)
     rows, counted = rng.permutation(len(of.x))[:BATCH], rng.permutation(BATCH) < 8
     batch = step.Batch(jnp.asarray(rows), jnp.asarray(counted))
-    loss, hits, gradients, stats = gradients_of_step(of, of.start, batch, key)
+    loss, hits, gradients, stats = gradients_of_step(of, batch, key)
     alone = [draw[counted] for draw in uniforms_of(of, key)]
-    expected_loss, logits, expected, expected_stats = gradients_of_keras(of, of.start, rows[counted], alone)
+    expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows[counted], alone)
     assert loss / 8 == pytest.approx(float(expected_loss), rel=1e-9)
     assert hits == np.sum(np.argmax(logits, -1) == of.labels[rows[counted]])
     assert keras_oracle.difference(gradients, expected, biases_before_norm(of.config)) < 1e-9
@@ -215,14 +235,13 @@ def test_an_epoch_takes_every_row_once_whatever_is_left_for_the_last_batch():
     assert keras_oracle.difference(*map(keras_oracle.per_layer, (state.params, of.start.params))) == 0
 
 
-@pytest.mark.parametrize("name", ["selu", "bn", "dropout_everywhere"])
-@pytest.mark.parametrize("rows", [32, 1_000])
+@pytest.mark.parametrize(("name", "rows"), [("selu", 100), ("bn", 1_000), ("dropout_everywhere", 100)])
 def test_evaluation_is_inference_in_keras(name, rows, monkeypatch):
     monkeypatch.setattr(step, "EVALUATION_ROWS", rows)
     of = case(name)
     split = of.data.train
     params, stats = of.start.params, of.start.batch_stats
-    loss, accuracy = jax.jit(step.evaluate, static_argnums=0)(of.config, params, stats, of.data, split)
+    loss, accuracy = jax.jit(partial(step.evaluate, of.config))(params, stats, of.data, split)
     logits = np.asarray(of.oracle.logits(keras_oracle.per_layer(params), keras_oracle.per_layer(stats), of.x))
     losses = keras.losses.sparse_categorical_crossentropy(of.labels, logits, from_logits=True)
     assert loss == pytest.approx(float(np.mean(losses)), rel=1e-9)

@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(downloads, tmp_path):
 def test_a_damaged_download_is_a_reason(downloads, tmp_path):
     put("cifar10", downloads)
     (downloads / "cifar-10-binary.tar.gz").write_bytes(b"<html>not found</html>")
-    with pytest.raises(prepared.Unavailable, match="cifar-10-binary.tar.gz: found 22 bytes"):
+    with pytest.raises(prepared.Unavailable, match=r"cifar-10-binary\.tar\.gz: found 22 bytes"):
         prepared.prepare("cifar10", tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch, tmp_path):
 
     monkeypatch.setattr(prepared, "ANSWER_SECONDS", 0.05)
     monkeypatch.setattr(requests, "head", answer_late)
-    with pytest.raises(prepared.Unavailable, match="no answer within 0.05 s"):
+    with pytest.raises(prepared.Unavailable, match=r"no answer within 0\.05 s"):
         prepared.prepare("mnist", tmp_path)
     tested.set()
 
@@ -139,3 +139,12 @@ def test_tensorflow_is_not_imported(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "False"
+
+
+def test_the_reason_is_the_cause_and_not_the_connection_object():
+    import requests
+    from urllib3.exceptions import MaxRetryError
+
+    cause = OSError("HTTPSConnection(host='example.org'): Failed to resolve 'example.org' ([Errno -2] Unknown)")
+    error = requests.ConnectionError(MaxRetryError(None, "/file", cause))  # pyright: ignore[reportArgumentType]
+    assert prepared._one_line(error) == "Failed to resolve 'example.org' ([Errno -2] Unknown)"

@@ -127,7 +127,7 @@ def test_a_damaged_classic_file_is_an_error_not_a_reason_to_go_on(monkeypatch, d
     monkeypatch.setattr(cache, "read", forbidden)
     small_files.write("cifar10", data, "binary packed")
     (data / "cifar-10-binary.tar.gz").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="cifar-10-binary.tar.gz: found 7 bytes"):
+    with pytest.raises(UserError, match=r"cifar-10-binary\.tar\.gz: found 7 bytes"):
         sources.load_images("cifar10", data_dir=data)
 
 
@@ -144,9 +144,9 @@ def test_a_folder_that_does_not_exist_is_an_error(monkeypatch, tmp_path):
 
 
 def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(UserError, match="'cifar-10': expected one of cifar10, .*nearest: cifar10"):
+    with pytest.raises(UserError, match=r"'cifar-10': expected one of cifar10, .*nearest: cifar10"):
         sources.load_images("cifar-10")
-    with pytest.raises(UserError, match="'synthtic': expected one of auto, mnist, synthetic .*nearest: synthetic"):
+    with pytest.raises(UserError, match=r"'synthtic': expected one of auto, mnist, synthetic .*nearest: synthetic"):
         sources.load_images("mnist", source="synthtic")
     with pytest.raises(UserError, match="'cifar10': expected one of auto, mnist"):
         sources.load_images("mnist", source="cifar10")

@@ -97,7 +97,7 @@ def idx_labels(data: bytes, file: str) -> np.ndarray:
 def joined(batches: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
     """CIFAR-10 from its batches in the order of PARTS: the last one is the test set.
 
-    Fresh memory costs as much here as reading and hashing do, so that the pixels are put in order and joined in one copy.
+    Fresh memory costs as much as reading and hashing, so the pixels are put in order and joined in one copy.
     """
     images = np.empty((sum(len(labels) for _, labels in batches), 32, 32, 3), np.uint8)
     ends = np.cumsum([len(labels) for _, labels in batches])[:-1]

@@ -31,8 +31,14 @@ def draw(height: int, width: int, channels: int, train: int = 50_000, test: int 
     Everything is made from PCG64's raw words by integer operations and by float32 sums of integers below 2**24, which
     are exact in any order: no libm, no BLAS and no version of NumPy changes a byte.
 
-    Measured, 50,000 + 10,000 images of seed 0, the first 5,000 for validation, pixels standardised, Adam 1e-3, batches
-    of 128: MEASURED
+    Measured once (one training seed, 50,000 training images of drawing seed 0, the first 5,000 of them for validation,
+    pixels standardised): accuracy on validation at the least loss there, the epoch of it, and losses after the last.
+
+        32x32x3  softmax, Adam 5e-4, batch 128               40.0%
+        32x32x3  3 x 100 SELU, Adam 1e-3, batch 128          56.3%  epoch  7  (20 epochs: training .34, validation 1.77)
+        32x32x3  20 x 100 SELU, optax.nadam 7e-4, batch 32   54.6%  epoch 14, the last, still falling
+        28x28x1  softmax, Adam 5e-4, batch 128               42.0%
+        28x28x1  3 x 100 SELU, Adam 1e-3, batch 128          58.3%  epoch 12  (20 epochs: training .66, validation 1.42)
 
     Args:
         height: H, pixels.

@@ -40,14 +40,15 @@ class RunFolder:
         self._metrics: TextIO | None = None
         self._writers: dict[int, Any] = {}
         try:
+            path.mkdir(parents=True, exist_ok=True)
+            config = path / "config.json"
+            if not config.exists() and any(path.iterdir()):
+                raise UserError(f"{path} is not empty and holds no config.json: not a run folder")
             if overwrite:
                 _remove_run(path)
-            if (path / "config.json").exists():
-                refuse_other(str(path), json.loads((path / "config.json").read_text()), identity)
-            elif path.exists() and any(path.iterdir()):
-                raise UserError(f"{path} is not empty and holds no config.json: not a run folder")
-            path.mkdir(parents=True, exist_ok=True)
-            _write_json(path / "config.json", identity)
+            elif config.exists():
+                refuse_other(str(path), json.loads(config.read_text()), identity)
+            _write_json(config, identity)
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
 

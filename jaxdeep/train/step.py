@@ -64,6 +64,11 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
+def is_hit(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Whether the largest logit is the label's: [B, C], [B] -> [B], booleans."""
+    return jax.lax.argmax(logits, 1, labels.dtype) == labels
+
+
 def scaled(config: Config, data: Dataset, images: jax.Array) -> jax.Array:
     """Stored rows [B, D] as the network's inputs, in the run's type."""
     if config.data.scaling == "none":
@@ -91,7 +96,7 @@ def train_step(
     model = model_of(config, data)
     inputs = scaled(config, data, data.train.images[batch.rows])
     labels = data.train.labels[batch.rows]
-    count = len(labels) if batch.counted is None else batch.counted.sum()
+    count = len(labels) if batch.counted is None else batch.counted.sum(dtype=inputs.dtype)
 
     def total(values: jax.Array) -> jax.Array:
         return jnp.sum(values, where=batch.counted)
@@ -112,7 +117,7 @@ def train_step(
     updates, opt_state = optimizer(config.optim, hyper).update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
-    return state, (loss * count, total(logits.argmax(-1) == labels))
+    return state, (loss * count, total(is_hit(logits, labels)))
 
 
 def train_epoch(
@@ -141,7 +146,7 @@ def train_epoch(
         return train_step(config, state, hyper, data, batch, jax.random.fold_in(dropout_key, index))
 
     state, (losses, hits) = jax.lax.scan(step, state, (jnp.arange(steps), batches))
-    return state, (losses.sum() / count, hits.sum() / count)
+    return state, (losses.sum() / count, hits.sum(dtype=losses.dtype) / count)
 
 
 def evaluate(
@@ -153,7 +158,7 @@ def evaluate(
     def of_row(row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         image, label = row
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
-        return cross_entropy(logits, label[None])[0], logits[0].argmax() == label
+        return cross_entropy(logits, label[None])[0], is_hit(logits, label[None])[0]
 
     losses, hits = jax.lax.map(of_row, (split.images, split.labels), batch_size=EVALUATION_ROWS)
     return losses.mean(), hits.mean(dtype=losses.dtype)

@@ -1,0 +1,140 @@
+"""A checkpoint comes back bit for bit, or is not used."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_data import SMALL, small_dataset
+
+from jaxdeep.errors import UserError
+from jaxdeep.train import step
+from jaxdeep.train.checkpoint import CheckpointStore
+from jaxdeep.train.fit import fit
+from jaxdeep.train.state import TrainState
+
+
+@pytest.fixture(scope="module")
+def state() -> TrainState:
+    data = small_dataset(SMALL)
+    state = step.start(SMALL, SMALL.hyper(), data, jax.random.key(3))
+    return step.run_epoch(SMALL, state, SMALL.hyper(), data)[0]
+
+
+@pytest.fixture
+def abandoned_reads() -> Iterator[None]:
+    """Let Orbax's other reads of a damaged checkpoint end here: they report to an event loop that is closed by then."""
+    yield
+    time.sleep(0.5)
+    gc.collect()
+
+
+def with_damage(test: Callable) -> Callable:
+    """Mark a test that damages a checkpoint."""
+    ignored = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    return pytest.mark.usefixtures("abandoned_reads")(ignored(test))
+
+
+def leaves(state: TrainState) -> list[np.ndarray]:
+    plain = state._replace(key=jax.random.key_data(state.key))
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(plain)]
+
+
+def assert_same(one: TrainState, other: TrainState) -> None:
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for left, right in zip(leaves(one), leaves(other), strict=True):
+        assert left.dtype == right.dtype
+        np.testing.assert_array_equal(left, right)
+
+
+def saved(folder, state: TrainState, steps=(1, 2)) -> None:
+    with CheckpointStore(folder) as store:
+        for number in steps:
+            store.save(number, state._replace(epoch=jnp.asarray(number, jnp.int32)), {"number": number})
+
+
+def largest_file(folder):
+    """The file that holds most of the arrays."""
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def test_the_whole_state_comes_back(tmp_path, state) -> None:
+    saved(tmp_path, state)
+    with CheckpointStore(tmp_path) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert_same(restored.state, state._replace(epoch=jnp.asarray(2, jnp.int32)))
+    assert restored.record["number"] == 2
+    draw = jax.random.uniform(restored.state.key)
+    assert draw == jax.random.uniform(state.key)
+
+
+def test_an_empty_folder_holds_none(tmp_path, state) -> None:
+    with CheckpointStore(tmp_path) as store:
+        assert store.restore(like=state) is None
+
+
+def test_two_are_kept(tmp_path, state) -> None:
+    saved(tmp_path, state, steps=(1, 2, 3, 4))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.isdigit()) == ["3", "4"]
+
+
+def test_a_state_may_be_donated_right_after_it_is_saved(tmp_path, state) -> None:
+    mine = jax.tree.map(jnp.copy, state)
+    expected = leaves(mine)
+    with CheckpointStore(tmp_path) as store:
+        store.save(1, mine, {})
+        overwrite = jax.jit(lambda tree: jax.tree.map(lambda leaf: leaf * 0, tree), donate_argnums=0)
+        jax.block_until_ready(overwrite(mine.params))
+    with CheckpointStore(tmp_path) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    for left, right in zip(leaves(restored.state), expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@with_damage
+def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state, capsys) -> None:
+    saved(tmp_path, state)
+    path = largest_file(tmp_path / "2" / "state")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with CheckpointStore(tmp_path) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert restored.record["number"] == 1
+    assert "2: damaged checkpoint, not used" in capsys.readouterr().err
+
+
+@with_damage
+def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path, state) -> None:
+    saved(tmp_path, state)
+    for number in ("1", "2"):
+        path = largest_file(tmp_path / number / "state")
+        path.write_bytes(path.read_bytes()[:100])
+    with CheckpointStore(tmp_path) as store, pytest.raises(UserError, match=f"{tmp_path}: no checkpoint can be read"):
+        store.restore(like=state)
+
+
+@pytest.mark.parametrize("field", ["seed", "config", "data"])
+def test_another_runs_checkpoints_are_refused_with_what_differs(tmp_path, field) -> None:
+    data = small_dataset(SMALL)
+    fit(SMALL, data, seed=1, checkpoints=tmp_path)
+    config, seed, message = SMALL, 1, ""
+    match field:
+        case "seed":
+            seed, message = 2, r"seed \(there 1, here 2\)"
+        case "config":
+            config = replace(SMALL, optim=replace(SMALL.optim, learning_rate=1.0))
+            message = r"config.optim.learning_rate \(there 0.003, here 1.0\)"
+        case "data":
+            assert data.info is not None
+            data = replace(data, info=data.info._replace(digest="other"))
+            message = "data.digest"
+    with pytest.raises(UserError, match=message):
+        fit(config, data, seed=seed, checkpoints=tmp_path)

@@ -1,0 +1,250 @@
+"""The network: sizes, initialisation, ranges of layers, and what a key does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from itertools import pairwise
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import keras
+import keras_oracle
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.cifar import CONFIGS
+from jaxdeep import config
+from jaxdeep.config import Model
+from jaxdeep.nn.activations import ACTIVATIONS
+from jaxdeep.nn.dnn import dnn
+from jaxdeep.nn.initializers import INITIALIZERS
+from jaxdeep.nn.layers import DROPOUTS
+
+pytestmark = pytest.mark.usefixtures("x64")
+
+INPUTS, CLASSES = 12, 4
+PLAIN = Model(units=(8, 8, 8, 6), activation="elu", kernel_init="he_normal")
+NORMED = replace(PLAIN, batch_norm=True, batch_norm_input=True)
+DROPPED = replace(NORMED, dropout="alpha_dropout", dropout_sites="every", dropout_rate=0.4)
+DROPPED_HEAD = replace(PLAIN, dropout_sites="head", dropout_rate=0.4)
+
+
+@cache
+def network(model: Model) -> tuple[Callable, dict, dict]:
+    """`apply`, compiled, and weights and moving statistics that are not those of the start."""
+    net = dnn(model, INPUTS, CLASSES, "float64")
+    rng = np.random.default_rng(0)
+    params, batch_stats = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf + rng.uniform(0.1, 0.4, leaf.shape)), jax.jit(net.init)(jax.random.key(0))
+    )
+    return jax.jit(net.apply, static_argnames=("start", "stop", "update_stats")), params, batch_stats
+
+
+def rows(count: int = 16) -> jax.Array:
+    return jax.random.normal(jax.random.key(1), (count, INPUTS))
+
+
+def differ(one: dict, other: dict) -> bool:
+    return keras_oracle.difference(keras_oracle.per_layer(one), keras_oracle.per_layer(other)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "moving"),
+    [
+        ("elu", 500_210, 0),
+        ("swish", 500_210, 0),
+        ("selu", 500_210, 0),
+        ("alpha_dropout", 500_210, 0),
+        # a BN has scale, bias, moving mean and moving variance: 20 x 100 x 4 = 8,000; of the input 3,072 x 4 = 12,288
+        ("bn", 500_210 + 4_000 + 6_144, 4_000 + 6_144),
+        ("sanity", 3_072 * 100 + 100 + 2 * (100 * 100 + 100) + 100 * 10 + 10, 0),
+    ],
+)
+def test_the_chapters_networks_have_the_chapters_sizes(name, trained, moving):
+    net = dnn(CONFIGS[name].config.model, 3_072, 10)
+    params, batch_stats = jax.eval_shape(net.init, jax.random.key(0))
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == trained
+    assert sum(leaf.size for leaf in jax.tree.leaves(batch_stats)) == moving
+
+
+def test_bn_after_the_hidden_layers_alone_adds_8000():
+    model = replace(CONFIGS["bn"].config.model, batch_norm_input=False)
+    variables = jax.eval_shape(dnn(model, 3_072, 10).init, jax.random.key(0))
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == 500_210 + 8_000
+
+
+@pytest.mark.parametrize("dtype", get_args(config.DType))
+@pytest.mark.parametrize("model", [PLAIN, DROPPED])
+def test_parameters_statistics_and_logits_have_the_configured_type(model, dtype):
+    net = dnn(model, INPUTS, CLASSES, dtype)
+    train = partial(net.apply, key=jax.random.key(1), update_stats=True)
+    variables = jax.eval_shape(net.init, jax.random.key(0))
+    logits, updated = jax.eval_shape(train, *variables, jax.ShapeDtypeStruct((16, INPUTS), dtype))
+    assert {leaf.dtype.name for leaf in jax.tree.leaves((variables, logits, updated))} == {dtype}
+    assert logits.shape == (16, CLASSES)
+
+
+@pytest.mark.parametrize(("kernel_init", "gain"), [("he_normal", 2), ("lecun_normal", 1)])
+def test_every_layer_is_drawn_by_itself_with_the_fan_of_its_own(kernel_init, gain):
+    net = dnn(Model(units=(100,) * 20, kernel_init=kernel_init), 3_072, 10)
+    params, _ = jax.jit(net.init)(jax.random.key(0))
+    kernels = layers_of(params, "kernel")
+    assert len(kernels) == 21
+    for kernel in kernels[:-1]:
+        expected = np.sqrt(gain / kernel.shape[0])
+        # a normal truncated at 2 sigma has kurtosis 2.4: its std is known to sqrt((2.4 - 1) / 4 n), here 0.6%
+        assert np.std(kernel) == pytest.approx(expected, rel=5 * np.sqrt(1.4 / 4 / kernel.size))
+        assert np.abs(kernel).max() <= 2 * expected / 0.87962566 * (1 + 1e-6)
+    for one, other in ((a, b) for i, a in enumerate(kernels[1:-1]) for b in kernels[i + 2 : -1]):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(one.size)
+    limit = np.sqrt(6 / (100 + 10))
+    assert 0.9 * limit < np.abs(kernels[-1]).max() <= limit
+    assert all(np.all(bias == 0) for bias in layers_of(params, "bias"))
+
+
+def layers_of(params: dict, leaf: str) -> list[np.ndarray]:
+    named = keras_oracle.per_layer(params)
+    found = {int(name.split("/")[0]): array for name, array in named.items() if name.endswith(f"dense/{leaf}")}
+    return [np.asarray(found[layer]) for layer in range(len(found))]
+
+
+def test_initialisation_is_a_function_of_the_key():
+    net = dnn(PLAIN, INPUTS, CLASSES)
+    once, again, other = (net.init(jax.random.key(seed))[0] for seed in (2, 2, 3))
+    assert not differ(once, again)
+    assert all((a != b).all() for a, b in zip(layers_of(once, "kernel"), layers_of(other, "kernel"), strict=True))
+
+
+@pytest.mark.parametrize("model", [PLAIN, NORMED])
+def test_the_stacks_are_a_plain_loop_over_layers(model):
+    apply, params, batch_stats = network(model)
+    logits, _ = apply(params, batch_stats, rows())
+    np.testing.assert_allclose(logits, by_loop(model, params, batch_stats), rtol=1e-12)
+
+
+def by_loop(model: Model, params: dict, batch_stats: dict) -> np.ndarray:
+    """Inference in NumPy, with ELU."""
+    value = keras_oracle.per_layer(params) | keras_oracle.per_layer(batch_stats)
+
+    def norm(x: np.ndarray, at: str) -> np.ndarray:
+        unit = (x - value[f"{at}/mean"]) / np.sqrt(value[f"{at}/var"] + 1e-3)
+        return unit * value[f"{at}/scale"] + value[f"{at}/bias"]
+
+    x = np.asarray(rows())
+    if model.batch_norm_input:
+        x = norm(x, "0/norm_input")
+    for layer in range(len(model.units) + 1):
+        x = x @ value[f"{layer}/dense/kernel"] + value[f"{layer}/dense/bias"]
+        if layer < len(model.units):
+            x = norm(x, f"{layer}/norm") if model.batch_norm else x
+            x = np.where(x > 0, x, np.expm1(x))
+    return x
+
+
+@pytest.mark.parametrize(("model", "training"), [(NORMED, False), (DROPPED, True)])
+@pytest.mark.parametrize("stops", [(0, 2, 5), (0, 0, 1, 3, 4, 5)])
+def test_ranges_of_layers_compose_to_the_whole(model, training, stops):
+    apply, params, batch_stats = network(model)
+    given = {"key": jax.random.key(4), "dropout_rate": 0.4, "update_stats": True} if training else {}
+    whole, whole_stats = apply(params, batch_stats, rows(), **given)
+    x, found = rows(), batch_stats
+    for start, stop in pairwise(stops):
+        x, found = apply(params, found, x, start=start, stop=stop, **given)
+    np.testing.assert_allclose(x, whole, rtol=1e-12)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(whole_stats), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (3, 2), (0, 6)])
+def test_a_range_outside_the_network_is_refused(start, stop):
+    _, params, batch_stats = network(PLAIN)
+    with pytest.raises(ValueError, match=rf"layers {start}..{stop} of a network of 5 layers"):
+        dnn(PLAIN, INPUTS, CLASSES, "float64").apply(params, batch_stats, rows(), start=start, stop=stop)
+
+
+def test_a_key_switches_dropout_on_and_leaves_the_statistics_alone():
+    apply, params, batch_stats = network(DROPPED)
+    plain, _ = apply(params, batch_stats, rows(), dropout_rate=0.4)
+    one, untouched = apply(params, batch_stats, rows(), key=jax.random.key(5), dropout_rate=0.4)
+    again, _ = apply(params, batch_stats, rows(), key=jax.random.key(5), dropout_rate=0.4)
+    other, _ = apply(params, batch_stats, rows(), key=jax.random.key(6), dropout_rate=0.4)
+    assert not differ(untouched, batch_stats)
+    np.testing.assert_array_equal(one, again)
+    assert np.all(one != other)
+    assert np.all(one != plain)
+
+
+def test_the_statistics_follow_the_batch_without_a_key_and_without_dropout():
+    apply, params, batch_stats = network(DROPPED)
+    of_batch, updated = apply(params, batch_stats, rows(), update_stats=True, dropout_rate=0.4)
+    without, _ = network(NORMED)[0](params, batch_stats, rows(), update_stats=True)
+    np.testing.assert_allclose(of_batch, without, rtol=1e-12)
+    before, after = keras_oracle.per_layer(batch_stats), keras_oracle.per_layer(updated)
+    assert all(np.all(before[name] != after[name]) for name in before)
+    mean = 0.99 * before["0/norm_input/mean"] + 0.01 * np.mean(rows(), 0)
+    np.testing.assert_allclose(after["0/norm_input/mean"], mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("model", [DROPPED, DROPPED_HEAD])
+def test_without_a_key_nothing_is_random(model):
+    apply, params, batch_stats = network(model)
+    none, _ = apply(params, batch_stats, rows(), dropout_rate=0.0)
+    much, _ = apply(params, batch_stats, rows(), dropout_rate=0.9)
+    np.testing.assert_array_equal(none, much)
+    program = jax.make_jaxpr(dnn(model, INPUTS, CLASSES, "float64").apply)(params, batch_stats, rows())
+    assert "random" not in str(program)
+
+
+@pytest.mark.parametrize("model", [PLAIN, NORMED])
+def test_a_key_changes_nothing_where_there_is_no_dropout(model):
+    apply, params, batch_stats = network(model)
+    plain, _ = apply(params, batch_stats, rows())
+    with_key, _ = apply(params, batch_stats, rows(), key=jax.random.key(7), dropout_rate=0.5)
+    np.testing.assert_array_equal(plain, with_key)
+
+
+def test_every_layer_has_a_mask_of_its_own():
+    """One mask for all layers of a stack would drop the same units everywhere."""
+    model = Model((8, 8, 8), "linear", "he_normal", dropout_sites="every", dropout_rate=0.5)
+    apply, params, _ = network(model)
+    identity = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.eye(*leaf.shape[-2:]), leaf.shape), params)
+    identity = jax.tree.map_with_path(lambda path, leaf: leaf * (path[-1].key == "kernel"), identity)
+    x = jnp.ones((500, 8))
+    empty = {name: {} for name in params}
+    kept = [
+        np.asarray(apply(identity, empty, x, key=jax.random.key(8), dropout_rate=0.5, start=layer, stop=layer + 1)[0])
+        > 0
+        for layer in (1, 2)
+    ]
+    assert abs(np.mean(kept[0] == kept[1]) - 0.5) < 5 * np.sqrt(0.25 / kept[0].size)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_the_one_of_that_name_in_keras(name):
+    grid = jnp.concatenate([jnp.linspace(-50, 50, 2_001), jnp.linspace(-2, 2, 401)])
+    with keras_oracle.relaxed():
+        expected = keras.activations.get(name)(grid)
+    np.testing.assert_allclose(ACTIVATIONS[name](grid), expected, rtol=1e-14, atol=1e-14)
+    slopes = jax.vmap(jax.grad(ACTIVATIONS[name]))(jnp.asarray([-1e4, -1.0, 0.0, 1.0, 1e4]))
+    assert np.isfinite(slopes).all()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_an_initialiser_draws_from_the_distribution_of_that_name_in_keras(name):
+    """By statistics, since the random numbers differ: standard deviation, bounds, and the whole distribution."""
+    shape = (300, 200)
+    ours = np.asarray(INITIALIZERS[name](jax.random.key(9), shape, jnp.float64)).ravel()
+    with keras_oracle.relaxed():
+        theirs = np.asarray(keras.initializers.get({"class_name": name, "config": {"seed": 1}})(shape)).ravel()
+    # two standard deviations of 60,000 values each, of kurtosis 2.4 at the most: sqrt(1.4 / 4 n) each
+    assert ours.std() == pytest.approx(theirs.std(), rel=5 * np.sqrt(2 * 1.4 / 4 / ours.size))
+    assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=5e-3)  # 60,000 values come that near the bound
+    assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
+
+
+def test_the_names_of_a_configuration_are_the_registries_names():
+    assert set(get_args(config.Activation)) == set(ACTIVATIONS)
+    assert set(get_args(config.Initializer)) == set(INITIALIZERS)
+    assert set(get_args(config.Dropout)) == set(DROPOUTS)

@@ -1,0 +1,92 @@
+"""A run folder holds one run, whole, and nothing of another."""
+
+import json
+
+import pytest
+from tensorboardX.proto.event_pb2 import Event
+
+from jaxdeep.errors import UserError
+from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.train.fit import EpochRecord
+
+IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
+HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]
+
+
+def lines(path) -> list[dict]:
+    return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+def event_epochs(path, tag: str) -> list[int]:
+    """Epochs of the events with this tag, from the records that TensorBoard reads: length, crc, event, crc."""
+    found = []
+    for file in sorted(path.glob("tensorboard/*/events*")):
+        content = file.read_bytes()
+        while content:
+            length = int.from_bytes(content[:8], "little")
+            event = Event.FromString(content[12 : 12 + length])
+            found += [event.step for value in event.summary.value if value.tag == tag]
+            content = content[16 + length :]
+    return found
+
+
+def test_a_line_and_events_for_every_epoch(tmp_path) -> None:
+    with RunFolder(tmp_path / "run", IDENTITY) as folder:
+        for count in (1, 2, 3):
+            folder.follow(1, HISTORY[:count])
+            assert [line["epoch"] for line in lines(folder.path)] == list(range(1, count + 1))
+    assert lines(folder.path)[1] == {"seed": 1, **HISTORY[1]._asdict()}
+    assert event_epochs(folder.path, "val_loss") == [1, 2, 3]
+
+
+def test_continuing_doubles_nothing_and_mends_a_torn_line(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(1, HISTORY[:1])
+        folder.follow(1, HISTORY[:2])
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"seed": 1, "epo')
+    with RunFolder(tmp_path, IDENTITY) as folder:  # a checkpoint of epoch 1 was the last that was kept
+        folder.follow(1, HISTORY[:1])
+        folder.follow(1, HISTORY[:2])
+        folder.follow(1, HISTORY[:3])
+    assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3]
+    assert event_epochs(tmp_path, "train_loss") == [1, 2, 3]
+
+
+def test_what_is_not_finite_is_null(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(1, [HISTORY[0]._replace(val_loss=float("nan"), train_loss=float("inf"))])
+    assert lines(tmp_path)[0]["val_loss"] is None
+    assert lines(tmp_path)[0]["train_loss"] is None
+
+
+def test_synthetic_stands_in_every_line(tmp_path) -> None:
+    with RunFolder(tmp_path, {**IDENTITY, "data": {"synthetic": True}}) as folder:
+        folder.follow(1, HISTORY)
+    assert all(line["synthetic"] is True for line in lines(tmp_path))
+
+
+def test_another_run_is_refused_with_the_fields_that_differ_and_nothing_is_touched(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(1, HISTORY)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    other = {**IDENTITY, "config": {"epochs": 5}}
+    with pytest.raises(UserError, match=r"config.epochs \(there 3, here 5\)"):
+        RunFolder(tmp_path, other)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_overwrite_removes_the_runs_files_and_no_others(tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no config.json"):
+        RunFolder(tmp_path, IDENTITY)
+    (tmp_path / "config.json").write_text("{}")
+    with RunFolder(tmp_path, IDENTITY, overwrite=True) as folder:
+        assert folder.summary() is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "notes.txt"]
+
+
+def test_a_damaged_config_is_one_line_not_a_traceback(tmp_path) -> None:
+    (tmp_path / "config.json").write_text('{"experiment": ')
+    with pytest.raises(UserError, match="cannot be used as a run folder"):
+        RunFolder(tmp_path, IDENTITY)
