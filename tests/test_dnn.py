@@ -86,14 +86,13 @@ def test_parameters_statistics_and_logits_have_the_configured_type(model, dtype)
     assert logits.shape == (16, CLASSES)
 
 
-@pytest.mark.parametrize(("kernel_init", "gain"), [("he_normal", 2), ("lecun_normal", 1)])
-def test_every_layer_is_drawn_by_itself_with_the_fan_of_its_own(kernel_init, gain):
-    net = dnn(Model(units=(100,) * 20, kernel_init=kernel_init), 3_072, 10)
+def test_every_layer_is_drawn_by_itself_with_the_fan_of_its_own():
+    net = dnn(Model(units=(100,) * 20, kernel_init="he_normal"), 3_072, 10)
     params, _ = jax.jit(net.init)(jax.random.key(0))
     kernels = layers_of(params, "kernel")
     assert len(kernels) == 21
     for kernel in kernels[:-1]:
-        expected = np.sqrt(gain / kernel.shape[0])
+        expected = np.sqrt(2 / kernel.shape[0])
         # a normal truncated at 2 sigma has kurtosis 2.4: its std is known to sqrt((2.4 - 1) / 4 n), here 0.6%
         assert np.std(kernel) == pytest.approx(expected, rel=5 * np.sqrt(1.4 / 4 / kernel.size))
         assert np.abs(kernel).max() <= 2 * expected / 0.87962566 * (1 + 1e-6)
@@ -111,8 +110,8 @@ def layers_of(params: dict, leaf: str) -> list[np.ndarray]:
 
 
 def test_initialisation_is_a_function_of_the_key():
-    net = dnn(PLAIN, INPUTS, CLASSES)
-    once, again, other = (net.init(jax.random.key(seed))[0] for seed in (2, 2, 3))
+    init = jax.jit(dnn(PLAIN, INPUTS, CLASSES, "float64").init)
+    once, again, other = (init(jax.random.key(seed))[0] for seed in (2, 2, 3))
     assert not differ(once, again)
     assert all((a != b).all() for a, b in zip(layers_of(once, "kernel"), layers_of(other, "kernel"), strict=True))
 
@@ -203,22 +202,6 @@ def test_a_key_changes_nothing_where_there_is_no_dropout(model):
     plain, _ = apply(params, batch_stats, rows())
     with_key, _ = apply(params, batch_stats, rows(), key=jax.random.key(7), dropout_rate=0.5)
     np.testing.assert_array_equal(plain, with_key)
-
-
-def test_every_layer_has_a_mask_of_its_own():
-    """One mask for all layers of a stack would drop the same units everywhere."""
-    model = Model((8, 8, 8), "linear", "he_normal", dropout_sites="every", dropout_rate=0.5)
-    apply, params, _ = network(model)
-    identity = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.eye(*leaf.shape[-2:]), leaf.shape), params)
-    identity = jax.tree.map_with_path(lambda path, leaf: leaf * (path[-1].key == "kernel"), identity)
-    x = jnp.ones((500, 8))
-    empty = {name: {} for name in params}
-    kept = [
-        np.asarray(apply(identity, empty, x, key=jax.random.key(8), dropout_rate=0.5, start=layer, stop=layer + 1)[0])
-        > 0
-        for layer in (1, 2)
-    ]
-    assert abs(np.mean(kept[0] == kept[1]) - 0.5) < 5 * np.sqrt(0.25 / kept[0].size)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 CLASSES, BATCH, VALID, TEST = 10, 32, 100, 20
 SHAPE = (32, 32, 3)
-SMALL = Model(units=(40, 30, 30), activation="relu", kernel_init="he_normal")
+SMALL = Model(units=(30, 30, 30), activation="relu", kernel_init="he_normal")
 EXTRA = {
     "small_bn": Config(
         Data(scaling="none"), replace(SMALL, batch_norm=True, batch_norm_input=True), Optim(learning_rate=5e-4)

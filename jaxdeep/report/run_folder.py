@@ -48,7 +48,7 @@ class RunFolder:
                 _remove_run(path)
             elif config.exists():
                 refuse_other(str(path), json.loads(config.read_text()), identity)
-            _write_json(config, identity)
+            write_json(config, identity)
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
 
@@ -94,7 +94,7 @@ class RunFolder:
 
         title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
         learning_curves(self.path / "curves.png", self.histories, title)
-        _write_json(self.path / "summary.json", summary)
+        write_json(self.path / "summary.json", summary)
 
     def _write_events(self, seed: int, figures: dict[str, Any]) -> None:
         if seed not in self._writers:
@@ -118,7 +118,8 @@ def _remove_run(path: Path) -> None:
             entry.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a file whole or not at all; NaN is refused."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
     os.replace(part, path)

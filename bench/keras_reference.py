@@ -1,0 +1,107 @@
+"""What Keras 3 itself gets for a configuration: the same study by `fit`, for the figures and not for the time.
+
+    python -m bench.keras_reference --config alpha_dropout --seeds 3
+
+Writes bench/records/keras-CONFIG.json: a row a seed, as in a run's summary.json. Needs the real CIFAR-10.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import keras
+import numpy as np
+
+from bench.peers.keras_mlp import network
+from experiments.cifar import CONFIGS
+from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.config import Config
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.sources import load_images
+from jaxdeep.report.run_folder import write_json
+
+FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
+
+
+def main() -> None:
+    """Train with every seed, write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", required=True, choices=CONFIGS)
+    parser.add_argument("--seeds", type=int, default=3, help="42, 43, ... (default 3)")
+    parser.add_argument("--epochs", type=int, default=None, help="at the most (default: the configuration's)")
+    arguments = parser.parse_args()
+    config = CONFIGS[arguments.config].config
+    if arguments.epochs:
+        config = replace(config, train=replace(config.train, epochs=arguments.epochs))
+    data = Dataset.from_images(load_images("cifar10", source="cifar10"), config.data)
+    runs = [train(config, data, seed) for seed in range(42, 42 + arguments.seeds)]
+    record = {
+        "config": config.to_dict(),
+        "runs": runs,
+        "mean": {name: mean_over_runs([run[name] for run in runs])._asdict() for name in FIGURES},
+        "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
+    }
+    write_json(Path(__file__).parent / "records" / f"keras-{arguments.config}.json", record)
+    print(json.dumps(record["mean"], indent=2))
+
+
+def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
+    """One run by `fit`, early stopping and best weights by Keras's callback.
+
+    Args:
+        config: one that uses Nadam.
+        data: CIFAR-10.
+        seed: of Keras, all of it.
+
+    Returns:
+        The figures of a row of summary.json.
+    """
+    keras.utils.set_random_seed(seed)
+    model = network(config.model, data.inputs, data.classes)
+    optim = config.optim
+    model.compile(
+        optimizer=keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=50,
+    )
+    mean, scale = np.asarray(data.mean), np.asarray(data.scale)
+    train, valid, test = (
+        ((np.asarray(split.images, np.float32) - mean) * scale, np.asarray(split.labels))
+        for split in (data.train, data.valid, data.test)
+    )
+    stop = keras.callbacks.EarlyStopping(patience=config.train.patience, restore_best_weights=True)
+    began = time.perf_counter()
+    history = model.fit(
+        *train,
+        batch_size=config.train.batch_size,
+        epochs=config.train.epochs,
+        validation_data=valid,
+        callbacks=[stop],
+        verbose=0,
+    ).history
+    best = int(np.argmin(history["val_loss"]))
+    test_loss, test_accuracy = model.evaluate(*test, batch_size=1_000, verbose=0)
+    row = {
+        "seed": seed,
+        "best_epoch": best + 1,
+        "epochs": len(history["val_loss"]),
+        "val_loss": history["val_loss"][best],
+        "val_accuracy": history["val_accuracy"][best],
+        "test_loss": test_loss,
+        "test_accuracy": test_accuracy,
+        "seconds": time.perf_counter() - began,
+    }
+    print(row, file=sys.stderr, flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    main()
