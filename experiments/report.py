@@ -1,0 +1,99 @@
+"""The tables of the README, generated from the records in experiments/results/.
+
+    python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write the tables
+    python -m experiments.report                           # write the tables from the records
+
+A record is a run's summary.json and curves.png under the experiment's and the configuration's name.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.cifar import CONFIGS
+from jaxdeep.errors import UserError
+from jaxdeep.report.tables import markdown_table, with_interval
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+HEADERS = ("configuration", "seeds", "best epoch", "val loss", "val accuracy", "test loss", "test accuracy", "chapter")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Take runs into the records and write the README's tables; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path, help="folders of finished runs on real images")
+    try:
+        for folder in parser.parse_args(argv).runs:
+            take(folder)
+        readme = ROOT / "README.md"
+        readme.write_text(with_tables(readme.read_text()))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def take(folder: Path, results: Path = RESULTS) -> None:
+    """Copy a finished run's summary and curves into the records.
+
+    Args:
+        folder: of the run.
+        results: of the records.
+
+    Raises:
+        UserError: the run is not finished, or its images were synthetic.
+    """
+    path = folder / "summary.json"
+    if not path.exists():
+        raise UserError(f"{folder} holds no summary.json: not a finished run")
+    summary = json.loads(path.read_text())
+    if summary["data"]["synthetic"]:
+        raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
+    target = results / summary["experiment"]
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target / f"{record_name(summary)}.json")
+    shutil.copyfile(folder / "curves.png", target / f"{record_name(summary)}.png")
+
+
+def record_name(summary: Mapping[str, Any]) -> str:
+    """The configuration's name, and what of it was changed."""
+    from jaxdeep.config import differences
+
+    changed = differences(CONFIGS[summary["name"]].config.to_dict(), summary["config"])
+    return ",".join((summary["name"], *(f"{field}={value}" for field, (_, value) in changed.items())))
+
+
+def with_tables(text: str) -> str:
+    """A document with what stands between the marks of its tables written anew."""
+    for name, rows in (("cifar", cifar_table()),):
+        begin, end = f"<!-- table: {name} -->\n", f"\n<!-- end: {name} -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = before + begin + rows + end + after
+    return text
+
+
+def cifar_table() -> str:
+    """A row for each record, in the order of the configurations: means over seeds, 95% intervals, the chapter's run."""
+    records = [json.loads(path.read_text()) for path in sorted((RESULTS / "cifar").glob("*.json"))]
+    order = list(CONFIGS)
+    records.sort(key=lambda record: (order.index(record["name"]), record_name(record)))
+    return markdown_table(HEADERS, [_row(record) for record in records])
+
+
+def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
+    mean = record["mean"]
+    figures = (with_interval(mean[name]) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy"))
+    chapter = "; ".join(f"{c['val_loss']:.4f} / {c['val_accuracy']:.4f} ({c['source']})" for c in record["chapter"])
+    name, *changed = record_name(record).split(",")
+    named = f"`{name}`" + (f" with {', '.join(changed)}" if changed else "")
+    return (named, str(len(record["runs"])), f"{mean['best_epoch']['mean']:.1f}", *figures, chapter)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,214 @@
+"""The command line as a user meets it: exit statuses, one-line errors, continuing, refusing."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments.cli
+from experiments.cifar import CONFIGS
+from jaxdeep.data.images import Images
+
+QUICK = ["--config", "sanity", "--model.units", "8", "8", "--train.epochs", "3"]
+
+
+def images(name: str, *, source: str, data_dir: Path | None) -> Images:
+    """10 classes of noise around a pattern, few and small; real or synthetic as asked."""
+    del data_dir
+    rng = np.random.default_rng(0)
+    labels = (np.arange(5_400) % 10).astype(np.uint8)
+    patterns = rng.integers(60, 196, (10, 4, 4, 3))
+    pixels = np.clip(patterns[labels] + rng.normal(0, 40, (5_400, 4, 4, 3)), 0, 255).astype(np.uint8)
+    synthetic = source != name
+    return Images(
+        pixels,
+        labels,
+        pixels[:500],
+        labels[:500],
+        name=f"synthetic_{name}" if synthetic else name,
+        source="built-in synthetic" if synthetic else "classic files",
+        synthetic=synthetic,
+        class_names=tuple(map(str, range(10))),
+    )
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path) -> Callable[..., int]:
+    """Run a command in an empty folder, on small images, without the compilation cache."""
+    monkeypatch.setattr(experiments.cli, "load_images", images)
+    monkeypatch.setattr(experiments.cli, "use_compilation_cache", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
+
+
+def summary(folder: str) -> dict:
+    return json.loads(Path(folder, "summary.json").read_text())
+
+
+def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
+    assert command(*QUICK, "--data", "cifar10", "--seeds", "2") == 0
+    folder = Path("runs/cifar/sanity,model.units=8-8,train.epochs=3,seeds=2")
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["checkpoints", "config.json", "curves.png", "metrics.jsonl", "summary.json", "tensorboard"]
+    found = summary(str(folder))
+    assert [run["seed"] for run in found["runs"]] == [42, 43]
+    expected = np.mean([run["test_accuracy"] for run in found["runs"]])
+    assert found["mean"]["test_accuracy"]["mean"] == pytest.approx(expected)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["seed"], line["epoch"]) for line in lines] == [(s, e) for s in (42, 43) for e in (1, 2, 3)]
+    captured = capsys.readouterr()
+    assert len(re.findall(r"^seed 4[23] epoch \d/3: loss", captured.err, re.MULTILINE)) == 6
+    assert "mean" in captured.out
+    png = (folder / "curves.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
+    assert len(png) < 1_000_000
+
+
+def test_a_finished_run_is_not_run_again(command, capsys) -> None:
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10") == 0
+    first, before = capsys.readouterr(), Path("w/metrics.jsonl").stat().st_mtime_ns
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10") == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "finished" in second.err
+    assert Path("w/metrics.jsonl").stat().st_mtime_ns == before
+
+
+def test_another_configuration_or_source_in_the_same_folder_is_refused(command, capsys) -> None:
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10") == 0
+    capsys.readouterr()
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10", "--optim.learning-rate", "0.5") == 2
+    assert "config.optim.learning_rate (there 0.0007, here 0.5)" in capsys.readouterr().err
+    assert command(*QUICK, "--workdir", "w", "--data", "synthetic") == 2
+    assert "data.synthetic (there False, here True)" in capsys.readouterr().err
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10", "--seed", "7") == 2
+    assert "seeds (there [42], here [7])" in capsys.readouterr().err
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10", "--seed", "7", "--overwrite") == 0
+    assert [run["seed"] for run in summary("w")["runs"]] == [7]
+
+
+def test_synthetic_images_are_named_so_wherever_they_show(command, capsys) -> None:
+    assert command(*QUICK, "--data", "synthetic") == 0
+    (folder,) = Path("runs/cifar").iterdir()
+    assert folder.name.endswith(",synthetic")
+    assert summary(str(folder))["data"]["name"] == "synthetic_cifar10"
+    assert all(json.loads(line)["synthetic"] for line in (folder / "metrics.jsonl").read_text().splitlines())
+    assert "synthetic_cifar10" in capsys.readouterr().out
+
+
+def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(experiments.cli, "FALLBACK_TRAIN_SIZE", 320)
+    assert command("--config", "selu", "--model.units", "8", "--train.epochs", "1", "--workdir", "w") == 0
+    error = capsys.readouterr().err
+    assert "training on its first 320 images" in error
+    assert "320 training, 5,000 validation" in error
+    assert summary("w")["config"]["data"]["train_size"] == 320
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--config", "sel"], "invalid choice 'sel'"),
+        (["--config", "selu", "--train.epoch", "3"], "Perhaps you meant"),
+        (["--config", "selu", "--train.epochs", "x"], "--train.epochs"),
+        (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0; allowed: 1 or more"),
+        (["--config", "selu", "--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
+        (["--config", "selu", "--model.dropout-rate", "0.2"], "a rate above 0 needs sites"),
+        ([], "--config"),
+    ],
+)
+def test_a_wrong_argument_is_status_2_with_the_reason(command, capsys, argv, message) -> None:
+    try:
+        status = command(*argv)
+    except SystemExit as stop:  # tyro's own
+        status = stop.code
+    captured = capsys.readouterr()
+    assert status == 2
+    assert message in captured.err + captured.out
+    assert "Traceback" not in captured.err
+    assert not Path("runs").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(command, capsys) -> None:
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("years of work")
+    for extra in ([], ["--overwrite"]):
+        assert command(*QUICK, "--workdir", "mine", "--data", "cifar10", *extra) == 2
+        assert capsys.readouterr().err.startswith("error: mine is not empty and holds no config.json")
+    assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
+
+
+def test_status_3_if_every_run_diverged_and_null_in_the_files(command) -> None:
+    wild = ["--optim.optimizer", "sgd", "--optim.learning-rate", "1e30", "--model.activation", "relu"]
+    assert command(*QUICK, "--workdir", "w", "--data", "cifar10", *wild) == 3
+    (run,) = summary("w")["runs"]
+    assert (run["diverged"], run["best_epoch"], run["val_loss"], run["test_accuracy"]) == (True, 0, None, None)
+
+
+def test_list_names_every_configuration(command, capsys) -> None:
+    assert command("--list") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CONFIGS)
+
+
+class Processes:
+    """Commands in processes of their own, on the built-in set."""
+
+    ARGV = (
+        *("--config", "sanity", "--data", "synthetic", "--data.train-size", "8000"),
+        *("--train.epochs", "8", "--train.patience", "8"),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, workdir: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "experiments.cifar", *self.ARGV, "--workdir", str(self.folder / workdir)]
+        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAXDEEP_CACHE": str(self.folder / "cache")}
+        root = Path(__file__).parent.parent
+        return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def figures(self, workdir: str) -> tuple[list[dict], list[dict]]:
+        """All but the seconds of metrics.jsonl and of the summary's runs."""
+        lines = (self.folder / workdir / "metrics.jsonl").read_text().splitlines()
+        runs = summary(str(self.folder / workdir))["runs"]
+        without = [[{**row, "seconds": 0} for row in rows] for rows in (map(json.loads, lines), runs)]
+        return without[0], without[1]
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory) -> Processes:
+    """With one whole run, in `whole`, to compare with."""
+    processes = Processes(tmp_path_factory.mktemp("processes"))
+    with processes.start("whole") as process:
+        process.communicate()
+    assert process.returncode == 0
+    return processes
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_stopped_process_continues_to_the_same_figures(processes, number, status) -> None:
+    workdir = f"stopped by {number.name}"
+    with processes.start(workdir) as process:
+        for line in process.stderr:
+            if "epoch 3/8" in line:
+                process.send_signal(number)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == status
+    assert not (processes.folder / workdir / "summary.json").exists()
+    if number != signal.SIGKILL:
+        assert "stopped; to continue: python -m experiments.cifar --config sanity" in rest
+        assert "epoch 8/8" not in rest
+    with processes.start(workdir) as process:
+        process.communicate()
+    assert process.returncode == 0
+    figures, runs = processes.figures(workdir)
+    assert [row["epoch"] for row in figures] == list(range(1, 9))
+    assert (figures, runs) == processes.figures("whole")
