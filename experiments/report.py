@@ -12,14 +12,17 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from experiments.cifar import CONFIGS
+from jaxdeep.config import differences
 from jaxdeep.errors import UserError
 from jaxdeep.report.tables import markdown_table, with_interval
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+BENCH_RECORDS = ROOT / "bench" / "records"
 HEADERS = ("configuration", "seeds", "best epoch", "val loss", "val accuracy", "test loss", "test accuracy", "chapter")
 
 
@@ -62,15 +65,13 @@ def take(folder: Path, results: Path = RESULTS) -> None:
 
 def record_name(summary: Mapping[str, Any]) -> str:
     """The configuration's name, and what of it was changed."""
-    from jaxdeep.config import differences
-
     changed = differences(CONFIGS[summary["name"]].config.to_dict(), summary["config"])
     return ",".join((summary["name"], *(f"{field}={value}" for field, (_, value) in changed.items())))
 
 
 def with_tables(text: str) -> str:
     """A document with what stands between the marks of its tables written anew."""
-    for name, rows in (("cifar", cifar_table()),):
+    for name, rows in (("cifar", cifar_table()), ("keras", keras_table()), ("startup", startup_table())):
         begin, end = f"<!-- table: {name} -->\n", f"\n<!-- end: {name} -->"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
@@ -84,6 +85,38 @@ def cifar_table() -> str:
     order = list(CONFIGS)
     records.sort(key=lambda record: (order.index(record["name"]), record_name(record)))
     return markdown_table(HEADERS, [_row(record) for record in records])
+
+
+def keras_table() -> str:
+    """What Keras itself gets, by bench.keras_reference, beside our means."""
+    figures = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+    rows = []
+    for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
+        record, name = json.loads(path.read_text()), path.stem.removeprefix("keras-")
+        ours = json.loads((RESULTS / "cifar" / f"{name}.json").read_text())
+        by = (f"Keras {record['versions']['keras']}", record), ("jaxdeep", ours)
+        rows += [
+            (f"`{name}`", who, str(len(of["runs"])), *(with_interval(of["mean"][figure]) for figure in figures))
+            for who, of in by
+        ]
+    return markdown_table(("configuration", "by", "seeds", *(figure.replace("_", " ") for figure in figures)), rows)
+
+
+def startup_table() -> str:
+    """Medians of bench.startup, with minimum and maximum."""
+    rows = []
+    for path in sorted(BENCH_RECORDS.glob("startup-*.json")):
+        record = json.loads(path.read_text())
+        for kind, rounds in record["rounds"].items():
+            columns = [
+                [timing["first_epoch_done"] for timing in rounds],
+                [timing["compile_seconds"] for timing in rounds],
+                [seconds for timing in rounds for seconds in timing["epoch_seconds"]],
+            ]
+            cells = (f"{median(column):.2f} ({min(column):.2f} - {max(column):.2f})" for column in columns)
+            rows.append((f"`{record['config']}`", kind, *cells))
+    headers = ("configuration", "compilation cache", "command to first trained epoch, s", "compilation, s", "epoch, s")
+    return markdown_table(headers, rows)
 
 
 def _row(record: Mapping[str, Any]) -> tuple[str, ...]:

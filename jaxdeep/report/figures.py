@@ -41,7 +41,7 @@ def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], 
 
 
 def _loss_limit(histories: Mapping[int, Sequence[EpochRecord]]) -> float | None:
-    """Room for all but a wild first epoch (raw 0..255 inputs start at losses of 100)."""
+    """Room for all but a wild first epoch (raw 0..255 inputs start at losses of 100) and rare spikes."""
     later = [max(r.train_loss, r.val_loss) for history in histories.values() for r in history[1:]]
-    finite = [loss for loss in later if math.isfinite(loss)]
-    return 1.1 * max(finite) if finite else None
+    finite = sorted(loss for loss in later if math.isfinite(loss))
+    return min(1.1 * finite[-1], 1.5 * finite[int(0.95 * len(finite))]) if finite else None
