@@ -64,7 +64,7 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
         The figures of a row of summary.json.
     """
     keras.utils.set_random_seed(seed)
-    model = network(config.model, data.inputs, data.classes)
+    model: Any = network(config.model, data.inputs, data.classes)
     optim = config.optim
     model.compile(
         optimizer=keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),

@@ -5,9 +5,10 @@ the compiled programs; what a study may vary without compiling again is taken ou
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from jaxdeep.errors import UserError
 
@@ -60,6 +61,7 @@ class Model:
     """The share that is dropped, in [0, 1)."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "units", tuple(self.units))  # a list is not hashable
         _check("model.units", self.units, min(self.units, default=0) >= 1, "one or more widths of 1 or more")
         _check_choice("model.activation", self.activation, Activation)
         _check_choice("model.kernel_init", self.kernel_init, Initializer)
@@ -92,11 +94,11 @@ class Optim:
 
     def __post_init__(self) -> None:
         _check_choice("optim.optimizer", self.optimizer, Optimizer)
-        _check("optim.learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        _check("optim.learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0 and finite")
         _check("optim.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in [0, 1)")
         _check("optim.beta_2", self.beta_2, 0 <= self.beta_2 < 1, "in [0, 1)")
-        _check("optim.epsilon", self.epsilon, self.epsilon > 0, "above 0")
-        _check("optim.momentum_decay", self.momentum_decay, self.momentum_decay >= 0, "0 or more")
+        _check("optim.epsilon", self.epsilon, 0 < self.epsilon < math.inf, "above 0 and finite")
+        _check("optim.momentum_decay", self.momentum_decay, 0 <= self.momentum_decay < math.inf, "0 or more and finite")
 
 
 @dataclass(frozen=True)
@@ -150,15 +152,24 @@ class Config:
     def from_dict(cls, plain: Mapping[str, Any]) -> "Config":
         """The inverse of `to_dict`.
 
+        Raises:
+            UserError: a field is missing, unknown or out of its range.
+
         >>> Config.from_dict(Config().to_dict()) == Config()
         True
         """
-        model = {**plain["model"], "units": tuple(plain["model"]["units"])}
-        return cls(Data(**plain["data"]), Model(**model), Optim(**plain["optim"]), Train(**plain["train"]))
+        try:
+            parts = {name: part(**plain[name]) for name, part in PARTS.items()}
+        except (KeyError, TypeError) as error:
+            raise UserError(f"not a configuration of this version: {error}") from error
+        return cls(**parts)
 
     def hyper(self) -> "Hyper":
         """The numbers that are traced."""
         return Hyper(self.optim.learning_rate, self.optim.beta_1, self.model.dropout_rate)
+
+
+PARTS: Final = {"data": Data, "model": Model, "optim": Optim, "train": Train}
 
 
 class Hyper(NamedTuple):

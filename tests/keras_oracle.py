@@ -1,4 +1,4 @@
-"""The network that a `Config` means, written plainly in Keras, to compare with.
+"""The network that a `Config` means, in Keras (`bench.peers.keras_mlp`), to compare with.
 
 Weights travel between the two by name: `"3/dense/kernel"` is the kernel of layer 3 (the first hidden layer is 0), and
 likewise `norm/scale`, `norm/mean`, `norm_input/var`. Keras's layers, loss and optimizers are used as they are; of its
@@ -16,6 +16,7 @@ import numpy as np
 from keras.src import backend as keras_backend
 from keras.src.backend.common import dtypes
 
+from bench.peers import keras_mlp
 from jaxdeep import config
 
 Named = dict[str, Any]
@@ -94,27 +95,17 @@ def uniforms(model: config.Model, inputs: int, rows: int, key: jax.Array, dtype:
 
 def build(model: config.Model, inputs: int, classes: int) -> Oracle:
     """The network in Keras, its training step and its inference, compiled."""
-    dropout = {"dropout": keras.layers.Dropout, "alpha_dropout": keras.layers.AlphaDropout}[model.dropout]
-    norm_names = {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
-    dense_names = {"kernel": "kernel", "bias": "bias"}
-    layers: list[tuple[keras.layers.Layer, str, dict[str, str]]] = []
-    if model.batch_norm_input:
-        layers.append((keras.layers.BatchNormalization(), "0/norm_input", norm_names))
-    for index, units in enumerate((*model.units, classes)):
-        if index in dropout_layers(model):
-            layers.append((dropout(model.dropout_rate, seed=0), "", {}))
-        layers.append((keras.layers.Dense(units, kernel_initializer="zeros"), f"{index}/dense", dense_names))
-        if index < len(model.units):
-            if model.batch_norm:
-                layers.append((keras.layers.BatchNormalization(), f"{index}/norm", norm_names))
-            layers.append((keras.layers.Activation(model.activation), "", {}))
-    network = keras.Sequential([keras.Input((inputs,)), *(layer for layer, _, _ in layers)])
-
-    names = {
-        id(getattr(layer, theirs)): f"{prefix}/{ours}"
-        for layer, prefix, variables in layers
-        for theirs, ours in variables.items()
-    }
+    network = keras_mlp.network(model, inputs, classes)
+    names: dict[int, str] = {}
+    dense = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dense):
+            names |= {id(layer.kernel): f"{dense}/dense/kernel", id(layer.bias): f"{dense}/dense/bias"}
+            dense += 1
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            prefix = f"{dense - 1}/norm" if dense else "0/norm_input"
+            ours = {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
+            names |= {id(getattr(layer, theirs)): f"{prefix}/{name}" for theirs, name in ours.items()}
     trainable = tuple(names[id(variable)] for variable in network.trainable_variables)
     moving = tuple(names.get(id(variable)) for variable in network.non_trainable_variables)
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -53,7 +53,7 @@ def test_npz_files_are_read_by_the_usual_names(tmp_path) -> None:
     data = Dataset.from_npz(tmp_path / "mine.npz", VALID)
     assert data.info is not None
     assert data.info.name == "mine"
-    with pytest.raises(UserError, match="nothing.npz"):
+    with pytest.raises(UserError, match=r"nothing\.npz"):
         Dataset.from_npz(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", x=images)
     with pytest.raises(UserError, match=r"holds \['x'\], lacks \['x_train', 'y_train'\]"):

@@ -78,7 +78,7 @@ def test_another_run_is_refused_with_the_fields_that_differ_and_nothing_is_touch
 
 def test_overwrite_removes_the_runs_files_and_no_others(tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds no config.json"):
+    with pytest.raises(UserError, match=r"holds no config\.json"):
         RunFolder(tmp_path, IDENTITY)
     (tmp_path / "config.json").write_text("{}")
     with RunFolder(tmp_path, IDENTITY, overwrite=True) as folder:

@@ -29,7 +29,7 @@ def test_diverged_runs_do_not_count() -> None:
 
 
 def test_the_interval_of_an_accuracy_is_wilson_s() -> None:
-    p, n, z = 0.48, 5_000, 1.959963984540054
+    p, n, z = 0.48, 5_000, 1.959963984540054  # the normal quantile at .975
     centre, half = (
         (p + z**2 / (2 * n)) / (1 + z**2 / n),
         z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)),

@@ -1,5 +1,7 @@
 """The network of a configuration in Keras 3."""
 
+from typing import Any
+
 import keras
 
 from jaxdeep.config import Model
@@ -14,7 +16,7 @@ def network(model: Model, inputs: int, classes: int) -> keras.Sequential:
         classes: C.
     """
     drop = {"dropout": keras.layers.Dropout, "alpha_dropout": keras.layers.AlphaDropout}[model.dropout]
-    layers: list[keras.layers.Layer] = [keras.Input((inputs,))]
+    layers: list[Any] = [keras.Input((inputs,))]
     if model.batch_norm_input:
         layers.append(keras.layers.BatchNormalization())
     for units in model.units:

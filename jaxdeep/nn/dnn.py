@@ -52,6 +52,7 @@ class Block(nn.Module):
             momentum=0.99,
             epsilon=1e-3,
             use_fast_variance=False,  # E[x^2] - E[x]^2 loses digits on raw 0..255 inputs
+            force_float32_reductions=False,  # or float64 statistics are kept in float32
             dtype=self.dtype,
             param_dtype=self.dtype,
         )
