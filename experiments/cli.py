@@ -27,7 +27,8 @@ from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
 from jaxdeep.report.tables import summary_table
 from jaxdeep.train.devices import describe_device, use_compilation_cache
-from jaxdeep.train.fit import EpochRecord, Run, data_identity, fit
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
@@ -144,7 +145,7 @@ def _run(experiment: str, dataset: str, recipes: Mapping[str, Recipe], arguments
         "name": arguments.name,
         "config": config.to_dict(),
         "seeds": list(arguments.seeds),
-        "data": data_identity(data),
+        "data": data.identity(),
     }
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
         if (summary := folder.summary()) is not None:
@@ -157,8 +158,8 @@ def _run(experiment: str, dataset: str, recipes: Mapping[str, Recipe], arguments
             file=sys.stderr,
         )
         runs = [_fit(config, data, seed, folder) for seed in arguments.seeds]
-        reported = [asdict(figure) for figure in recipes[arguments.name].reported]
-        summary = summarise(identity, runs, reported)
+        reported = () if images.synthetic else recipes[arguments.name].reported
+        summary = summarise(identity, runs, [asdict(figure) for figure in reported])
         folder.write_summary(summary)
         return summary
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from jaxdeep.train.fit import EpochRecord
+from jaxdeep.train.history import EpochRecord
 
 
 class Progress:
@@ -23,6 +23,7 @@ class Progress:
         self._bar = tqdm(
             total=epochs, desc=f"seed {seed}", unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty()
         )
+        self._bar.set_postfix_str("compiling")
 
     def __enter__(self) -> "Progress":
         return self

@@ -4,7 +4,8 @@ from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
-from jaxdeep.train.fit import EpochRecord, Run, fit
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
 from jaxdeep.version import __version__
 
 __all__ = [

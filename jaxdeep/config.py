@@ -196,6 +196,22 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
     return found
 
 
+def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Stop where a folder holds another run than the one that is wanted.
+
+    Args:
+        folder: for the message.
+        found: what the folder holds, as nested JSON values.
+        wanted: likewise.
+
+    Raises:
+        UserError: names the fields that differ.
+    """
+    if differing := differences(found, wanted):
+        fields = ", ".join(f"{name} (there {was!r}, here {now!r})" for name, (was, now) in differing.items())
+        raise UserError(f"{folder} holds another run: {fields}; choose another folder, or --overwrite it")
+
+
 def _check(name: str, value: Any, valid: bool, allowed: str) -> None:
     if not valid:
         raise UserError(f"{name} is {value!r}; allowed: {allowed}")

@@ -103,6 +103,14 @@ def test_synthetic_images_are_named_so_wherever_they_show(command, capsys) -> No
     assert "synthetic_cifar10" in capsys.readouterr().out
 
 
+def test_the_chapters_figures_stand_beside_real_images_only(command, capsys) -> None:
+    argv = ["--config", "selu", "--model.units", "8", "--train.epochs", "1"]
+    for data, shown in (("cifar10", True), ("synthetic", False)):
+        assert command(*argv, "--data", data, "--workdir", data) == 0
+        assert ("chapter 000" in capsys.readouterr().out) is shown
+        assert bool(summary(data)["chapter"]) is shown
+
+
 def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, monkeypatch) -> None:
     monkeypatch.setattr(experiments.cli, "FALLBACK_TRAIN_SIZE", 320)
     assert command("--config", "selu", "--model.units", "8", "--train.epochs", "1", "--workdir", "w") == 0
@@ -178,7 +186,9 @@ class Processes:
         """All but the seconds of metrics.jsonl and of the summary's runs."""
         lines = (self.folder / workdir / "metrics.jsonl").read_text().splitlines()
         runs = summary(str(self.folder / workdir))["runs"]
-        without = [[{**row, "seconds": 0} for row in rows] for rows in (map(json.loads, lines), runs)]
+        without = [
+            [{**row, "seconds": 0, "checkpoint_seconds": 0} for row in rows] for rows in (map(json.loads, lines), runs)
+        ]
         return without[0], without[1]
 
 

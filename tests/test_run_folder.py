@@ -7,7 +7,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.errors import UserError
 from jaxdeep.report.run_folder import RunFolder
-from jaxdeep.train.fit import EpochRecord
+from jaxdeep.train.history import EpochRecord
 
 IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
 HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]

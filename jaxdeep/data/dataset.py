@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -79,6 +79,11 @@ class Dataset:
     def inputs(self) -> int:
         """D, features of a row."""
         return self.train.images.shape[1]
+
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share to have seen the same images, as JSON values."""
+        info = self.info._asdict() if self.info else {}
+        return {field: info.get(field) for field in ("name", "source", "synthetic", "digest")}
 
     @classmethod
     def from_arrays(

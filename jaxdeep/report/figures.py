@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jaxdeep.train.fit import EpochRecord
+from jaxdeep.train.history import EpochRecord
 
 
 def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], title: str) -> None:

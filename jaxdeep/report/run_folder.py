@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
-from jaxdeep.train.fit import EpochRecord, null_if_not_finite, refuse_other
+from jaxdeep.train.history import EpochRecord, null_if_not_finite
 
 FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints")
 

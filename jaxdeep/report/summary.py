@@ -7,7 +7,8 @@ from typing import Any
 
 from jaxdeep.analysis.statistics import accuracy_interval, mean_over_runs
 from jaxdeep.train.devices import describe_device
-from jaxdeep.train.fit import Run, null_if_not_finite
+from jaxdeep.train.fit import Run
+from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.version import __version__
 
 FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
@@ -54,6 +55,7 @@ def _row(run: Run) -> dict[str, Any]:
         "test_accuracy": run.test_accuracy,
         "test_accuracy_interval": _interval(run.test_accuracy, len(run.data.test.labels)),
         "seconds": run.seconds,
+        "checkpoint_seconds": run.checkpoint_seconds,
         "diverged": run.diverged,
     }
 

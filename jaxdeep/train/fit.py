@@ -1,38 +1,23 @@
 """One run: epochs until the last one, early stopping or divergence; then the test rows, once, by the best weights."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.config import Config, differences
+from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train import step
-from jaxdeep.train.checkpoint import CheckpointStore
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program
 from jaxdeep.train.state import is_over
-
-SECONDS_BETWEEN_CHECKPOINTS = 20.0
-
-
-class EpochRecord(NamedTuple):
-    """The figures of an epoch: losses in nats, accuracies in [0, 1], epochs counted from 1."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -53,6 +38,7 @@ class Run:
         test_accuracy: likewise.
         diverged: whether a loss was not finite.
         compile_seconds: what compilation took; runs of the same programs share it.
+        checkpoint_seconds: how long the loop waited for checkpoints, in this process.
     """
 
     config: Config
@@ -68,6 +54,7 @@ class Run:
     test_accuracy: float
     diverged: bool
     compile_seconds: float
+    checkpoint_seconds: float
 
     @property
     def seconds(self) -> float:
@@ -122,22 +109,11 @@ def fit(
     if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
         raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
     program = compile_program(config, data)
-    state = program.start(program.hyper, data, jax.random.key(seed))
-    history: list[EpochRecord] = []
-    identity = {"seed": seed, "config": config.to_dict(), "data": data_identity(data)}
-
-    def save(store: CheckpointStore) -> None:
-        rows = [tuple(map(null_if_not_finite, record)) for record in history]
-        store.save(len(history), state, {"run": identity, "history": rows})
-
-    with nullcontext() if checkpoints is None else CheckpointStore(Path(checkpoints)) as store:
-        if store is not None and (restored := store.restore(like=state)) is not None:
-            refuse_other(f"{checkpoints}", restored.record["run"], identity)
-            state = restored.state
-            history = [_from_json(row) for row in restored.record["history"]]
-            if on_epoch is not None:
-                on_epoch(history)
-        saved_at = time.perf_counter()
+    identity = {"seed": seed, "config": config.to_dict(), "data": data.identity()}
+    with RunKeeper(checkpoints, identity) as keeper:
+        state, history = keeper.resume(program.start(program.hyper, data, jax.random.key(seed)))
+        if history and on_epoch is not None:
+            on_epoch(history)
         while not is_over(config, state):
             began = time.perf_counter()
             state, metrics = program.epoch(state, program.hyper, data)
@@ -147,13 +123,9 @@ def fit(
                 if on_epoch is not None:
                     on_epoch(history)
             except BaseException:
-                if store is not None:
-                    save(store)
+                keeper.keep(state, history, at_once=True)
                 raise
-            due = time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if store is not None and (due or is_over(config, state)):
-                save(store)
-                saved_at = time.perf_counter()
+            keeper.keep(state, history, at_once=is_over(config, state))
 
     best = state.best
     best_epoch = int(best.epoch)
@@ -170,41 +142,5 @@ def fit(
         *figures,
         diverged=bool(state.diverged),
         compile_seconds=program.compile_seconds,
+        checkpoint_seconds=keeper.seconds,
     )
-
-
-def _from_json(row: Sequence[Any]) -> EpochRecord:
-    epoch, *figures = row
-    return EpochRecord(epoch, *(np.nan if value is None else value for value in figures))
-
-
-def data_identity(data: Dataset) -> dict[str, Any]:
-    """What two runs must share to have seen the same images, as JSON values."""
-    if data.info is None:
-        return {}
-    return {field: getattr(data.info, field) for field in ("name", "source", "synthetic", "digest")}
-
-
-def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Stop where a folder holds something else than what is wanted.
-
-    Args:
-        folder: for the message.
-        found: what the folder holds, as nested JSON values.
-        wanted: likewise.
-
-    Raises:
-        UserError: names the fields that differ.
-    """
-    if differing := differences(found, wanted):
-        fields = ", ".join(f"{name} (there {was!r}, here {now!r})" for name, (was, now) in differing.items())
-        raise UserError(f"{folder} holds another run: {fields}; choose another folder, or --overwrite it")
-
-
-def null_if_not_finite(value: Any) -> Any:
-    """A number for JSON, which has no NaN and no infinity: None in their place.
-
-    >>> null_if_not_finite(float("nan")), null_if_not_finite(1.5), null_if_not_finite(3)
-    (None, 1.5, 3)
-    """
-    return None if isinstance(value, float) and not np.isfinite(value) else value

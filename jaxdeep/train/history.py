@@ -1,0 +1,42 @@
+"""The figures of a run by epoch, in memory and as JSON."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class EpochRecord(NamedTuple):
+    """The figures of an epoch: losses in nats, accuracies in [0, 1], epochs counted from 1."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+def null_if_not_finite(value: Any) -> Any:
+    """A value for JSON, which has no NaN and no infinity: None in their place.
+
+    >>> null_if_not_finite(math.nan), null_if_not_finite(1.5), null_if_not_finite("text")
+    (None, 1.5, 'text')
+    """
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def to_rows(history: Sequence[EpochRecord]) -> list[list[Any]]:
+    """A history as JSON values."""
+    return [[null_if_not_finite(value) for value in record] for record in history]
+
+
+def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
+    """The inverse of `to_rows`; what was not finite is NaN.
+
+    >>> record = EpochRecord(1, 0.5, 0.8, math.nan, 0.7, 1e-3, 2.0)
+    >>> from_rows(to_rows([record]))[0].val_loss
+    nan
+    """
+    figures = ([math.nan if value is None else value for value in row[1:]] for row in rows)
+    return [EpochRecord(row[0], *values) for row, values in zip(rows, figures, strict=True)]
