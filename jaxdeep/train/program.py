@@ -44,7 +44,7 @@ def compile_program(config: Config, data: Dataset) -> Program:
     return _compile(config, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure: Any) -> Program:
     began = time.perf_counter()
     data = structure.unflatten(shapes)
