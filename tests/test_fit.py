@@ -100,3 +100,11 @@ def test_floating_rows_of_a_users_own_are_trained_on_as_they_are() -> None:
     config = replace(SMALL, data=replace(SMALL.data, scaling="none"))
     run = fit(config, Dataset.from_arrays(images.astype(np.float32) / 255, labels, data=config.data))
     assert run.history[-1].train_loss < run.history[0].train_loss
+
+
+def test_no_tracer_leaks_from_an_epoch() -> None:
+    data = small_dataset(SMALL)
+    with jax.checking_leaks():
+        state = step.start(SMALL, SMALL.hyper(), data, jax.random.key(0))
+        _, metrics = jax.jit(step.run_epoch, static_argnums=0)(SMALL, state, SMALL.hyper(), data)
+    assert jnp.isfinite(metrics.val_loss)

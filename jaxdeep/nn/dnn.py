@@ -8,7 +8,7 @@ depth and the optimizer sees few, large leaves.
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,36 +67,18 @@ class Block(nn.Module):
         return ACTIVATIONS[self.activation](x)
 
 
-class Apply(Protocol):
-    """The forward pass; see `dnn`."""
-
-    def __call__(
-        self,
-        params: Params,
-        batch_stats: BatchStats,
-        x: jax.Array,
-        *,
-        key: jax.Array | None = None,
-        dropout_rate: jax.Array | float = 0.0,
-        update_stats: bool = False,
-        counted: jax.Array | None = None,
-        start: int = 0,
-        stop: int | None = None,
-    ) -> tuple[jax.Array, BatchStats]: ...
-
-
 class Model(NamedTuple):
     """A network as two pure functions.
 
     Attributes:
         layers: number of dense layers, the output layer counted.
         init: key -> (params, batch_stats).
-        apply: the forward pass, of all layers or of a range of them.
+        apply: the forward pass, of all layers or of a range of them; see `dnn`.
     """
 
     layers: int
     init: Callable[[jax.Array], tuple[Params, BatchStats]]
-    apply: Apply
+    apply: Callable[..., tuple[jax.Array, BatchStats]]
 
 
 class _Stack(NamedTuple):
@@ -173,12 +155,10 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "f
                 return y, updated.get("batch_stats", stats)
 
             part = slice(low - first, high - first)
-            stacked = (*jax.tree.map(lambda leaf, part=part: leaf[part], (params[name], batch_stats[name])),)
-            x, stats = _run(layer, x, (*stacked, jnp.arange(low, high)))
+            stacked = (_part(params[name], part), _part(batch_stats[name], part), jnp.arange(low, high))
+            x, stats = _run(layer, x, stacked)
             if update_stats:
-                new_stats[name] = jax.tree.map(
-                    lambda old, new, part=part: old.at[part].set(new), batch_stats[name], stats
-                )
+                new_stats[name] = _with_part(batch_stats[name], part, stats)
         return x, new_stats
 
     return Model(layers, init, apply)
@@ -190,6 +170,14 @@ def _run(layer: Callable, x: jax.Array, stacked: Any) -> tuple[jax.Array, Any]:
         return jax.lax.scan(layer, x, stacked)
     x, stats = layer(x, jax.tree.map(lambda leaf: leaf[0], stacked))
     return x, jax.tree.map(lambda leaf: leaf[None], stats)
+
+
+def _part(stack: Any, part: slice) -> Any:
+    return jax.tree.map(lambda leaf: leaf[part], stack)
+
+
+def _with_part(stack: Any, part: slice, new: Any) -> Any:
+    return jax.tree.map(lambda leaf, value: leaf.at[part].set(value), stack, new)
 
 
 def _stacks(model: config.Model, inputs: int, classes: int, dtype: config.DType) -> Sequence[_Stack]:
