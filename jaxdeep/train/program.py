@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from functools import lru_cache, partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -50,15 +51,18 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
     data = structure.unflatten(shapes)
     hyper = jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
     key = jax.eval_shape(jax.random.key, 0)
-    state = jax.eval_shape(partial(step.start, config), hyper, data, key)
 
-    start = jax.jit(step.start, static_argnums=0).lower(config, hyper, data, key)
-    epoch = jax.jit(step.run_epoch, static_argnums=0, donate_argnums=1).lower(config, state, hyper, data)
-    evaluate = jax.jit(step.evaluate, static_argnums=0).lower(config, state.params, state.batch_stats, data, data.test)
-    return Program(
-        hyper,
-        start.compile({"xla_backend_optimization_level": "0"}),  # it runs once: saves a second of compilation
-        epoch.compile(),
-        evaluate.compile(),
-        time.perf_counter() - began,
-    )
+    with ThreadPoolExecutor() as pool:  # one program is compiled while the next is traced
+        lowered = jax.jit(step.start, static_argnums=0).lower(config, hyper, data, key)
+        state: Any = lowered.out_info
+        start = pool.submit(lowered.compile, {"xla_backend_optimization_level": "0"})  # it runs once
+        epoch = pool.submit(
+            jax.jit(step.run_epoch, static_argnums=0, donate_argnums=1).lower(config, state, hyper, data).compile
+        )
+        evaluate = pool.submit(
+            jax.jit(step.evaluate, static_argnums=0)
+            .lower(config, state.params, state.batch_stats, data, data.test)
+            .compile
+        )
+    programs = (start.result(), epoch.result(), evaluate.result())
+    return Program(hyper, *programs, compile_seconds=time.perf_counter() - began)
