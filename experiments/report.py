@@ -72,10 +72,11 @@ def record_name(summary: Mapping[str, Any]) -> str:
 def with_tables(text: str) -> str:
     """A document with what stands between the marks of its tables written anew."""
     for name, rows in (("cifar", cifar_table()), ("keras", keras_table()), ("startup", startup_table())):
-        begin, end = f"<!-- table: {name} -->\n", f"\n<!-- end: {name} -->"
+        begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise UserError(f"the document has no place for the table {name}: {begin.strip()} ... {end}")
         before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
-        text = before + begin + rows + end + after
+        text = f"{before}{begin}{rows}\n{end}{rest.partition(end)[2]}"
     return text
 
 
