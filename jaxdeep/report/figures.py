@@ -17,7 +17,7 @@ def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], 
     """
     from matplotlib.figure import Figure  # 0.4 s to import, and without pyplot's global state
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     for index, (seed, history) in enumerate(histories.items()):
         color = f"C{index % 10}"
@@ -35,7 +35,8 @@ def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], 
         axes.grid(alpha=0.3)
     losses.set_ylim(top=_loss_limit(histories))
     handles, labels = accuracies.get_legend_handles_labels()
-    accuracies.legend(handles[:10], labels[:10], title="-- training, solid validation,\ndot: best epoch", loc="best")
+    key = "dashed: training\nsolid: validation\ndot: best epoch"
+    figure.legend(handles[:12], labels[:12], title=key, loc="outside center right")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
