@@ -33,6 +33,9 @@ def abandoned_reads() -> Iterator[None]:
     gc.collect()
 
 
+RUN = {"seed": 3}
+
+
 def with_damage(test: Callable) -> Callable:
     """Mark a test that damages a checkpoint."""
     ignored = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -52,7 +55,7 @@ def assert_same(one: TrainState, other: TrainState) -> None:
 
 
 def saved(folder, state: TrainState, steps=(1, 2)) -> None:
-    with CheckpointStore(folder) as store:
+    with CheckpointStore(folder, RUN) as store:
         for number in steps:
             store.save(number, state._replace(epoch=jnp.asarray(number, jnp.int32)), {"number": number})
 
@@ -64,7 +67,7 @@ def largest_file(folder):
 
 def test_the_whole_state_comes_back(tmp_path, state) -> None:
     saved(tmp_path, state)
-    with CheckpointStore(tmp_path) as store:
+    with CheckpointStore(tmp_path, RUN) as store:
         restored = store.restore(like=state)
     assert restored is not None
     assert_same(restored.state, state._replace(epoch=jnp.asarray(2, jnp.int32)))
@@ -74,7 +77,7 @@ def test_the_whole_state_comes_back(tmp_path, state) -> None:
 
 
 def test_an_empty_folder_holds_none(tmp_path, state) -> None:
-    with CheckpointStore(tmp_path) as store:
+    with CheckpointStore(tmp_path, RUN) as store:
         assert store.restore(like=state) is None
 
 
@@ -86,11 +89,11 @@ def test_two_are_kept(tmp_path, state) -> None:
 def test_a_state_may_be_donated_right_after_it_is_saved(tmp_path, state) -> None:
     mine = jax.tree.map(jnp.copy, state)
     expected = leaves(mine)
-    with CheckpointStore(tmp_path) as store:
+    with CheckpointStore(tmp_path, RUN) as store:
         store.save(1, mine, {})
         overwrite = jax.jit(lambda tree: jax.tree.map(lambda leaf: leaf * 0, tree), donate_argnums=0)
         jax.block_until_ready(overwrite(mine.params))
-    with CheckpointStore(tmp_path) as store:
+    with CheckpointStore(tmp_path, RUN) as store:
         restored = store.restore(like=state)
     assert restored is not None
     for left, right in zip(leaves(restored.state), expected, strict=True):
@@ -104,11 +107,16 @@ def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state, cap
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with CheckpointStore(tmp_path) as store:
+    with CheckpointStore(tmp_path, RUN) as store:
         restored = store.restore(like=state)
     assert restored is not None
     assert restored.record["number"] == 1
     assert "2: damaged checkpoint, not used" in capsys.readouterr().err
+    saved(tmp_path, state, steps=(2,))
+    with CheckpointStore(tmp_path, RUN) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert restored.record["number"] == 2
 
 
 @with_damage
@@ -117,11 +125,14 @@ def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path,
     for number in ("1", "2"):
         path = largest_file(tmp_path / number / "state")
         path.write_bytes(path.read_bytes()[:100])
-    with CheckpointStore(tmp_path) as store, pytest.raises(UserError, match=f"{tmp_path}: no checkpoint can be read"):
+    with (
+        CheckpointStore(tmp_path, RUN) as store,
+        pytest.raises(UserError, match=f"{tmp_path}: no checkpoint can be read"),
+    ):
         store.restore(like=state)
 
 
-@pytest.mark.parametrize("field", ["seed", "config", "data"])
+@pytest.mark.parametrize("field", ["seed", "config", "shape", "data"])
 def test_another_runs_checkpoints_are_refused_with_what_differs(tmp_path, field) -> None:
     data = small_dataset(SMALL)
     fit(SMALL, data, seed=1, checkpoints=tmp_path)
@@ -132,6 +143,9 @@ def test_another_runs_checkpoints_are_refused_with_what_differs(tmp_path, field)
         case "config":
             config = replace(SMALL, optim=replace(SMALL.optim, learning_rate=1.0))
             message = r"config.optim.learning_rate \(there 0.003, here 1.0\)"
+        case "shape":
+            config = replace(SMALL, model=replace(SMALL.model, units=(5,)))
+            message = r"config.model.units \(there \[12, 12, 12\], here \[5\]\)"
         case "data":
             assert data.info is not None
             data = replace(data, info=data.info._replace(digest="other"))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxdeep.train.history import EpochRecord
 
@@ -36,7 +37,8 @@ def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], 
     losses.set_ylim(top=_loss_limit(histories))
     handles, labels = accuracies.get_legend_handles_labels()
     key = "dashed: training\nsolid: validation\ndot: best epoch"
-    figure.legend(handles[:12], labels[:12], title=key, loc="outside center right")
+    beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
+    figure.legend(handles[:12], labels[:12], title=key, loc=beside)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 
 Leaves = dict[str, np.ndarray]
@@ -35,11 +36,17 @@ class Restored(NamedTuple):
 class CheckpointStore:
     """The checkpoints of one run, in a folder of their own; a context whose end waits for what is being written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
+        """Open the folder, or make it.
+
+        Args:
+            folder: of this run's own.
+            run: what the run is, as nested JSON values.
+        """
         import orbax.checkpoint as ocp  # 0.4 s, and not every run keeps checkpoints
 
         logging.getLogger("absl").setLevel(logging.ERROR)
-        self._folder = Path(folder).absolute()
+        self._folder, self._run = Path(folder).absolute(), run
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
         self._manager = ocp.CheckpointManager(
@@ -59,7 +66,7 @@ class CheckpointStore:
             step,
             args=self._args.Composite(
                 state=self._args.PyTreeSave(leaves),
-                record=self._args.JsonSave({**record, "digest": _digest(leaves)}),
+                record=self._args.JsonSave({**record, "run": self._run, "digest": _digest(leaves)}),
             ),
         )
 
@@ -73,31 +80,40 @@ class CheckpointStore:
             The state, on the device, and its record; None where there is no checkpoint.
 
         Raises:
-            UserError: there are checkpoints, and none can be used.
+            UserError: they are another run's, or all are damaged.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
         expected = _leaves(like)
-        for step in steps:
+        damaged: list[int] = []
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                found: Any = self._manager.restore(
-                    step,
-                    args=self._args.Composite(
-                        state=self._args.PyTreeRestore(
-                            item=expected, restore_args=jax.tree.map(lambda _: self._as_numpy, expected)
-                        ),
-                        record=self._args.JsonRestore(),
-                    ),
-                )
-                leaves = {name: found.state[name] for name in expected}  # Orbax sorts them
-                _check(leaves, expected, found.record["digest"])
+                record = self._read(step, record=self._args.JsonRestore()).record
+                saved_run, digest = record["run"], record["digest"]
             except Exception as error:  # a truncated file raises anything, bare Exception included
-                reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-                print(f"{self._folder / str(step)}: damaged checkpoint, not used ({reason})", file=sys.stderr)
+                damaged.append(self._report(step, error))
                 continue
-            return Restored(_like(leaves, like), found.record)
-        if steps:
+            refuse_other(str(self._folder), saved_run, self._run)
+            try:
+                restore_args = jax.tree.map(lambda _: self._as_numpy, expected)
+                found = self._read(step, state=self._args.PyTreeRestore(item=expected, restore_args=restore_args)).state
+                leaves = {name: found[name] for name in expected}  # Orbax sorts them
+                _check(leaves, expected, digest)
+            except Exception as error:
+                damaged.append(self._report(step, error))
+                continue
+            for later in damaged:  # they stand where the next ones are to be saved
+                self._manager.delete(later)
+            return Restored(_like(leaves, like), record)
+        if damaged:
             raise UserError(f"{self._folder}: no checkpoint can be read; --overwrite starts the run anew")
         return None
+
+    def _read(self, step: int, **args: Any) -> Any:
+        return self._manager.restore(step, args=self._args.Composite(**args))
+
+    def _report(self, step: int, error: Exception) -> int:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        print(f"{self._folder / str(step)}: damaged checkpoint, not used ({reason})", file=sys.stderr)
+        return step
 
     def __enter__(self) -> "CheckpointStore":
         return self

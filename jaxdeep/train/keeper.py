@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from jaxdeep.config import refuse_other
 from jaxdeep.train.checkpoint import CheckpointStore
 from jaxdeep.train.history import EpochRecord, from_rows, to_rows
 from jaxdeep.train.state import TrainState
@@ -29,10 +28,8 @@ class RunKeeper:
             identity: what the run is, as JSON values.
         """
         self.seconds = 0.0
-        self._identity = identity
         self._closing = ExitStack()
-        self._store = None if folder is None else self._closing.enter_context(CheckpointStore(Path(folder)))
-        self._folder = str(folder)
+        self._store = None if folder is None else self._closing.enter_context(CheckpointStore(Path(folder), identity))
         self._kept_at = time.perf_counter()
 
     def __enter__(self) -> "RunKeeper":
@@ -55,7 +52,6 @@ class RunKeeper:
         restored = self._store and self._store.restore(like=fresh)
         if restored is None:
             return fresh, []
-        refuse_other(self._folder, restored.record["run"], self._identity)
         return restored.state, from_rows(restored.record["history"])
 
     def keep(self, state: TrainState, history: Sequence[EpochRecord], *, at_once: bool) -> None:
@@ -68,6 +64,6 @@ class RunKeeper:
         """
         began = time.perf_counter()
         if self._store is not None and (at_once or began - self._kept_at > SECONDS_BETWEEN_CHECKPOINTS):
-            self._store.save(len(history), state, {"run": self._identity, "history": to_rows(history)})
+            self._store.save(len(history), state, {"history": to_rows(history)})
             self._kept_at = time.perf_counter()
             self.seconds += self._kept_at - began
