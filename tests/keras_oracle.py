@@ -156,14 +156,20 @@ def optimize(
 
 
 def per_layer(tree: Mapping[str, Any]) -> Named:
-    """Parameters, or batch statistics, of jaxdeep's stacks as one array per layer and variable, by name."""
+    """Parameters, or batch statistics, of jaxdeep's stacks as one array per layer and variable, by name, as in Keras.
+
+    Keras keeps a kernel as [inputs, units], jaxdeep as [units, inputs].
+    """
     found: Named = {}
     first = 0
     for stack in sorted(tree, key=lambda name: int(name.split("_")[1])):
         leaves = jax.tree_util.tree_leaves_with_path(tree[stack])
         for path, leaf in leaves:
             name = "/".join(entry.key for entry in path)
-            found |= {f"{first + offset}/{name}": layer for offset, layer in enumerate(np.asarray(leaf))}
+            layers = np.asarray(leaf)
+            if name == "dense/kernel":
+                layers = layers.swapaxes(1, 2)
+            found |= {f"{first + offset}/{name}": layer for offset, layer in enumerate(layers)}
         first = int(stack.split("_")[-1]) + 1
     return found
 

@@ -91,7 +91,7 @@ def some_weights(config: Config, shapes: Any) -> Any:
     def draw(path: Any, leaf: jax.ShapeDtypeStruct) -> jax.Array:
         assert leaf.dtype == np.float64
         centre, spread = {
-            "kernel": (0, (gain / leaf.shape[-2]) ** 0.5),
+            "kernel": (0, (gain / leaf.shape[-1]) ** 0.5),
             "bias": (0, 0.02),
             "scale": (1, 0.02),
             "mean": (0, 0.02),

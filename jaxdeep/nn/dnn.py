@@ -17,7 +17,8 @@ from flax import linen as nn
 from jaxdeep import config
 from jaxdeep.nn.activations import ACTIVATIONS
 from jaxdeep.nn.initializers import INITIALIZERS
-from jaxdeep.nn.layers import DROPOUTS
+from jaxdeep.nn.layers import DROPOUTS, Dense
+from jaxdeep.nn.stack import Layer, run_stack, tap
 
 Params = Any
 BatchStats = Any
@@ -45,7 +46,8 @@ class Block(nn.Module):
         dropout_rate: jax.Array | float = 0.0,
         update_stats: bool = False,
         counted: jax.Array | None = None,
-    ) -> jax.Array:
+        nudge: jax.Array | None = None,
+    ) -> tuple[jax.Array, jax.Array]:
         norm = partial(
             nn.BatchNorm,
             use_running_average=not update_stats,
@@ -60,11 +62,13 @@ class Block(nn.Module):
             x = norm(name="norm_input")(x, mask=counted)
         if self.dropout is not None and key is not None:
             x = DROPOUTS[self.dropout](key, x, dropout_rate)
-        kernel_init = INITIALIZERS[self.kernel_init]
-        x = nn.Dense(self.units, kernel_init=kernel_init, dtype=self.dtype, param_dtype=self.dtype, name="dense")(x)
+        dense_input = x
+        x = Dense(self.units, INITIALIZERS[self.kernel_init], self.dtype, name="dense")(x)
+        if nudge is not None:
+            x = tap(x, nudge)
         if self.norm_output:
             x = norm(name="norm")(x, mask=counted)
-        return ACTIVATIONS[self.activation](x)
+        return ACTIVATIONS[self.activation](x), dense_input
 
 
 class Model(NamedTuple):
@@ -146,17 +150,12 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "f
             if low >= high:
                 continue
 
-            def layer(x: jax.Array, inputs: Any, block: Block = block) -> tuple[jax.Array, BatchStats]:
-                weights, stats, index = inputs
-                layer_key = None if key is None or block.dropout is None else jax.random.fold_in(key, index)
-                variables = {"params": weights, "batch_stats": stats}
-                mutable = ["batch_stats"] if update_stats else []
-                y, updated = block.apply(variables, x, layer_key, dropout_rate, update_stats, mask, mutable=mutable)
-                return y, updated.get("batch_stats", stats)
-
             part = slice(low - first, high - first)
-            stacked = (_part(params[name], part), _part(batch_stats[name], part), jnp.arange(low, high))
-            x, stats = _run(layer, x, stacked)
+            kernels, weights = _without_kernel(_part(params[name], part))
+            rates = jnp.broadcast_to(jnp.asarray(dropout_rate, dtype), (high - low,))
+            others = (weights, _part(batch_stats[name], part), rates)
+            layer = partial(_layer, block, update_stats)
+            x, stats = _run(layer, kernels, others, jnp.arange(low, high), (key, mask), x)
             if update_stats:
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
         return x, new_stats
@@ -164,12 +163,41 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "f
     return Model(layers, init, apply)
 
 
-def _run(layer: Callable, x: jax.Array, stacked: Any) -> tuple[jax.Array, Any]:
+def _layer(
+    block: Block,
+    update_stats: bool,
+    x: jax.Array,
+    kernel: jax.Array,
+    other: Any,
+    index: jax.Array,
+    shared: Any,
+    nudge: jax.Array | None,
+) -> tuple[jax.Array, jax.Array, BatchStats]:
+    """One layer, as `run_stack` wants it."""
+    weights, stats, rate = other
+    key, mask = shared
+    layer_key = None if key is None or block.dropout is None else jax.random.fold_in(key, index)
+    variables = {"params": {**weights, "dense": {**weights["dense"], "kernel": kernel}}, "batch_stats": stats}
+    mutable = ["batch_stats"] if update_stats else []
+    (y, dense_input), updated = block.apply(variables, x, layer_key, rate, update_stats, mask, nudge, mutable=mutable)
+    return y, dense_input, updated.get("batch_stats", stats)
+
+
+def _run(
+    layer: Layer, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
+) -> tuple[jax.Array, BatchStats]:
     """Run a stack of layers; a scan needs equal shapes in and out, and one layer needs no scan."""
-    if len(stacked[-1]) > 1:
-        return jax.lax.scan(layer, x, stacked)
-    x, stats = layer(x, jax.tree.map(lambda leaf: leaf[0], stacked))
-    return x, jax.tree.map(lambda leaf: leaf[None], stats)
+    if len(indices) > 1:
+        return run_stack(layer, kernels, others, indices, shared, x)
+    kernel, other, index = jax.tree.map(lambda leaf: leaf[0], (kernels, others, indices))
+    y, _, stats = layer(x, kernel, other, index, shared, None)
+    return y, jax.tree.map(lambda leaf: leaf[None], stats)
+
+
+def _without_kernel(weights: Any) -> tuple[jax.Array, Any]:
+    dense = dict(weights["dense"])
+    kernel = dense.pop("kernel")
+    return kernel, {**weights, "dense": dense}
 
 
 def _part(stack: Any, part: slice) -> Any:
