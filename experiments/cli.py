@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
+from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Recipe
 from jaxdeep.config import Config, differences
@@ -45,6 +46,7 @@ class Arguments:
     data_dir: Path | None
     workdir: Path | None
     overwrite: bool
+    profile: bool
 
 
 class Interrupted(Exception):
@@ -105,6 +107,7 @@ def _parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: S
         data_dir: Path | None = None,
         workdir: Path | None = None,
         overwrite: bool = False,
+        profile: bool = False,
         list: bool = False,
     ) -> Arguments:
         """Train one of the chapter's networks; the same command again continues what was interrupted.
@@ -118,11 +121,13 @@ def _parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: S
             data_dir: folder with the classic files; else JAXDEEP_DATA.
             workdir: folder of the run; by default runs/EXPERIMENT/CONFIG and what else was changed.
             overwrite: remove another run's files from the folder first.
+            profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.
             list: print the configurations.
         """
         if seeds < 1:
             raise UserError(f"--seeds is {seeds}; allowed: 1 or more")
-        return Arguments(config, settings, tuple(range(seed, seed + seeds)), data, data_dir, workdir, overwrite)
+        seeds_ = tuple(range(seed, seed + seeds))
+        return Arguments(config, settings, seeds_, data, data_dir, workdir, overwrite, profile)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
@@ -157,19 +162,21 @@ def _run(experiment: str, dataset: str, recipes: Mapping[str, Recipe], arguments
             f"{images.name} ({images.source}) on {describe_device()}, to {workdir}",
             file=sys.stderr,
         )
-        runs = [_fit(config, data, seed, folder) for seed in arguments.seeds]
+        with Profiler(folder.profile if arguments.profile else None) as profiler:
+            runs = [_fit(config, data, seed, folder, profiler) for seed in arguments.seeds]
         reported = () if images.synthetic else recipes[arguments.name].reported
         summary = summarise(identity, runs, [asdict(figure) for figure in reported])
         folder.write_summary(summary)
         return summary
 
 
-def _fit(config: Config, data: Dataset, seed: int, folder: RunFolder) -> Run:
+def _fit(config: Config, data: Dataset, seed: int, folder: RunFolder, profiler: Profiler) -> Run:
     with Progress(seed, config.train.epochs, len(data.train.labels)) as progress, _signals() as received:
 
         def on_epoch(history: Sequence[EpochRecord]) -> None:
             folder.follow(seed, history)
             progress.follow(history)
+            profiler.follow(goes_on=len(history) < config.train.epochs)
             if received:
                 raise Interrupted(received[0])
 

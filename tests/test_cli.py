@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit statuses, one-line errors, continuing, refusing."""
 
+import gzip
 import json
 import os
 import re
@@ -158,6 +159,20 @@ def test_status_3_if_every_run_diverged_and_null_in_the_files(command) -> None:
     assert command(*QUICK, "--workdir", "w", "--data", "cifar10", *wild) == 3
     (run,) = summary("w")["runs"]
     assert (run["diverged"], run["best_epoch"], run["val_loss"], run["test_accuracy"]) == (True, 0, None, None)
+
+
+def test_a_profile_is_a_trace_of_the_programs_loops(command, capsys) -> None:
+    assert command(*QUICK, "--data", "cifar10", "--profile", "--workdir", "run") == 0
+    (path,) = Path("run/profile").rglob("perfetto_trace.json.gz")
+    assert str(path) in capsys.readouterr().err
+    events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    assert any(event.get("name", "").startswith("while") for event in events)
+
+
+def test_one_epoch_is_none_to_profile_and_it_says_so(command, capsys) -> None:
+    assert command(*QUICK, "--train.epochs", "1", "--data", "cifar10", "--profile", "--workdir", "run") == 0
+    assert "needs a second epoch" in capsys.readouterr().err
+    assert not Path("run/profile").exists()
 
 
 def test_list_names_every_configuration(command, capsys) -> None:

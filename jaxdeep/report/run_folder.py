@@ -1,6 +1,6 @@
 """The folder of a run: what it is, its figures by epoch, its summary.
 
-    config.json  metrics.jsonl  summary.json  curves.png  tensorboard/  checkpoints/
+    config.json  metrics.jsonl  summary.json  curves.png  tensorboard/  checkpoints/  (profile/)
 
 A folder belongs to one configuration, one list of seeds and one source of data. `metrics.jsonl` and the TensorBoard
 events follow the history that a checkpoint holds: where a run is continued they are written anew from it, so that
@@ -18,7 +18,7 @@ from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 
-FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints")
+FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints", "profile")
 
 
 class RunFolder:
@@ -70,6 +70,11 @@ class RunFolder:
     def checkpoints(self, seed: int) -> Path:
         """Where the checkpoints of a seed are kept."""
         return self.path / "checkpoints" / f"seed_{seed}"
+
+    @property
+    def profile(self) -> Path:
+        """Where a trace is kept, if one is asked for."""
+        return self.path / "profile"
 
     def follow(self, seed: int, history: Sequence[EpochRecord]) -> None:
         """Bring the files up to a seed's history; the first call of a process begins them anew.

@@ -1,7 +1,7 @@
 """The training program: a step, an epoch of steps, an evaluation. Pure functions of state, numbers and data."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,10 @@ class Batch(NamedTuple):
 
     rows: jax.Array
     counted: jax.Array | None = None
+
+    def size(self, dtype: Any) -> Any:
+        """Rows that count."""
+        return len(self.rows) if self.counted is None else self.counted.sum(dtype=dtype)
 
 
 class Metrics(NamedTuple):
@@ -77,6 +81,38 @@ def scaled(config: Config, data: Dataset, images: jax.Array) -> jax.Array:
     return (images.astype(config.train.dtype) - mean) * scale
 
 
+def batch_loss(
+    params: Params, config: Config, batch_stats: BatchStats, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
+) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
+    """Mean cross-entropy of a batch, with dropout on and batch normalisation by the batch's own statistics.
+
+    Args:
+        params: to differentiate by.
+        config: of the run; static.
+        batch_stats: before the step.
+        hyper: traced numbers.
+        data: its training rows are used.
+        batch: which rows.
+        key: of the batch's dropout masks.
+
+    Returns:
+        The loss in nats; the new batch_stats and the number of hits.
+    """
+    labels = data.train.labels[batch.rows]
+    logits, batch_stats = model_of(config, data).apply(
+        params,
+        batch_stats,
+        scaled(config, data, data.train.images[batch.rows]),
+        key=key,
+        dropout_rate=hyper.dropout_rate,
+        update_stats=True,
+        counted=batch.counted,
+    )
+
+    loss = jnp.sum(cross_entropy(logits, labels), where=batch.counted) / batch.size(logits.dtype)
+    return loss, (batch_stats, jnp.sum(is_hit(logits, labels), where=batch.counted))
+
+
 def train_step(
     config: Config, state: TrainState, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
@@ -93,31 +129,13 @@ def train_step(
     Returns:
         The state with new params, batch_stats and opt_state; the batch's summed loss and its number of hits.
     """
-    model = model_of(config, data)
-    inputs = scaled(config, data, data.train.images[batch.rows])
-    labels = data.train.labels[batch.rows]
-    count = len(labels) if batch.counted is None else batch.counted.sum(dtype=inputs.dtype)
-
-    def total(values: jax.Array) -> jax.Array:
-        return jnp.sum(values, where=batch.counted)
-
-    def loss_of(params: Params) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
-        logits, batch_stats = model.apply(
-            params,
-            state.batch_stats,
-            inputs,
-            key=key,
-            dropout_rate=hyper.dropout_rate,
-            update_stats=True,
-            counted=batch.counted,
-        )
-        return total(cross_entropy(logits, labels)) / count, (batch_stats, logits)
-
-    (loss, (batch_stats, logits)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    (loss, (batch_stats, hits)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
+        state.params, config, state.batch_stats, hyper, data, batch, key
+    )
     updates, opt_state = optimizer(config.optim, hyper).update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
-    return state, (loss * count, total(is_hit(logits, labels)))
+    return state, (loss * batch.size(loss.dtype), hits)
 
 
 def train_epoch(
