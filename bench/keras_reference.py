@@ -19,7 +19,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 import numpy as np
 
-from bench.peers.keras_mlp import network
+from bench.peers.keras_mlp import compiled, network
 from experiments.cifar import CONFIGS
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import Config
@@ -65,13 +65,7 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
     """
     keras.utils.set_random_seed(seed)
     model: Any = network(config.model, data.inputs, data.classes)
-    optim = config.optim
-    model.compile(
-        optimizer=keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        steps_per_execution=50,
-    )
+    compiled(model, config.optim, steps_per_execution=50)
     mean, scale = np.asarray(data.mean), np.asarray(data.scale)
     train, valid, test = (
         ((np.asarray(split.images, np.float32) - mean) * scale, np.asarray(split.labels))

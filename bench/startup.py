@@ -1,110 +1,111 @@
-"""How long from the command to the first trained epoch, where the time goes, and what an epoch takes after that.
+"""`startup`: how long from the command to the first trained epoch, and where that time goes.
 
-    python -m bench.startup [--config selu] [--rounds 5]      # needs the real CIFAR-10 in JAXDEEP_DATA
-
-Every round starts processes of their own: one with an empty compilation cache (cold), then the same again (warm). A
-round is three epochs; the first one counts for `first_epoch_done`, the others are `epoch_seconds`. Writes
-bench/records/startup-CONFIG.json with all raw timings, and prints median, minimum and maximum.
+Whole commands on the real CIFAR-10, timed from outside; a round runs each of them once, for three epochs, validation
+included. jaxdeep's cold command has an empty cache of compiled programs, its warm one a cache that the same command has
+filled before; Keras has no such cache as it comes. `compile` is jaxdeep's own account of all programs of the run; of
+Keras, what building the network, the first training step and the first validation step take. The last column is the
+time between the lines of two epochs: writing files and checkpoints is in it.
 """
 
-import argparse
-import datetime
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from experiments.cifar import CONFIGS
-from jaxdeep.report.run_folder import write_json
+from bench.children import Failed
+from bench.commands import COMMANDS, cache_of, command_turns, commands_field, import_seconds, of_layers, tell
+from bench.options import Options, say
+from bench.rounds import spread
+from jaxdeep.config import Config
+from jaxdeep.report.tables import aligned
 
-ROOT = Path(__file__).parent.parent
-
-
-def main() -> None:
-    """Run the rounds, write the record, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default="selu", choices=CONFIGS)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    rounds: dict[str, list[dict[str, Any]]] = {"cold": [], "warm": []}
-    for _ in range(arguments.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            for kind, timings in rounds.items():
-                timings.append(one_command(arguments.config, Path(folder), kind))
-    record = {
-        "question": "startup",
-        "config": arguments.config,
-        "date": datetime.date.today().isoformat(),
-        "commit": _git("rev-parse", "--short", "HEAD"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system()},
-        "rounds": rounds,
-    }
-    write_json(ROOT / "bench" / "records" / f"startup-{arguments.config}.json", record)
-    for kind, timings in rounds.items():
-        for name in ("first_epoch_done", "compile_seconds", "epoch_seconds"):
-            values = [value for timing in timings for value in _listed(timing[name])]
-            print(f"{kind}  {name:17} median {median(values):6.2f}  min {min(values):6.2f}  max {max(values):6.2f} s")
+QUESTION = "startup"
+CONFIGS = ("selu",)
+LAYERS = (20, 100)
+CONTESTANTS = ("jaxdeep-cold", "jaxdeep-warm", "keras-tf", "keras-jax")
+EPOCHS = 3
+FIGURES = {
+    "import_seconds": "import, s",
+    "compile_seconds": "compile, s",
+    "first_epoch_seconds": "command to first epoch, s",
+    "epoch_seconds": "epoch after that, s",
+}
 
 
-def one_command(config: str, folder: Path, kind: str) -> dict[str, Any]:
-    """Time a command of three epochs from outside.
+def run(options: Options) -> None:
+    """Every configuration and depth: the commands in turn, an entry, a table."""
+    present, left_out = commands_field(options.among(CONTESTANTS), options.platform)
+    for name, reason in left_out.items():
+        say(f"{name} is left out: {reason}")
+    for config_name, layers in product(options.configs or CONFIGS, options.layers or LAYERS):
+        config = of_layers(config_name, layers)
+        config = replace(config, train=replace(config.train, epochs=EPOCHS))
+        names = [name for name in present if layers == 20 or COMMANDS[name].contestant == "jaxdeep"]
+        if not names:
+            continue
+        say(f"startup of {config_name}, {layers} layers: {', '.join(names)}")
+        entry = {
+            "config": config_name,
+            "layers": layers,
+            "data": "cifar10",
+            "synthetic": False,
+            "contestants": _rounds(names, config_name, config, options.rounds),
+            "left_out": left_out,
+        }
+        flags = ("--configs", config_name, "--layers", str(layers))
+        options.keep(QUESTION, f"{config_name},layers={layers}", flags, entry)
+        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
 
-    Args:
-        config: its name.
-        folder: with the compilation cache; the run goes into it too.
-        kind: names the run.
 
-    Returns:
-        first_epoch_done: seconds from the start of the process to the end of the first epoch; compile_seconds;
-        epoch_seconds: of the second and third epoch, validation included.
-    """
-    workdir = folder / kind
-    argv = [sys.executable, "-m", "experiments.cifar", "--config", config, "--data", "cifar10"]
-    argv += ["--train.epochs", "3", "--workdir", str(workdir)]
-    environment = {**os.environ, "JAXDEEP_CACHE": str(folder)}
-    began = time.perf_counter()
-    done = None
-    with subprocess.Popen(
-        argv, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if done is None and "epoch 1/3" in line:
-                done = time.perf_counter() - began
-    if process.returncode or done is None:
-        raise SystemExit(f"the command failed with status {process.returncode}: {' '.join(argv)}")
-    summary = json.loads((workdir / "summary.json").read_text())
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+def title(entry: Mapping[str, Any]) -> str:
+    """What an entry measured, in words."""
+    return f"{entry['config']}, {entry['layers']} layers of 100"
+
+
+def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each command, the headers first; median (minimum - maximum)."""
+    rows = [("command", *FIGURES.values(), "remark")]
+    for name, outcome in entry["contestants"].items():
+        values = {figure: _flat(outcome[figure]) for figure in FIGURES}
+        cells = (f"{spread(found):.2f}" if found else "-" for found in values.values())
+        rows.append((name, *cells, f"failed: {outcome['failed']}" if "failed" in outcome else ""))
+    return rows
+
+
+def _rounds(names: list[str], config_name: str, config: Config, rounds: int) -> dict[str, Any]:
+    outcomes: dict[str, dict[str, Any]] = {name: {figure: [] for figure in FIGURES} for name in names}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for count, (index, name) in enumerate(command_turns(names, config_name, config, folder, rounds)):
+            if "failed" in outcomes[name]:
+                continue
+            try:
+                figures = _one(name, config_name, config, folder, str(count))
+            except Failed as reason:
+                outcomes[name]["failed"] = str(reason).replace(temporary, "")
+                say(f"{name} failed: {reason}")
+                continue
+            say(f"  round {index + 1}: {name} {figures['first_epoch_seconds']:.2f} s to the first epoch")
+            for figure, value in figures.items():
+                outcomes[name][figure].append(value)
+    return outcomes
+
+
+def _one(name: str, config_name: str, config: Config, folder: Path, turn: str) -> dict[str, Any]:
+    own = folder / turn
+    own.mkdir()
+    imported = import_seconds(name, own)
+    story = tell(name, config_name, config, 42, own, cache_of(name, folder, turn))
+    ends = [ended.seconds for ended in story.epochs]
     return {
-        "first_epoch_done": done,
-        "compile_seconds": summary["compile_seconds"],
-        "epoch_seconds": [json.loads(line)["seconds"] for line in lines[1:]],
-        "versions": summary["versions"],
-        "device": summary["device"],
+        "import_seconds": imported,
+        "compile_seconds": story.compile_seconds,
+        "first_epoch_seconds": ends[0],
+        "epoch_seconds": [later - earlier for earlier, later in pairwise(ends)],
     }
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _git(*argv: str) -> str:
-    return subprocess.run(("git", *argv), cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-
-
-if __name__ == "__main__":
-    main()
+def _flat(values: list[Any]) -> list[float]:
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]

@@ -10,11 +10,11 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+from bench import results
 from experiments.cifar import CONFIGS
 from jaxdeep.config import differences
 from jaxdeep.errors import UserError
@@ -41,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def take(folder: Path, results: Path = RESULTS) -> None:
+def take(folder: Path, records: Path = RESULTS) -> None:
     """Copy a finished run's summary and curves into the records.
 
     Args:
         folder: of the run.
-        results: of the records.
+        records: folder of the records.
 
     Raises:
         UserError: the run is not finished, or its images were synthetic.
@@ -57,7 +57,7 @@ def take(folder: Path, results: Path = RESULTS) -> None:
     summary = json.loads(path.read_text())
     if summary["data"]["synthetic"]:
         raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
-    target = results / summary["experiment"]
+    target = records / summary["experiment"]
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target / f"{record_name(summary)}.json")
     shutil.copyfile(folder / "curves.png", target / f"{record_name(summary)}.png")
@@ -71,7 +71,13 @@ def record_name(summary: Mapping[str, Any]) -> str:
 
 def with_tables(text: str) -> str:
     """A document with what stands between the marks of its tables written anew."""
-    for name, rows in (("cifar", cifar_table()), ("keras", keras_table()), ("startup", startup_table())):
+    tables = {
+        "cifar": cifar_table(),
+        "keras": keras_table(),
+        "throughput": bench_table(results.headline_table),
+        "startup": bench_table(results.startup_table),
+    }
+    for name, rows in tables.items():
         begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
         if text.count(begin) != 1 or text.count(end) != 1:
             raise UserError(f"the document has no place for the table {name}: {begin.strip()} ... {end}")
@@ -103,21 +109,14 @@ def keras_table() -> str:
     return markdown_table(("configuration", "by", "seeds", *(figure.replace("_", " ") for figure in figures)), rows)
 
 
-def startup_table() -> str:
-    """Medians of bench.startup, with minimum and maximum."""
-    rows = []
-    for path in sorted(BENCH_RECORDS.glob("startup-*.json")):
-        record = json.loads(path.read_text())
-        for kind, rounds in record["rounds"].items():
-            columns = [
-                [timing["first_epoch_done"] for timing in rounds],
-                [timing["compile_seconds"] for timing in rounds],
-                [seconds for timing in rounds for seconds in timing["epoch_seconds"]],
-            ]
-            cells = (f"{median(column):.2f} ({min(column):.2f} - {max(column):.2f})" for column in columns)
-            rows.append((f"`{record['config']}`", kind, *cells))
-    headers = ("configuration", "compilation cache", "command to first trained epoch, s", "compilation, s", "epoch, s")
-    return markdown_table(headers, rows)
+def bench_table(of_device: Callable[[results.Device], str]) -> str:
+    """A table of the bench for each machine that there are records of.
+
+    Args:
+        of_device: gives the table; "" where there is none.
+    """
+    found = [(device.machine["name"], of_device(device)) for device in results.devices()]
+    return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
 
 
 def _row(record: Mapping[str, Any]) -> tuple[str, ...]:

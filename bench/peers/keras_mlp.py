@@ -1,17 +1,15 @@
-"""The network of a configuration in Keras 3."""
+"""The network and the optimizer of a configuration in Keras 3. Imports nothing of jaxdeep, which would import JAX."""
 
 from typing import Any
 
 import keras
 
-from jaxdeep.config import Model
 
-
-def network(model: Model, inputs: int, classes: int) -> keras.Sequential:
+def network(model: Any, inputs: int, classes: int) -> keras.Sequential:
     """The layers in order, with Keras's own initialisers and a logits head.
 
     Args:
-        model: architecture.
+        model: architecture, a `jaxdeep.config.Model` or something with its fields.
         inputs: D, features of a row.
         classes: C.
     """
@@ -30,3 +28,19 @@ def network(model: Model, inputs: int, classes: int) -> keras.Sequential:
         layers.append(drop(model.dropout_rate))
     layers.append(keras.layers.Dense(classes, name="head"))
     return keras.Sequential(layers)
+
+
+def compiled(model: keras.Sequential, optim: Any, steps_per_execution: int = 1) -> None:
+    """Compile a network, with what Keras chooses by itself left to it.
+
+    Args:
+        model: with a logits head.
+        optim: a `jaxdeep.config.Optim` whose optimizer is nadam, or something with its fields.
+        steps_per_execution: of `compile`.
+    """
+    model.compile(
+        optimizer=keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_execution,
+    )

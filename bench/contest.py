@@ -1,0 +1,66 @@
+"""A contest: every contestant in a process of its own, all alive, each training when it is its turn."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bench.children import Child, Failed
+from bench.contestants import CONTESTANTS, clean_environment
+from bench.peers.workload import Workload, save
+from bench.rounds import null_if_not_finite, turns
+
+SECONDS_BETWEEN_TURNS = 0.3  # thread pools spin for a while after their work
+
+
+def contest(names: Sequence[str], workload: Workload, rounds: int, *, ask_memory: bool = False) -> dict[str, Any]:
+    """Warm everyone up with the workload's first order, then time the others in turn.
+
+    Args:
+        names: of contestants that can run here, in the order of their turns.
+        workload: with rounds + 1 orders.
+        rounds: that are timed.
+        ask_memory: ask for the peak after the last round.
+
+    Returns:
+        For each contestant: platform, precision, import_bytes; warm_up: the first epoch; epochs: the timed ones
+        (seconds, call_seconds, loss, accuracy); memory, where it was asked; failed: in one line, where it failed.
+    """
+    outcomes: dict[str, dict[str, Any]] = {name: {} for name in names}
+    children: dict[str, Child] = {}
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        folder = Path(temporary)
+        save(folder / "workload.npz", workload)
+
+        def turn(name: str, request: dict[str, Any] | None) -> dict[str, Any] | None:
+            if "failed" in outcomes[name]:
+                return None
+            try:
+                answer = children[name].answer() if request is None else children[name].ask(request)
+            except Failed as reason:
+                outcomes[name]["failed"] = str(reason).replace(temporary, "")
+                print(f"{name} failed: {reason}", file=sys.stderr)
+                return None
+            time.sleep(SECONDS_BETWEEN_TURNS)
+            return {key: null_if_not_finite(v) if isinstance(v, float) else v for key, v in answer.items()}
+
+        for name in names:
+            environment = clean_environment(folder, CONTESTANTS[name])
+            arguments = (name, str(folder / "workload.npz"))
+            children[name] = stack.enter_context(Child("bench.peers.worker", *arguments, environment=environment))
+        for name in names:  # they import and build all at once: nothing of that is timed
+            outcomes[name] |= turn(name, None) or {}
+        for name in names:
+            outcomes[name] |= {"warm_up": turn(name, {"epoch": 0}), "epochs": []}
+        for index, name in turns(names, rounds):
+            if (epoch := turn(name, {"epoch": index + 1})) is not None:
+                outcomes[name]["epochs"].append(epoch)
+        if ask_memory:
+            for name in names:
+                outcomes[name]["memory"] = turn(name, {"memory": True})
+        for child in children.values():
+            child.dismiss()
+    return outcomes

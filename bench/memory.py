@@ -1,0 +1,65 @@
+"""`memory`: the most memory that a process needs to train `selu`, batch 32, for an epoch of 45,000 images.
+
+Each contestant runs alone. `process` is the peak of what is resident, the libraries and 138 MB of uint8 rows included,
+which every contestant's process holds; `imports` is the peak before there were any rows. Peers are handed float32 rows,
+as `fit` wants them: 553 MB. `device` is the peak that the library counts on an accelerator.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.contest import contest
+from bench.contestants import CONTESTANTS, field
+from bench.options import Options, say
+from bench.throughput import title
+from jaxdeep.report.tables import aligned
+
+QUESTION = "memory"
+CONFIGS = ("selu",)
+HEADERS = ("contestant", "process, MB", "imports, MB", "device, MB", "program's temporaries, MB", "remark")
+
+
+def run(options: Options) -> None:
+    """Every configuration: each contestant alone, an entry, a table."""
+    from bench.workload import bench_config, first_rows, images, workload  # imports JAX
+
+    present, left_out = field(options.among(tuple(CONTESTANTS)), options.platform)
+    for name, reason in left_out.items():
+        say(f"{name} is left out: {reason}")
+    if not present:
+        return
+    for config_name in options.configs or CONFIGS:
+        config = bench_config(config_name, 32, 20)
+        work = workload(config, first_rows(config, 45_000), 0)
+        outcomes: dict[str, Any] = {}
+        for name in present:
+            say(f"memory of {config_name}: {name}")
+            outcomes |= contest([name], work, 0, ask_memory=True)
+        entry = {
+            "config": config_name,
+            "layers": 20,
+            "batch_size": 32,
+            "rounds": 1,
+            "data": images().name,
+            "synthetic": images().synthetic,
+            "contestants": outcomes,
+            "left_out": left_out,
+        }
+        options.keep(QUESTION, f"{config_name},batch=32,layers=20", ("--configs", config_name), entry)
+        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+
+
+def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each contestant, the headers first."""
+    rows: list[tuple[str, ...]] = [HEADERS]
+    for name, outcome in entry["contestants"].items():
+        memory = outcome.get("memory") or {}
+        columns = (
+            memory.get("peak_bytes"),
+            outcome.get("import_bytes"),
+            memory.get("peak_bytes_in_use"),
+            memory.get("temp_size_in_bytes"),
+        )
+        cells = ("-" if value is None else f"{value / 1e6:,.0f}" for value in columns)
+        rows.append((name, *cells, f"failed: {outcome['failed']}" if "failed" in outcome else ""))
+    return rows

@@ -1,0 +1,125 @@
+"""What a call of the bench asks for."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bench.commands import COMMANDS
+from bench.contestants import CONTESTANTS, is_gpu_only
+from bench.record import RECORDS, add
+from experiments.cifar import CONFIGS
+
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """One call.
+
+    Attributes:
+        questions: their names.
+        rounds: that are timed, after the warm-up.
+        configs: names of configurations; None: those of the question.
+        batch_sizes: None: those of the question.
+        layers: numbers of hidden layers; None: those of the question.
+        contestants: who takes part; None: all that the question has.
+        records: folder of the records.
+        machine: what it runs on, as of `bench.record.machine`.
+    """
+
+    questions: tuple[str, ...]
+    rounds: int
+    configs: tuple[str, ...] | None
+    batch_sizes: tuple[int, ...] | None
+    layers: tuple[int, ...] | None
+    contestants: tuple[str, ...] | None
+    records: Path
+    machine: Mapping[str, Any]
+
+    @property
+    def platform(self) -> str:
+        """ "cpu" or "gpu"."""
+        return self.machine["device"]["platform"]
+
+    def among(self, allowed: Sequence[str]) -> list[str]:
+        """The named ones of a question's contestants, in its order; where none is named, all that differ here."""
+        if self.contestants is not None:
+            return [name for name in allowed if name in self.contestants]
+        return [name for name in allowed if self.platform == "gpu" or not is_gpu_only(name)]
+
+    def keep(self, question: str, workload: str, flags: Sequence[str], entry: Mapping[str, Any]) -> None:
+        """Write an entry into the record of the day.
+
+        Args:
+            question: that was asked.
+            workload: what was measured.
+            flags: that choose this workload, for the command that repeats it.
+            entry: the measurements, as finite JSON values.
+        """
+        rounds = [] if self.rounds == ROUNDS else ["--rounds", str(self.rounds)]
+        contestants = ["--contestants", *self.contestants] if self.contestants else []
+        command = shlex.join(("python", "-m", "bench", question, *flags, *rounds, *contestants))
+        add(self.records, self.machine, question, workload, {"command": command, "rounds": self.rounds, **entry})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, exit status 2."""
+        self.exit(2, f"error: {message}\n")
+
+
+def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options:
+    """Read a command line; exits with status 2 where something in it is not allowed.
+
+    Args:
+        questions: that there are.
+        argv: without the program's name.
+        device: () -> the machine, asked only once the rest is right.
+    """
+    parser = _Parser(
+        prog="python -m bench",
+        description=f"Questions: {', '.join(questions)} (default: all). "
+        "`results` alone writes bench/RESULTS.md anew from the records.",
+    )
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", default=[])
+    parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"that are timed (default {ROUNDS})")
+    parser.add_argument("--configs", nargs="+", metavar="NAME", help="of experiments.cifar")
+    parser.add_argument("--batch-sizes", nargs="+", type=_count, metavar="B")
+    parser.add_argument("--layers", nargs="+", type=_count, metavar="L", help="numbers of hidden layers")
+    parser.add_argument("--contestants", nargs="+", metavar="NAME", help="who takes part (default: all)")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="folder (default bench/records)")
+    given = parser.parse_args(argv)
+    for what, names, allowed in (
+        ("question", given.questions, [*questions, "results"]),
+        ("configuration", given.configs, CONFIGS),
+        ("contestant", given.contestants, {**CONTESTANTS, **COMMANDS}),
+    ):
+        for name in names or ():
+            if name not in allowed:
+                parser.error(f"{what} {name!r}; allowed: {', '.join(allowed)}")
+    listed = {
+        name: None if getattr(given, name) is None else tuple(getattr(given, name))
+        for name in ("configs", "batch_sizes", "layers", "contestants")
+    }
+    return Options(
+        questions=tuple(given.questions or questions),
+        rounds=given.rounds,
+        records=given.records,
+        machine=device(),
+        **listed,
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} given; allowed: 1 or more")
+    return int(text)
+
+
+def say(line: str) -> None:
+    """Progress, on stderr."""
+    print(line, file=sys.stderr, flush=True)

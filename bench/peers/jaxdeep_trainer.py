@@ -1,0 +1,68 @@
+"""jaxdeep as a contestant: its own epoch, compiled as `fit` compiles it."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bench.peers.jax_device import device_peak, platform, precision
+from bench.peers.trainer import Epoch, Trainer
+from bench.peers.workload import Workload
+from jaxdeep.config import Config, Hyper
+from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.train import step
+from jaxdeep.train.program import FAST, compile_with
+from jaxdeep.train.state import TrainState
+
+
+def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
+    """jaxdeep's run of a workload before its first epoch, its images on the device as they are stored."""
+    config = Config.from_dict(workload.config)
+    train = Split(jnp.asarray(workload.images), jnp.asarray(workload.labels))
+    unused = Split(train.images[:1], train.labels[:1])
+    data = Dataset(
+        train, unused, unused, jnp.asarray(workload.mean), jnp.asarray(workload.scale), classes=workload.classes
+    )
+    hyper = jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
+    state: Any = jax.jit(step.start, static_argnums=0)(config, hyper, data, jax.random.key(workload.seed))
+    return config, hyper, data, jax.block_until_ready(state)
+
+
+def build(workload: Workload) -> Trainer:
+    """The state before the first epoch; the epoch's program is compiled in the first call.
+
+    The shuffling, which peers are spared, is part of the epoch and of its time.
+    """
+    config, hyper, data, state = begun(workload)
+    program: Any = None
+
+    def epoch(index: int) -> Epoch:
+        nonlocal program, state
+        if int(state.epoch) != index:
+            raise ValueError(f"epoch {index} is asked for and {int(state.epoch)} are done")
+        called = time.perf_counter()
+        if program is None:
+            jitted = jax.jit(_one_epoch, static_argnums=0, donate_argnums=1)
+            program = compile_with(jitted.lower(config, state, hyper, data), FAST)
+        began = time.perf_counter()
+        state, metrics = program(state, hyper, data)
+        loss, accuracy = map(float, jax.device_get(metrics))
+        jax.block_until_ready(state)
+        ended = time.perf_counter()
+        return Epoch(ended - began, ended - called, loss, accuracy)
+
+    def memory() -> dict[str, Any]:
+        analysis = program.memory_analysis()
+        sizes = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
+        return device_peak() | {name: getattr(analysis, name, None) for name in sizes}
+
+    return Trainer(epoch, platform(), precision(), memory)
+
+
+def _one_epoch(
+    config: Config, state: TrainState, hyper: Hyper, data: Dataset
+) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
+    """`train_epoch` alone: the validation and the choice of the best weights are no part of what is compared."""
+    state, metrics = step.train_epoch(config, state, hyper, data)
+    return state._replace(epoch=state.epoch + 1), metrics

@@ -1,0 +1,67 @@
+"""Keras 3 as a contestant: `fit`, on the backend that KERAS_BACKEND names."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+
+from bench.peers.keras_mlp import compiled, network
+from bench.peers.trainer import Epoch, Trainer
+from bench.peers.workload import Workload, epoch_arrays
+
+
+class _Clock(keras.callbacks.Callback):
+    """Takes the time of an epoch without what `fit` does once a call: that favours Keras."""
+
+    seconds: float
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds = time.perf_counter() - self._began
+
+
+def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
+    """The network with the workload's weights.
+
+    Args:
+        workload: of the contest.
+        steps_per_execution: of `compile`; 1 is what Keras does by itself.
+    """
+    keras.utils.set_random_seed(workload.seed)
+    inputs = workload.images.shape[1]
+    model: Any = network(SimpleNamespace(**workload.config["model"]), inputs, workload.classes)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    for layer, *weights in zip(dense, workload.kernels, workload.biases, strict=True):
+        layer.set_weights(weights)
+    compiled(model, SimpleNamespace(**workload.config["optim"]), steps_per_execution)
+
+    def epoch(index: int) -> Epoch:
+        x, y = epoch_arrays(workload, index)
+        clock = _Clock()
+        called = time.perf_counter()
+        history = model.fit(
+            x, y, batch_size=workload.batch_size, epochs=1, shuffle=False, verbose=0, callbacks=[clock]
+        ).history
+        return Epoch(clock.seconds, time.perf_counter() - called, history["loss"][0], history["accuracy"][0])
+
+    return Trainer(epoch, *_device())
+
+
+def _device() -> tuple[str, str, Any]:
+    if keras.backend.backend() == "jax":
+        from bench.peers.jax_device import device_peak, platform, precision
+
+        return platform(), precision(), device_peak
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return "cpu", "float32", dict
+    allowed = tf.config.experimental.tensor_float_32_execution_enabled()
+
+    def memory() -> dict[str, Any]:
+        return {"peak_bytes_in_use": tf.config.experimental.get_memory_info("GPU:0")["peak"]}
+
+    return "gpu", "TF32 (TensorFlow's default)" if allowed else "float32", memory

@@ -1,0 +1,106 @@
+"""The parts of jaxdeep's step, each measured as what it adds to a scan over the same batches.
+
+    python -m bench.peers.step_parts WORKLOAD.npz
+
+Four programs scan the batches of an epoch: one takes the rows and scales them; one runs the network on them too; one
+takes the gradients too; one is the step. A fifth measurement calls a step at a time from Python.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bench.peers.jax_device import platform, precision
+from bench.peers.jaxdeep_trainer import begun
+from bench.peers.serving import Answer, serve
+from bench.peers.workload import load
+from jaxdeep.train import step
+from jaxdeep.train.program import FAST, compile_with
+
+
+def build(path: str) -> tuple[Mapping[str, Any], Answer]:
+    """Compile the programs; a request, whatever it holds, is answered with milliseconds a step of each."""
+    workload = load(Path(path))
+    config, hyper, data, state = begun(workload)
+    rows = jnp.asarray(workload.orders[0]).reshape(-1, config.train.batch_size)
+    steps, key = len(rows), jax.random.key(0)
+
+    def key_of(index: jax.Array) -> jax.Array:
+        return jax.random.fold_in(key, index)
+
+    def taken(state: Any, data: Any, rows: jax.Array) -> jax.Array:
+        del state
+
+        def body(_: Any, rows: jax.Array) -> tuple[jax.Array, None]:
+            return step.scaled(config, data, data.train.images[rows]), None
+
+        return jax.lax.scan(body, jnp.zeros((rows.shape[1], data.inputs), config.train.dtype), rows)[0]
+
+    def forward(state: Any, data: Any, rows: jax.Array) -> Any:
+        def body(total: jax.Array, indexed: Any) -> tuple[jax.Array, None]:
+            index, rows = indexed
+            loss, _ = step.batch_loss(
+                state.params, config, state.batch_stats, hyper, data, step.Batch(rows), key_of(index)
+            )
+            return total + loss, None
+
+        return jax.lax.scan(body, jnp.zeros((), config.train.dtype), (jnp.arange(steps), rows))[0]
+
+    def gradients(state: Any, data: Any, rows: jax.Array) -> Any:
+        def body(_: Any, indexed: Any) -> tuple[Any, None]:
+            index, rows = indexed
+            of_batch = jax.value_and_grad(step.batch_loss, has_aux=True)
+            (loss, _), found = of_batch(
+                state.params, config, state.batch_stats, hyper, data, step.Batch(rows), key_of(index)
+            )
+            return (loss, found), None
+
+        nothing = (jnp.zeros((), config.train.dtype), jax.tree.map(jnp.zeros_like, state.params))
+        return jax.lax.scan(body, nothing, (jnp.arange(steps), rows))[0]
+
+    def whole(state: Any, data: Any, rows: jax.Array) -> Any:
+        def body(state: Any, indexed: Any) -> tuple[Any, Any]:
+            index, rows = indexed
+            return step.train_step(config, state, hyper, data, step.Batch(rows), key_of(index))
+
+        return jax.lax.scan(body, state, (jnp.arange(steps), rows))
+
+    def one(state: Any, data: Any, rows: jax.Array, index: jax.Array) -> Any:
+        return step.train_step(config, state, hyper, data, step.Batch(rows), key_of(index))
+
+    programs = {
+        name: compile_with(jax.jit(program).lower(state, data, rows), FAST)
+        for name, program in {"data": taken, "forward": forward, "backward": gradients, "step": whole}.items()
+    }
+    single = compile_with(jax.jit(one, donate_argnums=0).lower(state, data, rows[0], jnp.int32(0)), FAST)
+    each, indices = list(rows), list(jnp.arange(steps))
+
+    def called_one_by_one() -> Any:
+        current, metrics = jax.tree.map(jnp.copy, state), None
+        for batch, index in zip(each, indices, strict=True):
+            current, metrics = single(current, data, batch, index)
+        return current, metrics
+
+    def answer(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = {name: _seconds(partial(program, state, data, rows)) for name, program in programs.items()}
+        found["step_called"] = _seconds(called_one_by_one)
+        return {name: seconds / steps * 1e3 for name, seconds in found.items()}
+
+    answer({})  # the warm-up
+    return {"platform": platform(), "precision": precision(), "steps": steps}, answer
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    serve(partial(build, *sys.argv[1:]))

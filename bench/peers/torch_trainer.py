@@ -1,0 +1,123 @@
+"""PyTorch as a contestant: a plain loop of steps, eager, or with step and optimizer compiled."""
+
+import time
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.peers.trainer import Epoch, Trainer
+from bench.peers.workload import Workload, epoch_arrays
+
+ACTIVATIONS = {"elu": nn.ELU, "selu": nn.SELU, "swish": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+def network(model: Any, inputs: int, classes: int) -> nn.Sequential:
+    """The layers in order, with a logits head; batch normalisation with Keras's constants.
+
+    Args:
+        model: architecture, a `jaxdeep.config.Model` or something with its fields.
+        inputs: D, features of a row.
+        classes: C.
+    """
+    drop = {"dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout}[model.dropout]
+    layers: list[nn.Module] = [_norm(inputs)] if model.batch_norm_input else []
+    for fan_in, units in zip((inputs, *model.units), model.units, strict=False):
+        layers += [drop(model.dropout_rate)] if model.dropout_sites == "every" else []
+        layers.append(nn.Linear(fan_in, units))
+        layers += [_norm(units)] if model.batch_norm else []
+        layers.append(ACTIVATIONS[model.activation]())
+    layers += [drop(model.dropout_rate)] if model.dropout_sites != "none" else []
+    return nn.Sequential(*layers, nn.Linear(model.units[-1], classes))
+
+
+def nadam(parameters: Iterable[nn.Parameter], optim: Any) -> torch.optim.NAdam:
+    """Keras 3's Nadam: its momentum schedule is PyTorch's with a decay of 1.
+
+    Args:
+        parameters: to train.
+        optim: a `jaxdeep.config.Optim` whose optimizer is nadam, or something with its fields.
+    """
+    return torch.optim.NAdam(
+        parameters,
+        lr=optim.learning_rate,
+        betas=(optim.beta_1, optim.beta_2),
+        eps=optim.epsilon,
+        momentum_decay=optim.momentum_decay,
+        foreach=True,
+    )
+
+
+def build(workload: Workload, compile: bool = False) -> Trainer:
+    """The network with the workload's weights.
+
+    Args:
+        workload: of the contest.
+        compile: run the forward and backward pass and the optimizer's step through `torch.compile`.
+    """
+    torch.manual_seed(workload.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    inputs = workload.images.shape[1]
+    model = network(SimpleNamespace(**workload.config["model"]), inputs, workload.classes)
+    _set_weights(model, workload)
+    model = model.to(device).train()
+    optimizer = nadam(model.parameters(), SimpleNamespace(**workload.config["optim"]))
+
+    def forward(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = model(x)
+        return nn.functional.cross_entropy(logits, y), (logits.detach().argmax(1) == y).sum()
+
+    def update() -> None:
+        optimizer.step()
+
+    loss_and_hits: Any = torch.compile(forward) if compile else forward
+    step: Any = torch.compile(update) if compile else update
+
+    def epoch(index: int) -> Epoch:
+        x, y = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in epoch_arrays(workload, index))
+        y = y.long()
+        _synchronize(device)
+        began = time.perf_counter()
+        losses, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.long, device=device)
+        for batch, labels in zip(x.split(workload.batch_size), y.split(workload.batch_size), strict=True):
+            optimizer.zero_grad()
+            loss, hit = loss_and_hits(batch, labels)
+            loss.backward()
+            step()
+            losses += loss.detach()
+            hits += hit
+        mean, accuracy = losses.item() * workload.batch_size / len(y), hits.item() / len(y)
+        _synchronize(device)
+        seconds = time.perf_counter() - began
+        return Epoch(seconds, seconds, mean, accuracy)
+
+    return Trainer(epoch, "gpu" if device.type == "cuda" else "cpu", _precision(device), lambda: _memory(device))
+
+
+def _norm(features: int) -> nn.BatchNorm1d:
+    return nn.BatchNorm1d(features, eps=1e-3, momentum=0.01)
+
+
+def _set_weights(model: nn.Sequential, workload: Workload) -> None:
+    dense = [layer for layer in model if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        for layer, kernel, bias in zip(dense, workload.kernels, workload.biases, strict=True):
+            layer.weight.copy_(torch.from_numpy(kernel.T))
+            layer.bias.copy_(torch.from_numpy(bias))
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _precision(device: torch.device) -> str:
+    chosen = torch.get_float32_matmul_precision()
+    return "float32" if device.type == "cpu" or chosen == "highest" else f"TF32 ({chosen})"
+
+
+def _memory(device: torch.device) -> dict[str, Any]:
+    return {"peak_bytes_in_use": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}

@@ -1,0 +1,109 @@
+"""Records: one file for each day and device, an entry for each workload, written as soon as it is finished.
+
+A file holds `machine` and `questions: {question: {workload: entry}}`. An entry carries its own time, commit and
+versions, so that a long bench can be run in parts; the same workload again on the same day replaces its entry.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bench.children import ROOT
+from jaxdeep.report.run_folder import write_json
+
+RECORDS = ROOT / "bench" / "records"
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "numpy")
+
+
+def machine(device: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bench runs on, without names of users, hosts or folders.
+
+    Args:
+        device: as of `bench.children.device`.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processor = _processor()
+    return {
+        "name": f"{processor}, {cores} cores" if device["platform"] == "cpu" else device["kind"],
+        "processor": processor,
+        "cores": cores,
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.system(),
+        "device": dict(device),
+    }
+
+
+def add(folder: Path, machine: Mapping[str, Any], question: str, workload: str, entry: Mapping[str, Any]) -> Path:
+    """Add an entry to the day's record, or replace it.
+
+    Args:
+        folder: of the records.
+        machine: as of `machine`.
+        question: of the bench.
+        workload: what was measured, such as "selu,batch=32,layers=20".
+        entry: the measurements, as finite JSON values.
+
+    Returns:
+        The record's file.
+    """
+    now = datetime.now(UTC)
+    name = re.sub(r"[^a-z0-9]+", "-", str(machine["name"]).lower()).strip("-")
+    path = folder / f"{now.date().isoformat()}-{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    record = json.loads(path.read_text()) if path.exists() else {"date": now.date().isoformat(), "questions": {}}
+    record["machine"] = dict(machine)
+    stamp = {"time": now.isoformat(timespec="seconds"), **commit(), "versions": versions()}
+    record["questions"].setdefault(question, {})[workload] = {**stamp, **entry}
+    write_json(path, record)
+    return path
+
+
+def records(folder: Path = RECORDS) -> list[dict[str, Any]]:
+    """All records, the latest first."""
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("20??-??-??-*.json"))]
+    return sorted(found, key=lambda record: record["date"], reverse=True)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that are installed, none of which is imported."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> dict[str, Any]:
+    """The short hash, from BENCH_COMMIT where the files are no git checkout, and whether files were changed since.
+
+    Records do not count as changes: a bench writes them.
+    """
+    hash_ = _git("rev-parse", "--short", "HEAD") or os.environ.get("BENCH_COMMIT") or None
+    changed = _git("status", "--porcelain", "--", ".", ":!bench/records", ":!bench/RESULTS.md")
+    return {"commit": hash_, "changed": None if changed is None else bool(changed)}
+
+
+def _git(*argv: str) -> str | None:
+    try:
+        done = subprocess.run(("git", *argv), cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())

@@ -1,0 +1,130 @@
+"""RESULTS.md, and the README's tables, from the records: no figure is typed by hand.
+
+Of each device and workload the latest entry counts; earlier ones stay in the records.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import startup, targets, throughput
+from bench.children import ROOT
+from bench.questions import QUESTIONS, module
+from bench.record import RECORDS, records
+from jaxdeep.report.tables import markdown_table
+
+NOTES = ROOT / "bench" / "notes.md"
+HEADLINES = ("selu,batch=32,layers=20", "bn,batch=32,layers=20")
+INTRODUCTION = """# Results of `python -m bench`
+
+Written by `python -m bench results` from the files in [records](records), which hold every raw timing. Contestants
+train the same network from the same weights on the same batches, each in a process of its own, in turn (A B C A B C
+...), after a warm-up. A figure is the median of the rounds (minimum - maximum); a ratio is that of the medians, with
+the smallest and the largest ratio within a round.
+"""
+
+
+class Device(dict[str, dict[str, dict[str, Any]]]):
+    """The latest entries of one machine by question and workload, and the machine."""
+
+    def __init__(self, machine: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.machine = machine
+        self.platform: str = machine["device"]["platform"]
+
+
+def devices(folder: Path = RECORDS) -> list[Device]:
+    """All machines that there are records of, the one with the latest record first."""
+    found: dict[str, Device] = {}
+    for record in records(folder):  # the latest first
+        device = found.setdefault(record["machine"]["name"], Device(record["machine"]))
+        for question, entries in record["questions"].items():
+            for workload, entry in entries.items():
+                device.setdefault(question, {}).setdefault(workload, entry)
+    return list(found.values())
+
+
+def write_results(folder: Path = RECORDS) -> Path:
+    """Write RESULTS.md beside the folder of the records; returns its path."""
+    path = folder.parent / "RESULTS.md"
+    path.write_text(results(devices(folder), notes()))
+    return path
+
+
+def results(found: list[Device], reasons: Mapping[str, str]) -> str:
+    """The text of RESULTS.md.
+
+    Args:
+        found: as of `devices`.
+        reasons: why a target is missed, by the target's name.
+    """
+    return "\n".join((INTRODUCTION, *(_section(device, reasons) for device in found)))
+
+
+def notes(path: Path = NOTES) -> dict[str, str]:
+    """The reasons in notes.md: a heading `## NAME` for each target's name, and text."""
+    text = path.read_text() if path.exists() else ""
+    parts = re.split(r"^## (\S+)[ \t]*$", text, flags=re.MULTILINE)
+    return {name: reason.strip() for name, reason in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def headline_table(device: Device) -> str:
+    """Milliseconds a step of all contestants, `selu` and `bn`, batch 32, 20 layers, as Markdown."""
+    entries = device.get("throughput", {})
+    return _joined(
+        [(f"`{entries[name]['config']}`", throughput.table(entries[name])) for name in HEADLINES if name in entries]
+    )
+
+
+def startup_table(device: Device) -> str:
+    """From the command to the first trained epoch, of all commands, as Markdown."""
+    entries = device.get("startup", {}).values()
+    return _joined([(f"`{entry['config']}`, {entry['layers']} layers", startup.table(entry)) for entry in entries])
+
+
+def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:
+    """Tables of the same headers as one, with a first column that tells them apart; empty where there is none."""
+    rows = [(name, *row) for name, (_, *found) in tables for row in found]
+    return markdown_table(("configuration", *tables[0][1][0]), rows) if tables else ""
+
+
+def provenance(entry: Mapping[str, Any]) -> str:
+    """When, from what and how an entry was measured, in one line of Markdown."""
+    changed = " with changes" if entry["changed"] else ""
+    versions = ", ".join(f"{name} {version}" for name, version in entry["versions"].items())
+    left_out = "".join(f" {name} is left out: {why}." for name, why in entry.get("left_out", {}).items())
+    return (
+        f"{entry['time'][:10]}, commit {entry['commit'] or 'unknown'}{changed}, rounds: {entry['rounds']}, {versions}."
+        f"{left_out} Again: `{entry['command']}`"
+    )
+
+
+def _section(device: Device, reasons: Mapping[str, str]) -> str:
+    machine = device.machine
+    lines = [
+        f"## {machine['name']}",
+        "",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
+        f"JAX computes on {machine['device']['count']} x {machine['device']['kind']}.",
+        "",
+        "### targets",
+        "",
+        markdown_table(*_split(targets.table(device, device.platform))),
+        "",
+    ]
+    for target in targets.missed(device, device.platform):
+        if target.name in reasons:
+            lines += [f"Missed, {target.description}: {reasons[target.name]}", ""]
+    for question in (name for name in QUESTIONS if name in device):
+        asked = module(question)
+        _, _, explanation = (asked.__doc__ or "").strip().partition(": ")
+        lines += [f"### {question}", "", explanation[:1].upper() + explanation[1:], ""]
+        for entry in device[question].values():
+            lines += [f"**{asked.title(entry)}**", "", markdown_table(*_split(asked.table(entry))), ""]
+            lines += [provenance(entry), ""]
+    return "\n".join(lines)
+
+
+def _split(rows: list[tuple[str, ...]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    return rows[0], rows[1:]

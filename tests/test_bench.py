@@ -1,0 +1,180 @@
+"""The benchmark's harness: who takes part, in which order, what is kept, who is no peer. No test asserts a time."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import contestants, record, results, rounds, sanity, targets, throughput, time_to_target
+from bench.__main__ import main
+from bench.commands import LINE, Ended
+
+MACHINE = {
+    "name": "Some CPU, 2 cores",
+    "processor": "Some CPU",
+    "cores": 2,
+    "memory_gib": 16.0,
+    "system": "Linux",
+    "device": {"platform": "cpu", "kind": "cpu", "count": 1},
+}
+
+
+def outcome(losses: list[float | None], seconds: float = 0.3, **rest: Any) -> dict[str, Any]:
+    """What a contestant with these losses leaves, the warm-up first."""
+    epochs = [{"seconds": seconds, "call_seconds": seconds, "loss": loss, "accuracy": 0.1} for loss in losses]
+    warm_up = {**epochs[0], "call_seconds": seconds + 1}
+    return {"platform": "cpu", "precision": "float32", "warm_up": warm_up, "epochs": epochs[1:], **rest}
+
+
+def entry(config: str = "selu", **outcomes: Any) -> dict[str, Any]:
+    """A throughput entry."""
+    judged = sanity.judged({name.replace("_", "-"): value for name, value in outcomes.items()}, config)
+    return {
+        "config": config,
+        "layers": 20,
+        "batch_size": 32,
+        "steps": 300,
+        "data": "cifar10",
+        "synthetic": False,
+        "command": "python -m bench throughput",
+        "rounds": 2,
+        "contestants": judged,
+        "left_out": {},
+    }
+
+
+def test_everyone_has_a_turn_in_each_round() -> None:
+    assert [name for _, name in rounds.turns("ABC", 2)] == list("ABCABC")
+
+
+def test_a_ratio_is_of_medians_and_spreads_over_rounds() -> None:
+    assert rounds.ratio([4.0, 6.0, 20.0], [2.0, 2.0, 4.0]) == (3.0, 2.0, 5.0)
+    assert rounds.spread([3.0, 1.0, 2.0, 10.0]) == (2.5, 1.0, 10.0)
+
+
+def test_a_record_is_continued_and_its_entries_replaced(tmp_path: Path) -> None:
+    for workload, value in (("one", 1), ("two", 2), ("one", 3)):
+        path = record.add(tmp_path, MACHINE, "throughput", workload, {"value": value})
+    record.add(tmp_path, MACHINE, "memory", "one", {"value": 4})
+    assert path.name.endswith("-some-cpu-2-cores.json")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    questions = json.loads(path.read_text())["questions"]
+    assert questions["throughput"]["one"]["value"] == 3
+    assert questions["throughput"]["two"]["value"] == 2
+    assert questions["memory"]["one"]["value"] == 4
+    assert questions["memory"]["one"]["versions"]["jax"]
+
+
+def test_nan_is_refused_and_the_record_stays(tmp_path: Path) -> None:
+    path = record.add(tmp_path, MACHINE, "throughput", "one", {"value": 1})
+    before = path.read_text()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record.add(tmp_path, MACHINE, "throughput", "one", {"value": float("nan")})
+    assert path.read_text() == before
+
+
+def test_a_peer_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    here: Callable[[str], Any] = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in ("torch", "tensorflow") else here(name)
+    )
+    field = contestants.field(["jaxdeep", "keras-tf", "torch", "jaxdeep-float32"], "cpu")
+    assert field.present == ("jaxdeep",)
+    assert field.left_out["torch"] == "torch is not installed"
+    assert field.left_out["keras-tf"] == "tensorflow is not installed"
+    assert "float32" in field.left_out["jaxdeep-float32"]
+    assert contestants.field(["jaxdeep-float32"], "gpu").present == ("jaxdeep-float32",)
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        ([2.01, 1.8, 1.6], None),
+        ([2.6, 1.8, 1.6], "first epoch"),
+        ([2.0, None, 1.6], "not finite"),
+        ([2.0, 2.1, 2.2], "does not fall"),
+    ],
+)
+def test_a_peer_that_does_other_work_is_none(losses: list[float | None], reason: str | None) -> None:
+    judged = entry(jaxdeep=outcome([2.0, 1.8, 1.6]), torch=outcome(losses))
+    found = judged["contestants"]["torch"]["other_work"]
+    assert (found is None) if reason is None else (reason in found)
+    assert (throughput.ratios(judged, "torch") is None) == (reason is not None)
+    assert judged["contestants"]["jaxdeep"]["other_work"] is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "allowed"),
+    [
+        (["throughputs"], "throughput, startup"),
+        (["throughput", "--configs", "silu"], "selu"),
+        (["throughput", "--contestants", "theano"], "keras-tf"),
+        (["throughput", "--rounds", "0"], "1 or more"),
+    ],
+)
+def test_a_wrong_name_is_one_line(argv: list[str], allowed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert allowed in message
+    assert message.count("\n") == 1
+
+
+def test_results_say_what_was_missed_and_why(tmp_path: Path) -> None:
+    peers = {
+        "keras_tf": outcome([2.0, 1.8, 1.6], seconds=1.5),
+        "torch": outcome([2.6, 1.8, 1.6], seconds=0.1),
+        "torch_compile": {"failed": "no compiler"},
+        "keras_jax_50": outcome([2.0, 1.8, 1.6], seconds=0.36),
+    }
+    record.add(tmp_path, MACHINE, "throughput", targets_workload(), entry(jaxdeep=outcome([2.0, 1.8, 1.6]), **peers))
+    (device,) = results.devices(tmp_path)
+    text = results.results([device], {"selu-keras-jax-50": "The reason.", "bn-keras-tf": "Not measured."})
+    rows = {cells[1].strip(): cells[2:5] for line in text.splitlines() if len(cells := line.split("|")) > 5}
+    assert rows["`selu`: times Keras on TensorFlow's `fit`"] == [" >= 4 ", " 5.00 (5.00 - 5.00) ", " met "]
+    assert rows["`selu`: times Keras on JAX, `steps_per_execution=50`"][2] == " **missed** "
+    assert rows["`selu`: times PyTorch at its best"][2] == " not measured "
+    assert "The reason." in text
+    assert "Not measured." not in text
+    assert "failed: no compiler" in text
+    assert "OTHER WORK" in text
+    assert results.headline_table(device).count("\n") == 6
+    assert results.startup_table(device) == ""
+
+
+def targets_workload() -> str:
+    """The workload that the targets are about."""
+    assert targets.TARGETS[0].measured({"throughput": {}}) is None
+    return "selu,batch=32,layers=20"
+
+
+def test_the_latest_entry_of_a_workload_counts(tmp_path: Path) -> None:
+    path = record.add(tmp_path, MACHINE, "memory", "one", {"value": 2})
+    old = json.loads(path.read_text())
+    old["date"] = "2020-01-01"
+    old["questions"]["memory"] = {"one": {"value": 1}, "two": {"value": 1}}
+    (tmp_path / "2020-01-01-some-cpu-2-cores.json").write_text(json.dumps(old))
+    (device,) = results.devices(tmp_path)
+    assert device["memory"]["one"]["value"] == 2
+    assert device["memory"]["two"]["value"] == 1
+
+
+def test_notes_are_read_by_name(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("# Notes\n\n## one\n\nBecause.\n\n## two\nOf it.\n")
+    assert results.notes(tmp_path / "notes.md") == {"one": "Because.", "two": "Of it."}
+    assert results.notes(tmp_path / "none.md") == {}
+
+
+def test_goals_are_the_chapters() -> None:
+    loss, *accuracies = time_to_target.goals("selu")
+    assert loss.is_reached(Ended(1, 1.0, loss.value, 0.1))
+    assert not loss.is_reached(Ended(1, 1.0, float("nan"), 0.1))
+    assert [goal.source for goal in accuracies] == ["000", "004"]
+    line = "seed 42 epoch 3/100: loss 1.9000, val_loss 1.8000, val_accuracy 0.3000, 29,000 images/s"
+    found = LINE.search(line)
+    assert found is not None
+    assert found.groups() == ("3", "1.8000", "0.3000")
