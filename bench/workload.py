@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bench.peers.workload import Workload
@@ -15,6 +16,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import Images, load_images
 from jaxdeep.nn.dnn import Params
 from jaxdeep.train import step
+from jaxdeep.train.state import TrainState
 
 SEED = 42
 
@@ -64,7 +66,7 @@ def workload(config: Config, data: Dataset, rounds: int) -> Workload:
     count = len(data.train.labels) // config.train.batch_size * config.train.batch_size
     start: Any = jax.jit(step.start, static_argnums=0)
     state = start(config, config.hyper(), data, jax.random.key(SEED))
-    orders = [epoch_order(state.key, epoch, count) for epoch in range(rounds + 1)]
+    orders = [epoch_order(state, epoch, count) for epoch in range(rounds + 1)]
     kernels, biases = zip(*layer_weights(state.params), strict=True)
     return Workload(
         config=config.to_dict(),
@@ -80,15 +82,15 @@ def workload(config: Config, data: Dataset, rounds: int) -> Workload:
     )
 
 
-def epoch_order(key: jax.Array, epoch: int, count: int) -> np.ndarray:
+def epoch_order(state: TrainState, epoch: int, count: int) -> np.ndarray:
     """[N]: the training rows in the order in which `jaxdeep.train.step.train_epoch` takes them.
 
     Args:
-        key: of the run's state.
+        state: of the run.
         epoch: finished before it.
         count: N.
     """
-    shuffle_key, _ = jax.random.split(jax.random.fold_in(key, epoch))
+    shuffle_key, _ = step.epoch_keys(state._replace(epoch=jnp.int32(epoch)))
     return np.asarray(jax.random.permutation(shuffle_key, count))
 
 

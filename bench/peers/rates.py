@@ -23,7 +23,7 @@ import numpy as np
 from bench.peers.jax_device import platform, precision
 from bench.peers.serving import Answer, serve
 
-SECONDS = 0.01  # of one measurement, about
+SECONDS = 0.05  # of one measurement, about: long enough for every thread to be awake
 FLOPS = 1e11  # a second, about, to choose the number of repetitions
 
 

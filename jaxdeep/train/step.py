@@ -138,6 +138,12 @@ def train_step(
     return state, (loss * batch.size(loss.dtype), hits)
 
 
+def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
+    """The keys of the coming epoch: of the order of its rows, and of its dropout masks."""
+    shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+    return shuffle_key, dropout_key
+
+
 def train_epoch(
     config: Config, state: TrainState, hyper: Hyper, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
@@ -152,7 +158,7 @@ def train_epoch(
     batch_size = min(config.train.batch_size, count)
     steps = -(-count // batch_size)
     filling = steps * batch_size - count
-    shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+    shuffle_key, dropout_key = epoch_keys(state)
     order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
     counted = jnp.arange(steps * batch_size) < count
     batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
