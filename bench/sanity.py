@@ -28,7 +28,7 @@ def other_work(outcome: Mapping[str, Any], reference: Mapping[str, Any], bound: 
     difference = losses[0] / expected[0] - 1
     if abs(difference) > bound:
         return f"first epoch's loss {losses[0]:.4f}, not {expected[0]:.4f} ({difference:+.1%}, allowed {bound:.1%})"
-    if len(losses) > 1 and expected[-1] < expected[0] <= losses[-1]:
+    if len(losses) > 1 and expected[-1] < expected[0] and losses[-1] >= losses[0]:
         return f"loss does not fall: {losses[0]:.4f}, then {losses[-1]:.4f}"
     return None
 
