@@ -1,5 +1,7 @@
 """Keras 3 as a contestant: `fit`, on the backend that KERAS_BACKEND names."""
 
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# (peers are not installed where the code is checked)
 import time
 from types import SimpleNamespace
 from typing import Any

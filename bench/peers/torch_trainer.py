@@ -1,5 +1,7 @@
 """PyTorch as a contestant: a plain loop of steps, eager, or with step and optimizer compiled."""
 
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# (peers are not installed where the code is checked)
 import time
 from collections.abc import Iterable
 from types import SimpleNamespace
