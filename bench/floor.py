@@ -82,7 +82,7 @@ def products(config: Mapping[str, Any], inputs: int, classes: int) -> Iterator[P
 
 def run(options: Options) -> None:
     """Every configuration, depth and batch size: an entry, a table."""
-    from bench.workload import bench_config, first_rows, images, steps_of_epoch, workload  # imports JAX
+    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
 
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
     for name, layers, batch_size in workloads:
@@ -90,15 +90,10 @@ def run(options: Options) -> None:
         config = bench_config(name, batch_size, layers)
         work = workload(config, first_rows(config, steps_of_epoch(batch_size) * batch_size), options.rounds)
         entry = {
-            "config": name,
-            "layers": layers,
-            "batch_size": batch_size,
-            "data": images().name,
-            "synthetic": images().synthetic,
+            **described(name, batch_size, layers),
             **measured(work, options.rounds, options.platform),
         }
-        flags = ("--configs", name, "--layers", str(layers), "--batch-sizes", str(batch_size))
-        options.keep(QUESTION, f"{name},batch={batch_size},layers={layers}", flags, entry)
+        options.keep_size(QUESTION, entry)
         print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
 
 

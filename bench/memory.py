@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.contest import contest
-from bench.contestants import CONTESTANTS, field
 from bench.options import Options, say
 from bench.throughput import title
 from jaxdeep.report.tables import aligned
@@ -21,11 +20,9 @@ HEADERS = ("contestant", "process, MB", "imports, MB", "device, MB", "program's 
 
 def run(options: Options) -> None:
     """Every configuration: each contestant alone, an entry, a table."""
-    from bench.workload import bench_config, first_rows, images, workload  # imports JAX
+    from bench.workload import bench_config, described, first_rows, workload  # imports JAX
 
-    present, left_out = field(options.among(tuple(CONTESTANTS)), options.platform)
-    for name, reason in left_out.items():
-        say(f"{name} is left out: {reason}")
+    present, left_out = options.taking_part()
     if not present:
         return
     for config_name in options.configs or CONFIGS:
@@ -36,12 +33,8 @@ def run(options: Options) -> None:
             say(f"memory of {config_name}: {name}")
             outcomes |= contest([name], work, 0, ask_memory=True)
         entry = {
-            "config": config_name,
-            "layers": 20,
-            "batch_size": 32,
+            **described(config_name, 32, 20),
             "rounds": 1,
-            "data": images().name,
-            "synthetic": images().synthetic,
             "contestants": outcomes,
             "left_out": left_out,
         }

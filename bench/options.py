@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.commands import COMMANDS
-from bench.contestants import CONTESTANTS, is_gpu_only
+from bench.contestants import CONTESTANTS, Field, field, is_gpu_only
 from bench.record import RECORDS, add
 from experiments.cifar import CONFIGS
 
@@ -50,6 +50,24 @@ class Options:
         if self.contestants is not None:
             return [name for name in allowed if name in self.contestants]
         return [name for name in allowed if self.platform == "gpu" or not is_gpu_only(name)]
+
+    def taking_part(self) -> Field:
+        """The named contestants that can run here; says why the others cannot."""
+        found = field(self.among(tuple(CONTESTANTS)), self.platform)
+        for name, reason in found.left_out.items():
+            say(f"{name} is left out: {reason}")
+        return found
+
+    def keep_size(self, question: str, entry: Mapping[str, Any]) -> None:
+        """Write an entry of a configuration, a depth and a batch size into the record of the day.
+
+        Args:
+            question: that was asked.
+            entry: with config, layers and batch_size.
+        """
+        name, layers, batch_size = entry["config"], entry["layers"], entry["batch_size"]
+        flags = ("--configs", name, "--layers", str(layers), "--batch-sizes", str(batch_size))
+        self.keep(question, f"{name},batch={batch_size},layers={layers}", flags, entry)
 
     def keep(self, question: str, workload: str, flags: Sequence[str], entry: Mapping[str, Any]) -> None:
         """Write an entry into the record of the day.

@@ -32,7 +32,7 @@ __all__ = ["run", "table", "title"]
 
 def run(options: Options) -> None:
     """Every configuration, depth and batch size: an entry, a table."""
-    from bench.workload import bench_config, first_rows, images, steps_of_epoch, workload  # imports JAX
+    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
 
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
     for name, layers, batch_size in workloads:
@@ -44,19 +44,14 @@ def run(options: Options) -> None:
             save(folder / "workload.npz", work)
             arguments = (str(folder / "workload.npz"),)
             with Child("bench.peers.step_parts", *arguments, environment=clean_environment(folder)) as child:
-                described = child.answer()
+                measurer = child.answer()
                 rounds = [child.ask({}) for _ in range(options.rounds)]
         entry = {
-            "config": name,
-            "layers": layers,
-            "batch_size": batch_size,
-            "data": images().name,
-            "synthetic": images().synthetic,
-            **described,
+            **described(name, batch_size, layers),
+            **measurer,
             "round_ms": rounds,
         }
-        flags = ("--configs", name, "--layers", str(layers), "--batch-sizes", str(batch_size))
-        options.keep(QUESTION, f"{name},batch={batch_size},layers={layers}", flags, entry)
+        options.keep_size(QUESTION, entry)
         print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
 
 

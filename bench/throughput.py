@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any
 
 from bench.contest import contest
-from bench.contestants import CONTESTANTS, field
 from bench.options import Options, say
 from bench.rounds import ratio, spread
 from bench.sanity import judged
@@ -26,11 +25,9 @@ HEADERS = ("contestant", "ms a step", "images/s", "time / {}'s", "compile, s", "
 
 def run(options: Options) -> None:
     """Every configuration, depth and batch size: a contest, an entry, a table."""
-    from bench.workload import bench_config, first_rows, images, steps_of_epoch, workload  # imports JAX
+    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
 
-    present, left_out = field(options.among(tuple(CONTESTANTS)), options.platform)
-    for name, reason in left_out.items():
-        say(f"{name} is left out: {reason}")
+    present, left_out = options.taking_part()
     if not present:
         return
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
@@ -39,17 +36,12 @@ def run(options: Options) -> None:
         config, steps = bench_config(name, batch_size, layers), steps_of_epoch(batch_size)
         work = workload(config, first_rows(config, steps * batch_size), options.rounds)
         entry = {
-            "config": name,
-            "layers": layers,
-            "batch_size": batch_size,
+            **described(name, batch_size, layers),
             "steps": steps,
-            "data": images().name,
-            "synthetic": images().synthetic,
             "contestants": judged(contest(present, work, options.rounds), name),
             "left_out": left_out,
         }
-        flags = ("--configs", name, "--layers", str(layers), "--batch-sizes", str(batch_size))
-        options.keep(QUESTION, f"{name},batch={batch_size},layers={layers}", flags, entry)
+        options.keep_size(QUESTION, entry)
         print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
 
 

@@ -45,6 +45,12 @@ def images() -> Images:
     return load_images("cifar10")
 
 
+def described(name: str, batch_size: int, layers: int) -> dict[str, Any]:
+    """What an entry of a configuration, a depth and a batch size begins with."""
+    size = {"config": name, "layers": layers, "batch_size": batch_size}
+    return size | {"data": images().name, "synthetic": images().synthetic}
+
+
 def first_rows(config: Config, count: int) -> Dataset:
     """The first training rows of the images, all of them counting for mean and scale.
 
