@@ -11,7 +11,8 @@ from typing import Any
 from bench.children import Child, Failed
 from bench.contestants import CONTESTANTS, clean_environment
 from bench.peers.workload import Workload, save
-from bench.rounds import null_if_not_finite, turns
+from bench.rounds import turns
+from jaxdeep.train.history import null_if_not_finite
 
 SECONDS_BETWEEN_TURNS = 0.3  # thread pools spin for a while after their work
 
@@ -45,7 +46,7 @@ def contest(names: Sequence[str], workload: Workload, rounds: int, *, ask_memory
                 print(f"{name} failed: {reason}", file=sys.stderr)
                 return None
             time.sleep(SECONDS_BETWEEN_TURNS)
-            return {key: null_if_not_finite(v) if isinstance(v, float) else v for key, v in answer.items()}
+            return {key: null_if_not_finite(value) for key, value in answer.items()}
 
         for name in names:
             environment = clean_environment(folder, CONTESTANTS[name])

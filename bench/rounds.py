@@ -1,6 +1,5 @@
 """Turns and statistics of a comparison: A B C A B C ..., medians, and ratios of medians with their spread."""
 
-import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple, TypeVar
@@ -50,8 +49,3 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
     """
     each = [one / other for one, other in zip(numerators, denominators, strict=True)]
     return Spread(median(numerators) / median(denominators), min(each), max(each))
-
-
-def null_if_not_finite(value: float) -> float | None:
-    """For JSON, which has no NaN."""
-    return value if math.isfinite(value) else None

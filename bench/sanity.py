@@ -7,7 +7,7 @@ BOUNDS: Final[Mapping[str, float]] = {"elu": 0.15, "swish": 0.15, "alpha_dropout
 """Of the relative difference of the first epoch's mean loss from jaxdeep's, by configuration.
 
 Over ten steps from the same weights float32 programs agree to 2e-5 (tests/test_bench_contest.py). Over an epoch they
-do not: the slope of SELU jumps at 0, so the last bit of an activation near 0 decides it, and 20 layers amplify that.
+do not, probably since the slope of SELU jumps at 0: the last bit of an activation near 0 decides it, 20 layers deep.
 Honest peers were seen to differ by up to 0.9% (selu), 0.7% (bn), 2.7% (alpha_dropout, where the masks differ too) and
 5.3% (elu, whose raw inputs make the first steps violent).
 """
