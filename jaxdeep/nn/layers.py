@@ -14,7 +14,7 @@ from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
 class Dense(nn.Module):
     """x W^T + b, its kernel W kept as [units, inputs].
 
-    That is the transpose of Flax's: the kernel's gradient is then dy^T x, which XLA computes in two thirds of the time of
+    That is the transpose of Flax's: the kernel's gradient is then dy^T x, which takes XLA two thirds of the time of
     x^T dy on a CPU where the inputs are many (LOG.md).
     """
 

@@ -21,8 +21,8 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
 
     Args:
         layer: (x, kernel, other, fixed, shared, nudge) -> (y, dense input, extra). It computes its dense product as
-            dense input @ kernel^T, passes it through `tap` where the nudge [U, B] is not None, and uses the kernel nowhere
-            else.
+            dense input @ kernel^T, passes it through `tap` where the nudge [U, B] is not None, and uses the kernel
+            nowhere else.
         kernels: [L, U, D], D = U.
         others: pytree of floating arrays [L, ...], a layer's other parameters.
         fixed: pytree of arrays [L, ...] that have no gradient.
