@@ -1,6 +1,6 @@
 """Training deep neural networks in JAX: the chapter's MLP experiments, compiled as a whole."""
 
-from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
@@ -15,7 +15,9 @@ __all__ = [
     "EpochRecord",
     "Model",
     "Optim",
+    "Regularize",
     "Run",
+    "Schedule",
     "Train",
     "UserError",
     "__version__",

@@ -21,9 +21,8 @@ def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
     config = Config.from_dict(workload.config)
     train = Split(jnp.asarray(workload.images), jnp.asarray(workload.labels))
     unused = Split(train.images[:1], train.labels[:1])
-    data = Dataset(
-        train, unused, unused, jnp.asarray(workload.mean), jnp.asarray(workload.scale), classes=workload.classes
-    )
+    scaling = (jnp.asarray(workload.mean), jnp.asarray(workload.scale))
+    data = Dataset(train, unused, unused, *scaling, workload.classes, train.images.shape[1:])
     hyper = jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
     state: Any = jax.jit(step.start, static_argnums=0)(config, hyper, data, jax.random.key(workload.seed))
     return config, hyper, data, jax.block_until_ready(state)
@@ -64,5 +63,6 @@ def _one_epoch(
     config: Config, state: TrainState, hyper: Hyper, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """`train_epoch` alone: the validation and the choice of the best weights are no part of what is compared."""
-    state, metrics = step.train_epoch(config, state, hyper, data)
+    rates = step.epoch_rates(config, state, hyper, data)
+    state, metrics = step.train_epoch(config, state, hyper, rates, data)
     return state._replace(epoch=state.epoch + 1), metrics

@@ -17,6 +17,7 @@ from bench.peers import jaxdeep_trainer
 from bench.peers.serving import Answer, serve
 from bench.peers.workload import load
 from jaxdeep.config import Config
+from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
 from jaxdeep.train.program import FAST, compile_with
 
@@ -57,7 +58,9 @@ def _counted(config: Config, hyper: Any, data: Any, layers: int) -> dict[str, fl
     config = replace(config, model=replace(config.model, units=config.model.units[:layers]))
     state: Any = jax.eval_shape(partial(step.start, config), hyper, data, jax.random.key(0))
     batch = step.Batch(jnp.zeros(config.train.batch_size, jnp.int32))
-    lowered = jax.jit(step.train_step, static_argnums=0).lower(config, state, hyper, data, batch, jax.random.key(0))
+    rates = Rates(hyper.learning_rate, hyper.beta_1)
+    jitted = jax.jit(step.train_step, static_argnums=0)
+    lowered = jitted.lower(config, state, hyper, rates, data, batch, jax.random.key(0))
     analysis = compile_with(lowered, FAST).cost_analysis()
     return {name: float(analysis[theirs]) for name, theirs in COUNTED.items()}
 

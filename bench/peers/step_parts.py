@@ -20,6 +20,7 @@ from bench.peers.jax_device import platform, precision
 from bench.peers.jaxdeep_trainer import begun
 from bench.peers.serving import Answer, serve
 from bench.peers.workload import load
+from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
 from jaxdeep.train.program import FAST, compile_with
 
@@ -30,6 +31,7 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
     config, hyper, data, state = begun(workload)
     rows = jnp.asarray(workload.orders[0]).reshape(-1, config.train.batch_size)
     steps, key = len(rows), jax.random.key(0)
+    rates = Rates(hyper.learning_rate, hyper.beta_1)
 
     def key_of(index: jax.Array) -> jax.Array:
         return jax.random.fold_in(key, index)
@@ -67,12 +69,12 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
     def whole(state: Any, data: Any, rows: jax.Array) -> Any:
         def body(state: Any, indexed: Any) -> tuple[Any, Any]:
             index, rows = indexed
-            return step.train_step(config, state, hyper, data, step.Batch(rows), key_of(index))
+            return step.train_step(config, state, hyper, rates, data, step.Batch(rows), key_of(index))
 
         return jax.lax.scan(body, state, (jnp.arange(steps), rows))
 
     def one(state: Any, data: Any, rows: jax.Array, index: jax.Array) -> Any:
-        return step.train_step(config, state, hyper, data, step.Batch(rows), key_of(index))
+        return step.train_step(config, state, hyper, rates, data, step.Batch(rows), key_of(index))
 
     programs = {
         name: compile_with(jax.jit(program).lower(state, data, rows), FAST)

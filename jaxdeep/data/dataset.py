@@ -35,7 +35,6 @@ class Info(NamedTuple):
         source: where the images came from.
         synthetic: whether they were drawn, not photographed.
         class_names: C names.
-        image_shape: of one image; its product is D.
         digest: of all arrays as they were given; another value means other images or labels.
     """
 
@@ -43,14 +42,13 @@ class Info(NamedTuple):
     source: str
     synthetic: bool
     class_names: tuple[str, ...]
-    image_shape: tuple[int, ...]
     digest: str
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["train", "valid", "test", "mean", "scale"],
-    meta_fields=["classes"],
+    meta_fields=["classes", "image_shape"],
     drop_fields=["info"],
 )
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ class Dataset:
         mean: scalar or [1, D]; a row enters the network as (row - mean) x scale.
         scale: scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation (1 where that is 0).
         classes: C, number of classes.
+        image_shape: of one image, such as (H, W, channels); its product is D.
         info: what the images are; None inside a compiled program, which does not depend on it.
     """
 
@@ -73,6 +72,7 @@ class Dataset:
     mean: jax.Array
     scale: jax.Array
     classes: int
+    image_shape: tuple[int, ...]
     info: Info | None = None
 
     @property
@@ -162,12 +162,12 @@ class Dataset:
             mean=jnp.asarray(mean),
             scale=jnp.asarray(scale),
             classes=classes,
+            image_shape=images.shape[1:],
             info=Info(
                 name,
                 source,
                 synthetic,
                 class_names or tuple(map(str, range(classes))),
-                images.shape[1:],
                 _digest(images, labels, test_images, test_labels),
             ),
         )

@@ -5,7 +5,7 @@ one stack: their parameters have a leading layer axis and `lax.scan` runs them, 
 depth and the optimizer sees few, large leaves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -15,28 +15,36 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxdeep import config
-from jaxdeep.nn.activations import ACTIVATIONS
-from jaxdeep.nn.initializers import INITIALIZERS
-from jaxdeep.nn.layers import DROPOUTS, Dense
+from jaxdeep.config.choices import ActivationChoice, Dropout, DropoutSites, DType, NormPlace
+from jaxdeep.config.model import ALPHAS
+from jaxdeep.nn.activations import activation
+from jaxdeep.nn.initializers import initializer
+from jaxdeep.nn.layers import DROPOUTS, Dense, PReLU, rrelu
 from jaxdeep.nn.stack import Layer, run_stack, tap
 
 Params = Any
 BatchStats = Any
 
 
+RRELU_DRAW = 1
+"""What a layer's key is folded with for RReLU's slopes; its dropout mask is drawn from the key itself."""
+
+
 class Block(nn.Module):
-    """One layer: [BN of the input,] [dropout of the input,] Dense, [BN,] activation.
+    """One layer: [BN of the input,] [dropout of the input,] Dense, [BN,] activation[, BN].
 
     The constants of the batch normalisation are Keras's: momentum .99, epsilon 1e-3, biased moving variance.
     """
 
     units: int
-    activation: config.Activation
-    kernel_init: config.Initializer
+    activation: ActivationChoice
+    alpha: float | None
+    kernel_init: nn.initializers.Initializer
+    use_bias: bool
     norm_input: bool
-    norm_output: bool
-    dropout: config.Dropout | None
-    dtype: config.DType
+    norm_place: NormPlace | None
+    dropout: Dropout | None
+    dtype: DType
 
     @nn.compact
     def __call__(
@@ -63,30 +71,40 @@ class Block(nn.Module):
         if self.dropout is not None and key is not None:
             x = DROPOUTS[self.dropout](key, x, dropout_rate)
         dense_input = x
-        x = Dense(self.units, INITIALIZERS[self.kernel_init], self.dtype, name="dense")(x)
+        x = Dense(self.units, self.kernel_init, self.use_bias, self.dtype, name="dense")(x)
         if nudge is not None:
             x = tap(x, nudge)
-        if self.norm_output:
+        if self.norm_place == "before":
             x = norm(name="norm")(x, mask=counted)
-        return ACTIVATIONS[self.activation](x), dense_input
+        x = self._activate(x, key)
+        if self.norm_place == "after":
+            x = norm(name="norm")(x, mask=counted)
+        return x, dense_input
+
+    def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
+        match self.activation:
+            case "prelu":
+                return PReLU(ALPHAS["prelu"] if self.alpha is None else self.alpha, self.dtype, name="prelu")(x)
+            case "rrelu":
+                return rrelu(x, None if key is None else jax.random.fold_in(key, RRELU_DRAW))
+        return activation(self.activation, self.alpha)(x)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a key changes what it computes."""
+        return self.dropout is not None or self.activation == "rrelu"
 
 
-class Model(NamedTuple):
-    """A network as two pure functions.
+class Stack(NamedTuple):
+    """Equal blocks that follow each other; the leaves of their parameters have a leading axis of layers.
 
     Attributes:
-        layers: number of dense layers, the output layer counted.
-        init: key -> (params, batch_stats).
-        apply: the forward pass, of all layers or of a range of them; see `dnn`.
+        name: of its entry in params and batch_stats.
+        block: one of them.
+        inputs: features that the first one takes.
+        first: index of the first layer.
+        length: number of layers.
     """
-
-    layers: int
-    init: Callable[[jax.Array], tuple[Params, BatchStats]]
-    apply: Callable[..., tuple[jax.Array, BatchStats]]
-
-
-class _Stack(NamedTuple):
-    """Equal blocks that follow each other: layers first .. first + length - 1."""
 
     name: str
     block: Block
@@ -95,8 +113,27 @@ class _Stack(NamedTuple):
     length: int
 
 
+class Model(NamedTuple):
+    """A network as two pure functions.
+
+    Attributes:
+        stacks: what it is made of, from the input to the logits.
+        init: key -> (params, batch_stats).
+        apply: the forward pass, of all layers or of a range of them; see `dnn`.
+    """
+
+    stacks: tuple[Stack, ...]
+    init: Callable[[jax.Array], tuple[Params, BatchStats]]
+    apply: Callable[..., tuple[jax.Array, BatchStats]]
+
+    @property
+    def layers(self) -> int:
+        """Number of dense layers, the output layer counted."""
+        return self.stacks[-1].first + self.stacks[-1].length
+
+
 @lru_cache
-def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "float32") -> Model:
+def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Model:
     """The deep dense network of a configuration.
 
     `init(key)` draws every layer by itself, layer l from `fold_in(key, l)`.
@@ -160,7 +197,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: config.DType = "f
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
         return x, new_stats
 
-    return Model(layers, init, apply)
+    return Model(stacks, init, apply)
 
 
 def _layer(
@@ -176,7 +213,7 @@ def _layer(
     """One layer, as `run_stack` wants it."""
     weights, stats, rate = other
     key, mask = shared
-    layer_key = None if key is None or block.dropout is None else jax.random.fold_in(key, index)
+    layer_key = jax.random.fold_in(key, index) if key is not None and block.is_random else None
     variables = {"params": {**weights, "dense": {**weights["dense"], "kernel": kernel}}, "batch_stats": stats}
     mutable = ["batch_stats"] if update_stats else []
     (y, dense_input), updated = block.apply(variables, x, layer_key, rate, update_stats, mask, nudge, mutable=mutable)
@@ -208,28 +245,33 @@ def _with_part(stack: Any, part: slice, new: Any) -> Any:
     return jax.tree.map(lambda leaf, value: leaf.at[part].set(value), stack, new)
 
 
-def _stacks(model: config.Model, inputs: int, classes: int, dtype: config.DType) -> Sequence[_Stack]:
+def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType) -> tuple[Stack, ...]:
     """Group the layers of a network into stacks of equal blocks."""
     hidden = len(model.units)
 
     def block(index: int) -> Block:
         is_head = index == hidden
-        drops = model.dropout_sites == "every" or (is_head and model.dropout_sites == "head")
         return Block(
             units=classes if is_head else model.units[index],
             activation="linear" if is_head else model.activation,
-            kernel_init="glorot_uniform" if is_head else model.kernel_init,
+            alpha=None if is_head else model.alpha,
+            kernel_init=initializer(model.head_init if is_head else model.kernel_init, model),
+            use_bias=is_head or model.use_bias,
             norm_input=index == 0 and model.batch_norm_input,
-            norm_output=model.batch_norm and not is_head,
-            dropout=model.dropout if drops else None,
+            norm_place=model.batch_norm_place if model.batch_norm and not is_head else None,
+            dropout=model.dropout if _drops(model.dropout_sites, index, is_head) else None,
             dtype=dtype,
         )
 
     fan_ins = (inputs, *model.units)
     layers = [(block(index), fan_ins[index]) for index in range(hidden + 1)]
-    stacks: list[_Stack] = []
+    stacks: list[Stack] = []
     for (equal, fan_in), group in groupby(layers):
         first, length = sum(stack.length for stack in stacks), len(list(group))
         name = f"layer_{first}" if length == 1 else f"layers_{first}_{first + length - 1}"
-        stacks.append(_Stack(name, equal, fan_in, first, length))
-    return stacks
+        stacks.append(Stack(name, equal, fan_in, first, length))
+    return tuple(stacks)
+
+
+def _drops(sites: DropoutSites, index: int, is_head: bool) -> bool:
+    return sites == "every" or (sites == "head" and is_head) or (sites == "after_hidden" and index > 0)

@@ -1,12 +1,15 @@
 """Kernel initialisers by name. `jax.nn`'s are Keras's distributions exactly (truncated at 2 sigma, corrected)."""
 
+from functools import lru_cache
 from typing import Final
 
 from jax.nn import initializers
+from jax.nn.initializers import Initializer
 
-from jaxdeep.config import Initializer
+from jaxdeep.config.choices import InitializerChoice
+from jaxdeep.config.model import Model
 
-INITIALIZERS: Final[dict[Initializer, initializers.Initializer]] = {
+INITIALIZERS: Final[dict[str, Initializer]] = {
     "glorot_uniform": initializers.glorot_uniform(),
     "glorot_normal": initializers.glorot_normal(),
     "he_uniform": initializers.he_uniform(),
@@ -14,3 +17,27 @@ INITIALIZERS: Final[dict[Initializer, initializers.Initializer]] = {
     "lecun_uniform": initializers.lecun_uniform(),
     "lecun_normal": initializers.lecun_normal(),
 }
+"""Those without parameters of their own."""
+
+
+@lru_cache
+def initializer(chosen: InitializerChoice, model: Model) -> Initializer:
+    """A kernel initialiser.
+
+    Args:
+        chosen: its name, or the function itself.
+        model: has the numbers of those that need some.
+
+    Returns:
+        (key, [inputs, units], dtype) -> kernel; the same object for the same arguments.
+    """
+    if not isinstance(chosen, str):
+        return chosen
+    match chosen:
+        case "variance_scaling":
+            return initializers.variance_scaling(model.init_scale, model.init_mode, model.init_distribution)
+        case "orthogonal":
+            return initializers.orthogonal(model.init_scale)
+        case "constant":
+            return initializers.constant(model.init_scale)
+    return INITIALIZERS[chosen]

@@ -1,4 +1,4 @@
-"""The dense layer, dropout and alpha dropout."""
+"""The dense layer, dropout and alpha dropout, and the activations that have weights or random numbers."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxdeep.config import Dropout, DType
+from jaxdeep.config.choices import Dropout, DType
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
 
 
@@ -20,13 +20,53 @@ class Dense(nn.Module):
 
     units: int
     kernel_init: nn.initializers.Initializer
+    use_bias: bool
     dtype: DType
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel = self.param("kernel", lambda key: self.kernel_init(key, (x.shape[1], self.units), self.dtype).T)
-        bias = self.param("bias", nn.initializers.zeros, (self.units,), self.dtype)
-        return jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ()))) + bias[None]
+        product = jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ())))
+        if not self.use_bias:
+            return product
+        return product + self.param("bias", nn.initializers.zeros, (self.units,), self.dtype)[None]
+
+
+class PReLU(nn.Module):
+    """x above 0, a x below, with a slope a that each unit learns.
+
+    Source: He et al., "Delving Deep into Rectifiers" (2015), equation 1.
+    """
+
+    first: float
+    dtype: DType
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        slope = self.param("slope", nn.initializers.constant(self.first), x.shape[1:], self.dtype)
+        return jnp.where(x > 0, x, slope[None] * x)
+
+
+RRELU_SLOPES: Final = (1 / 8, 1 / 3)
+
+
+def rrelu(x: jax.Array, key: jax.Array | None) -> jax.Array:
+    """x above 0, a x below, a drawn for each value from U(1/8, 1/3); without a key, a is the mean of these.
+
+    Args:
+        x: values, of any shape.
+        key: the slopes are a function of it alone; None in inference.
+
+    Returns:
+        An array like x.
+
+    Source: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network" (2015), section 2.4,
+    with the range that PyTorch has.
+    """
+    low, high = RRELU_SLOPES
+    mean = jnp.asarray((low + high) / 2, x.dtype)
+    slope = mean if key is None else jax.random.uniform(key, x.shape, x.dtype, low, high)
+    return jnp.where(x > 0, x, slope * x)
 
 
 def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.Array:

@@ -1,99 +1,97 @@
-"""Optimizers as optax GradientTransformations, equal to Keras 3's."""
+"""Optimizers by name, as optax chains: Keras 3's, and optax's own."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxdeep import config
+from jaxdeep.optim.adam import scale_by_adam, scale_by_adamax
+from jaxdeep.optim.constraints import clip_by_norm
+from jaxdeep.optim.ftrl import ftrl
+from jaxdeep.optim.nadam import scale_by_nadam
+from jaxdeep.optim.schedules import Rates
 
 
-class NadamState(NamedTuple):
-    """What Nadam keeps between steps.
+def optimizer(optim: config.Optim, rates: Rates) -> optax.GradientTransformation:
+    """The optimizer of a configuration, at the rates of a step.
 
-    Attributes:
-        count: steps taken, int32.
-        momentum_product: u_1 x ... x u_t.
-        mu: first moments, like the parameters.
-        nu: second moments, like the parameters.
-    """
-
-    count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
-    momentum_product: jax.Array
-    mu: optax.Updates
-    nu: optax.Updates
-
-
-def scale_by_nadam(
-    beta_1: jax.Array | float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-7,
-    momentum_decay: float = 1.0,
-) -> optax.GradientTransformation:
-    r"""Keras's Nadam, which is not `optax.nadam`: the momentum follows a schedule.
-
-    .. math::
-        u_t &= \beta_1 (1 - \tfrac12 \, 0.96^{d t}), \quad U_t = u_1 \cdots u_t \\
-        m_t &= m_{t-1} + (1 - \beta_1)(g_t - m_{t-1}), \quad v_t = v_{t-1} + (1 - \beta_2)(g_t^2 - v_{t-1}) \\
-        \text{update} &= \left(\frac{u_{t+1} m_t}{1 - U_t u_{t+1}} + \frac{(1 - u_t) g_t}{1 - U_t}\right)
-            \Big/ \left(\sqrt{v_t / (1 - \beta_2^t)} + \epsilon\right)
-
-    Args:
-        beta_1: decay of the first moment, in [0, 1); may be traced.
-        beta_2: decay of the second moment, in [0, 1).
-        epsilon: added to the root of the second moment.
-        momentum_decay: d; 1 in Keras 3, .004 in TensorFlow 2 and PyTorch.
-
-    Returns:
-        A transformation whose update is to be scaled by minus the learning rate.
-
-    Source: Dozat, "Incorporating Nesterov Momentum into Adam" (2016), algorithm 2; Keras 3, `keras.optimizers.Nadam`.
-    """
-
-    def init(params: optax.Params) -> NadamState:
-        zeros = jax.tree.map(jnp.zeros_like, params)
-        product = jnp.ones((), jax.tree.leaves(params)[0].dtype)
-        return NadamState(jnp.zeros((), jnp.int32), product, zeros, jax.tree.map(jnp.zeros_like, params))
-
-    def update(
-        updates: optax.Updates, state: NadamState, params: optax.Params | None = None
-    ) -> tuple[optax.Updates, NadamState]:
-        del params
-        count = state.count + 1
-        t = count.astype(state.momentum_product.dtype)
-        momentum = beta_1 * (1 - 0.5 * 0.96 ** (momentum_decay * t))
-        next_momentum = beta_1 * (1 - 0.5 * 0.96 ** (momentum_decay * (t + 1)))
-        product = state.momentum_product * momentum
-        mu = jax.tree.map(lambda m, g: m + (1 - beta_1) * (g - m), state.mu, updates)
-        nu = jax.tree.map(lambda v, g: v + (1 - beta_2) * (g**2 - v), state.nu, updates)
-        of_moment = next_momentum / (1 - product * next_momentum)
-        of_gradient = (1 - momentum) / (1 - product)
-        unbias = 1 / (1 - beta_2**t)
-        scaled = jax.tree.map(
-            lambda m, v, g: (of_moment * m + of_gradient * g) / (jnp.sqrt(v * unbias) + epsilon), mu, nu, updates
-        )
-        return scaled, NadamState(count, product, mu, nu)
-
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
-
-
-def optimizer(optim: config.Optim, hyper: config.Hyper) -> optax.GradientTransformation:
-    """The optimizer of a configuration, with the traced numbers of a run.
+    It is built anew for each step, so that rates may be traced and change; its state does not depend on them.
 
     Args:
         optim: which one, and its fixed numbers.
-        hyper: learning_rate and beta_1; may be traced.
+        rates: learning rate and momentum of the step.
 
     Returns:
         A transformation from gradients to what is added to the parameters.
     """
-    by_learning_rate: Any = optax.scale_by_learning_rate(hyper.learning_rate)
+    transformation = _by_choice(optim, rates)
+    if optim.clip_value is not None:
+        return optax.chain(optax.clip(optim.clip_value), transformation)
+    if optim.clip_norm is not None:
+        return optax.chain(clip_by_norm(optim.clip_norm), transformation)
+    if optim.clip_global_norm is not None:
+        return optax.chain(optax.clip_by_global_norm(optim.clip_global_norm), transformation)
+    return transformation
+
+
+def _by_choice(optim: config.Optim, rates: Rates) -> optax.GradientTransformation:
+    by_learning_rate: Any = optax.scale_by_learning_rate(rates.learning_rate)
+    beta_1 = rates.beta_1
     match optim.optimizer:
-        case "nadam":
-            scale = scale_by_nadam(hyper.beta_1, optim.beta_2, optim.epsilon, optim.momentum_decay)
-            return optax.chain(scale, by_learning_rate)
-        case "momentum":  # Keras keeps the rate inside the buffer, so the rate comes first
-            return optax.chain(by_learning_rate, optax.trace(hyper.beta_1))
         case "sgd":
             return optax.chain(by_learning_rate)
+        case "momentum" | "nesterov":  # Keras keeps the rate inside the buffer, so the rate comes first
+            return optax.chain(by_learning_rate, optax.trace(beta_1, nesterov=optim.optimizer == "nesterov"))
+        case "adagrad":
+            return optax.chain(optax.scale_by_rss(optim.initial_accumulator, optim.epsilon), by_learning_rate)
+        case "rmsprop":
+            return optax.chain(optax.scale_by_rms(optim.rho, optim.epsilon), by_learning_rate)
+        case "adam":
+            return optax.chain(scale_by_adam(beta_1, optim.beta_2, optim.epsilon), by_learning_rate)
+        case "adamax":
+            return optax.chain(scale_by_adamax(beta_1, optim.beta_2, optim.epsilon), by_learning_rate)
+        case "adamw":
+            scale = scale_by_adam(beta_1, optim.beta_2, optim.epsilon)
+            return optax.chain(scale, optax.add_decayed_weights(optim.weight_decay), by_learning_rate)
+        case "nadam":
+            scale = scale_by_nadam(beta_1, optim.beta_2, optim.epsilon, optim.momentum_decay)
+            return optax.chain(scale, by_learning_rate)
+        case "ftrl":
+            accumulator = optim.initial_accumulator
+            return ftrl(rates.learning_rate, optim.ftrl_l1, optim.ftrl_l2, initial_accumulator=accumulator)
+        case str(name):
+            return per_layer(getattr(optax, name.removeprefix("optax."))(rates.learning_rate))
+        case function:
+            return per_layer(function(rates.learning_rate))
+
+
+def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
+    """A transformation that sees each layer's variables by themselves, kernels [units, inputs], in place of stacks.
+
+    Some optimizers (LARS, LAMB, AdaFactor) look at a variable as a whole, and a stack of layers is not one.
+
+    Args:
+        transformation: any; it must not keep what depends on the number of leaves.
+
+    Returns:
+        The same for trees whose leaves have a leading axis of layers.
+    """
+
+    def split(tree: Any) -> Any:
+        return jax.tree.map(list, tree)
+
+    def joined(tree: Any, like: Any) -> Any:
+        return jax.tree.map(lambda _, layers: jnp.stack(layers), like, tree)
+
+    def init(params: optax.Params) -> optax.OptState:
+        return transformation.init(split(params))
+
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
+        separate, state = transformation.update(split(updates), state, None if params is None else split(params))
+        return joined(separate, updates), state
+
+    return optax.GradientTransformation(init, update)

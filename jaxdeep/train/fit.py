@@ -29,7 +29,8 @@ class Run:
         data: on what.
         seed: with which seed.
         history: a record for each epoch.
-        params: weights of the best epoch, the one with the lowest val_loss.
+        params: the weights that are kept: those of the best epoch, the one with the lowest val_loss, or the last one's
+            where the configuration keeps these.
         batch_stats: its batch statistics.
         best_epoch: its number; 0 where the run diverged before there was one, and then its figures are NaN.
         val_loss: its validation loss, in nats.
@@ -104,7 +105,7 @@ def fit(
         The best epoch's weights, and the figures.
 
     Raises:
-        UserError: the type is not to be had, or the folder holds another run.
+        UserError: the type is not to be had, the configuration does not fit the data, or the folder holds another run.
     """
     if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
         raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
@@ -129,7 +130,7 @@ def fit(
 
     best = state.best
     best_epoch = int(best.epoch)
-    tested = program.evaluate(best.params, best.batch_stats, data, data.test)
+    tested = program.evaluate(best.params, best.batch_stats, program.hyper, data, data.test)
     figures = [float(figure) if best_epoch else np.nan for figure in (best.val_loss, best.val_accuracy, *tested)]
     return Run(
         config,

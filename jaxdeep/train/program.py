@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep.config import Config, Hyper
+from jaxdeep.data.augmentation import check_augmentation
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.nn.dnn import BatchStats, Params
+from jaxdeep.optim.schedules import check_length
 from jaxdeep.train import step
 from jaxdeep.train.state import TrainState
 
@@ -29,14 +31,14 @@ class Program(NamedTuple):
         hyper: the traced numbers, in the run's type.
         start: (hyper, data, key) -> state.
         epoch: (state, hyper, data) -> (state, metrics); the state is donated.
-        evaluate: (params, batch_stats, data, data.test) -> (loss, accuracy).
+        evaluate: (params, batch_stats, hyper, data, data.test) -> (loss, accuracy).
         compile_seconds: what tracing and compiling took.
     """
 
     hyper: Hyper
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
-    evaluate: Callable[[Params, BatchStats, Dataset, Split], tuple[jax.Array, jax.Array]]
+    evaluate: Callable[[Params, BatchStats, Hyper, Dataset, Split], tuple[jax.Array, jax.Array]]
     compile_seconds: float
 
 
@@ -46,9 +48,23 @@ def compile_program(config: Config, data: Dataset) -> Program:
     Args:
         config: of the run.
         data: of the run; only its shapes and types count.
+
+    Raises:
+        UserError: they do not fit.
     """
+    check_fits(config, data)
     leaves, structure = jax.tree.flatten(data)
     return _compile(config, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure)
+
+
+def check_fits(config: Config, data: Dataset) -> None:
+    """Refuse a configuration that cannot be run on these images.
+
+    Raises:
+        UserError: the schedule has another length, or the augmentation needs images of another shape.
+    """
+    check_length(config.schedule, step.length_of(config, data))
+    check_augmentation(config.data, data.image_shape)
 
 
 @lru_cache(maxsize=32)
@@ -65,7 +81,7 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
         lowered = jax.jit(step.run_epoch, static_argnums=0, donate_argnums=1).lower(config, state, hyper, data)
         epoch = pool.submit(compile_with, lowered, FAST)
         lowered = jax.jit(step.evaluate, static_argnums=0).lower(
-            config, state.params, state.batch_stats, data, data.test
+            config, state.params, state.batch_stats, hyper, data, data.test
         )
         evaluate = pool.submit(compile_with, lowered, FAST)
     programs = (start.result(), epoch.result(), evaluate.result())

@@ -8,11 +8,14 @@ import optax
 
 from jaxdeep.config import Config, Hyper
 from jaxdeep.nn.dnn import BatchStats, Model, Params
+from jaxdeep.optim.constraints import max_norm
 from jaxdeep.optim.optimizers import optimizer
+from jaxdeep.optim.plateau import Plateau, first_plateau
+from jaxdeep.optim.schedules import Rates
 
 
 class Best(NamedTuple):
-    """The epoch with the lowest val_loss so far.
+    """The epoch whose weights are kept: the one with the lowest val_loss so far, or the last one.
 
     Attributes:
         params: its weights.
@@ -40,6 +43,7 @@ class TrainState(NamedTuple):
         epoch: epochs finished, int32.
         best: the epoch whose weights will be kept.
         diverged: whether a training or validation loss was not finite; such a run is over.
+        plateau: of performance scheduling, where the learning rate follows it.
     """
 
     params: Params
@@ -49,6 +53,22 @@ class TrainState(NamedTuple):
     epoch: jax.Array
     best: Best
     diverged: jax.Array
+    plateau: Plateau | None = None
+
+
+def transformation(config: Config, model: Model, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
+    """From gradients to what is added to the parameters: optimizer and constraint.
+
+    Args:
+        config: of the run.
+        model: the network.
+        hyper: its traced numbers.
+        rates: of the step.
+    """
+    step = optimizer(config.optim, rates)
+    if config.regularize.max_norm is None:
+        return step
+    return optax.chain(step, max_norm(model, config.regularize.constrained, hyper.max_norm))
 
 
 def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> TrainState:
@@ -69,8 +89,10 @@ def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> Tr
     zero = jnp.zeros((), config.train.dtype)
     best_params, best_stats = jax.tree.map(jnp.copy, (params, batch_stats))  # a donated buffer stands in one place only
     best = Best(best_params, best_stats, jnp.zeros((), jnp.int32), infinite, zero)
-    opt_state = optimizer(config.optim, hyper).init(params)
-    return TrainState(params, batch_stats, opt_state, run_key, jnp.zeros((), jnp.int32), best, jnp.zeros((), jnp.bool_))
+    opt_state = transformation(config, model, hyper, Rates(hyper.learning_rate, hyper.beta_1)).init(params)
+    plateau = first_plateau(config.train.dtype) if config.schedule.kind == "plateau" else None
+    none, no = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.bool_)
+    return TrainState(params, batch_stats, opt_state, run_key, none, best, no, plateau)
 
 
 def is_over(config: Config, state: TrainState) -> bool:
@@ -81,4 +103,5 @@ def is_over(config: Config, state: TrainState) -> bool:
         state: between two epochs.
     """
     epoch, best_epoch = int(state.epoch), int(state.best.epoch)
-    return bool(state.diverged) or epoch >= config.train.epochs or epoch - best_epoch >= config.train.patience
+    stops_early = config.train.keep == "best" and epoch - best_epoch >= config.train.patience
+    return bool(state.diverged) or epoch >= config.train.epochs or stops_early

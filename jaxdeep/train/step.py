@@ -8,12 +8,17 @@ import jax.numpy as jnp
 import optax
 
 from jaxdeep.config import Config, Hyper
+from jaxdeep.data.augmentation import augmented
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.nn.dnn import BatchStats, Model, Params, dnn
-from jaxdeep.optim.optimizers import optimizer
-from jaxdeep.train.state import Best, TrainState, init_state
+from jaxdeep.optim.constraints import penalty
+from jaxdeep.optim.plateau import next_plateau
+from jaxdeep.optim.schedules import Length, Rates, rates_at
+from jaxdeep.train.state import Best, TrainState, init_state, transformation
 
 EVALUATION_ROWS = 1_000
+AUGMENTATION = 2**31
+"""What a batch's key is folded with for its augmentation; layers fold in 0, 1, ..."""
 
 
 class Batch(NamedTuple):
@@ -36,9 +41,10 @@ class Metrics(NamedTuple):
     """What an epoch reports.
 
     Attributes:
-        train_loss: mean cross-entropy over the epoch's images, each taken before its step, with dropout on; in nats.
+        train_loss: mean loss over the epoch's images, each taken before its step, with dropout on; in nats. A loss is
+            the cross-entropy, and l1's and l2's penalty where there is one.
         train_accuracy: likewise, in [0, 1].
-        val_loss: mean cross-entropy of the validation images after the epoch, in nats.
+        val_loss: mean loss of the validation images after the epoch, in nats.
         val_accuracy: likewise, in [0, 1].
         learning_rate: of the epoch's last step.
     """
@@ -84,7 +90,7 @@ def scaled(config: Config, data: Dataset, images: jax.Array) -> jax.Array:
 def batch_loss(
     params: Params, config: Config, batch_stats: BatchStats, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
-    """Mean cross-entropy of a batch, with dropout on and batch normalisation by the batch's own statistics.
+    """Mean loss of a batch, with dropout on and batch normalisation by the batch's own statistics.
 
     Args:
         params: to differentiate by.
@@ -93,16 +99,19 @@ def batch_loss(
         hyper: traced numbers.
         data: its training rows are used.
         batch: which rows.
-        key: of the batch's dropout masks.
+        key: of the batch's dropout masks and augmentation.
 
     Returns:
         The loss in nats; the new batch_stats and the number of hits.
     """
-    labels = data.train.labels[batch.rows]
-    logits, batch_stats = model_of(config, data).apply(
+    model = model_of(config, data)
+    images, labels = data.train.images[batch.rows], data.train.labels[batch.rows]
+    if config.data.augmented:
+        images = augmented(jax.random.fold_in(key, AUGMENTATION), images, data.image_shape, config.data)
+    logits, batch_stats = model.apply(
         params,
         batch_stats,
-        scaled(config, data, data.train.images[batch.rows]),
+        scaled(config, data, images),
         key=key,
         dropout_rate=hyper.dropout_rate,
         update_stats=True,
@@ -110,11 +119,13 @@ def batch_loss(
     )
 
     loss = jnp.sum(cross_entropy(logits, labels), where=batch.counted) / batch.size(logits.dtype)
+    if config.regularize.has_penalty:
+        loss += penalty(config.regularize, hyper, model, params)
     return loss, (batch_stats, jnp.sum(is_hit(logits, labels), where=batch.counted))
 
 
 def train_step(
-    config: Config, state: TrainState, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
+    config: Config, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """One update on a batch.
 
@@ -122,9 +133,10 @@ def train_step(
         config: of the run; static.
         state: before the step.
         hyper: traced numbers.
+        rates: of this step.
         data: its training rows are used.
         batch: which rows.
-        key: of the batch's dropout masks.
+        key: of the batch's dropout masks and augmentation.
 
     Returns:
         The state with new params, batch_stats and opt_state; the batch's summed loss and its number of hits.
@@ -132,31 +144,56 @@ def train_step(
     (loss, (batch_stats, hits)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
         state.params, config, state.batch_stats, hyper, data, batch, key
     )
-    updates, opt_state = optimizer(config.optim, hyper).update(gradients, state.opt_state, state.params)
+    optimizer = transformation(config, model_of(config, data), hyper, rates)
+    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
     return state, (loss * batch.size(loss.dtype), hits)
 
 
+def length_of(config: Config, data: Dataset) -> Length:
+    """Steps of an epoch, and epochs, of a run."""
+    count = len(data.train.labels)
+    return Length(-(-count // min(config.train.batch_size, count)), config.train.epochs)
+
+
+def epoch_rates(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> Rates:
+    """Learning rate and momentum of each step of the coming epoch: [steps] each."""
+    length = length_of(config, data)
+    begins = state.epoch * length.epoch_steps
+    counts = (begins + jnp.arange(length.epoch_steps, dtype=jnp.int32)).astype(config.train.dtype)
+    rates = rates_at(config.schedule, config.optim, hyper, length, counts)
+    if state.plateau is not None:
+        rates = rates._replace(learning_rate=rates.learning_rate * state.plateau.factor)
+    return rates
+
+
 def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
-    """The keys of the coming epoch: of the order of its rows, and of its dropout masks."""
+    """The keys of the coming epoch: of the order of its rows, and of its dropout masks and augmentation."""
     shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
     return shuffle_key, dropout_key
 
 
 def train_epoch(
-    config: Config, state: TrainState, hyper: Hyper, data: Dataset
+    config: Config, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """Every training row once, in an order drawn from the key.
 
     The last batch, which holds what is left, is filled up with rows that do not count: so all steps are one program.
+
+    Args:
+        config: of the run; static.
+        state: before the epoch.
+        hyper: traced numbers.
+        rates: of its steps, as of `epoch_rates`: [steps] each.
+        data: its training rows are used.
 
     Returns:
         The state after the epoch's steps; the training rows' mean loss and accuracy.
     """
     count = len(data.train.labels)
     batch_size = min(config.train.batch_size, count)
-    steps = -(-count // batch_size)
+    steps = length_of(config, data).epoch_steps
     filling = steps * batch_size - count
     shuffle_key, dropout_key = epoch_keys(state)
     order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
@@ -165,16 +202,16 @@ def train_epoch(
     if not filling:
         batches = batches._replace(counted=None)
 
-    def step(state: TrainState, indexed: tuple[jax.Array, Batch]):
-        index, batch = indexed
-        return train_step(config, state, hyper, data, batch, jax.random.fold_in(dropout_key, index))
+    def step(state: TrainState, indexed: tuple[jax.Array, Batch, Rates]):
+        index, batch, rates = indexed
+        return train_step(config, state, hyper, rates, data, batch, jax.random.fold_in(dropout_key, index))
 
-    state, (losses, hits) = jax.lax.scan(step, state, (jnp.arange(steps), batches))
+    state, (losses, hits) = jax.lax.scan(step, state, (jnp.arange(steps), batches, rates))
     return state, (losses.sum() / count, hits.sum(dtype=losses.dtype) / count)
 
 
 def evaluate(
-    config: Config, params: Params, batch_stats: BatchStats, data: Dataset, split: Split
+    config: Config, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset, split: Split
 ) -> tuple[jax.Array, jax.Array]:
     """Mean loss and accuracy of a split, without dropout, batch normalisation by its moving statistics."""
     model = model_of(config, data)
@@ -185,7 +222,10 @@ def evaluate(
         return cross_entropy(logits, label[None])[0], is_hit(logits, label[None])[0]
 
     losses, hits = jax.lax.map(of_row, (split.images, split.labels), batch_size=EVALUATION_ROWS)
-    return losses.mean(), hits.mean(dtype=losses.dtype)
+    loss = losses.mean()
+    if config.regularize.has_penalty:
+        loss += penalty(config.regularize, hyper, model, params)
+    return loss, hits.mean(dtype=losses.dtype)
 
 
 def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
@@ -200,16 +240,19 @@ def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) ->
     Returns:
         The state after the epoch, and its figures.
     """
-    state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, data)
-    val_loss, val_accuracy = evaluate(config, state.params, state.batch_stats, data, data.valid)
+    rates = epoch_rates(config, state, hyper, data)
+    state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
+    val_loss, val_accuracy = evaluate(config, state.params, state.batch_stats, hyper, data, data.valid)
     epoch = state.epoch + 1
     candidate = Best(state.params, state.batch_stats, epoch, val_loss, val_accuracy)
-    better = val_loss < state.best.val_loss
+    better = val_loss < state.best.val_loss if config.train.keep == "best" else jnp.isfinite(val_loss)
     best = jax.tree.map(partial(jnp.where, better), candidate, state.best)
     diverged = ~(jnp.isfinite(train_loss) & jnp.isfinite(val_loss))
     state = state._replace(epoch=epoch, best=best, diverged=state.diverged | diverged)
-    rate = jnp.asarray(hyper.learning_rate, config.train.dtype)
-    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rate)
+    if state.plateau is not None:
+        plateau = next_plateau(config.schedule, state.plateau, val_loss, hyper.plateau_factor)
+        state = state._replace(plateau=plateau)
+    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[-1])
 
 
 def start(config: Config, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:

@@ -1,0 +1,27 @@
+"""What a run is: one frozen, hashable value.
+
+A `Config` is everything that decides the numbers of a run except the images and the seed. It is a static argument of
+the compiled programs; what a study may vary without compiling again is taken out of it as `Hyper`.
+"""
+
+from jaxdeep.config.compare import differences, refuse_other
+from jaxdeep.config.config import Config, Hyper
+from jaxdeep.config.data import Data
+from jaxdeep.config.model import Model
+from jaxdeep.config.optim import Optim
+from jaxdeep.config.regularize import Regularize
+from jaxdeep.config.schedule import Schedule
+from jaxdeep.config.train import Train
+
+__all__ = [
+    "Config",
+    "Data",
+    "Hyper",
+    "Model",
+    "Optim",
+    "Regularize",
+    "Schedule",
+    "Train",
+    "differences",
+    "refuse_other",
+]

@@ -1,0 +1,142 @@
+"""What can be chosen by name, how a choice is checked, and how a user's own function is recorded."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from jaxdeep.errors import UserError
+
+Scaling = Literal["none", "unit", "standardize"]
+Activation = Literal[
+    "linear", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus", "softsign", "exponential",
+    "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "swish", "gelu", "mish",
+]  # fmt: skip
+Initializer = Literal[
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    "variance_scaling", "orthogonal", "constant",
+]  # fmt: skip
+InitMode = Literal["fan_in", "fan_out", "fan_avg"]
+InitDistribution = Literal["truncated_normal", "normal", "uniform"]
+Dropout = Literal["dropout", "alpha_dropout"]
+DropoutSites = Literal["none", "head", "after_hidden", "every"]
+NormPlace = Literal["before", "after"]
+Optimizer = Literal[
+    "nadam", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamax", "adamw", "ftrl",
+    "optax.adabelief", "optax.adadelta", "optax.adafactor", "optax.adagrad", "optax.adam", "optax.adamax",
+    "optax.adamaxw", "optax.adamw", "optax.adan", "optax.amsgrad", "optax.fromage", "optax.lamb", "optax.lars",
+    "optax.lion", "optax.nadam", "optax.nadamw", "optax.novograd", "optax.optimistic_gradient_descent",
+    "optax.radam", "optax.rmsprop", "optax.rprop", "optax.sgd", "optax.sign_sgd", "optax.signum", "optax.sm3",
+    "optax.yogi",
+]  # fmt: skip
+ScheduleKind = Literal["constant", "power", "exponential", "piecewise", "plateau", "onecycle", "cosine"]
+LayerGroup = Literal["every", "hidden", "head"]
+Layers = LayerGroup | tuple[int, ...]
+Keep = Literal["best", "last"]
+DType = Literal["float32", "float64"]
+
+if TYPE_CHECKING:
+    ActivationChoice = Activation | Callable[..., Any]
+    InitializerChoice = Initializer | Callable[..., Any]
+    OptimizerChoice = Optimizer | Callable[..., Any]
+    ScheduleChoice = ScheduleKind | Callable[..., Any]
+else:  # the command line, which reads these types, takes names only
+    ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice = (
+        Activation,
+        Initializer,
+        Optimizer,
+        ScheduleKind,
+    )
+
+
+def check(name: str, value: Any, valid: bool, allowed: str) -> None:
+    """Refuse a value.
+
+    Raises:
+        UserError: it is not valid.
+    """
+    if not valid:
+        raise UserError(f"{name} is {value!r}; allowed: {allowed}")
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Refuse what is not one of a Literal's values."""
+    check(name, value, value in get_args(choices), ", ".join(get_args(choices)))
+
+
+def check_name_or_function(name: str, value: Any, choices: Any) -> None:
+    """Refuse what is neither one of a Literal's values nor a function that has a name of its own."""
+    if callable(value):
+        qualified_name(value)
+    else:
+        check(name, value, value in get_args(choices), f"{', '.join(get_args(choices))}, or a function from Python")
+
+
+def check_layers(name: str, value: Layers, layers: int) -> None:
+    """Refuse layers that a network of so many dense layers does not have."""
+    if isinstance(value, str):
+        check_choice(name, value, LayerGroup)
+        return
+    allowed = f"{', '.join(get_args(LayerGroup))}, or different indices in 0 .. {layers - 1}"
+    valid = bool(value) and len(set(value)) == len(value) and all(0 <= index < layers for index in value)
+    check(name, value, valid, allowed)
+
+
+def check_is_used(part: str, values: Any, chosen: Sequence[Any], users: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a field that what was chosen would silently ignore.
+
+    Args:
+        part: name of the part, for the message.
+        values: the part, a dataclass.
+        chosen: what was chosen in it, names or functions.
+        users: field -> the choices that use it; a field counts as given where it is not its default.
+
+    Raises:
+        UserError: a field is given that nothing uses.
+    """
+    defaults = {field.name: field.default for field in fields(values)}
+    for name, kinds in users.items():
+        value = getattr(values, name)
+        if value != defaults[name] and not any(choice in kinds for choice in chosen):
+            names = " and ".join(choice if isinstance(choice, str) else qualified_name(choice) for choice in chosen)
+            raise UserError(
+                f"{part}.{name} is {value!r}, and {names} has no use for it; allowed with: {', '.join(kinds)}"
+            )
+
+
+def layer_indices(layers: Layers, count: int) -> tuple[int, ...]:
+    """The chosen ones of so many dense layers, the output layer being the last.
+
+    >>> layer_indices("hidden", 3), layer_indices("head", 3), layer_indices((1,), 3)
+    ((0, 1), (2,), (1,))
+    """
+    match layers:
+        case "every":
+            return tuple(range(count))
+        case "hidden":
+            return tuple(range(count - 1))
+        case "head":
+            return (count - 1,)
+    return layers
+
+
+def qualified_name(function: Callable[..., Any]) -> str:
+    """`module.name` of a function, by which a run records it.
+
+    Raises:
+        UserError: the name does not lead back to the function, as with a lambda or a function within a function.
+
+    >>> import jax
+    >>> qualified_name(jax.nn.initializers.zeros)
+    'jax._src.nn.initializers.zeros'
+    """
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    found: Any = sys.modules.get(module) if module else None
+    for part in (name or "").split("."):
+        found = getattr(found, part, None)
+    if found is not function:
+        raise UserError(
+            f"{function!r} has no name that leads back to it; allowed: a function defined by `def` at the top of a "
+            "module, since a run is recorded by its name"
+        )
+    return f"{module}.{name}"

@@ -1,0 +1,38 @@
+"""How two configurations, or two runs, differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxdeep.errors import UserError
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """The fields in which two nested dictionaries differ, by dotted name, with both values.
+
+    >>> differences({"train": {"epochs": 2, "patience": 20}}, {"train": {"epochs": 5, "patience": 20}})
+    {'train.epochs': (2, 5)}
+    """
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*one, *other}):
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            found |= differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            found[f"{prefix}{key}"] = (left, right)
+    return found
+
+
+def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Stop where a folder holds another run than the one that is wanted.
+
+    Args:
+        folder: for the message.
+        found: what the folder holds, as nested JSON values.
+        wanted: likewise.
+
+    Raises:
+        UserError: names the fields that differ.
+    """
+    if differing := differences(found, wanted):
+        fields = ", ".join(f"{name} (there {was!r}, here {now!r})" for name, (was, now) in differing.items())
+        raise UserError(f"{folder} holds another run: {fields}; choose another folder, or --overwrite it")

@@ -1,0 +1,112 @@
+"""The parts of a configuration in one value, and what of it is traced."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from jaxdeep.config.choices import check_layers, qualified_name
+from jaxdeep.config.data import Data
+from jaxdeep.config.model import Model
+from jaxdeep.config.optim import Optim
+from jaxdeep.config.regularize import Regularize
+from jaxdeep.config.schedule import Schedule
+from jaxdeep.config.train import Train
+from jaxdeep.errors import UserError
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run, but for its images and its seed.
+
+    A variant is a `dataclasses.replace`:
+
+    >>> from dataclasses import replace
+    >>> config = Config()
+    >>> replace(config, optim=replace(config.optim, learning_rate=7e-4)).optim.learning_rate
+    0.0007
+    """
+
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    optim: Optim = field(default_factory=Optim)
+    train: Train = field(default_factory=Train)
+    schedule: Schedule = field(default_factory=Schedule)
+    regularize: Regularize = field(default_factory=Regularize)
+
+    def __post_init__(self) -> None:
+        layers = len(self.model.units) + 1
+        check_layers("regularize.penalized", self.regularize.penalized, layers)
+        check_layers("regularize.constrained", self.regularize.constrained, layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as nested dictionaries of JSON values; a user's function by its qualified name.
+
+        >>> Config().to_dict()["train"]["batch_size"]
+        32
+        """
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Config":
+        """The inverse of `to_dict`; what an earlier version did not have takes its default.
+
+        Raises:
+            UserError: a field is unknown or out of its range; a user's function, of which only the name is recorded,
+                is among these.
+
+        >>> Config.from_dict(Config().to_dict()) == Config()
+        True
+        """
+        if unknown := plain.keys() - PARTS.keys():
+            raise UserError(f"not a configuration of this version: it has the parts {sorted(unknown)}")
+        try:
+            parts = {name: part(**plain.get(name, {})) for name, part in PARTS.items()}
+        except TypeError as error:
+            raise UserError(f"not a configuration of this version: {error}") from error
+        return cls(**parts)
+
+    def hyper(self) -> "Hyper":
+        """The numbers that are traced."""
+        return Hyper(
+            learning_rate=self.optim.learning_rate,
+            beta_1=self.optim.beta_1,
+            dropout_rate=self.model.dropout_rate,
+            l1=self.regularize.l1,
+            l2=self.regularize.l2,
+            max_norm=self.regularize.max_norm or 0.0,
+            plateau_factor=self.schedule.factor,
+        )
+
+
+PARTS: Final = {
+    "data": Data,
+    "model": Model,
+    "optim": Optim,
+    "train": Train,
+    "schedule": Schedule,
+    "regularize": Regularize,
+}
+
+
+class Hyper(NamedTuple):
+    """Numbers that a compiled program takes as arguments, so that another value needs no other program.
+
+    Those that a configuration does not use are there all the same, and change nothing.
+    """
+
+    learning_rate: Any
+    beta_1: Any
+    dropout_rate: Any
+    l1: Any
+    l2: Any
+    max_norm: Any
+    plateau_factor: Any
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return qualified_name(value) if callable(value) else value

@@ -1,0 +1,38 @@
+"""What keeps the weights small."""
+
+import math
+from dataclasses import dataclass
+
+from jaxdeep.config.choices import Layers, check
+
+
+@dataclass(frozen=True)
+class Regularize:
+    """What keeps the weights small: penalties of the loss, and a constraint."""
+
+    l1: float = 0.0
+    """Added to every loss, as in Keras: l1 x the sum of the kernels' absolute values."""
+    l2: float = 0.0
+    """Added to every loss, as in Keras: l2 x the sum of the kernels' squares."""
+    penalized: Layers = "every"
+    """Whose kernels l1 and l2 are of: every, hidden, head, or indices, 0 being the first hidden layer."""
+    max_norm: float | None = None
+    """After a step, scale a unit's incoming weights down to this norm."""
+    constrained: Layers = "hidden"
+    """Whose units max_norm is of."""
+
+    def __post_init__(self) -> None:
+        for name in ("penalized", "constrained"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                object.__setattr__(self, name, tuple(value))
+        for name in ("l1", "l2"):
+            value = getattr(self, name)
+            check(f"regularize.{name}", value, 0 <= value < math.inf, "0 or more and finite")
+        norm = self.max_norm
+        check("regularize.max_norm", norm, norm is None or 0 < norm < math.inf, "above 0 and finite, or None")
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether anything is added to the loss."""
+        return self.l1 > 0 or self.l2 > 0
