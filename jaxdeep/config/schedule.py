@@ -33,7 +33,7 @@ class Schedule:
     decay_epochs: float = 20.0
     """exponential: epochs in which the rate falls by the factor, constant within an epoch."""
     decay_steps: int | None = None
-    """power: s in 1 / (1 + step / s)^exponent; exponential: steps in which the rate falls by the factor, step by step."""
+    """power: s in 1 / (1 + step / s)^exponent; exponential: steps of such a fall, step by step."""
     exponent: float = 1.0
     """power: the exponent."""
     boundaries_epochs: tuple[int, ...] = ()

@@ -1,5 +1,7 @@
 """Training images changed at random, inside the step: shifts and horizontal flips."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -26,7 +28,7 @@ def augmented(key: jax.Array, rows: jax.Array, image_shape: tuple[int, ...], dat
     images = rows.reshape(len(rows), *image_shape)
     if reach := data.shift_pixels:
         shifts = jax.random.randint(shift_key, (2, len(rows)), 0, 2 * reach + 1)
-        images = jax.vmap(_shifted, in_axes=(0, 0, 0, None))(images, *shifts, reach)
+        images = jax.vmap(partial(_shifted, reach))(images, *shifts)
     if data.flip:
         mirrored = jax.random.bernoulli(flip_key, shape=(len(rows),))
         images = jnp.where(mirrored.reshape(-1, *[1] * len(image_shape)), images[:, :, ::-1], images)
@@ -45,7 +47,7 @@ def check_augmentation(data: Data, image_shape: tuple[int, ...]) -> None:
         raise UserError(f"data.shift_pixels is {data.shift_pixels}; allowed: less than an image of {image_shape}")
 
 
-def _shifted(image: jax.Array, down: jax.Array, right: jax.Array, reach: int) -> jax.Array:
+def _shifted(reach: int, image: jax.Array, down: jax.Array, right: jax.Array) -> jax.Array:
     """An image [H, W, ...] cut out of its padded self, at (down, right) of 0 .. 2 reach."""
     padded = jnp.pad(image, ((reach, reach), (reach, reach), *[(0, 0)] * (image.ndim - 2)))
     starts = (down, right, *[jnp.zeros_like(down)] * (image.ndim - 2))

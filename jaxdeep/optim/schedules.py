@@ -81,7 +81,7 @@ def piecewise(boundaries: tuple[int, ...], factors: tuple[float, ...]) -> Factor
 
 
 def onecycle(steps: int) -> Factor:
-    """From 1/10 up to 1 in h = (N - N // 10 - 1) // 2 of the N steps, back down in h, to 1/10,000 in the rest; linearly.
+    """From 1/10 up to 1 in h = (N - N // 10 - 1) // 2 of the N steps, back in h, to 1/10,000 in the rest; linearly.
 
     Source: Smith, "A disciplined approach to neural network hyper-parameters: Part 1" (2018), with the lengths and ends
     that the chapter's code has.
@@ -112,7 +112,8 @@ def cosine(steps: int) -> Factor:
 
 def warmed_up(schedule: Factor, steps: int) -> Factor:
     """From 0 up to 1, linearly, in so many steps, and the schedule behind them."""
-    return optax.join_schedules([optax.linear_schedule(0.0, 1.0, steps), schedule], [steps])
+    rise: Factor = optax.linear_schedule(0.0, 1.0, steps)
+    return optax.join_schedules((rise, schedule), [steps])  # pyright: ignore[reportArgumentType]
 
 
 def factor_of(schedule: config.Schedule, length: Length) -> Factor | None:
