@@ -2,7 +2,7 @@
 
 Common to all: 45,000 training and 5,000 validation images, batches of 32, at most 100 epochs, early stopping with
 patience 20 on val_loss, the best epoch's weights kept, Keras's Nadam. The learning rates are those that the sources
-found by hand.
+found by hand; that of `onecycle` is ours, from --find-lr.
 
     python -m experiments.cifar --config selu
     python -m experiments.cifar --list
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from experiments.recipe import Recipe, Reported
-from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.config import Config, Data, Model, Optim, Schedule, Train
 
 ELU: Final = Config(
     data=Data(scaling="none"),
@@ -36,6 +36,22 @@ ALPHA_DROPOUT: Final = replace(
     SELU,
     model=replace(SELU.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
     optim=replace(SELU.optim, learning_rate=5e-4),
+)
+ONECYCLE: Final = replace(
+    ALPHA_DROPOUT,
+    optim=Optim(optimizer="sgd", learning_rate=0.042),
+    train=Train(batch_size=128, epochs=15, keep="last"),
+    schedule=Schedule(kind="onecycle"),
+)
+AS_002: Final = replace(
+    ELU,
+    data=Data(scaling="unit"),
+    optim=replace(ELU.optim, learning_rate=1e-3),
+    train=replace(ELU.train, patience=10),
+)
+AS_002_BN: Final = replace(AS_002, model=replace(ELU.model, batch_norm=True, use_bias=False))
+AS_002_ALPHA_DROPOUT: Final = replace(
+    AS_002, model=replace(ELU.model, dropout="alpha_dropout", dropout_sites="after_hidden", dropout_rate=0.5)
 )
 SANITY: Final = replace(
     SELU,
@@ -64,6 +80,16 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
         ALPHA_DROPOUT,
         "8e: selu with alpha dropout of 0.1 before the output layer",
         (Reported("000", 8, 1.4805, 0.4890),),
+    ),
+    "onecycle": Recipe(
+        ONECYCLE, "8f: 8e's network by SGD with 1cycle, batches of 128, 15 epochs; never ran in the chapter"
+    ),
+    "as_002_bn": Recipe(
+        AS_002_BN, "an exhibit: 002's batch normalisation, without biases, inputs / 255, Nadam 1e-3; it reports nothing"
+    ),
+    "as_002_alpha_dropout": Recipe(
+        AS_002_ALPHA_DROPOUT,
+        "an exhibit of what goes wrong: 002's alpha dropout of .5 after every ELU layer with He weights",
     ),
     "sanity": Recipe(SANITY, "small and quick: 3 SELU layers, 5,000 training images, 5 epochs"),
 }

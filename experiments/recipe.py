@@ -1,5 +1,6 @@
 """What an experiment offers: a configuration, what it is, and what the chapter reports of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxdeep.config import Config
@@ -7,19 +8,23 @@ from jaxdeep.config import Config
 
 @dataclass(frozen=True)
 class Reported:
-    """A figure that one of the chapter's sources prints: one run, validation images only.
+    """The figures that one of the chapter's sources prints, of one run.
 
     Attributes:
         source: first three digits of the document's file name.
-        best_epoch: epoch with the lowest val_loss.
+        best_epoch: the epoch whose weights it kept: the one with the lowest val_loss, or the last.
         val_loss: of that epoch, in nats.
         val_accuracy: of that epoch, in [0, 1].
+        test_loss: likewise, where it tells.
+        test_accuracy: likewise.
     """
 
     source: str
     best_epoch: int
     val_loss: float
     val_accuracy: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,3 +40,18 @@ class Recipe:
     config: Config
     description: str
     reported: tuple[Reported, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A set of configurations on the same images.
+
+    Attributes:
+        name: as in `python -m experiments.NAME`.
+        dataset: the name of its images.
+        recipes: its configurations by name.
+    """
+
+    name: str
+    dataset: str
+    recipes: Mapping[str, Recipe]

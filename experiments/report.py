@@ -1,29 +1,26 @@
-"""The tables of the README, generated from the records in experiments/results/.
+"""The tables of the README and the figure of the schedules, generated from the records in experiments/results/.
 
-    python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write the tables
-    python -m experiments.report                           # write the tables from the records
-
-A record is a run's summary.json and curves.png under the experiment's and the configuration's name.
+python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write the tables
+python -m experiments.report                           # write the tables and the figure from the records
 """
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import results
-from experiments.cifar import CONFIGS
-from jaxdeep.config import differences
+from experiments.records import RESULTS, record_name, summaries, take
+from experiments.schedule_figure import draw_schedules
 from jaxdeep.errors import UserError
 from jaxdeep.report.tables import markdown_table, with_interval
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 BENCH_RECORDS = ROOT / "bench" / "records"
-HEADERS = ("configuration", "seeds", "best epoch", "val loss", "val accuracy", "test loss", "test accuracy", "chapter")
+FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+NAMES = tuple(name.replace("_", " ") for name in FIGURES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,44 +32,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             take(folder)
         readme = ROOT / "README.md"
         readme.write_text(with_tables(readme.read_text()))
+        draw_schedules(RESULTS / "schedules.png")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def take(folder: Path, records: Path = RESULTS) -> None:
-    """Copy a finished run's summary and curves into the records.
-
-    Args:
-        folder: of the run.
-        records: folder of the records.
-
-    Raises:
-        UserError: the run is not finished, or its images were synthetic.
-    """
-    path = folder / "summary.json"
-    if not path.exists():
-        raise UserError(f"{folder} holds no summary.json: not a finished run")
-    summary = json.loads(path.read_text())
-    if summary["data"]["synthetic"]:
-        raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
-    target = records / summary["experiment"]
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target / f"{record_name(summary)}.json")
-    shutil.copyfile(folder / "curves.png", target / f"{record_name(summary)}.png")
-
-
-def record_name(summary: Mapping[str, Any]) -> str:
-    """The configuration's name, and what of it was changed."""
-    changed = differences(CONFIGS[summary["name"]].config.to_dict(), summary["config"])
-    return ",".join((summary["name"], *(f"{field}={value}" for field, (_, value) in changed.items())))
-
-
 def with_tables(text: str) -> str:
     """A document with what stands between the marks of its tables written anew."""
     tables = {
         "cifar": cifar_table(),
+        "fashion_mnist": fashion_mnist_table(),
         "keras": keras_table(),
         "throughput": bench_table(results.headline_table),
         "startup": bench_table(results.startup_table),
@@ -87,26 +58,61 @@ def with_tables(text: str) -> str:
 
 
 def cifar_table() -> str:
-    """A row for each record, in the order of the configurations: means over seeds, 95% intervals, the chapter's run."""
-    records = [json.loads(path.read_text()) for path in sorted((RESULTS / "cifar").glob("*.json"))]
-    order = list(CONFIGS)
-    records.sort(key=lambda record: (order.index(record["name"]), record_name(record)))
-    return markdown_table(HEADERS, [_row(record) for record in records])
+    """A row for each record: means over seeds, 95% intervals, the chapter's run."""
+    return markdown_table(
+        ("configuration", "seeds", "best epoch", *NAMES, "chapter"),
+        [
+            (
+                _named(record),
+                str(len(record["runs"])),
+                f"{record['mean']['best_epoch']['mean']:.1f}",
+                *(with_interval(record["mean"][figure]) for figure in FIGURES),
+                "; ".join(
+                    f"{of['val_loss']:.4f} / {of['val_accuracy']:.4f} ({of['source']})" for of in record["chapter"]
+                ),
+            )
+            for record in summaries("cifar")
+        ],
+    )
+
+
+def fashion_mnist_table() -> str:
+    """A row for each record: the last epoch's figures beside the chapter's, and how far single seeds lie apart."""
+    headers = ("configuration", "seeds", "epochs", "val loss", "chapter's", "val accuracy", "lowest - highest seed")
+    rows = []
+    for record in summaries("fashion_mnist"):
+        (chapter,), mean = record["chapter"], record["mean"]
+        accuracies = [run["val_accuracy"] for run in record["runs"] if run["val_accuracy"] is not None]
+        rows.append(
+            (
+                _named(record),
+                str(len(record["runs"])),
+                f"{mean['epochs']['mean']:g}",
+                with_interval(mean["val_loss"]),
+                f"{chapter['val_loss']:.4f}",
+                with_interval(mean["val_accuracy"]),
+                f"{min(accuracies):.4f} - {max(accuracies):.4f}",
+                f"{chapter['val_accuracy']:.4f}",
+                f"{100 * (mean['val_accuracy']['mean'] - chapter['val_accuracy']):+.1f}",
+                with_interval(mean["test_loss"]),
+                with_interval(mean["test_accuracy"]),
+            )
+        )
+    return markdown_table((*headers, "chapter's", "difference, points", "test loss", "test accuracy"), rows)
 
 
 def keras_table() -> str:
     """What Keras itself gets, by bench.keras_reference, beside our means."""
-    figures = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
     rows = []
     for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
         record, name = json.loads(path.read_text()), path.stem.removeprefix("keras-")
         ours = json.loads((RESULTS / "cifar" / f"{name}.json").read_text())
         by = (f"Keras {record['versions']['keras']}", record), ("jaxdeep", ours)
         rows += [
-            (f"`{name}`", who, str(len(of["runs"])), *(with_interval(of["mean"][figure]) for figure in figures))
+            (f"`{name}`", who, str(len(of["runs"])), *(with_interval(of["mean"][figure]) for figure in FIGURES))
             for who, of in by
         ]
-    return markdown_table(("configuration", "by", "seeds", *(figure.replace("_", " ") for figure in figures)), rows)
+    return markdown_table(("configuration", "by", "seeds", *NAMES), rows)
 
 
 def bench_table(of_device: Callable[[results.Device], str]) -> str:
@@ -119,13 +125,9 @@ def bench_table(of_device: Callable[[results.Device], str]) -> str:
     return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
 
 
-def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
-    mean = record["mean"]
-    figures = (with_interval(mean[name]) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy"))
-    chapter = "; ".join(f"{c['val_loss']:.4f} / {c['val_accuracy']:.4f} ({c['source']})" for c in record["chapter"])
+def _named(record: Mapping[str, Any]) -> str:
     name, *changed = record_name(record).split(",")
-    named = f"`{name}`" + (f" with {', '.join(changed)}" if changed else "")
-    return (named, str(len(record["runs"])), f"{mean['best_epoch']['mean']:.1f}", *figures, chapter)
+    return f"`{name}`" + (f" with {', '.join(changed)}" if changed else "")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import experiments.cli
+import experiments.run
 from experiments.cifar import CONFIGS
+from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
 from jaxdeep.data.images import Images
 
 QUICK = ["--config", "sanity", "--model.units", "8", "8", "--train.epochs", "3"]
@@ -43,8 +45,8 @@ def images(name: str, *, source: str, data_dir: Path | None) -> Images:
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
     """Run a command in an empty folder, on small images, without the compilation cache."""
-    monkeypatch.setattr(experiments.cli, "load_images", images)
-    monkeypatch.setattr(experiments.cli, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(experiments.run, "load_images", images)
+    monkeypatch.setattr(experiments.run, "use_compilation_cache", lambda: None)
     monkeypatch.chdir(tmp_path)
     return lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
 
@@ -113,7 +115,7 @@ def test_the_chapters_figures_stand_beside_real_images_only(command, capsys) -> 
 
 
 def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(experiments.cli, "FALLBACK_TRAIN_SIZE", 320)
+    monkeypatch.setattr(experiments.run, "FALLBACK_TRAIN_SIZE", 320)
     assert command("--config", "selu", "--model.units", "8", "--train.epochs", "1", "--workdir", "w") == 0
     error = capsys.readouterr().err
     assert "training on its first 320 images" in error
@@ -129,6 +131,12 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
         (["--config", "selu", "--train.epochs", "x"], "--train.epochs"),
         (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0; allowed: 1 or more"),
         (["--config", "selu", "--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
+        (["--config", "selu", "--summary", "--find-lr"], "allowed: one of them"),
+        (["--config", "selu", "--model.alpha", "0.2"], "model.alpha is 0.2, and selu has no use for it"),
+        (
+            ["--config", "onecycle", "--schedule.total-steps", "5"],
+            "schedule.total_steps is 5, and the run has 15 epochs",
+        ),
         (["--config", "selu", "--model.dropout-rate", "0.2"], "a rate above 0 needs sites"),
         ([], "--config"),
     ],
@@ -175,9 +183,59 @@ def test_one_epoch_is_none_to_profile_and_it_says_so(command, capsys) -> None:
     assert not Path("run/profile").exists()
 
 
+@pytest.mark.parametrize(
+    ("experiment", "dataset", "config", "counts"),
+    [("cifar", "cifar10", "elu", ("500,210", "0")), ("fashion_mnist", "fashion_mnist", "bn", ("271,346", "2,368"))],
+)
+def test_a_summary_counts_parameters_and_trains_nothing(command, capsys, experiment, dataset, config, counts) -> None:
+    recipes = {"cifar": CONFIGS, "fashion_mnist": FASHION_MNIST}[experiment]
+    assert experiments.cli.main(experiment, dataset, recipes, ["--config", config, "--summary"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1].split() == ["in", "all", *counts]
+    assert not Path("runs").exists()
+
+
+def test_a_summary_names_the_parts_of_each_layer(command, capsys) -> None:
+    changed = [
+        "--model.no-use-bias",
+        "--model.activation",
+        "elu",
+        "--model.alpha",
+        "0.5",
+        "--model.units",
+        "8",
+        "8",
+        "4",
+    ]
+    assert command("--config", "as_002_alpha_dropout", *changed, "--summary") == 0
+    rows = [re.split(r"  +", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    layer = "dense {} without bias, elu(0.5)"
+    assert rows[2][1:] == [layer.format(8), "[B, 8]", f"{3_072 * 8:,}", "0"]
+    assert rows[3][1:] == [f"alpha_dropout 0.5, {layer.format(8)}", "[B, 8]", "64", "0"]
+    assert rows[5][1:] == ["alpha_dropout 0.5, dense 10", "[B, 10]", "50", "0"]
+
+
+def test_find_lr_draws_records_and_suggests(command, capsys) -> None:
+    argv = ("--config", "sanity", "--model.units", "8", "--data", "cifar10", "--find-lr", "--seeds", "2")
+    assert command(*argv) == 0
+    folder = Path("runs/cifar/sanity,model.units=8,seeds=2,find-lr")
+    assert sorted(path.name for path in folder.iterdir()) == ["lr_finder.json", "lr_finder.png"]
+    record = json.loads((folder / "lr_finder.json").read_text())
+    out = capsys.readouterr().out
+    assert f"suggested: {record['suggestion']:.1e} (geometric mean, from" in out
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == ["42", "43"]
+    assert len(record["losses"]) == 2
+    assert command(*argv) == 0
+    assert json.loads((folder / "lr_finder.json").read_text()) == record
+    assert command(*argv, "--workdir", str(folder), "--seed", "1") == 2
+    assert "seeds (there [42, 43], here [1, 2])" in capsys.readouterr().err
+
+
 def test_list_names_every_configuration(command, capsys) -> None:
     assert command("--list") == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CONFIGS)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(CONFIGS)
+    assert lines[0].endswith("[000: 1.4960 / 0.4762]")
 
 
 class Processes:

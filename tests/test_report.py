@@ -6,20 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from experiments import report
-from experiments.cifar import CONFIGS
+from experiments import records, report
+from experiments.records import RECIPES
+from experiments.schedule_figure import draw_schedules, panels
 from jaxdeep.errors import UserError
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
+FILES = ("metrics.jsonl", "curves.png")
 
 
 def finished_run(folder: Path, **changes) -> Path:
     """A run folder as far as the report reads it."""
-    config = CONFIGS["selu"].config.to_dict()
+    config = RECIPES["cifar"]["selu"].config.to_dict()
     summary = {"experiment": "cifar", "name": "selu", "config": config, "data": {"synthetic": False}, **changes}
     folder.mkdir()
     (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "curves.png").write_bytes(b"png")
+    for name in FILES:
+        (folder / name).write_text(name)
     return folder
 
 
@@ -27,29 +30,69 @@ def test_the_tables_are_those_of_the_records() -> None:
     assert report.with_tables(README) == README
 
 
-def test_every_record_is_of_real_images_and_at_least_three_seeds() -> None:
-    records = [json.loads(path.read_text()) for path in (report.RESULTS / "cifar").glob("*.json")]
-    assert {record["name"] for record in records} == set(CONFIGS) - {"sanity"}
-    for record in records:
+@pytest.mark.parametrize("experiment", RECIPES)
+def test_every_configuration_has_a_record_of_real_images_and_at_least_three_seeds(experiment) -> None:
+    found = records.summaries(experiment)
+    assert {record["name"] for record in found} == set(RECIPES[experiment]) - {"sanity"}
+    for record in found:
         assert record["data"]["synthetic"] is False
         assert len(record["runs"]) >= 3
         assert [run["seed"] for run in record["runs"]] == list(range(42, 42 + len(record["runs"])))
 
 
+def test_the_rate_of_1cycle_on_cifar_is_the_finders() -> None:
+    record = records.read_json(records.RESULTS / "cifar" / "onecycle.find-lr.json")
+    assert f"{record['suggestion']:.1e}" == f"{RECIPES['cifar']['onecycle'].config.optim.learning_rate:.1e}"
+
+
 def test_a_run_is_taken_under_its_configuration_and_what_was_changed(tmp_path) -> None:
-    changed = CONFIGS["selu"].config.to_dict()
+    changed = RECIPES["cifar"]["selu"].config.to_dict()
     changed["optim"]["momentum_decay"] = 0.004
-    report.take(finished_run(tmp_path / "a"), tmp_path / "results")
-    report.take(finished_run(tmp_path / "b", config=changed), tmp_path / "results")
-    names = sorted(path.name for path in (tmp_path / "results" / "cifar").glob("*.json"))
-    assert names == ["selu,optim.momentum_decay=0.004.json", "selu.json"]
+    earlier = RECIPES["cifar"]["bn"].config.to_dict()
+    del earlier["schedule"], earlier["model"]["alpha"]  # of a version without them
+    records.take(finished_run(tmp_path / "a"), tmp_path / "results")
+    records.take(finished_run(tmp_path / "b", config=changed), tmp_path / "results")
+    records.take(finished_run(tmp_path / "c", config=earlier, name="bn"), tmp_path / "results")
+    expected = {
+        f"{name}{ending}"
+        for name in ("selu", "selu,optim.momentum_decay=0.004", "bn")
+        for ending in (".json", ".jsonl", ".png")
+    }
+    assert {path.name for path in (tmp_path / "results" / "cifar").iterdir()} == expected
+
+
+def test_a_range_test_is_taken_beside_the_runs(tmp_path) -> None:
+    folder = finished_run(tmp_path / "a")
+    (folder / "summary.json").rename(folder / "lr_finder.json")
+    (folder / "lr_finder.png").write_text("png")
+    records.take(folder, tmp_path / "results")
+    names = {path.name for path in (tmp_path / "results" / "cifar").iterdir()}
+    assert names == {"selu.find-lr.json", "selu.find-lr.png"}
+
+
+def test_the_figure_of_the_schedules_is_drawn_from_records(tmp_path) -> None:
+    path = tmp_path / "schedules.png"
+    draw_schedules(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
+    drawn = {panel.title.split()[0]: panel.rates for panel in panels()}
+    ends = {name: (rates.learning_rate[0], rates.learning_rate[-1]) for name, rates in drawn.items()}
+    assert ends["power"] == pytest.approx((0.01, 0.01 / (1 + (25 * 1719 - 1) / 10_000)))
+    assert ends["exponential"] == pytest.approx((0.01, 0.01 * 0.1 ** (24 / 20)))
+    assert ends["piecewise"] == pytest.approx((0.01, 0.001))
+    assert ends["1cycle,"][0] == pytest.approx(0.005)
+    assert drawn["1cycle,"].learning_rate.max() == pytest.approx(0.05)
+    assert (drawn["1cycle,"].beta_1.min(), drawn["1cycle,"].beta_1.max()) == pytest.approx((0.85, 0.95))
+    assert ends["plateau"][0] == pytest.approx(0.02)
 
 
 def test_synthetic_and_unfinished_runs_are_no_results(tmp_path) -> None:
     with pytest.raises(UserError, match="synthetic"):
-        report.take(finished_run(tmp_path / "a", data={"synthetic": True}), tmp_path / "results")
+        records.take(finished_run(tmp_path / "a", data={"synthetic": True}), tmp_path / "results")
     with pytest.raises(UserError, match="not a finished run"):
-        report.take(tmp_path, tmp_path / "results")
+        records.take(tmp_path, tmp_path / "results")
 
 
 def test_the_quickstart_runs_and_learns(capsys) -> None:

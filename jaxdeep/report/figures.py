@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.lr_finder import RangeTest
 
 
 def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], title: str) -> None:
@@ -39,6 +42,34 @@ def learning_curves(path: Path, histories: Mapping[int, Sequence[EpochRecord]], 
     key = "dashed: training\nsolid: validation\ndot: best epoch"
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
     figure.legend(handles[:12], labels[:12], title=key, loc=beside)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=120)
+
+
+def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
+    """Draw batch loss against learning rate, each seed's points and smoothed curve, the suggestions marked.
+
+    Args:
+        path: of the PNG file.
+        test: what was found.
+        title: says what was trained on what.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for index, seed in enumerate(test.seeds):
+        color = f"C{index % 10}"
+        axes.plot(test.rates, test.losses[index], ".", color=color, markersize=2, alpha=0.3)
+        axes.plot(test.rates, test.smoothed[index], color=color, label=f"seed {seed}")
+        axes.axvline(test.suggestions[index], color=color, linestyle=":", linewidth=1)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch (nats)")
+    smoothed = test.smoothed[np.isfinite(test.smoothed)]
+    if len(smoothed):
+        first = np.nanmax(test.smoothed[:, 0])
+        axes.set_ylim(0.9 * smoothed.min(), min(smoothed.max(), 1.5 * max(first, smoothed.min())))
+    axes.grid(alpha=0.3)
+    axes.legend(title=f"dotted: suggested,\n{test.suggestion:.1e} in the mean", loc="best")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 

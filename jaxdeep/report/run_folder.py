@@ -124,6 +124,18 @@ def _remove_run(path: Path) -> None:
             entry.unlink(missing_ok=True)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a file that `write_json` wrote.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+
+
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a file whole or not at all; NaN is refused."""
     part = path.with_name(f"{path.name}.part")

@@ -11,7 +11,10 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.version import __version__
 
-FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
+FIGURES = (
+    *("best_epoch", "epochs", "val_loss", "val_accuracy", "highest_val_accuracy", "test_loss", "test_accuracy"),
+    "seconds",
+)
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -51,6 +54,7 @@ def _row(run: Run) -> dict[str, Any]:
         "val_loss": run.val_loss,
         "val_accuracy": run.val_accuracy,
         "val_accuracy_interval": _interval(run.val_accuracy, len(run.data.valid.labels)),
+        "highest_val_accuracy": max((record.val_accuracy for record in run.history), default=float("nan")),
         "test_loss": run.test_loss,
         "test_accuracy": run.test_accuracy,
         "test_accuracy_interval": _interval(run.test_accuracy, len(run.data.test.labels)),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HEADERS = ("seed", "best epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
+HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
@@ -28,8 +28,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         counts = [f"{mean[name]['mean']:.1f}" for name in ("best_epoch", "epochs")]
         rows.append(("mean", *counts, *figures, f"{mean['seconds']['mean']:.1f}"))
     for reported in summary["chapter"]:
-        figures = (_figure(reported["val_loss"]), _figure(reported["val_accuracy"]))
-        rows.append((f"chapter {reported['source']}", str(reported["best_epoch"]), "", *figures, "", "", ""))
+        figures = (_figure(reported.get(name)) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy"))
+        rows.append((f"chapter {reported['source']}", str(reported["best_epoch"]), "", *figures, ""))
     data = summary["data"]
     title = f"{summary['experiment']} {summary['name']} on {data['name']} ({data['source']})"
     return "\n".join((title, *aligned((HEADERS, *rows))))

@@ -169,17 +169,36 @@ def epoch_rates(config: Config, state: TrainState, hyper: Hyper, data: Dataset) 
 
 
 def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
-    """The keys of the coming epoch: of the order of its rows, and of its dropout masks and augmentation."""
-    shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
-    return shuffle_key, dropout_key
+    """The keys of the coming epoch: of the order of its rows, and of its batches' random numbers."""
+    shuffle_key, batch_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+    return shuffle_key, batch_key
+
+
+def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Batch, jax.Array]:
+    """The coming epoch's batches: every training row once, in an order drawn from the run's key.
+
+    The last batch, which holds what is left, is filled up with rows that do not count: so all steps are one program.
+
+    Returns:
+        The batches, their leaves [steps, B], and each one's key, [steps].
+    """
+    shuffle_key, batch_key = epoch_keys(state)
+    count = len(data.train.labels)
+    batch_size = min(config.train.batch_size, count)
+    steps = length_of(config, data).epoch_steps
+    filling = steps * batch_size - count
+    order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
+    counted = jnp.arange(steps * batch_size) < count
+    batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
+    if not filling:
+        batches = batches._replace(counted=None)
+    return batches, jax.vmap(partial(jax.random.fold_in, batch_key))(jnp.arange(steps))
 
 
 def train_epoch(
     config: Config, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """Every training row once, in an order drawn from the key.
-
-    The last batch, which holds what is left, is filled up with rows that do not count: so all steps are one program.
+    """A step on each of the epoch's batches.
 
     Args:
         config: of the run; static.
@@ -191,22 +210,14 @@ def train_epoch(
     Returns:
         The state after the epoch's steps; the training rows' mean loss and accuracy.
     """
+
+    def step(state: TrainState, inputs: tuple[Batch, jax.Array, Rates]):
+        batch, key, rates = inputs
+        return train_step(config, state, hyper, rates, data, batch, key)
+
+    batches, keys = epoch_batches(config, state, data)
+    state, (losses, hits) = jax.lax.scan(step, state, (batches, keys, rates))
     count = len(data.train.labels)
-    batch_size = min(config.train.batch_size, count)
-    steps = length_of(config, data).epoch_steps
-    filling = steps * batch_size - count
-    shuffle_key, dropout_key = epoch_keys(state)
-    order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
-    counted = jnp.arange(steps * batch_size) < count
-    batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
-    if not filling:
-        batches = batches._replace(counted=None)
-
-    def step(state: TrainState, indexed: tuple[jax.Array, Batch, Rates]):
-        index, batch, rates = indexed
-        return train_step(config, state, hyper, rates, data, batch, jax.random.fold_in(dropout_key, index))
-
-    state, (losses, hits) = jax.lax.scan(step, state, (jnp.arange(steps), batches, rates))
     return state, (losses.sum() / count, hits.sum(dtype=losses.dtype) / count)
 
 

@@ -1,0 +1,95 @@
+"""A command line, read.
+
+The flags are the fields of `Config`, by tyro; `--config` is read first and gives their defaults.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from experiments.recipe import Recipe
+from jaxdeep.config import Config
+from jaxdeep.errors import UserError
+
+SEEDS_OF_RANGE_TEST = 5
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command, read."""
+
+    name: str
+    config: Config
+    seeds: tuple[int, ...]
+    data: str
+    data_dir: Path | None
+    workdir: Path | None
+    overwrite: bool
+    profile: bool
+    summary: bool
+    find_lr: bool
+
+
+def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Arguments:
+    """Read an experiment's command line; tyro ends the process where it cannot be read.
+
+    Args:
+        experiment: its name.
+        dataset: the name of its images.
+        recipes: its configurations by name.
+        argv: arguments.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--config", default=None)
+    named = first.parse_known_args(argv)[0].config
+    defaults = recipes[named].config if named in recipes else next(iter(recipes.values())).config
+    names = tyro.extras.literal_type_from_choices(list(recipes))
+    sources = tyro.extras.literal_type_from_choices(["auto", dataset, "synthetic"])
+
+    def command(
+        config: names,  # pyright: ignore[reportInvalidTypeForm]
+        settings: Annotated[Config, tyro.conf.arg(name="")] = defaults,
+        seed: int = 42,
+        seeds: int | None = None,
+        data: sources = "auto",  # pyright: ignore[reportInvalidTypeForm]
+        data_dir: Path | None = None,
+        workdir: Path | None = None,
+        overwrite: bool = False,
+        profile: bool = False,
+        summary: bool = False,
+        find_lr: bool = False,
+        list: bool = False,
+    ) -> Arguments:
+        """Train one of the chapter's networks; the same command again continues what was interrupted.
+
+        Args:
+            config: which one; its values are the defaults of the flags below.
+            settings: the run.
+            seed: the first seed.
+            seeds: how many: seed, seed + 1, ...; None: 1, and 5 with --find-lr.
+            data: auto: the real images, and the built-in synthetic set where they cannot be had.
+            data_dir: folder with the classic files; else JAXDEEP_DATA.
+            workdir: folder of the run; by default runs/EXPERIMENT/CONFIG and what else was changed.
+            overwrite: remove another run's files from the folder first.
+            profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.
+            summary: print the network's layers, shapes and parameter counts, and train nothing.
+            find_lr: raise the learning rate from 1e-5 to 10 within an epoch, and plot and suggest; train nothing.
+            list: print the configurations.
+        """
+        count = seeds if seeds is not None else SEEDS_OF_RANGE_TEST if find_lr else 1
+        if count < 1:
+            raise UserError(f"--seeds is {count}; allowed: 1 or more")
+        if summary and find_lr:
+            raise UserError("--summary and --find-lr are both given; allowed: one of them")
+        seeds_ = tuple(range(seed, seed + count))
+        return Arguments(config, settings, seeds_, data, data_dir, workdir, overwrite, profile, summary, find_lr)
+
+    program = f"python -m experiments.{experiment}"
+    return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

@@ -1,0 +1,120 @@
+"""The chapter's experiments on Fashion-MNIST: small dense networks, one thing changed at a time.
+
+Common to all: 55,000 training and 5,000 validation images, batches of 32 unless said, a fixed number of epochs, and the
+last epoch's weights are kept and tested, as the chapter reports them. Its figures (source 001, one run each) stand in
+the recipes, and a run prints them below its own.
+
+    python -m experiments.fashion_mnist --config onecycle
+    python -m experiments.fashion_mnist --list
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from experiments.recipe import Recipe, Reported
+from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
+
+LEAKY_RELU: Final = Config(
+    data=Data(scaling="unit"),
+    model=Model(units=(300, 100), activation="leaky_relu", alpha=0.3, kernel_init="he_normal"),
+    optim=Optim(optimizer="sgd", learning_rate=1e-3),
+    train=Train(batch_size=32, epochs=10, keep="last"),
+)
+SELU100: Final = replace(
+    LEAKY_RELU,
+    data=Data(scaling="standardize"),
+    model=Model(units=(300, *(100,) * 99), activation="selu", kernel_init="lecun_normal"),
+    train=replace(LEAKY_RELU.train, epochs=5),
+)
+RELU100: Final = replace(SELU100, model=replace(SELU100.model, activation="relu", kernel_init="he_normal"))
+BN: Final = replace(
+    LEAKY_RELU,
+    model=Model(
+        units=(300, 100),
+        activation="relu",
+        kernel_init="glorot_uniform",
+        batch_norm=True,
+        batch_norm_place="after",
+        batch_norm_input=True,
+    ),
+)
+POWER: Final = replace(
+    SELU100,
+    model=replace(SELU100.model, units=(300, 100)),
+    optim=Optim(optimizer="sgd", learning_rate=0.01),
+    train=replace(SELU100.train, epochs=25),
+    schedule=Schedule(kind="power", decay_steps=10_000),
+)
+EXPONENTIAL: Final = replace(
+    POWER,
+    optim=Optim(optimizer="nadam", learning_rate=0.01),
+    schedule=Schedule(kind="exponential", factor=0.1, decay_epochs=20),
+)
+PIECEWISE: Final = replace(
+    EXPONENTIAL, schedule=Schedule(kind="piecewise", boundaries_epochs=(5, 15), factors=(1.0, 0.5, 0.1))
+)
+PLATEAU: Final = replace(
+    POWER,
+    optim=Optim(optimizer="momentum", learning_rate=0.02),
+    schedule=Schedule(kind="plateau", factor=0.5, patience_epochs=5),
+)
+ONECYCLE: Final = replace(
+    POWER,
+    optim=Optim(optimizer="sgd", learning_rate=0.05),
+    train=replace(POWER.train, batch_size=128),
+    schedule=Schedule(kind="onecycle"),
+)
+L2: Final = replace(
+    SELU100,
+    model=Model(units=(300, 100), activation="elu", kernel_init="he_normal"),
+    optim=Optim(optimizer="nadam", learning_rate=1e-3),
+    train=replace(SELU100.train, epochs=2),
+    regularize=Regularize(l2=0.01, penalized="every"),
+)
+DROPOUT: Final = replace(
+    L2,
+    model=replace(L2.model, dropout="dropout", dropout_sites="every", dropout_rate=0.2),
+    train=replace(L2.train, epochs=20),
+    regularize=Regularize(),
+)
+MAX_NORM: Final = replace(L2, model=POWER.model, regularize=Regularize(max_norm=1.0, constrained="hidden"))
+
+
+def _001(epochs: int, val_loss: float, val_accuracy: float, *test: float) -> tuple[Reported]:
+    """What the lecture notebook prints of the last epoch, and of the test set where it does."""
+    return (Reported("001", epochs, val_loss, val_accuracy, *test),)
+
+
+CONFIGS: Final[Mapping[str, Recipe]] = {
+    "leaky_relu": Recipe(LEAKY_RELU, "300-100 leaky ReLU (slope .3), He; SGD 1e-3", _001(10, 0.4817, 0.8396)),
+    "selu100": Recipe(SELU100, "300 + 99 x 100 SELU, LeCun, standardised; SGD 1e-3", _001(5, 0.4907, 0.8218)),
+    "relu100": Recipe(RELU100, "the same with ReLU and He", _001(5, 0.6638, 0.7380)),
+    "bn": Recipe(BN, "BN, 300 ReLU, BN, 100 ReLU, BN, 10; SGD 1e-3", _001(10, 0.3573, 0.8750)),
+    "power": Recipe(POWER, "300-100 SELU; SGD .01 / (1 + step / 10,000)", _001(25, 0.3228, 0.8864)),
+    "exponential": Recipe(EXPONENTIAL, "the same network; Nadam .01 x .1^(epoch / 20)", _001(25, 0.6068, 0.8832)),
+    "piecewise": Recipe(
+        PIECEWISE, "the same network; Nadam .01, from epoch 5 .005, from epoch 15 .001", _001(25, 0.5318, 0.8834)
+    ),
+    "plateau": Recipe(
+        PLATEAU,
+        "the same network; SGD .02 with momentum .9, halved after 5 epochs without a better val_loss",
+        _001(25, 0.5241, 0.8936),
+    ),
+    "onecycle": Recipe(ONECYCLE, "the same network; SGD, 1cycle up to .05, batches of 128", _001(25, 0.3170, 0.8934)),
+    "l2": Recipe(L2, "300-100 ELU, He, l2 .01 on all kernels; Nadam 1e-3", _001(2, 0.6850, 0.8376)),
+    "dropout": Recipe(
+        DROPOUT,
+        "300-100 ELU, He, dropout .2 before every dense layer; Nadam 1e-3",
+        _001(20, 0.2996, 0.8934, 0.3278, 0.8830),
+    ),
+    "max_norm": Recipe(
+        MAX_NORM, "300-100 SELU, LeCun, max-norm 1 on the hidden kernels; Nadam 1e-3", _001(2, 0.3714, 0.8662)
+    ),
+}
+
+
+if __name__ == "__main__":
+    from experiments.cli import main
+
+    raise SystemExit(main("fashion_mnist", "fashion_mnist", CONFIGS))

@@ -1,0 +1,71 @@
+"""`--find-lr`: the range test of a configuration, as a picture, a file and a suggestion."""
+
+import sys
+
+import numpy as np
+
+from experiments.arguments import Arguments
+from experiments.recipe import Experiment
+from experiments.run import identity_of, load, workdir_of
+from jaxdeep.config import refuse_other
+from jaxdeep.report.figures import range_test_curves
+from jaxdeep.report.run_folder import read_json, write_json
+from jaxdeep.report.tables import aligned
+from jaxdeep.train.devices import describe_device
+from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.lr_finder import RangeTest, find_learning_rate
+
+
+def find_lr(experiment: Experiment, arguments: Arguments) -> str:
+    """Run the test, write lr_finder.json and lr_finder.png to a folder of its own, and say what was found.
+
+    Args:
+        experiment: whose images are used.
+        arguments: configuration and seeds.
+
+    Returns:
+        The text to print.
+
+    Raises:
+        UserError: the folder holds another test.
+    """
+    config, data = load(experiment, arguments)
+    identity = identity_of(experiment, arguments, config, data)
+    folder = workdir_of(experiment, arguments, data, "find-lr")
+    record = folder / "lr_finder.json"
+    if record.exists() and not arguments.overwrite:
+        refuse_other(str(folder), {name: read_json(record).get(name) for name in identity}, identity)
+    print(f"{experiment.name} {arguments.name}: range test on {describe_device()}, to {folder}", file=sys.stderr)
+    test = find_learning_rate(config, data, arguments.seeds)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{experiment.name} {arguments.name} on {identity['data']['name']}"
+    range_test_curves(folder / "lr_finder.png", test, name)
+    write_json(record, {**identity, **as_json(test)})
+    return "\n".join((f"{name}: learning rates suggested as {test.rule}", *table(test), f"{folder / 'lr_finder.png'}"))
+
+
+def table(test: RangeTest) -> list[str]:
+    """A row for each seed, and what they have in common."""
+    rows = [("seed", "suggested rate", "lowest smoothed loss", "diverged at")]
+    for seed, losses, smoothed, suggestion in zip(
+        test.seeds, test.losses, test.smoothed, test.suggestions, strict=True
+    ):
+        ended = np.isnan(losses)
+        at = f"{test.rates[ended.argmax()]:.2e}" if ended.any() else "-"
+        lowest = f"{np.nanmin(smoothed):.4f}" if np.isfinite(smoothed).any() else "-"
+        rows.append((str(seed), f"{suggestion:.2e}", lowest, at))
+    found = test.suggestions[np.isfinite(test.suggestions)]
+    spread = f", from {found.min():.1e} to {found.max():.1e}" if len(found) > 1 else ""
+    return [*aligned(rows), f"suggested: {test.suggestion:.1e} (geometric mean{spread})"]
+
+
+def as_json(test: RangeTest) -> dict:
+    """The test as JSON values; what is not finite is None."""
+    return {
+        "rule": test.rule,
+        "suggestion": null_if_not_finite(test.suggestion),
+        "turning_points": [null_if_not_finite(value) for value in test.turning_points.tolist()],
+        "suggestions": [null_if_not_finite(value) for value in test.suggestions.tolist()],
+        "rates": test.rates.tolist(),
+        "losses": [[null_if_not_finite(value) for value in row] for row in test.losses.tolist()],
+    }

@@ -1,0 +1,73 @@
+"""The records of finished runs, which documentation rests on: experiments/results/EXPERIMENT/CONFIGURATION.*"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from experiments import cifar, fashion_mnist
+from experiments.recipe import Recipe
+from jaxdeep.config import Config, differences
+from jaxdeep.errors import UserError
+from jaxdeep.report.run_folder import read_json
+
+RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
+RESULTS: Final = Path(__file__).parent / "results"
+KINDS: Final = {
+    "summary.json": {"summary.json": ".json", "metrics.jsonl": ".jsonl", "curves.png": ".png"},
+    "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
+}
+"""What tells a kind of record, and the endings under which its files are kept."""
+
+
+def take(folder: Path, results: Path = RESULTS) -> None:
+    """Copy a finished run, or a range test, into the records.
+
+    Args:
+        folder: of the run.
+        results: folder of the records.
+
+    Raises:
+        UserError: the run is not finished, or its images were synthetic.
+    """
+    kinds = [kind for kind in KINDS if (folder / kind).exists()]
+    if not kinds:
+        raise UserError(f"{folder} holds neither {' nor '.join(KINDS)}: not a finished run")
+    for kind in kinds:
+        record = read_json(folder / kind)
+        if record["data"]["synthetic"]:
+            raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
+        target = results / record["experiment"]
+        target.mkdir(parents=True, exist_ok=True)
+        for name, ending in KINDS[kind].items():
+            shutil.copyfile(folder / name, target / f"{record_name(record)}{ending}")
+
+
+def record_name(record: Mapping[str, Any]) -> str:
+    """The configuration's name, and what of it was changed."""
+    recipe = RECIPES[record["experiment"]][record["name"]]
+    changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
+    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items())))
+
+
+def summaries(experiment: str, results: Path = RESULTS) -> list[dict[str, Any]]:
+    """The summaries of an experiment's recorded runs, in the order of its configurations."""
+    paths = [path for path in (results / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
+    order = list(RECIPES[experiment])
+    found = [read_json(path) for path in paths]
+    return sorted(found, key=lambda record: (order.index(record["name"]), record_name(record)))
+
+
+def history(experiment: str, name: str, seed: int, results: Path = RESULTS) -> list[dict[str, Any]]:
+    """The epochs of one seed of a recorded run: the rows of its metrics.jsonl.
+
+    Raises:
+        UserError: there is no such record.
+    """
+    path = results / experiment / f"{name}.jsonl"
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    return [row for row in rows if row["seed"] == seed]

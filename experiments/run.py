@@ -1,0 +1,153 @@
+"""An experiment's run: images, run folder, seeds, signals, summary."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.arguments import Arguments
+from experiments.profile import Profiler
+from experiments.progress import Progress
+from experiments.recipe import Experiment
+from jaxdeep.config import Config, differences
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.sources import load_images
+from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.report.summary import summarise
+from jaxdeep.train.devices import describe_device, use_compilation_cache
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.program import check_fits
+
+FALLBACK_TRAIN_SIZE = 15_000
+"""Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
+
+
+class Interrupted(Exception):
+    """A signal came; the epoch that was going on is finished and saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
+    """Train with every seed, or continue, or find that it is finished.
+
+    Args:
+        experiment: what the configuration belongs to.
+        arguments: the command.
+
+    Returns:
+        The content of summary.json.
+
+    Raises:
+        UserError: the images are not to be had, the configuration does not fit them, or the folder holds another run.
+        Interrupted: a signal came.
+    """
+    config, data = load(experiment, arguments)
+    workdir = workdir_of(experiment, arguments, data)
+    identity = identity_of(experiment, arguments, config, data)
+    with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
+        if (summary := folder.summary()) is not None:
+            print(f"{workdir} is finished: these are its results", file=sys.stderr)
+            return summary
+        train, valid, test = (f"{len(split.labels):,}" for split in (data.train, data.valid, data.test))
+        images = identity["data"]
+        print(
+            f"{experiment.name} {arguments.name}: {train} training, {valid} validation and {test} test images of "
+            f"{images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
+            file=sys.stderr,
+        )
+        with Profiler(folder.profile if arguments.profile else None) as profiler:
+            runs = [_fit(config, data, seed, folder, profiler) for seed in arguments.seeds]
+        reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
+        summary = summarise(identity, runs, [asdict(figure) for figure in reported])
+        folder.write_summary(summary)
+        return summary
+
+
+def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:
+    """The images of a command on the device, and its configuration, which trains on fewer of the built-in set.
+
+    Raises:
+        UserError: they are not to be had, or the configuration does not fit them.
+    """
+    config = arguments.config
+    if config.train.dtype == "float64":
+        jax.config.update("jax_enable_x64", True)
+    use_compilation_cache()
+    images = load_images(experiment.dataset, source=arguments.data, data_dir=arguments.data_dir)
+    if images.synthetic and arguments.data == "auto" and config.data.train_size is None:
+        config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
+        print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
+    data = Dataset.from_images(images, config.data)
+    check_fits(config, data)
+    return config, data
+
+
+def identity_of(experiment: Experiment, arguments: Arguments, config: Config, data: Dataset) -> dict[str, Any]:
+    """What two commands must share to be the same run, as nested JSON values."""
+    return {
+        "experiment": experiment.name,
+        "name": arguments.name,
+        "config": config.to_dict(),
+        "seeds": list(arguments.seeds),
+        "data": data.identity(),
+    }
+
+
+def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *more: str) -> Path:
+    """The folder of a command: as it was given, or named by what was changed, and by what more is said."""
+    if arguments.workdir is not None:
+        return arguments.workdir
+    changed = differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
+    parts = [arguments.name, *(f"{field}={_short(value)}" for field, (_, value) in changed.items())]
+    if arguments.seeds[0] != 42:
+        parts.append(f"seed={arguments.seeds[0]}")
+    if len(arguments.seeds) > 1:
+        parts.append(f"seeds={len(arguments.seeds)}")
+    if data.identity()["synthetic"]:
+        parts.append("synthetic")
+    return Path("runs", experiment.name, ",".join((*parts, *more)))
+
+
+def _fit(config: Config, data: Dataset, seed: int, folder: RunFolder, profiler: Profiler) -> Run:
+    with Progress(seed, config.train.epochs, len(data.train.labels)) as progress, _signals() as received:
+
+        def on_epoch(history: Sequence[EpochRecord]) -> None:
+            folder.follow(seed, history)
+            progress.follow(history)
+            profiler.follow(goes_on=len(history) < config.train.epochs)
+            if received:
+                raise Interrupted(received[0])
+
+        return fit(config, data, seed, checkpoints=folder.checkpoints(seed), on_epoch=on_epoch)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM in place of dying of them; a second one stops at once."""
+    received: list[int] = []
+
+    def receive(number: int, _: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        print("\nstopping after this epoch; once more stops at once", file=sys.stderr)
+
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _short(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,82 @@
+"""The schedules as a figure: the learning rate of every step of the chapter's Fashion-MNIST runs."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.fashion_mnist import CONFIGS
+from experiments.records import history
+from jaxdeep.config import Config, Schedule
+from jaxdeep.optim.schedules import Length, Rates, rates_at
+
+TRAINING_ROWS = 55_000
+PLATEAU_SEED = 42
+
+
+class Panel(NamedTuple):
+    """A schedule's curve.
+
+    Attributes:
+        title: which.
+        epochs: [N], when.
+        rates: at these times; the momentum, where it changes, too.
+    """
+
+    title: str
+    epochs: np.ndarray
+    rates: Rates
+
+
+def draw_schedules(path: Path) -> None:
+    """Draw the chapter's schedules, and those that people expect beside them.
+
+    Args:
+        path: of the PNG file.
+
+    Raises:
+        UserError: performance scheduling follows a run, and there is no record of it.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    for axes, panel in zip(figure.subplots(2, 3).flat, panels(), strict=True):
+        axes.plot(panel.epochs, panel.rates.learning_rate)
+        axes.set(title=panel.title, xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+        axes.grid(alpha=0.3)
+        if np.ptp(panel.rates.beta_1):
+            momentum = axes.twinx()
+            momentum.plot(panel.epochs, panel.rates.beta_1, "--", color="C1", label="momentum")
+            momentum.set(ylabel="momentum (dashed)", ylim=(0.8, 1))
+    figure.savefig(path, dpi=120)
+
+
+def panels() -> list[Panel]:
+    """What is drawn."""
+    onecycle = CONFIGS["onecycle"].config
+    with_momentum = replace(onecycle, optim=replace(onecycle.optim, optimizer="momentum"))
+    cosine = replace(CONFIGS["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
+    epochs = history("fashion_mnist", "plateau", PLATEAU_SEED)
+    rates = np.asarray([row["learning_rate"] for row in epochs])
+    times = np.asarray([row["epoch"] for row in epochs])
+    return [
+        _by_step("power", CONFIGS["power"].config),
+        _by_step("exponential", CONFIGS["exponential"].config),
+        _by_step("piecewise", CONFIGS["piecewise"].config),
+        Panel(
+            f"plateau (seed {PLATEAU_SEED})",
+            np.stack([times - 1, times], 1).ravel(),
+            Rates(rates.repeat(2), np.zeros(1)),
+        ),
+        _by_step("1cycle, with momentum", with_momentum),
+        _by_step("cosine, after 3,000 steps of warm-up", cosine),
+    ]
+
+
+def _by_step(title: str, config: Config) -> Panel:
+    length = Length(-(-TRAINING_ROWS // config.train.batch_size), config.train.epochs)
+    counts = np.arange(length.steps)
+    rates = rates_at(config.schedule, config.optim, config.hyper(), length, jnp.asarray(counts, jnp.float32))
+    return Panel(title, counts / length.epoch_steps, Rates(*map(np.asarray, rates)))

@@ -1,0 +1,54 @@
+"""The layers of a network with their shapes and parameter counts, without training it."""
+
+from typing import Any
+
+import jax
+
+from jaxdeep.config import Model
+from jaxdeep.config.choices import qualified_name
+from jaxdeep.nn.dnn import Block, dnn
+from jaxdeep.report.tables import aligned
+
+HEADERS = ("layer", "what", "output", "parameters", "of these not trained")
+
+
+def architecture_table(model: Model, inputs: int, classes: int) -> str:
+    """What `--summary` prints: a row for each layer, one for equal layers that follow each other, and the sums.
+
+    Moving means and variances of batch normalisation count as parameters that are not trained, as in Keras.
+
+    Args:
+        model: the architecture.
+        inputs: D, features of a row.
+        classes: C, units of the output layer.
+    """
+    network = dnn(model, inputs, classes)
+    params, batch_stats = jax.eval_shape(network.init, jax.random.key(0))
+    rows, total, moving = [], 0, 0
+    for name, block, _, first, length in network.stacks:
+        trained, not_trained = _size(params[name]), _size(batch_stats[name])
+        layer = str(first) if length == 1 else f"{first} - {first + length - 1}"
+        what = _what(block, model) if length == 1 else f"{length} x [{_what(block, model)}]"
+        rows.append((layer, what, f"[B, {block.units}]", f"{trained + not_trained:,}", f"{not_trained:,}"))
+        total, moving = total + trained + not_trained, moving + not_trained
+    table = (HEADERS, ("input", "", f"[B, {inputs}]", "0", "0"), *rows, ("in all", "", "", f"{total:,}", f"{moving:,}"))
+    return "\n".join(aligned(table))
+
+
+def _what(block: Block, model: Model) -> str:
+    activation = block.activation if isinstance(block.activation, str) else qualified_name(block.activation)
+    if block.alpha is not None:
+        activation = f"{activation}({block.alpha:g})"
+    parts = [
+        "batch norm" if block.norm_input else "",
+        f"{block.dropout} {model.dropout_rate:g}" if block.dropout else "",
+        f"dense {block.units}" + ("" if block.use_bias else " without bias"),
+        "batch norm" if block.norm_place == "before" else "",
+        activation if activation != "linear" else "",
+        "batch norm" if block.norm_place == "after" else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _size(tree: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
