@@ -1,5 +1,6 @@
 """An experiment's run: images, run folder, seeds, signals, summary."""
 
+import hashlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ from jaxdeep.train.program import check_fits
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
+
+LONGEST_NAME = 200
+"""Characters of a folder's name, before a digest stands for the rest; file systems allow 255."""
 
 
 class Interrupted(Exception):
@@ -114,7 +118,10 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
         parts.append(f"seeds={len(arguments.seeds)}")
     if data.identity()["synthetic"]:
         parts.append("synthetic")
-    return Path("runs", experiment.name, ",".join((*parts, *more)))
+    name = ",".join((*parts, *more))
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return Path("runs", experiment.name, name)
 
 
 def _fit(config: Config, data: Dataset, seed: int, folder: RunFolder, profiler: Profiler) -> Run:

@@ -1,12 +1,14 @@
 """The network that a `Config` means, in Keras (`bench.peers.keras_mlp`), to compare with.
 
 Weights travel between the two by name: `"3/dense/kernel"` is the kernel of layer 3 (the first hidden layer is 0), and
-likewise `norm/scale`, `norm/mean`, `norm_input/var`. Keras's layers, loss and optimizers are used as they are; of its
-dropout layers only the random numbers are replaced.
+likewise `norm/scale`, `norm/mean`, `norm_input/var`, `prelu/slope`. Keras's layers, losses and optimizers are used as
+they are; of its random layers only the random numbers are replaced.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -17,7 +19,10 @@ from keras.src import backend as keras_backend
 from keras.src.backend.common import dtypes
 
 from bench.peers import keras_mlp
-from jaxdeep import config
+from jaxdeep.config import Config, Model, Regularize
+from jaxdeep.config.choices import layer_indices
+from jaxdeep.nn.dnn import RRELU_DRAW
+from jaxdeep.train.program import QUICK_TO_COMPILE
 
 Named = dict[str, Any]
 
@@ -29,16 +34,18 @@ class Oracle(NamedTuple):
         network: [B, D] -> logits [B, C].
         trainable: name of each of its trainable variables, in Keras's order.
         moving: name of each of its other variables; None for the state of a seed generator, which is not read.
+        constraints: on the trainable variables that have one, by name.
         gradients: (weights, moving, x, labels, uniforms) -> (loss, logits, weights' gradients, new moving), with
-            training=True.
-        logits: (weights, moving, x) -> logits, with training=False.
+            training=True; the loss has the layers' penalties in it.
+        evaluate: (weights, moving, x, labels) -> (loss, accuracy), by Keras's own `evaluate`.
     """
 
     network: keras.Model
     trainable: tuple[str, ...]
     moving: tuple[str | None, ...]
+    constraints: Named
     gradients: Callable[[Named, Named, Any, Any, Sequence[Any]], tuple[Any, Any, Named, Named]]
-    logits: Callable[[Named, Named, Any], Any]
+    evaluate: Callable[[Named, Named, Any, Any], tuple[float, float]]
 
 
 @contextmanager
@@ -58,7 +65,7 @@ def relaxed() -> Iterator[None]:
 
 @contextmanager
 def drawn(uniforms: Sequence[Any]) -> Iterator[None]:
-    """Have Keras's dropout layers take these uniform numbers, one array per layer in their order, for their own."""
+    """Have Keras's random layers take these uniform numbers, one array per layer in their order, for their own."""
     rest = iter(uniforms)
 
     def uniform(shape: Any, *_: Any, **__: Any) -> Any:
@@ -75,27 +82,46 @@ def drawn(uniforms: Sequence[Any]) -> Iterator[None]:
         mock.patch.object(jax.random, "bernoulli", bernoulli),
     ):
         yield
-    assert next(rest, None) is None, "Keras has fewer dropout layers than there are draws"
+    assert next(rest, None) is None, "Keras has fewer random layers than there are draws"
 
 
-def dropout_layers(model: config.Model) -> list[int]:
+def dropout_layers(model: Model) -> list[int]:
     """The dense layers whose inputs are dropped."""
     head = len(model.units)
-    return {"none": [], "head": [head], "every": list(range(head + 1))}[model.dropout_sites]
+    sites = {"none": [], "head": [head], "after_hidden": range(1, head + 1), "every": range(head + 1)}
+    return list(sites[model.dropout_sites])
 
 
-def uniforms(model: config.Model, inputs: int, rows: int, key: jax.Array, dtype: str = "float64") -> list[jax.Array]:
-    """What jaxdeep draws for a batch: layer l from `fold_in(key, l)`, in the shape of its input."""
-    fan_ins = (inputs, *model.units)
-    return [
-        jax.random.uniform(jax.random.fold_in(key, layer), (rows, fan_ins[layer]), dtype)
-        for layer in dropout_layers(model)
-    ]
+def uniforms(model: Model, inputs: int, rows: int, key: jax.Array, dtype: str = "float64") -> list[jax.Array]:
+    """What jaxdeep draws for a batch, in the order of Keras's layers.
+
+    Layer l draws its dropout mask from `fold_in(key, l)`, in the shape of its input, and RReLU's slopes from that key
+    folded once more, in the shape of its output.
+    """
+    widths = (inputs, *model.units)
+    draws = []
+    for layer in range(len(widths)):
+        own = jax.random.fold_in(key, layer)
+        if layer in dropout_layers(model):
+            draws.append(jax.random.uniform(own, (rows, widths[layer]), dtype))
+        if model.activation == "rrelu" and layer < len(model.units):
+            draws.append(jax.random.uniform(jax.random.fold_in(own, RRELU_DRAW), (rows, widths[layer + 1]), dtype))
+    return draws
 
 
-def build(model: config.Model, inputs: int, classes: int) -> Oracle:
-    """The network in Keras, its training step and its inference, compiled."""
-    network = keras_mlp.network(model, inputs, classes)
+def restraint(regularize: Regularize, layers: int) -> keras_mlp.Restraint:
+    """Penalties and constraint of a network of so many dense layers, for Keras."""
+    penalized, constrained = (
+        layer_indices(chosen, layers) for chosen in (regularize.penalized, regularize.constrained)
+    )
+    return keras_mlp.Restraint(regularize.l1, regularize.l2, penalized, regularize.max_norm, constrained)
+
+
+def build(config: Config, inputs: int, classes: int) -> Oracle:
+    """The network in Keras, its training step and its evaluation, compiled. All weights are given, so none is drawn."""
+    given = {"init_mode": "fan_in", "init_distribution": "truncated_normal"}
+    model = replace(config.model, kernel_init="constant", head_init="constant", **given)
+    network = keras_mlp.network(model, inputs, classes, restraint(config.regularize, len(model.units) + 1))
     names: dict[int, str] = {}
     dense = 0
     for layer in network.layers:
@@ -106,36 +132,46 @@ def build(model: config.Model, inputs: int, classes: int) -> Oracle:
             prefix = f"{dense - 1}/norm" if dense else "0/norm_input"
             ours = {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
             names |= {id(getattr(layer, theirs)): f"{prefix}/{name}" for theirs, name in ours.items()}
+        elif isinstance(layer, keras.layers.PReLU):
+            names[id(layer.alpha)] = f"{dense - 1}/prelu/slope"
     trainable = tuple(names[id(variable)] for variable in network.trainable_variables)
     moving = tuple(names.get(id(variable)) for variable in network.non_trainable_variables)
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(loss=cross_entropy, metrics=["accuracy"])
 
     def variables(weights: Named, stats: Named) -> tuple[list[Any], list[Any]]:
         kept = zip(moving, network.non_trainable_variables, strict=True)
         return [weights[name] for name in trainable], [stats[name] if name else own.value for name, own in kept]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
     def gradients(weights: Named, stats: Named, x: Any, labels: Any, draws: Sequence[Any]) -> tuple:
         values, others = variables(weights, stats)
 
         def loss_of(values: list[Any]) -> tuple[Any, Any]:
             with drawn(draws):
-                logits, updated = network.stateless_call(values, others, x, training=True)
-            return cross_entropy(labels, logits), (logits, updated)
+                logits, updated, penalties = network.stateless_call(
+                    values, others, x, training=True, return_losses=True
+                )
+            return cross_entropy(labels, logits) + sum(penalties), (logits, updated)
 
         (loss, (logits, updated)), found = jax.value_and_grad(loss_of, has_aux=True)(values)
         new_stats = {name: value for name, value in zip(moving, updated, strict=True) if name}
         return loss, logits, dict(zip(trainable, found, strict=True)), new_stats
 
-    @jax.jit
-    def logits(weights: Named, stats: Named, x: Any) -> Any:
-        return network.stateless_call(*variables(weights, stats), x, training=False)[0]
+    def evaluate(weights: Named, stats: Named, x: Any, labels: Any) -> tuple[float, float]:
+        own = (network.trainable_variables, network.non_trainable_variables)
+        for listed, values in zip(own, variables(weights, stats), strict=True):
+            for variable, value in zip(listed, values, strict=True):
+                variable.assign(value)
+        return network.evaluate(x, labels, batch_size=100, verbose=0)
 
-    return Oracle(network, trainable, moving, _relaxed(gradients), _relaxed(logits))
+    constraints = {names[id(variable)]: variable.constraint for variable in network.trainable_variables}
+    constraints = {name: constraint for name, constraint in constraints.items() if constraint is not None}
+    return Oracle(network, trainable, moving, constraints, _relaxed(gradients), _relaxed(evaluate))
 
 
 def optimize(
-    optimizer: keras.optimizers.Optimizer, weights: Named
+    optimizer: keras.optimizers.Optimizer, weights: Named, constraints: Named | None = None
 ) -> tuple[list[Any], Callable[[list[Any], Named, Named], tuple[Named, list[Any]]]]:
     """A Keras optimizer on named weights.
 
@@ -144,7 +180,7 @@ def optimize(
     """
     names = list(weights)
     with relaxed():
-        optimizer.build([keras.Variable(weights[name]) for name in names])
+        optimizer.build(keras_variables(weights, constraints or {}))
 
     @jax.jit
     def apply(state: list[Any], gradients: Named, weights: Named) -> tuple[Named, list[Any]]:
@@ -153,6 +189,14 @@ def optimize(
         return dict(zip(names, values, strict=True)), state
 
     return [variable.value for variable in optimizer.variables], _relaxed(apply)
+
+
+def keras_variables(weights: Named, constraints: Named) -> list[keras.Variable]:
+    """Named weights as Keras's variables, with the constraints of those that have one."""
+    variables = [keras.Variable(value) for value in weights.values()]
+    for name, variable in zip(weights, variables, strict=True):
+        variable.constraint = constraints.get(name)
+    return variables
 
 
 def per_layer(tree: Mapping[str, Any]) -> Named:

@@ -1,33 +1,106 @@
 """The network and the optimizer of a configuration in Keras 3. Imports nothing of jaxdeep, which would import JAX."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 
+RRELU_SLOPES = (1 / 8, 1 / 3)
 
-def network(model: Any, inputs: int, classes: int) -> keras.Sequential:
+
+class Restraint(NamedTuple):
+    """What keeps the kernels of some dense layers small; layer 0 is the first hidden one, the last one the head.
+
+    Attributes:
+        l1: strength of the penalty of absolute values.
+        l2: strength of the penalty of squares.
+        penalized: indices of the layers that pay it.
+        max_norm: norm that no unit's incoming weights exceed after a step; None: any.
+        constrained: indices of the layers of which this holds.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+    penalized: Sequence[int] = ()
+    max_norm: float | None = None
+    constrained: Sequence[int] = ()
+
+
+class RReLU(keras.layers.Layer):
+    """Randomised leaky ReLU, which Keras does not have: slopes from U(1/8, 1/3) in training, else their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        low, high = RRELU_SLOPES
+        share = keras.random.uniform(keras.ops.shape(inputs), seed=self.seed_generator) if training else 0.5
+        return keras.ops.where(inputs > 0, inputs, (low + (high - low) * share) * inputs)
+
+
+def network(model: Any, inputs: int, classes: int, restraint: Restraint | None = None) -> keras.Sequential:
     """The layers in order, with Keras's own initialisers and a logits head.
 
     Args:
-        model: architecture, a `jaxdeep.config.Model` or something with its fields.
+        model: architecture, a `jaxdeep.config.Model` or something with its fields; its choices are names.
         inputs: D, features of a row.
         classes: C.
+        restraint: of the kernels; None: they are free.
     """
+    restraint = restraint or Restraint()
+    head = len(model.units)
     drop = {"dropout": keras.layers.Dropout, "alpha_dropout": keras.layers.AlphaDropout}[model.dropout]
+    dropped = {"none": (), "head": (head,), "after_hidden": range(1, head + 1), "every": range(head + 1)}
+    norm = keras.layers.BatchNormalization
+
+    def dense(index: int, units: int, init: str, **other: Any) -> keras.layers.Dense:
+        if index in restraint.penalized:
+            other["kernel_regularizer"] = keras.regularizers.L1L2(restraint.l1, restraint.l2)
+        if restraint.max_norm is not None and index in restraint.constrained:
+            other["kernel_constraint"] = keras.constraints.MaxNorm(restraint.max_norm, axis=0)
+        return keras.layers.Dense(units, kernel_initializer=_initializer(init, model), **other)
+
     layers: list[Any] = [keras.Input((inputs,))]
     if model.batch_norm_input:
-        layers.append(keras.layers.BatchNormalization())
-    for units in model.units:
-        if model.dropout_sites == "every":
+        layers.append(norm())
+    for index, units in enumerate((*model.units, classes)):
+        if index in dropped[model.dropout_sites]:
             layers.append(drop(model.dropout_rate))
-        layers.append(keras.layers.Dense(units, kernel_initializer=model.kernel_init))
+        if index == head:
+            layers.append(dense(index, units, model.head_init, name="head"))
+            continue
+        layers.append(dense(index, units, model.kernel_init, use_bias=model.use_bias))
+        bent = [_activation(model.activation, model.alpha)]
         if model.batch_norm:
-            layers.append(keras.layers.BatchNormalization())
-        layers.append(keras.layers.Activation(model.activation))
-    if model.dropout_sites != "none":
-        layers.append(drop(model.dropout_rate))
-    layers.append(keras.layers.Dense(classes, name="head"))
+            bent.insert(0 if model.batch_norm_place == "before" else 1, norm())
+        layers += bent
     return keras.Sequential(layers)
+
+
+def _activation(name: str, alpha: float | None) -> keras.layers.Layer:
+    match name:
+        case "prelu":
+            return keras.layers.PReLU(keras.initializers.Constant(0.25 if alpha is None else alpha))
+        case "rrelu":
+            return RReLU()
+        case "leaky_relu":
+            return keras.layers.LeakyReLU(0.01 if alpha is None else alpha)
+        case "elu" if alpha is not None:
+            return keras.layers.ELU(alpha)
+    return keras.layers.Activation(name)
+
+
+def _initializer(name: str, model: Any) -> Any:
+    match name:
+        case "variance_scaling":
+            distribution = {"normal": "untruncated_normal"}.get(model.init_distribution, model.init_distribution)
+            return keras.initializers.VarianceScaling(model.init_scale, model.init_mode, distribution)
+        case "orthogonal":
+            return keras.initializers.Orthogonal(model.init_scale)
+        case "constant":
+            return keras.initializers.Constant(model.init_scale)
+    return name
 
 
 def compiled(model: keras.Sequential, optim: Any, steps_per_execution: int = 1) -> None:

@@ -67,7 +67,8 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 def check_name_or_function(name: str, value: Any, choices: Any) -> None:
     """Refuse what is neither one of a Literal's values nor a function that has a name of its own."""
     if callable(value):
-        qualified_name(value)
+        allowed = "a function defined by `def` at the top of a module, since a run is recorded by its name"
+        check(name, value, _named(value) is value, allowed)
     else:
         check(name, value, value in get_args(choices), f"{', '.join(get_args(choices))}, or a function from Python")
 
@@ -123,20 +124,16 @@ def layer_indices(layers: Layers, count: int) -> tuple[int, ...]:
 def qualified_name(function: Callable[..., Any]) -> str:
     """`module.name` of a function, by which a run records it.
 
-    Raises:
-        UserError: the name does not lead back to the function, as with a lambda or a function within a function.
-
-    >>> import jax
-    >>> qualified_name(jax.nn.initializers.zeros)
-    'jax._src.nn.initializers.zeros'
+    >>> qualified_name(layer_indices)
+    'jaxdeep.config.choices.layer_indices'
     """
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _named(function: Callable[..., Any]) -> Any:
+    """What stands where a function says that it is defined; not the function itself where that is in another one."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     found: Any = sys.modules.get(module) if module else None
     for part in (name or "").split("."):
         found = getattr(found, part, None)
-    if found is not function:
-        raise UserError(
-            f"{function!r} has no name that leads back to it; allowed: a function defined by `def` at the top of a "
-            "module, since a run is recorded by its name"
-        )
-    return f"{module}.{name}"
+    return found

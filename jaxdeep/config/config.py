@@ -1,14 +1,13 @@
 """The parts of a configuration in one value, and what of it is traced."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from jaxdeep.config.choices import check_layers, qualified_name
+from jaxdeep.config.choices import check, check_layers, qualified_name
 from jaxdeep.config.data import Data
 from jaxdeep.config.model import Model
-from jaxdeep.config.optim import Optim
+from jaxdeep.config.optim import WITH_MOMENTUM, Optim
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
 from jaxdeep.config.train import Train
@@ -38,6 +37,23 @@ class Config:
         layers = len(self.model.units) + 1
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        """Refuse what the optimizer or the schedule would silently ignore of the other one."""
+        schedule, optim = self.schedule, self.optim
+        if optim.optimizer == "optax.rprop":
+            for name, none in (("kind", "constant"), ("warmup_steps", 0)):
+                value = getattr(schedule, name)
+                check(f"schedule.{name}", value, value == none, f"{none} with optax.rprop, which keeps its own rates")
+        if schedule.kind == "onecycle" and optim.optimizer in WITH_MOMENTUM:
+            beta_1, fixed = optim.beta_1, Optim().beta_1
+            allowed = f"{fixed} with onecycle, whose momentum is schedule.momentum_low to schedule.momentum_high"
+            check("optim.beta_1", beta_1, beta_1 == fixed, allowed)
+        elif schedule.kind == "onecycle":
+            for name in ("momentum_low", "momentum_high"):
+                value, fixed = getattr(schedule, name), getattr(Schedule(), name)
+                check(f"schedule.{name}", value, value == fixed, f"{fixed} but with {' and '.join(WITH_MOMENTUM)}")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as nested dictionaries of JSON values; a user's function by its qualified name.
@@ -45,7 +61,8 @@ class Config:
         >>> Config().to_dict()["train"]["batch_size"]
         32
         """
-        return _plain(dataclasses.asdict(self))
+        parts = {name: getattr(self, name) for name in PARTS}
+        return {name: {key: _plain(value) for key, value in vars(part).items()} for name, part in parts.items()}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Config":
@@ -105,8 +122,6 @@ class Hyper(NamedTuple):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
     return qualified_name(value) if callable(value) else value

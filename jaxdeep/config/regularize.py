@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from jaxdeep.config.choices import Layers, check
+from jaxdeep.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Regularize:
             check(f"regularize.{name}", value, 0 <= value < math.inf, "0 or more and finite")
         norm = self.max_norm
         check("regularize.max_norm", norm, norm is None or 0 < norm < math.inf, "above 0 and finite, or None")
+        if self.penalized != "every" and not self.has_penalty:
+            raise UserError(f"regularize.penalized is {self.penalized!r}, and regularize.l1 and regularize.l2 are 0")
+        if self.constrained != "hidden" and norm is None:
+            raise UserError(f"regularize.constrained is {self.constrained!r}, and regularize.max_norm is None")
 
     @property
     def has_penalty(self) -> bool:

@@ -85,5 +85,6 @@ class Schedule:
             edges, factors = self.boundaries_epochs, self.factors
             rising = all(a < b for a, b in zip((0, *edges), edges, strict=False))
             check("schedule.boundaries_epochs", edges, bool(edges) and rising, "one or more rising epochs from 1")
-            many = f"{len(edges) + 1} factors of 0 or more, one more than boundaries"
-            check("schedule.factors", factors, len(factors) == len(edges) + 1 and min(factors) >= 0, many)
+            many = f"{len(edges) + 1} finite factors of 0 or more, one more than boundaries"
+            in_range = all(0 <= factor < math.inf for factor in factors)
+            check("schedule.factors", factors, len(factors) == len(edges) + 1 and in_range, many)

@@ -1,5 +1,6 @@
 """FTRL-Proximal, which optax does not have."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -34,6 +35,8 @@ def ftrl(
         n' &= n + g^2, \quad z' = z + g + 2 s w - (n'^{-p} - n^{-p}) w / \eta \\
         w' &= \frac{\mathrm{clip}(z', -l_1, l_1) - z'}{n'^{-p} / \eta + 2 (l_2 + \beta / (2 \eta))}
 
+    A step at a rate of 0, with which a warm-up begins, changes nothing; Keras divides 0 by 0.
+
     Args:
         learning_rate: eta; may be traced, and change from step to step.
         l1: strength of l1, 0 or more.
@@ -58,17 +61,20 @@ def ftrl(
         updates: optax.Updates, state: FtrlState, params: optax.Params | None = None
     ) -> tuple[optax.Updates, FtrlState]:
         power = -learning_rate_power
+        is_step = learning_rate > 0
+        rate = jnp.where(is_step, learning_rate, 1)
         new = jax.tree.map(lambda n, g: n + g**2, state.accumulator, updates)
 
         def next_linear(z: jax.Array, g: jax.Array, w: jax.Array, n: jax.Array, n_new: jax.Array) -> jax.Array:
-            return z + g + 2 * l2_shrinkage * w - (n_new**power - n**power) / learning_rate * w
+            return z + g + 2 * l2_shrinkage * w - (n_new**power - n**power) / rate * w
 
         def step(z: jax.Array, n_new: jax.Array, w: jax.Array) -> jax.Array:
-            quadratic = n_new**power / learning_rate + 2 * (l2 + beta / (2 * learning_rate))
+            quadratic = n_new**power / rate + 2 * (l2 + beta / (2 * rate))
             return (jnp.clip(z, -l1, l1) - z) / quadratic - w
 
         linear = jax.tree.map(next_linear, state.linear, updates, params, state.accumulator, new)
         steps = jax.tree.map(step, linear, new, params)
-        return steps, FtrlState(new, linear)
+        before = (jax.tree.map(jnp.zeros_like, steps), state)
+        return jax.tree.map(partial(jnp.where, is_step), (steps, FtrlState(new, linear)), before)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]

@@ -38,7 +38,7 @@ def next_plateau(
         val_loss: of the epoch.
         factor: of the learning rate at a plateau; may be traced.
     """
-    better = val_loss < plateau.best - schedule.min_delta
+    better = val_loss + schedule.min_delta < plateau.best  # rounded as Keras rounds it
     wait = jnp.where(better, 0, plateau.wait + 1)
     falls = wait >= schedule.patience_epochs
     return Plateau(

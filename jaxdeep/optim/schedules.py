@@ -1,11 +1,10 @@
 r"""Schedules: the learning rate as a function of the steps done, as factors of `optim.learning_rate`.
 
 Each builder returns an optax schedule, count -> factor, so that `optax.scale_by_schedule` takes it too. Counts may be
-arrays; all arithmetic is in their type, so give them as floats.
+arrays; all arithmetic is in their type, or in float32 where they are whole numbers, as optax's own.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -62,7 +61,12 @@ def exponential(factor: float, decay_steps: float, every: int = 1) -> Factor:
         decay_steps: steps of a decay.
         every: an epoch's steps for a rate that falls between epochs; 1: at each step.
     """
-    return lambda count: factor ** (jnp.floor(count / every) * every / decay_steps)
+
+    def at(count: jax.Array) -> jax.Array:
+        past = jnp.floor((count + 0.5) / every)  # XLA's count / every may be a rounding below the whole number
+        return factor ** (past * every / decay_steps)
+
+    return at
 
 
 def piecewise(boundaries: tuple[int, ...], factors: tuple[float, ...]) -> Factor:
@@ -74,8 +78,9 @@ def piecewise(boundaries: tuple[int, ...], factors: tuple[float, ...]) -> Factor
     """
 
     def at(count: jax.Array) -> jax.Array:
-        reached = jnp.searchsorted(jnp.asarray(boundaries, count.dtype), count, side="right")
-        return jnp.asarray(factors, count.dtype)[reached]
+        dtype = jnp.result_type(count, float)
+        reached = jnp.searchsorted(jnp.asarray(boundaries, dtype), jnp.asarray(count, dtype), side="right")
+        return jnp.asarray(factors, dtype)[reached]
 
     return at
 
@@ -160,10 +165,15 @@ def rates_at(
         [N] each.
     """
     factor, momentum = factor_of(schedule, length), momentum_of(schedule, optim, length)
-    full = partial(jnp.full, counts.shape, dtype=counts.dtype)
+
+    def at_counts(schedule: Factor | None) -> jax.Array:
+        if schedule is None:
+            return jnp.ones_like(counts)
+        return jnp.asarray(jax.vmap(schedule)(counts), counts.dtype)  # a user's own takes one count
+
     return Rates(
-        full(hyper.learning_rate) if factor is None else hyper.learning_rate * factor(counts).astype(counts.dtype),
-        full(hyper.beta_1) if momentum is None else momentum(counts).astype(counts.dtype),
+        hyper.learning_rate * at_counts(factor),
+        jnp.full_like(counts, hyper.beta_1) if momentum is None else at_counts(momentum),
     )
 
 
@@ -179,9 +189,11 @@ def check_length(schedule: config.Schedule, length: Length) -> None:
         raise UserError(f"schedule.total_steps is {total}, and {run}; allowed: None or {length.steps}")
     if schedule.warmup_steps >= length.steps:
         raise UserError(f"schedule.warmup_steps is {schedule.warmup_steps}, and {run}; allowed: fewer than these")
-    if schedule.boundaries_epochs and schedule.boundaries_epochs[-1] >= length.epochs:
+    edges, warmup = schedule.boundaries_epochs, schedule.warmup_steps
+    if edges and edges[-1] * length.epoch_steps + warmup >= length.steps:
         raise UserError(
-            f"schedule.boundaries_epochs is {schedule.boundaries_epochs}, and {run}: the last factor would never hold"
+            f"schedule.boundaries_epochs is {edges}, behind {warmup} steps of warm-up, and {run}: the last factor "
+            "would never hold"
         )
     if schedule.kind == "onecycle" and _half_of_cycle(length.steps) < 1:
         raise UserError(f"schedule.kind is 'onecycle', and {run}: too few for a cycle; allowed: 3 or more")
