@@ -76,7 +76,7 @@ def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
 
 def test_however_much_is_changed_the_folders_name_is_one_that_can_be(command) -> None:
     changed = ["--data.flip", "--data.shift-pixels", "1", "--model.activation", "leaky_relu", "--model.alpha", "0.2"]
-    changed += ["--optim.optimizer", "optax.adamw", "--regularize.l1", "1e-05", "--regularize.penalized", "0", "1"]
+    changed += ["--optim.optimizer", "adamw", "--regularize.l1", "1e-05", "--regularize.penalized", "0", "1"]
     changed += ["--schedule.kind", "piecewise", "--schedule.boundaries-epochs", "1", "2", "--schedule.factors"]
     for last in ("0.1", "0.2"):
         assert command(*QUICK, "--data", "cifar10", *changed, "1", "0.5", last) == 0
