@@ -21,7 +21,7 @@ from jaxdeep.nn.dnn import dnn
 pytestmark = pytest.mark.usefixtures("x64")
 
 NAMES = get_args(Activation)
-UNITS = 300
+UNITS = 100
 SELU = (1.0507009873554804934193349852946, 1.6732632423543772848170429916717)  # as printed by Klambauer et al.
 
 
@@ -53,15 +53,23 @@ DEFINITIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @cache
 def network(activation: Any, alpha: float | None = None, layers: int = 1, rate: float = 0.0) -> tuple[Callable, dict]:
     """`apply`, compiled, of layers that do nothing but drop and bend: their kernels are the identity; its weights."""
-    sites = "every" if rate else "none"
-    model = Model((UNITS,) * layers, activation, alpha=alpha, dropout_sites=sites, dropout_rate=rate)
+    model = Model(
+        (UNITS,) * layers,
+        activation,
+        kernel_init="constant",
+        head_init="constant",
+        alpha=alpha,
+        dropout_sites="every" if rate else "none",
+        dropout_rate=rate,
+    )
     net = dnn(model, UNITS, UNITS, "float64")
-    params, _ = jax.jit(net.init)(jax.random.key(0))
+    params, batch_stats = jax.jit(net.init)(jax.random.key(0))
     for stack in params.values():
         stack["dense"]["kernel"] = jnp.broadcast_to(jnp.eye(UNITS), stack["dense"]["kernel"].shape)
 
     def apply(params: dict, x: jax.Array, key: jax.Array | None = None, start: int = 0, stop: int = 1) -> jax.Array:
-        return net.apply(params, {name: {} for name in params}, x, key=key, dropout_rate=rate, start=start, stop=stop)[0]
+        y, _ = net.apply(params, batch_stats, x, key=key, dropout_rate=rate, start=start, stop=stop)
+        return y
 
     return jax.jit(apply, static_argnames=("start", "stop")), params
 
@@ -99,22 +107,22 @@ def gradients(function: Callable, *arguments: Any) -> tuple:
     ("name", "alpha"),
     [*((name, None) for name in NAMES), ("leaky_relu", 0.3), ("prelu", 0.1), ("elu", 0.5)],
 )
-def test_an_activation_and_its_gradient_are_keras_s_of_that_name(name, alpha):
+def test_an_activation_and_its_gradient_are_those_of_keras(name, alpha):
     apply, params = network(name, alpha)
     reference, x = in_keras(name, alpha), some_values()
     with keras_oracle.relaxed():
         expected = reference(x)
         (expected_gradient,) = gradients(reference, x)
     (gradient,) = gradients(lambda x: apply(params, x), x)
-    np.testing.assert_allclose(apply(params, x), expected, rtol=1e-14, atol=1e-15)
-    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(apply(params, x), expected, rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-15, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_activation_is_its_definition(name):
     apply, params = network(name)
     x = some_values()
-    np.testing.assert_allclose(apply(params, x), DEFINITIONS[name](np.asarray(x)), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(apply(params, x), DEFINITIONS[name](np.asarray(x)), rtol=2e-15, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "exponential"])
@@ -194,8 +202,8 @@ def test_rrelu_leaves_what_is_above_0_alone():
     assert np.all((y < 0) == (x < 0))
 
 
-def test_selus_constants_are_the_published_ones():
-    np.testing.assert_allclose((activations.SELU_SCALE, activations.SELU_ALPHA), SELU, rtol=3e-16)
+def test_selus_constants_are_the_published_ones_to_the_last_bit():
+    assert (activations.SELU_SCALE, activations.SELU_ALPHA) == SELU
 
 
 def test_mean_0_and_variance_1_are_a_fixed_point_of_selu():

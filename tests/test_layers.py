@@ -1,6 +1,7 @@
 """Dropout and alpha dropout."""
 
 from functools import partial
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import keras_oracle
 import numpy as np
 import pytest
 
+from jaxdeep.config.choices import Dropout
 from jaxdeep.nn.layers import DROPOUTS, SELU_ALPHA, SELU_SCALE, alpha_dropout, dropout
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -83,3 +85,7 @@ def test_the_constants_are_those_of_selu():
     """Where dropped values are put is where SELU saturates."""
     np.testing.assert_allclose(jax.nn.selu(jnp.asarray(-1e3)), -SELU_SCALE * SELU_ALPHA, rtol=1e-15)
     np.testing.assert_allclose(jax.nn.selu(jnp.asarray(1.0)), SELU_SCALE, rtol=1e-15)
+
+
+def test_every_choice_of_dropout_is_there():
+    assert set(get_args(Dropout)) == set(DROPOUTS)

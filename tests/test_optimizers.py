@@ -1,7 +1,7 @@
 """Optimizers against Keras 3, optax and recurrences in NumPy, in float64, on one stream of gradients."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -61,8 +61,14 @@ def per_variable(tree: Any) -> Leaves:
     return {f"{name}/{layer}": value for name, stack in tree.items() for layer, value in enumerate(stack)}
 
 
+@cache
+def builder(optim: Optim) -> Callable[[Rates], optax.GradientTransformation]:
+    """The same object for the same configuration, so that `walk` is compiled once for it."""
+    return partial(optimizer, optim)
+
+
 def trajectory(optim: Optim, rates: Rates) -> Leaves:
-    return by_variable(walk(partial(optimizer, optim), rates))
+    return by_variable(walk(builder(optim), rates))
 
 
 def by_variable(path: dict[str, jax.Array]) -> Leaves:
@@ -70,7 +76,8 @@ def by_variable(path: dict[str, jax.Array]) -> Leaves:
     return per_variable({name: np.moveaxis(np.asarray(stack), 1, 0) for name, stack in path.items()})
 
 
-def walk_of(built: Callable[[Rates], optax.GradientTransformation], rates: Rates) -> dict[str, jax.Array]:
+@partial(jax.jit, static_argnums=0)
+def walk(built: Callable[[Rates], optax.GradientTransformation], rates: Rates) -> dict[str, jax.Array]:
     """The weights after every step, [steps, L, ...]; the transformation is built anew for each, at its rates."""
 
     def step(carry: tuple, given: tuple[dict[str, jax.Array], Rates]) -> tuple:
@@ -84,9 +91,6 @@ def walk_of(built: Callable[[Rates], optax.GradientTransformation], rates: Rates
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *stream())
     first = jax.tree.map(lambda values: values[0], rates)
     return jax.lax.scan(step, (params, built(first).init(params)), (stacked, rates))[1]
-
-
-walk = jax.jit(walk_of, static_argnums=0)
 
 
 class Listed(keras.optimizers.schedules.LearningRateSchedule):
@@ -127,6 +131,8 @@ def by_step(ours: Leaves, theirs: Leaves) -> float:
     return keras_oracle.difference(split(ours), split(theirs))
 
 
+CANCELLED = 1e-11
+"""FTRL's weights are what is left of two sums that grow, so that their rounding does; measured: 3e-12."""
 MOMENTS: dict[str, Any] = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
 
 
@@ -175,9 +181,8 @@ def test_every_step_is_that_of_keras_at_a_constant_rate_and_with_a_schedule(name
     optim, reference = Optim(name, 1e-2, **ours), by_keras(keras_class, **theirs)
     for factors in (CONSTANT, SCHEDULED):
         rates = rates_of(optim, factors)
-        d = by_step(trajectory(optim, rates), reference(rates.learning_rate))
-        print("DIFF", name, ours, factors is SCHEDULED, d)
-        assert d < (1e-11 if name == "ftrl" else 5e-15)
+        found = by_step(trajectory(optim, rates), reference(rates.learning_rate))
+        assert found < (CANCELLED if name == "ftrl" else 5e-15)  # measured: 2e-15 with adamw, else 2e-16
 
 
 @pytest.mark.parametrize(
@@ -191,9 +196,7 @@ def test_ftrl_with_what_the_configuration_leaves_out_is_that_of_keras(fields):
     ours = by_variable(walk(lambda rates: ftrl(rates.learning_rate, **fields), rates))
     named = {theirs.get(name, name): value for name, value in fields.items()}
     reference = by_keras(Ftrl, **named)(rates.learning_rate)
-    d = by_step(ours, reference)
-    print("DIFF", fields, d)
-    assert d < 1e-11
+    assert by_step(ours, reference) < CANCELLED
     zeros = [{name: weights == 0 for name, weights in path.items()} for path in (ours, reference)]
     assert all((zeros[0][name] == zeros[1][name]).all() for name in ours)
 
@@ -223,9 +226,7 @@ def by_recurrence(optim: Optim) -> Leaves:
 @pytest.mark.parametrize("decay", [1.0, 0.004])
 def test_nadam_is_its_recurrence_at_either_momentum_decay(decay):
     optim = Optim(learning_rate=1e-2, momentum_decay=decay)
-    found = by_step(trajectory(optim, rates_of(optim)), by_recurrence(optim))
-    print("DIFF", found)
-    assert found < 1e-12
+    assert by_step(trajectory(optim, rates_of(optim)), by_recurrence(optim)) < 2e-15
 
 
 def test_the_momentum_decay_matters():
@@ -249,8 +250,7 @@ def test_a_momentum_that_changes_is_that_of_its_step(name):
             weights[variable] = weights[variable] + (ahead if name == "nesterov" else velocity[variable])
             path[variable].append(weights[variable])
     found = by_step(trajectory(Optim(name), rates), {name: np.stack(steps) for name, steps in path.items()})
-    print("DIFF", found)
-    assert found < 1e-13
+    assert found < 2e-15
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -272,7 +272,7 @@ def test_a_field_is_allowed_exactly_where_it_changes_the_steps(name):
 
 @pytest.mark.parametrize("name", OURS)
 def test_rates_and_momenta_are_traced_and_a_vmap_over_them_is_separate_runs(name):
-    built = partial(optimizer, Optim(name))
+    built = builder(Optim(name, 0.5))
     scales = [(1e-3, 0.9), (1e-2, 0.5), (3e-2, 0.0)]
     each = [Rates(jnp.full(STEPS, rate), jnp.full(STEPS, beta_1)) for rate, beta_1 in scales]
     before = walk._cache_size()
@@ -281,9 +281,7 @@ def test_rates_and_momenta_are_traced_and_a_vmap_over_them_is_separate_runs(name
     together = jax.vmap(partial(walk, built))(jax.tree.map(lambda *leaves: jnp.stack(leaves), *each))
     for member, alone in enumerate(separate):
         of_member = {leaf: values[member] for leaf, values in together.items()}
-        d = by_step(by_variable(of_member), by_variable(alone))
-        print("DIFF", name, d)
-        assert d < 1e-12
+        assert by_step(by_variable(of_member), by_variable(alone)) < 3e-15
     for one, other in pairwise(separate):
         assert by_step(by_variable(one), by_variable(other)) > 1e-3
 
@@ -339,9 +337,7 @@ def test_an_optimizer_of_optax_sees_each_layer_by_itself(chosen):
         few_steps(lambda _: scheduled, start(), stream(), rates),
     ]
     ours, by_optax, stacked = per_variable(paths[0]), paths[1], per_variable(paths[2])
-    d = keras_oracle.difference(ours, by_optax)
-    print("DIFF", chosen, d, keras_oracle.difference(stacked, by_optax))
-    assert d < 1e-13
+    assert keras_oracle.difference(ours, by_optax) < 1e-15  # measured: 0
     assert (keras_oracle.difference(stacked, by_optax) > 1e-5) == (chosen in WHOLE_VARIABLES)
 
 

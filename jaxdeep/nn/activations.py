@@ -16,11 +16,16 @@ from jaxdeep.config.choices import ActivationChoice
 
 _TAIL: Final = math.erfc(math.sqrt(1 / 2)) * math.exp(1 / 2)
 _FAR_TAIL: Final = math.erfc(math.sqrt(2)) * math.exp(2)
-SELU_ALPHA: Final = math.sqrt(2 / math.pi) / (1 - _TAIL)
-SELU_SCALE: Final = (1 - _TAIL) * math.sqrt(
-    2 * math.pi / (2 * _FAR_TAIL + math.pi * _TAIL**2 - 2 * (2 + math.pi) * _TAIL + math.pi + 2)
+SELU_ALPHA: Final = math.sqrt(2) / (math.sqrt(math.pi) * (1 - _TAIL))
+SELU_SCALE: Final = (
+    (1 - _TAIL)
+    * math.sqrt(2 * math.pi)
+    / math.sqrt(2 * _FAR_TAIL + math.pi * _TAIL**2 - 2 * (2 + math.pi) * _TAIL + math.pi + 2)
 )
-"""The scale and alpha with which mean 0 and variance 1 are a fixed point of SELU (Klambauer et al., equation 14)."""
+"""The scale and alpha with which mean 0 and variance 1 are a fixed point of SELU (Klambauer et al., equation 14).
+
+In this order of operations they round to the published digits.
+"""
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))

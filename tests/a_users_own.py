@@ -1,0 +1,45 @@
+"""What a user may bring from Python, of each kind two: found by name, as a run records them."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def snake(x: jax.Array) -> jax.Array:
+    """An activation: x + sin(x)^2."""
+    return x + jnp.sin(x) ** 2
+
+
+def snail(x: jax.Array) -> jax.Array:
+    """Another: x + sin(x)^2 / 2."""
+    return x + jnp.sin(x) ** 2 / 2
+
+
+def flat(key: jax.Array, shape: tuple[int, ...], dtype: str) -> jax.Array:
+    """An initialiser: uniform in plus or minus 0.4."""
+    return jax.random.uniform(key, shape, dtype, -0.4, 0.4)
+
+
+def flatter(key: jax.Array, shape: tuple[int, ...], dtype: str) -> jax.Array:
+    """Another: in plus or minus 0.2."""
+    return jax.random.uniform(key, shape, dtype, -0.2, 0.2)
+
+
+def heavy_ball(learning_rate: jax.Array | float) -> optax.GradientTransformation:
+    """An optimizer: SGD with momentum, its gradients in units of their norm where that is above 1."""
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(learning_rate, momentum=0.9))
+
+
+def light_ball(learning_rate: jax.Array | float) -> optax.GradientTransformation:
+    """Another: less momentum."""
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(learning_rate, momentum=0.5))
+
+
+def sawtooth(count: jax.Array) -> jax.Array:
+    """A schedule: from 1 down to 0.55 in 10 steps, again and again."""
+    return 1 - 0.05 * (count % 10)
+
+
+def sharper_sawtooth(count: jax.Array) -> jax.Array:
+    """Another: down to 0.19."""
+    return 1 - 0.09 * (count % 10)
