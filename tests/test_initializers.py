@@ -96,8 +96,9 @@ def rising(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_users_own_initialiser_gives_a_kernel_of_inputs_and_units_for_each_layer(dtype):
     model = Model((7, 5, 5, 5), kernel_init=rising, head_init=rising)
-    params, _ = quick(dnn(model, 3, 4, dtype).init)(jax.random.key(0))
-    kernels = [kernel for stack in params.values() for kernel in np.asarray(stack["dense"]["kernel"])]
+    net = dnn(model, 3, 4, dtype)
+    params, _ = quick(net.init)(jax.random.key(0))
+    kernels = [kernel for stack in net.stacks for kernel in np.asarray(params[stack.name]["dense"]["kernel"])]
     for kernel, (inputs, units) in zip(kernels, [(3, 7), (7, 5), (5, 5), (5, 5), (5, 4)], strict=True):
         assert kernel.dtype == dtype
         expected = np.arange(inputs * units).reshape(inputs, units).T
@@ -105,15 +106,9 @@ def test_a_users_own_initialiser_gives_a_kernel_of_inputs_and_units_for_each_lay
     assert len({float(kernel[0, 0]) for kernel in kernels}) == 5
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nadam"])
-def test_the_same_value_for_all_weights_never_breaks_the_symmetry_of_a_layers_units(optimizer):
+def test_the_same_value_for_all_weights_never_breaks_the_symmetry_of_a_layers_units():
     constant = replace(SMALL.model, kernel_init="constant", head_init="constant", init_scale=0.05)
-    config = replace(
-        SMALL,
-        model=constant,
-        optim=replace(SMALL.optim, optimizer=optimizer, learning_rate=1e-2),
-        train=replace(SMALL.train, epochs=3),
-    )
+    config = replace(SMALL, model=constant, optim=replace(SMALL.optim, learning_rate=1e-2))
     run = fit(config, small_dataset(config))
     assert run.history[-1].train_loss < 0.99 * run.history[0].train_loss
     named = keras_oracle.per_layer(run.params)

@@ -57,8 +57,9 @@ def network(model: Any, inputs: int, classes: int, restraint: Restraint | None =
     def dense(index: int, units: int, init: str, **other: Any) -> keras.layers.Dense:
         if index in restraint.penalized:
             other["kernel_regularizer"] = keras.regularizers.L1L2(restraint.l1, restraint.l2)
-        if restraint.max_norm is not None and index in restraint.constrained:
-            other["kernel_constraint"] = keras.constraints.MaxNorm(restraint.max_norm, axis=0)
+        limit: Any = restraint.max_norm  # which Keras declares an int
+        if limit is not None and index in restraint.constrained:
+            other["kernel_constraint"] = keras.constraints.MaxNorm(limit, axis=0)
         return keras.layers.Dense(units, kernel_initializer=_initializer(init, model), **other)
 
     layers: list[Any] = [keras.Input((inputs,))]
@@ -81,7 +82,8 @@ def network(model: Any, inputs: int, classes: int, restraint: Restraint | None =
 def _activation(name: str, alpha: float | None) -> keras.layers.Layer:
     match name:
         case "prelu":
-            return keras.layers.PReLU(keras.initializers.Constant(0.25 if alpha is None else alpha))
+            first: Any = keras.initializers.Constant(0.25 if alpha is None else alpha)
+            return keras.layers.PReLU(first)
         case "rrelu":
             return RReLU()
         case "leaky_relu":
@@ -94,7 +96,8 @@ def _activation(name: str, alpha: float | None) -> keras.layers.Layer:
 def _initializer(name: str, model: Any) -> Any:
     match name:
         case "variance_scaling":
-            distribution = {"normal": "untruncated_normal"}.get(model.init_distribution, model.init_distribution)
+            drawn_from = model.init_distribution
+            distribution = "untruncated_normal" if drawn_from == "normal" else drawn_from
             return keras.initializers.VarianceScaling(model.init_scale, model.init_mode, distribution)
         case "orthogonal":
             return keras.initializers.Orthogonal(model.init_scale)
