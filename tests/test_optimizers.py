@@ -201,6 +201,19 @@ def test_ftrl_with_what_the_configuration_leaves_out_is_that_of_keras(fields):
     assert all((zeros[0][name] == zeros[1][name]).all() for name in ours)
 
 
+def test_ftrl_leaves_a_weight_alone_that_no_gradient_has_reached():
+    """Its accumulator beginning at 0, with which the first weights are kept; Keras's weight is 0 / 0 then."""
+    optim = Optim("ftrl", 0.1, initial_accumulator=0.0)
+    rates = rates_of(optim, SCHEDULED)
+    ours, theirs = trajectory(optim, rates), by_keras(Ftrl, initial_accumulator_value=0.0)(rates.learning_rate)
+    for name, first in per_variable(start()).items():
+        untouched = per_variable(stream()[0])[name] == 0
+        np.testing.assert_array_equal(np.isnan(theirs[name]), np.broadcast_to(untouched, theirs[name].shape))
+        np.testing.assert_array_equal(ours[name][0][untouched], first[untouched])
+        theirs[name] = np.where(untouched, ours[name], theirs[name])
+    assert by_step(ours, theirs) < CANCELLED
+
+
 def by_recurrence(optim: Optim) -> Leaves:
     """Nadam as TensorFlow 2 and PyTorch print it, one variable at a time."""
 

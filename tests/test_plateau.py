@@ -69,6 +69,7 @@ def check(schedule: Schedule, losses: Sequence[float], factor: float) -> np.ndar
         ([1.0, *(1 - 1e-4, 1 - 1.01e-4) * 8], 0.25),  # one improvement, by the hair above min_delta
         ([1.0, 2.0, 3.0, 4.0, 5.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 0.4], 0.5),
         ([2.0, 1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 0.9, 1.0, 1.0, 1.0, 1.0, 0.95], 0.25),
+        ([0.0313] + [0.0312] * 5, 0.5),  # .0312 + 1e-4 is .0313, and .0313 - 1e-4 is rounded to above .0312
     ],
 )
 def test_the_rate_falls_when_that_of_keras_does(losses, last):

@@ -35,7 +35,11 @@ def ftrl(
         n' &= n + g^2, \quad z' = z + g + 2 s w - (n'^{-p} - n^{-p}) w / \eta \\
         w' &= \frac{\mathrm{clip}(z', -l_1, l_1) - z'}{n'^{-p} / \eta + 2 (l_2 + \beta / (2 \eta))}
 
-    A step at a rate of 0, with which a warm-up begins, changes nothing; Keras divides 0 by 0.
+    As with Keras, the first steps all but erase the initial weights where n begins above 0, and the weights fall with
+    the rate where that falls, since z holds them divided by it.
+
+    Two things change nothing for which Keras divides 0 by 0: a step at a rate of 0, with which a warm-up begins, and no
+    gradient yet where n began at 0.
 
     Args:
         learning_rate: eta; may be traced, and change from step to step.
@@ -70,7 +74,8 @@ def ftrl(
 
         def step(z: jax.Array, n_new: jax.Array, w: jax.Array) -> jax.Array:
             quadratic = n_new**power / rate + 2 * (l2 + beta / (2 * rate))
-            return (jnp.clip(z, -l1, l1) - z) / quadratic - w
+            is_none = quadratic == 0
+            return jnp.where(is_none, 0, (jnp.clip(z, -l1, l1) - z) / jnp.where(is_none, 1, quadratic) - w)
 
         linear = jax.tree.map(next_linear, state.linear, updates, params, state.accumulator, new)
         steps = jax.tree.map(step, linear, new, params)
