@@ -1,8 +1,10 @@
 """What Keras 3 itself gets for a configuration: the same study by `fit`, for the figures and not for the time.
 
     python -m bench.keras_reference --config alpha_dropout --seeds 3
+    python -m bench.keras_reference --experiment fashion_mnist --config relu100
 
-Writes bench/records/keras-CONFIG.json: a row a seed, as in a run's summary.json. Needs the real CIFAR-10.
+Writes bench/records/keras-CONFIG.json (keras-fashion_mnist-CONFIG.json): a row a seed, as in a run's summary.json.
+Needs the real images. Configurations with a schedule, a penalty or a constraint are not run.
 """
 
 import argparse
@@ -19,10 +21,10 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 import numpy as np
 
-from bench.peers.keras_mlp import compiled, network
-from experiments.cifar import CONFIGS
+from bench.peers.keras_mlp import OPTIMIZERS, compiled, network
+from experiments.records import RECIPES
 from jaxdeep.analysis.statistics import mean_over_runs
-from jaxdeep.config import Config
+from jaxdeep.config import Config, Regularize, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.report.run_folder import write_json
@@ -33,31 +35,41 @@ FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "tes
 def main() -> None:
     """Train with every seed, write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", required=True, choices=CONFIGS)
+    parser.add_argument("--experiment", default="cifar", choices=RECIPES)
+    parser.add_argument("--config", required=True, help="of the experiment")
     parser.add_argument("--seeds", type=int, default=3, help="42, 43, ... (default 3)")
     parser.add_argument("--epochs", type=int, default=None, help="at the most (default: the configuration's)")
     arguments = parser.parse_args()
-    config = CONFIGS[arguments.config].config
+    recipes = RECIPES[arguments.experiment]
+    if arguments.config not in recipes:
+        parser.error(f"--config is {arguments.config}; allowed: {', '.join(recipes)}")
+    config = recipes[arguments.config].config
+    if (config.schedule, config.regularize) != (Schedule(), Regularize()) or config.optim.optimizer not in OPTIMIZERS:
+        parser.error(f"{arguments.config} has a schedule, a penalty, a constraint or another optimizer: not run here")
     if arguments.epochs:
         config = replace(config, train=replace(config.train, epochs=arguments.epochs))
-    data = Dataset.from_images(load_images("cifar10", source="cifar10"), config.data)
+    dataset = "cifar10" if arguments.experiment == "cifar" else arguments.experiment
+    data = Dataset.from_images(load_images(dataset, source=dataset), config.data)
     runs = [train(config, data, seed) for seed in range(42, 42 + arguments.seeds)]
     record = {
+        "experiment": arguments.experiment,
+        "name": arguments.config,
         "config": config.to_dict(),
         "runs": runs,
         "mean": {name: mean_over_runs([run[name] for run in runs])._asdict() for name in FIGURES},
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
     }
-    write_json(Path(__file__).parent / "records" / f"keras-{arguments.config}.json", record)
+    name = "-".join(("keras", *([] if arguments.experiment == "cifar" else [arguments.experiment]), arguments.config))
+    write_json(Path(__file__).parent / "records" / f"{name}.json", record)
     print(json.dumps(record["mean"], indent=2))
 
 
 def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
-    """One run by `fit`, early stopping and best weights by Keras's callback.
+    """One run by `fit`; early stopping and best weights, where these are kept, by Keras's callback.
 
     Args:
-        config: one that uses Nadam.
-        data: CIFAR-10.
+        config: one without a schedule, penalties and constraints.
+        data: its images.
         seed: of Keras, all of it.
 
     Returns:
@@ -72,16 +84,17 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
         for split in (data.train, data.valid, data.test)
     )
     stop = keras.callbacks.EarlyStopping(patience=config.train.patience, restore_best_weights=True)
+    keeps_best = config.train.keep == "best"
     began = time.perf_counter()
     history = model.fit(
         *train,
         batch_size=config.train.batch_size,
         epochs=config.train.epochs,
         validation_data=valid,
-        callbacks=[stop],
+        callbacks=[stop] if keeps_best else [],
         verbose=0,
     ).history
-    best = int(np.argmin(history["val_loss"]))
+    best = int(np.argmin(history["val_loss"])) if keeps_best else len(history["val_loss"]) - 1
     test_loss, test_accuracy = model.evaluate(*test, batch_size=1_000, verbose=0)
     row = {
         "seed": seed,

@@ -5,7 +5,6 @@ python -m experiments.report                           # write the tables and th
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench import results
 from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
 from jaxdeep.errors import UserError
+from jaxdeep.report.run_folder import read_json
 from jaxdeep.report.tables import markdown_table, with_interval
 
 ROOT = Path(__file__).parent.parent
@@ -105,11 +105,17 @@ def keras_table() -> str:
     """What Keras itself gets, by bench.keras_reference, beside our means."""
     rows = []
     for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
-        record, name = json.loads(path.read_text()), path.stem.removeprefix("keras-")
-        ours = json.loads((RESULTS / "cifar" / f"{name}.json").read_text())
+        record = read_json(path)
+        experiment, name = record["experiment"], record["name"]
+        ours = read_json(RESULTS / experiment / f"{name}.json")
         by = (f"Keras {record['versions']['keras']}", record), ("jaxdeep", ours)
         rows += [
-            (f"`{name}`", who, str(len(of["runs"])), *(with_interval(of["mean"][figure]) for figure in FIGURES))
+            (
+                f"{experiment} `{name}`",
+                who,
+                str(len(of["runs"])),
+                *(with_interval(of["mean"][figure]) for figure in FIGURES),
+            )
             for who, of in by
         ]
     return markdown_table(("configuration", "by", "seeds", *NAMES), rows)

@@ -71,7 +71,7 @@ def panels() -> list[Panel]:
             Rates(rates.repeat(2), np.zeros(1)),
         ),
         _by_step("1cycle, with momentum", with_momentum),
-        _by_step("cosine, after 3,000 steps of warm-up", cosine),
+        _by_step("cosine with warm-up", cosine),
     ]
 
 

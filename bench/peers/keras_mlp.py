@@ -1,7 +1,7 @@
 """The network and the optimizer of a configuration in Keras 3. Imports nothing of jaxdeep, which would import JAX."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import keras
 
@@ -106,16 +106,24 @@ def _initializer(name: str, model: Any) -> Any:
     return name
 
 
+OPTIMIZERS: Final[dict[str, Callable[[Any], keras.optimizers.Optimizer]]] = {
+    "nadam": lambda of: keras.optimizers.Nadam(of.learning_rate, of.beta_1, of.beta_2, of.epsilon),
+    "sgd": lambda of: keras.optimizers.SGD(of.learning_rate),
+    "momentum": lambda of: keras.optimizers.SGD(of.learning_rate, momentum=of.beta_1),
+}
+"""Those that the bench compares, from a `jaxdeep.config.Optim`."""
+
+
 def compiled(model: keras.Sequential, optim: Any, steps_per_execution: int = 1) -> None:
     """Compile a network, with what Keras chooses by itself left to it.
 
     Args:
         model: with a logits head.
-        optim: a `jaxdeep.config.Optim` whose optimizer is nadam, or something with its fields.
+        optim: a `jaxdeep.config.Optim` whose optimizer is one of OPTIMIZERS, or something with its fields.
         steps_per_execution: of `compile`.
     """
     model.compile(
-        optimizer=keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),
+        optimizer=OPTIMIZERS[optim.optimizer](optim),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,
