@@ -1,9 +1,18 @@
 """A small data set that can be learnt: noisy copies of one pattern a class."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
+
+import jax
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.train import program
 
 CLASSES, SHAPE = 4, (6, 6, 1)
 
@@ -28,3 +37,28 @@ SMALL = Config(
     Optim(learning_rate=3e-3),
     Train(batch_size=32, epochs=4, patience=4),
 )
+
+LEAN = {
+    **program.QUICK_TO_COMPILE,
+    "xla_llvm_disable_expensive_passes": "True",
+    "xla_cpu_parallel_codegen_split_count": "1",
+}
+
+
+@contextmanager
+def lean_compilation() -> Iterator[None]:
+    """Let runs be compiled with little optimisation, and equal programs but once: a quarter of the time."""
+    with TemporaryDirectory() as folder, mock.patch.multiple(program, QUICK_TO_COMPILE=LEAN, FAST=LEAN):
+        with_cache = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.02}
+        before = {name: getattr(jax.config, name) for name in with_cache}
+        _configure(with_cache)
+        yield
+        _configure(before)
+
+
+def _configure(values: Mapping[str, Any]) -> None:
+    """Programs of before are forgotten."""
+    for name, value in values.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    program._compile.cache_clear()

@@ -33,9 +33,9 @@ def test_the_orders_are_those_of_train_epoch(monkeypatch: pytest.MonkeyPatch) ->
     data, taken = small_dataset(SMALL), []
     whole = step.train_step
 
-    def spied(config: Config, state: Any, hyper: Any, data: Any, batch: Any, key: Any) -> Any:
+    def spied(config: Config, state: Any, hyper: Any, rates: Any, data: Any, batch: Any, key: Any) -> Any:
         jax.debug.callback(lambda rows: taken.append(np.asarray(rows)), batch.rows, ordered=True)
-        return whole(config, state, hyper, data, batch, key)
+        return whole(config, state, hyper, rates, data, batch, key)
 
     work = bench.workload.workload(SMALL, data, 1)
     rows = work.orders.shape[1]
@@ -43,7 +43,9 @@ def test_the_orders_are_those_of_train_epoch(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(step, "train_step", spied)
     state: Any = jax.jit(step.start, static_argnums=0)(SMALL, SMALL.hyper(), data, jax.random.key(work.seed))
     for epoch in range(2):
-        state, _ = step.train_epoch(SMALL, state._replace(epoch=jax.numpy.int32(epoch)), SMALL.hyper(), data)
+        state = state._replace(epoch=jax.numpy.int32(epoch))
+        rates = step.epoch_rates(SMALL, state, SMALL.hyper(), data)
+        state, _ = step.train_epoch(SMALL, state, SMALL.hyper(), rates, data)
         jax.effects_barrier()
         np.testing.assert_array_equal(np.concatenate(taken), work.orders[epoch])
         taken.clear()

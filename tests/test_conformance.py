@@ -7,7 +7,7 @@ train as in earnest.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_data import small_dataset
+from small_data import lean_compilation, small_dataset
 
 from experiments import cifar, fashion_mnist
 from experiments.recipe import Recipe
@@ -36,9 +36,14 @@ RATES = {
     "nesterov": 0.02,
     "adagrad": 0.05,
     "ftrl": 0.1,
-    "optax.adadelta": 10.0,
-    "optax.lars": 10.0,
+    "optax.adadelta": 3.0,
+    "optax.lars": 1.0,
+    "optax.lion": 1e-3,
     "optax.radam": 0.03,
+    "optax.rprop": 1e-4,
+    "optax.sgd": 0.1,
+    "optax.sign_sgd": 1e-3,
+    "optax.signum": 1e-3,
 }
 """The learning rate with which an optimizer learns the small rows in 50 steps, where that is not 1e-2."""
 
@@ -182,17 +187,8 @@ def compilations() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def little_optimisation() -> Iterator[None]:
-    """A third of the compilation."""
-    lean = {
-        **program.QUICK_TO_COMPILE,
-        "xla_llvm_disable_expensive_passes": "True",
-        "xla_cpu_parallel_codegen_split_count": "1",
-    }
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(program, "QUICK_TO_COMPILE", lean)
-        patched.setattr(program, "FAST", lean)
+    with lean_compilation():
         yield
-    program._compile.cache_clear()
 
 
 @pytest.fixture(scope="module", params=ROWS)
@@ -223,7 +219,7 @@ def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     assert (run.best_epoch, run.val_loss, run.val_accuracy) == (kept.epoch, kept.val_loss, kept.val_accuracy)
     compiled = compile_program(row.config, row.data)
     figures = compiled.evaluate(run.params, run.batch_stats, compiled.hyper, row.data, row.data.valid)
-    np.testing.assert_allclose(figures, (run.val_loss, run.val_accuracy), rtol=1e-5)
+    np.testing.assert_allclose(figures, (run.val_loss, run.val_accuracy), rtol=1e-6)
 
 
 def last_step(
@@ -235,14 +231,14 @@ def last_step(
 
 
 def test_compiled_equals_eager(row: Row) -> None:
-    # in float64, where the gradients' rounding noise before a BN is far below an optimizer's epsilon
-    config = replace(row.config, train=replace(row.config.train, dtype="float64"))
+    model = replace(row.config.model, units=(36, 36))  # in all rows, so that primitives are compiled but once
+    config = replace(row.config, model=model, train=replace(row.config.train, dtype="float64"))
     with jax.enable_x64(True):
         data = small_dataset(config)
         state = step.start(config, config.hyper(), data, jax.random.key(0))
         batch = step.Batch(jnp.arange(32), jnp.arange(32) < 22)
         arguments = (state, config.hyper(), data, batch, jax.random.key(1))
-        lowered = jax.jit(last_step, static_argnums=0).lower(config, *arguments)
+        lowered = jax.jit(partial(last_step, config)).lower(*arguments)  # a partial, whose trace is not kept
         compiled, figures = program.compile_with(lowered, program.FAST)(*arguments)
         with jax.disable_jit():
             eager, eager_figures = last_step(config, *arguments)
@@ -252,9 +248,12 @@ def test_compiled_equals_eager(row: Row) -> None:
         )
         begun = jax.tree.map(np.asarray, (state.params, state.batch_stats, state.opt_state))
     assert any((old != new).any() for old, new in zip(*map(jax.tree.leaves, (begun, expected[:3])), strict=True))
+    # a bias before a BN has a gradient of rounding noise, which Nadam divides by 1e-7; measured: 5e-11, else 1.4e-14
+    noisy = model.batch_norm and model.batch_norm_place == "before" and model.use_bias
+    tolerance = 3e-10 if noisy else 1e-13
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * np.abs(other).max(initial=0.1))
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max(initial=0.1))
 
 
 def test_all_seeds_are_one_compilation(row: Row) -> None:
@@ -292,10 +291,11 @@ def without_time(run: Run) -> list[tuple]:
     return [record[:-1] for record in run.history]
 
 
-def test_a_compilation_would_be_heard() -> None:
-    with compilations() as heard:
-        jax.jit(lambda x: 3 * x)(1.0)
-    assert heard
+def test_a_compilation_would_be_heard_even_of_what_is_in_the_cache() -> None:
+    for _ in range(2):
+        with compilations() as heard:
+            jax.jit(lambda x: jnp.linalg.qr(x)[0] @ x)(jnp.eye(5))
+        assert heard
 
 
 def chosen(config: Config) -> Iterator[tuple[str, Any]]:

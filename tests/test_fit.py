@@ -1,49 +1,121 @@
 """The loop: when it stops, what it keeps, what it refuses."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+import a_users_own
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_data import SMALL, small_arrays, small_dataset
+from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 
-from jaxdeep.config import Config
+from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train import step
-from jaxdeep.train.fit import fit
+from jaxdeep.train import program, step
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.program import compile_program
+from jaxdeep.train.state import TrainState
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_optimisation() -> Iterator[None]:
+    with lean_compilation():
+        yield
 
 
 def with_train(**changes) -> Config:
     return replace(SMALL, train=replace(SMALL.train, **changes))
 
 
-def test_stops_after_patience_epochs_without_a_lower_validation_loss() -> None:
+def soon_overfitted() -> Dataset:
+    """Small rows whose validation labels say nothing."""
     images, labels = small_arrays(200)
-    labels[:50] = np.random.default_rng(5).permutation(labels[:50])  # validation labels that say nothing: overfits soon
-    config = with_train(epochs=60, patience=3)
-    run = fit(config, Dataset.from_arrays(images, labels, data=config.data))
+    labels[:50] = np.random.default_rng(5).permutation(labels[:50])
+    return Dataset.from_arrays(images, labels, data=SMALL.data)
+
+
+started = jax.jit(step.start, static_argnums=0)
+evaluated = jax.jit(step.evaluate, static_argnums=0)
+
+
+@partial(jax.jit, static_argnums=0)
+def one_epoch(config: Config, state: TrainState, data: Dataset) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
+    rates = step.epoch_rates(config, state, config.hyper(), data)
+    return step.train_epoch(config, state, config.hyper(), rates, data)
+
+
+def stop_after(epochs: int) -> Callable[[Sequence[EpochRecord]], None]:
+    """An `on_epoch` that interrupts a run."""
+
+    def on_epoch(history: Sequence[EpochRecord]) -> None:
+        if len(history) == epochs:
+            raise InterruptedError
+
+    return on_epoch
+
+
+def assert_same_run(one: Run, other: Run) -> None:
+    """All but the seconds, to the bit."""
+    for left, right in zip(*(jax.tree.leaves((run.params, run.batch_stats)) for run in (one, other)), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert [record[:-1] for record in one.history] == [record[:-1] for record in other.history]
+    for name in ("best_epoch", "val_loss", "test_loss", "test_accuracy"):
+        assert getattr(one, name) == getattr(other, name)
+
+
+def test_stops_after_patience_epochs_without_a_lower_validation_loss() -> None:
+    run = fit(with_train(epochs=60, patience=3), soon_overfitted())
     losses = [record.val_loss for record in run.history]
     assert run.best_epoch == int(np.argmin(losses)) + 1
     assert len(losses) == run.best_epoch + 3 < 60
 
 
+def test_where_the_last_weights_are_kept_nothing_stops_early() -> None:
+    config, data = with_train(epochs=12, patience=1, keep="last"), soon_overfitted()
+    run = fit(config, data)
+    losses = [record.val_loss for record in run.history]
+    assert len(losses) == run.best_epoch == 12
+    assert run.val_loss == losses[-1] > min(losses)
+    loss, accuracy = evaluated(config, run.params, run.batch_stats, config.hyper(), data, data.valid)
+    np.testing.assert_allclose((loss, accuracy), (losses[-1], run.history[-1].val_accuracy), rtol=1e-6)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_diverged_epoch_is_not_kept(keep: str) -> None:
+    config = replace(
+        with_train(keep=keep),
+        model=replace(SMALL.model, activation="relu"),
+        optim=Optim("sgd", learning_rate=0.01),
+        schedule=Schedule("piecewise", boundaries_epochs=(2,), factors=(1.0, 1e30)),
+    )
+    run = fit(config, small_dataset(config))
+    assert run.diverged
+    assert len(run.history) == 3
+    assert run.best_epoch == 2
+    assert run.val_loss == run.history[1].val_loss
+    assert np.isfinite([run.test_loss, run.test_accuracy]).all()
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(run.params))
+
+
 def test_every_training_row_is_seen_once_an_epoch() -> None:
     data = small_dataset(SMALL)
     config = replace(SMALL, optim=replace(SMALL.optim, learning_rate=1e-30))
-    state = step.start(config, config.hyper(), data, jax.random.key(0))
-    expected = step.evaluate(config, state.params, state.batch_stats, data, data.train)
-    _, seen = step.train_epoch(config, state, config.hyper(), data)
+    state = started(config, config.hyper(), data, jax.random.key(0))
+    expected = evaluated(config, state.params, state.batch_stats, config.hyper(), data, data.train)
+    _, seen = one_epoch(config, state, data)
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
 
 
 def test_each_epoch_has_another_order() -> None:
     data = small_dataset(SMALL)
-    state = step.start(SMALL, SMALL.hyper(), data, jax.random.key(0))
-    first, _ = step.train_epoch(SMALL, state, SMALL.hyper(), data)
-    second, _ = step.train_epoch(SMALL, state._replace(epoch=state.epoch + 1), SMALL.hyper(), data)
+    state = started(SMALL, SMALL.hyper(), data, jax.random.key(0))
+    first, _ = one_epoch(SMALL, state, data)
+    second, _ = one_epoch(SMALL, state._replace(epoch=state.epoch + 1), data)
     assert not jnp.array_equal(first.params["layer_0"]["dense"]["kernel"], second.params["layer_0"]["dense"]["kernel"])
 
 
@@ -108,3 +180,99 @@ def test_no_tracer_leaks_from_an_epoch() -> None:
         state = step.start(SMALL, SMALL.hyper(), data, jax.random.key(0))
         _, metrics = jax.jit(step.run_epoch, static_argnums=0)(SMALL, state, SMALL.hyper(), data)
     assert jnp.isfinite(metrics.val_loss)
+
+
+def by_keras_rule(schedule: Schedule, val_losses: Sequence[float]) -> tuple[list[float], list[int]]:
+    """The factor of each epoch's rate, and after each epoch how many epochs have been waited for a lower val_loss."""
+    factor, best, wait = 1.0, np.inf, 0
+    factors, waits = [], []
+    for val_loss in val_losses:
+        factors.append(factor)
+        if val_loss < best - schedule.min_delta:
+            best, wait = val_loss, 0
+        else:
+            wait += 1
+        if wait == schedule.patience_epochs:
+            factor, wait = factor * schedule.factor, 0
+        waits.append(wait)
+    return factors, waits
+
+
+def test_a_run_interrupted_while_it_waits_at_a_plateau_has_the_same_rates_and_bits(tmp_path: Path) -> None:
+    schedule = Schedule("plateau", factor=0.5, patience_epochs=3, min_delta=0.05)
+    config = replace(with_train(epochs=18, patience=18), schedule=schedule)
+    whole = fit(config, small_dataset(config))
+    factors, waits = by_keras_rule(schedule, [record.val_loss for record in whole.history])
+    rates = [record.learning_rate for record in whole.history]
+    np.testing.assert_allclose(rates, config.optim.learning_rate * np.array(factors), rtol=1e-6)
+    interrupted = next(epoch for epoch, wait in enumerate(waits, 1) if wait == 2 and factors[epoch - 1] < 1)
+    assert rates[0] > rates[interrupted - 1] > rates[interrupted + 1]  # it falls before and after
+    with pytest.raises(InterruptedError):
+        fit(config, small_dataset(config), checkpoints=tmp_path, on_epoch=stop_after(interrupted))
+    seen: list[int] = []
+    resumed = fit(
+        config, small_dataset(config), checkpoints=tmp_path, on_epoch=lambda history: seen.append(len(history))
+    )
+    assert seen[0] == interrupted
+    assert_same_run(resumed, whole)
+
+
+def test_the_rates_of_a_1cycle_run_are_those_of_its_epochs_last_steps() -> None:
+    config = replace(
+        with_train(epochs=8, keep="last"), optim=Optim("sgd", learning_rate=0.2), schedule=Schedule("onecycle")
+    )
+    run = fit(config, small_dataset(config))
+    steps, done = 40, 5 * np.arange(1, 9) - 1
+    half = (steps - steps // 10 - 1) // 2
+    expected = np.interp(done, [0, half, 2 * half, steps], [0.02, 0.2, 0.02, 0.02 / 1_000])
+    np.testing.assert_allclose([record.learning_rate for record in run.history], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows", "message"),
+    [
+        (
+            {"schedule": Schedule("onecycle", total_steps=21)},
+            (6, 6),
+            "schedule.total_steps is 21, and the run has 4 epochs of 4 steps, 16 in all; allowed: None or 16",
+        ),
+        ({"data": replace(SMALL.data, flip=True)}, (36,), "need images .* found .36,."),
+    ],
+)
+def test_what_does_not_fit_the_data_is_refused_before_anything_is_compiled(
+    changes: dict, rows: tuple[int, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(SMALL, **changes)
+    images, labels = small_arrays(200)
+    data = Dataset.from_arrays(images.reshape(200, *rows), labels, data=config.data)
+    monkeypatch.setattr(program, "_compile", None)
+    with pytest.raises(UserError, match=message):
+        fit(config, data)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "own", "another"),
+    [
+        ("model", "activation", a_users_own.snake, a_users_own.snail),
+        ("model", "kernel_init", a_users_own.flat, a_users_own.flatter),
+        ("model", "head_init", a_users_own.flat, a_users_own.flatter),
+        ("optim", "optimizer", a_users_own.heavy_ball, a_users_own.light_ball),
+        ("schedule", "kind", a_users_own.sawtooth, a_users_own.sharper_sawtooth),
+    ],
+)
+def test_a_users_own_function_trains_and_continues_as_itself_only(
+    part: str, field: str, own: Callable, another: Callable, tmp_path: Path
+) -> None:
+    def with_function(function: Callable) -> Config:
+        return replace(SMALL, **{part: replace(getattr(SMALL, part), **{field: function})})
+
+    config, data = with_function(own), small_dataset(SMALL)
+    whole, plain = fit(config, data), fit(SMALL, data)
+    assert whole.history[-1].train_loss < whole.history[0].train_loss
+    assert whole.history[0].train_loss != plain.history[0].train_loss
+    with pytest.raises(InterruptedError):
+        fit(config, data, checkpoints=tmp_path, on_epoch=stop_after(2))
+    names = (f"a_users_own.{function.__name__}" for function in (own, another))
+    with pytest.raises(UserError, match=r"config.{}.{} \(there '{}', here '{}'\)".format(part, field, *names)):
+        fit(with_function(another), data, checkpoints=tmp_path)
+    assert_same_run(fit(config, data, checkpoints=tmp_path), whole)
