@@ -49,15 +49,15 @@ LEAN = {
 def lean_compilation() -> Iterator[None]:
     """Let runs be compiled with little optimisation, and equal programs but once: a quarter of the time."""
     with TemporaryDirectory() as folder, mock.patch.multiple(program, QUICK_TO_COMPILE=LEAN, FAST=LEAN):
-        with_cache = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.02}
-        before = {name: getattr(jax.config, name) for name in with_cache}
-        _configure(with_cache)
+        lean = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.02}
+        before = {name: getattr(jax.config, name) for name in lean}
+        _configure(lean)
         yield
         _configure(before)
 
 
 def _configure(values: Mapping[str, Any]) -> None:
-    """Programs of before are forgotten."""
+    """Settings of JAX; what was compiled with other ones is forgotten."""
     for name, value in values.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()

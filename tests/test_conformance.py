@@ -1,7 +1,7 @@
 """One table: all that can be chosen by name and all configurations of the experiments, through every behaviour.
 
-The programs are compiled with little optimisation, which is most of the time that this file would take; other tests
-train as in earnest.
+The programs are compiled with little optimisation, which would take most of this file's time; `test_checkpoint.py`
+and `test_cli.py` train as in earnest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -189,6 +189,7 @@ def compilations() -> Iterator[list[str]]:
 def little_optimisation() -> Iterator[None]:
     with lean_compilation():
         yield
+    jax.clear_caches()  # they hold gigabytes
 
 
 @pytest.fixture(scope="module", params=ROWS)
