@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from experiments.grid import Grid, members_of, parse_grid
 from experiments.recipe import Recipe
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
@@ -32,6 +33,7 @@ class Arguments:
     profile: bool
     summary: bool
     find_lr: bool
+    grid: Grid
 
 
 def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Arguments:
@@ -65,6 +67,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         profile: bool = False,
         summary: bool = False,
         find_lr: bool = False,
+        grid: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
         list: bool = False,
     ) -> Arguments:
         """Train one of the chapter's networks; the same command again continues what was interrupted.
@@ -81,6 +84,8 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.
             summary: print the network's layers, shapes and parameter counts, and train nothing.
             find_lr: raise the learning rate from 1e-5 to 10 within an epoch, and plot and suggest; train nothing.
+            grid: FIELD=VALUE,VALUE,... of the flags below, such as optim.learning_rate=1e-4,1e-3; repeatable: all
+                combinations, each with all seeds, in one study.
             list: print the configurations.
         """
         count = seeds if seeds is not None else SEEDS_OF_RANGE_TEST if find_lr else 1
@@ -89,7 +94,11 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         if summary and find_lr:
             raise UserError("--summary and --find-lr are both given; allowed: one of them")
         seeds_ = tuple(range(seed, seed + count))
-        return Arguments(config, settings, seeds_, data, data_dir, workdir, overwrite, profile, summary, find_lr)
+        grid_ = parse_grid(grid)
+        if grid_ and (find_lr or summary):
+            raise UserError("--grid is given with --find-lr or --summary, which are of one configuration")
+        members_of(settings, grid_, seeds_)  # which finds what cannot be combined
+        return Arguments(config, settings, seeds_, data, data_dir, workdir, overwrite, profile, summary, find_lr, grid_)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

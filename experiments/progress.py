@@ -1,28 +1,31 @@
-"""What is seen while a run goes on: a bar in a terminal, a plain line an epoch elsewhere. On stderr."""
+"""What is seen while a study goes on: one bar in a terminal, a plain line an epoch elsewhere. On stderr."""
 
 import sys
 from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.sweep import Member
 
 
 class Progress:
-    """Follows one seed's history; a context."""
+    """Follows the histories of a study's members; a context."""
 
-    def __init__(self, seed: int, epochs: int, images: int) -> None:
+    def __init__(self, members: Sequence[Member], images: int) -> None:
         """Show a bar at once: the first epoch follows a few seconds of compilation.
 
         Args:
-            seed: of the run.
-            epochs: at the most.
+            members: of the study.
             images: of an epoch.
         """
-        self._seed, self._epochs, self._images = seed, epochs, images
-        self._bar = tqdm(
-            total=epochs, desc=f"seed {seed}", unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty()
-        )
+        self._members, self._images = members, images
+        self._shown = [0] * len(members)
+        self._over = 0
+        total = sum(member.config.train.epochs for member in members)
+        title = members[0].name.replace("_", " ") if len(members) == 1 else f"{len(members)} runs"
+        self._bar = tqdm(total=total, desc=title, unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self._bar.set_postfix_str("compiling")
 
     def __enter__(self) -> "Progress":
@@ -31,19 +34,35 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def follow(self, history: Sequence[EpochRecord]) -> None:
-        """Show the last epoch.
+    def follow(self, index: int, history: Sequence[EpochRecord]) -> None:
+        """Show a member's last epoch.
 
         Args:
-            history: all epochs so far; more than one new where a run was continued.
+            index: of the member.
+            history: all its epochs so far; more than one new where a run was continued.
         """
-        last = history[-1]
+        last, member = history[-1], self._members[index]
         figures = (
             f"loss {last.train_loss:.4f}, val_loss {last.val_loss:.4f}, val_accuracy {last.val_accuracy:.4f}, "
             f"{self._images / last.seconds:,.0f} images/s"
         )
         if self._bar.disable:
-            print(f"seed {self._seed} epoch {last.epoch}/{self._epochs}: {figures}", file=sys.stderr, flush=True)
+            name = member.name.replace("seed_", "seed ")
+            print(f"{name} epoch {last.epoch}/{member.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
             return
-        self._bar.set_postfix_str(figures, refresh=False)
-        self._bar.update(last.epoch - self._bar.n)
+        over = f"{self._over} over, " if len(self._members) > 1 else ""
+        self._bar.set_postfix_str(over + figures, refresh=False)
+        self._bar.update(last.epoch - self._shown[index])
+        self._shown[index] = last.epoch
+
+    def end(self, index: int, run: Run) -> None:
+        """A member is over, perhaps before its last epoch.
+
+        Args:
+            index: of the member.
+            run: what it found.
+        """
+        self._over += 1
+        epochs = run.config.train.epochs
+        self._bar.update(epochs - self._shown[index])
+        self._shown[index] = epochs

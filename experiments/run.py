@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from experiments.arguments import Arguments
+from experiments.grid import members_of, programs_of
 from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
@@ -21,9 +22,10 @@ from jaxdeep.data.sources import load_images
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
 from jaxdeep.train.devices import describe_device, use_compilation_cache
-from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.program import check_fits
+from jaxdeep.train.sweep import Member, fit_all
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
@@ -41,7 +43,7 @@ class Interrupted(Exception):
 
 
 def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
-    """Train with every seed, or continue, or find that it is finished.
+    """Train every member of the study, or continue, or find that it is finished.
 
     Args:
         experiment: what the configuration belongs to.
@@ -68,11 +70,14 @@ def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
             f"{images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
             file=sys.stderr,
         )
+        members = members_of(config, arguments.grid, arguments.seeds)
+        if len(members) > 1:
+            print(programs_of(members, arguments.grid), file=sys.stderr)
         with Profiler(folder.profile if arguments.profile else None) as profiler:
-            runs = [_fit(config, data, seed, folder, profiler) for seed in arguments.seeds]
+            runs = _fit(members, data, folder, profiler)
         reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
-        summary = summarise(identity, runs, [asdict(figure) for figure in reported])
-        folder.write_summary(summary)
+        summary = summarise(identity, members, runs, [asdict(figure) for figure in reported])
+        folder.write_summary(summary, members)
         return summary
 
 
@@ -91,7 +96,8 @@ def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]
         config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
         print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
     data = Dataset.from_images(images, config.data)
-    check_fits(config, data)
+    for member in members_of(config, arguments.grid, arguments.seeds[:1]):
+        check_fits(member.config, data)
     return config, data
 
 
@@ -102,6 +108,7 @@ def identity_of(experiment: Experiment, arguments: Arguments, config: Config, da
         "name": arguments.name,
         "config": config.to_dict(),
         "seeds": list(arguments.seeds),
+        **({"grid": {name: list(values) for name, values in arguments.grid.items()}} if arguments.grid else {}),
         "data": data.identity(),
     }
 
@@ -112,6 +119,7 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
         return arguments.workdir
     changed = differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
     parts = [arguments.name, *(f"{field}={_short(value)}" for field, (_, value) in changed.items())]
+    parts += [f"{field}={'|'.join(map(_short, values))}" for field, values in arguments.grid.items()]
     if arguments.seeds[0] != 42:
         parts.append(f"seed={arguments.seeds[0]}")
     if len(arguments.seeds) > 1:
@@ -124,17 +132,17 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
     return Path("runs", experiment.name, name)
 
 
-def _fit(config: Config, data: Dataset, seed: int, folder: RunFolder, profiler: Profiler) -> Run:
-    with Progress(seed, config.train.epochs, len(data.train.labels)) as progress, _signals() as received:
+def _fit(members: Sequence[Member], data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:
+    with Progress(members, len(data.train.labels)) as progress, _signals() as received:
 
-        def on_epoch(history: Sequence[EpochRecord]) -> None:
-            folder.follow(seed, history)
-            progress.follow(history)
-            profiler.follow(goes_on=len(history) < config.train.epochs)
+        def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
+            folder.follow(members[index], history)
+            progress.follow(index, history)
+            profiler.follow(goes_on=len(history) < members[index].config.train.epochs)
             if received:
                 raise Interrupted(received[0])
 
-        return fit(config, data, seed, checkpoints=folder.checkpoints(seed), on_epoch=on_epoch)
+        return fit_all(members, data, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
 
 
 @contextmanager
@@ -157,4 +165,4 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _short(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

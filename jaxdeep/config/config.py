@@ -1,7 +1,7 @@
 """The parts of a configuration in one value, and what of it is traced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from jaxdeep.config.choices import check, check_layers, qualified_name
@@ -83,8 +83,33 @@ class Config:
             raise UserError(f"not a configuration of this version: {error}") from error
         return cls(**parts)
 
+    def static(self) -> "Config":
+        """The configuration but for the values of what is traced: those that agree in it share their programs.
+
+        Whether there is dropout, a penalty or a constraint at all is static; how strong it is, is traced.
+
+        >>> from dataclasses import replace
+        >>> one = Config()
+        >>> other = replace(one, optim=replace(one.optim, learning_rate=0.1))
+        >>> one == other, one.static() == other.static()
+        (False, True)
+        """
+        regularize = self.regularize
+        return replace(
+            self,
+            model=replace(self.model, dropout_rate=0.5 if self.model.dropout_rate > 0 else 0.0),
+            optim=replace(self.optim, learning_rate=1.0, beta_1=Optim().beta_1),
+            regularize=replace(
+                regularize,
+                l1=1.0 if regularize.l1 > 0 else 0.0,
+                l2=1.0 if regularize.l2 > 0 else 0.0,
+                max_norm=None if regularize.max_norm is None else 1.0,
+            ),
+            schedule=replace(self.schedule, factor=1.0) if self.schedule.kind == "plateau" else self.schedule,
+        )
+
     def hyper(self) -> "Hyper":
-        """The numbers that are traced."""
+        """The numbers that are traced: TRACED, by field."""
         return Hyper(
             learning_rate=self.optim.learning_rate,
             beta_1=self.optim.beta_1,
@@ -104,6 +129,18 @@ PARTS: Final = {
     "schedule": Schedule,
     "regularize": Regularize,
 }
+
+
+TRACED: Final = (
+    "optim.learning_rate",
+    "optim.beta_1",
+    "model.dropout_rate",
+    "regularize.l1",
+    "regularize.l2",
+    "regularize.max_norm",
+    "schedule.factor",
+)
+"""The fields that a study may vary within one program (schedule.factor: of a plateau)."""
 
 
 class Hyper(NamedTuple):

@@ -2,9 +2,9 @@
 
     config.json  metrics.jsonl  summary.json  curves.png  tensorboard/  checkpoints/  (profile/)
 
-A folder belongs to one configuration, one list of seeds and one source of data. `metrics.jsonl` and the TensorBoard
-events follow the history that a checkpoint holds: where a run is continued they are written anew from it, so that
-nothing is lost, doubled or torn.
+A folder belongs to one configuration, one list of seeds, one grid of values and one source of data. `metrics.jsonl` and
+the TensorBoard events follow the history that a checkpoint holds: where a run is continued they are written anew from
+it, so that nothing is lost, doubled or torn.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.train.sweep import Member
 
 FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints", "profile")
 
@@ -36,10 +37,10 @@ class RunFolder:
             UserError: the folder holds another run, or something else.
         """
         self.path = path
-        self.histories: dict[int, list[EpochRecord]] = {}
+        self.histories: dict[str, list[EpochRecord]] = {}
         self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
         self._metrics: TextIO | None = None
-        self._writers: dict[int, Any] = {}
+        self._writers: dict[str, Any] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
             config = path / "config.json"
@@ -67,51 +68,65 @@ class RunFolder:
         path = self.path / "summary.json"
         return json.loads(path.read_text()) if path.exists() else None
 
-    def checkpoints(self, seed: int) -> Path:
-        """Where the checkpoints of a seed are kept."""
-        return self.path / "checkpoints" / f"seed_{seed}"
+    def checkpoints(self, member: Member) -> Path:
+        """Where the checkpoints of a member are kept."""
+        return self.path / "checkpoints" / member.name
 
     @property
     def profile(self) -> Path:
         """Where a trace is kept, if one is asked for."""
         return self.path / "profile"
 
-    def follow(self, seed: int, history: Sequence[EpochRecord]) -> None:
-        """Bring the files up to a seed's history; the first call of a process begins them anew.
+    def follow(self, member: Member, history: Sequence[EpochRecord]) -> None:
+        """Bring the files up to a member's history; the first call of a process begins them anew.
 
         Args:
-            seed: of the run.
+            member: of the study.
             history: all its epochs so far; only grows.
         """
         if self._metrics is None:
             shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
             self._metrics = (self.path / "metrics.jsonl").open("w")
-        known = self.histories.setdefault(seed, [])
+        known = self.histories.setdefault(member.name, [])
         for record in history[len(known) :]:
             known.append(record)
-            figures = {name: null_if_not_finite(value) for name, value in record._asdict().items()}
-            self._metrics.write(json.dumps({"seed": seed, **figures, **self._marks}) + "\n")
-            self._write_events(seed, figures)
+            self._metrics.write(self._line(member, record))
+            self._write_events(member, record)
         self._metrics.flush()
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Finish the run: summary.json, and curves.png."""
+    def write_summary(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
+        """Finish the run: metrics.jsonl in the order of the members, curves.png, and summary.json.
+
+        Args:
+            summary: its content.
+            members: of the study.
+        """
         from jaxdeep.report.figures import learning_curves
 
+        histories = [(member, self.histories[member.name]) for member in members]
+        lines = (self._line(member, record) for member, history in histories for record in history)
+        write_text(self.path / "metrics.jsonl", "".join(lines))
         title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
-        learning_curves(self.path / "curves.png", self.histories, title)
+        groups: dict[str, dict[int, Sequence[EpochRecord]]] = {}
+        for member, history in histories:
+            groups.setdefault(member.group, {})[member.seed] = history
+        learning_curves(self.path / "curves.png", groups, title)
         write_json(self.path / "summary.json", summary)
 
-    def _write_events(self, seed: int, figures: dict[str, Any]) -> None:
-        if seed not in self._writers:
+    def _line(self, member: Member, record: EpochRecord) -> str:
+        return json.dumps({"seed": member.seed, **member.values, **finite(record), **self._marks}) + "\n"
+
+    def _write_events(self, member: Member, record: EpochRecord) -> None:
+        if member.name not in self._writers:
             from tensorboardX import SummaryWriter  # 0.15 s to import
 
-            self._writers[seed] = SummaryWriter(str(self.path / "tensorboard" / f"seed_{seed}"))
+            self._writers[member.name] = SummaryWriter(str(self.path / "tensorboard" / member.name))
+        figures = finite(record)
         epoch = figures.pop("epoch")
         for name, value in figures.items():
             if value is not None:
-                self._writers[seed].add_scalar(name, value, epoch)
-        self._writers[seed].flush()
+                self._writers[member.name].add_scalar(name, value, epoch)
+        self._writers[member.name].flush()
 
 
 def _remove_run(path: Path) -> None:
@@ -138,6 +153,16 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a file whole or not at all; NaN is refused."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    part.write_text(text)
     os.replace(part, path)
+
+
+def finite(record: EpochRecord) -> dict[str, Any]:
+    """An epoch's figures for JSON: None where one is not finite."""
+    return {name: null_if_not_finite(value) for name, value in record._asdict().items()}

@@ -9,6 +9,7 @@ from jaxdeep.analysis.statistics import accuracy_interval, mean_over_runs
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.sweep import Member
 from jaxdeep.version import __version__
 
 FIGURES = (
@@ -18,25 +19,37 @@ FIGURES = (
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def summarise(identity: Mapping[str, Any], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise(
+    identity: Mapping[str, Any], members: Sequence[Member], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """The content of summary.json.
 
     Args:
-        identity: what the run is: experiment, name, config, seeds, data.
-        runs: finished; one for each seed.
+        identity: what the study is: experiment, name, config, seeds, grid, data.
+        members: of the study.
+        runs: theirs, finished.
         chapter: the figures that the chapter's sources print.
 
     Returns:
-        JSON values; what is not finite is None.
+        JSON values; what is not finite is None. `mean` is over all seeds; where a grid is varied, `points` has one for
+        each of its points.
     """
-    rows = [_row(run) for run in runs]
+    rows = [member.values | _row(run) for member, run in zip(members, runs, strict=True)]
+    programs = {member.config.static(): run.compile_seconds for member, run in zip(members, runs, strict=True)}
+    points: dict[str, list[int]] = {}
+    for index, member in enumerate(members):
+        points.setdefault(member.group, []).append(index)
+    means = [
+        {"values": dict(members[indices[0]].values), "mean": _means([rows[index] for index in indices])}
+        for indices in points.values()
+    ]
     return {
         **identity,
         "runs": [{name: null_if_not_finite(value) for name, value in row.items()} for row in rows],
-        "mean": {name: mean_over_runs([row[name] for row in rows])._asdict() for name in FIGURES},
+        **({"points": means} if identity.get("grid") else {"mean": means[0]["mean"]}),
         "chapter": list(chapter),
         "parameters": runs[0].parameters,
-        "compile_seconds": runs[0].compile_seconds,
+        "compile_seconds": sum(programs.values()),
         "device": describe_device(),
         "versions": {
             "jaxdeep": __version__,
@@ -44,6 +57,10 @@ def summarise(identity: Mapping[str, Any], runs: Sequence[Run], chapter: Sequenc
             **{name: version(name) for name in PACKAGES},
         },
     }
+
+
+def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: mean_over_runs([row[name] for row in rows])._asdict() for name in FIGURES}
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -3,36 +3,64 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """What a finished run prints: a row a seed, their mean with its 95% interval, the chapter's figures.
+    """What a finished study prints: a row a run and their mean with its 95% interval, or of a grid a row a point, and
+    the chapter's figures.
 
     Args:
         summary: the content of summary.json.
     """
-    rows: list[tuple[str, ...]] = [
+    data = summary["data"]
+    title = f"{summary['experiment']} {summary['name']} on {data['name']} ({data['source']})"
+    rows = _rows_of_points(summary) if "points" in summary else _rows_of_runs(summary)
+    return "\n".join((title, *aligned(rows)))
+
+
+def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [HEADERS]
+    rows += [
         (
             str(run["seed"]) + (" diverged" if run["diverged"] else ""),
             str(run["best_epoch"]),
             str(run["epochs"]),
-            *(_figure(run[name]) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy")),
+            *(_figure(run[name]) for name in FIGURES),
             f"{run['seconds']:.1f}",
         )
         for run in summary["runs"]
     ]
-    if len(rows) > 1:
-        mean = summary["mean"]
-        figures = [with_interval(mean[name]) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy")]
-        counts = [f"{mean[name]['mean']:.1f}" for name in ("best_epoch", "epochs")]
-        rows.append(("mean", *counts, *figures, f"{mean['seconds']['mean']:.1f}"))
-    for reported in summary["chapter"]:
-        figures = (_figure(reported.get(name)) for name in ("val_loss", "val_accuracy", "test_loss", "test_accuracy"))
-        rows.append((f"chapter {reported['source']}", str(reported["best_epoch"]), "", *figures, ""))
-    data = summary["data"]
-    title = f"{summary['experiment']} {summary['name']} on {data['name']} ({data['source']})"
-    return "\n".join((title, *aligned((HEADERS, *rows))))
+    if len(summary["runs"]) > 1:
+        rows.append(("mean", *_means(summary["mean"])))
+    return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in summary["chapter"]]
+
+
+def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The lowest mean val_loss is marked."""
+    names = list(summary["points"][0]["values"])
+    losses = [point["mean"]["val_loss"]["mean"] for point in summary["points"]]
+    best = min((loss for loss in losses if loss is not None), default=None)
+    rows: list[tuple[str, ...]] = [(*names, "seeds", *HEADERS[1:])]
+    for point, loss in zip(summary["points"], losses, strict=True):
+        runs = [run for run in summary["runs"] if all(run[name] == point["values"][name] for name in names)]
+        diverged = sum(run["diverged"] for run in runs)
+        seeds = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
+        mark = " *" if loss is not None and loss == best else ""
+        rows.append((*map(str, point["values"].values()), seeds + mark, *_means(point["mean"])))
+    return rows
+
+
+def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = ("-" if mean[name]["mean"] is None else f"{mean[name]['mean']:.1f}" for name in ("best_epoch", "epochs"))
+    return (*counts, *(with_interval(mean[name]) for name in FIGURES), f"{mean['seconds']['mean']:.1f}")
+
+
+def _row_of_chapter(reported: Mapping[str, Any], width: int) -> tuple[str, ...]:
+    figures = (_figure(reported.get(name)) for name in FIGURES)
+    row = (f"chapter {reported['source']}", str(reported["best_epoch"]), "", *figures)
+    return row + ("",) * (width - len(row))
 
 
 def with_interval(estimate: Mapping[str, Any]) -> str:

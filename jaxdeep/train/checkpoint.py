@@ -49,9 +49,10 @@ class CheckpointStore:
         self._folder, self._run = Path(folder).absolute(), run
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-        self._manager = ocp.CheckpointManager(
-            self._folder, options=ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True)
-        )
+        # the folders of several runs in one process: made in the background, one's would pass for the other's
+        in_turn = ocp.AsyncOptions(create_directories_asynchronously=False)
+        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn)
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
 
     def save(self, step: int, state: Any, record: Mapping[str, Any]) -> None:
         """Start writing a checkpoint; a step that is there already is left alone.

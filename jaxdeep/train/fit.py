@@ -16,7 +16,7 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train import step
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
-from jaxdeep.train.program import compile_program
+from jaxdeep.train.program import compile_program, traced
 from jaxdeep.train.state import is_over
 
 
@@ -109,15 +109,15 @@ def fit(
     """
     if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
         raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
-    program = compile_program(config, data)
+    program, hyper = compile_program(config, data), traced(config)
     identity = {"seed": seed, "config": config.to_dict(), "data": data.identity()}
     with RunKeeper(checkpoints, identity) as keeper:
-        state, history = keeper.resume(program.start(program.hyper, data, jax.random.key(seed)))
+        state, history = keeper.resume(program.start(hyper, data, jax.random.key(seed)))
         if history and on_epoch is not None:
             on_epoch(history)
         while not is_over(config, state):
             began = time.perf_counter()
-            state, metrics = program.epoch(state, program.hyper, data)
+            state, metrics = program.epoch(state, hyper, data)
             figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
             history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - began))
             try:
@@ -130,7 +130,7 @@ def fit(
 
     best = state.best
     best_epoch = int(best.epoch)
-    tested = program.evaluate(best.params, best.batch_stats, program.hyper, data, data.test)
+    tested = program.evaluate(best.params, best.batch_stats, hyper, data, data.test)
     figures = [float(figure) if best_epoch else np.nan for figure in (best.val_loss, best.val_accuracy, *tested)]
     return Run(
         config,

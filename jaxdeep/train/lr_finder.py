@@ -13,7 +13,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
-from jaxdeep.train.program import FAST, check_fits, compile_with
+from jaxdeep.train.program import FAST, check_fits, compile_with, traced
 
 DIVERGED: Final = 4.0
 """A run has diverged when its running mean loss is so many times the lowest before."""
@@ -84,9 +84,8 @@ def find_learning_rate(
     dtype = config.train.dtype
     steps = step.length_of(config, data).epoch_steps
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
-    hyper = jax.tree.map(lambda value: jnp.asarray(value, dtype), config.hyper())
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    arguments = (hyper, data, jnp.asarray(rates, dtype), keys)
+    arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
     program = compile_with(jax.jit(partial(_all_losses, config)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
     smoothed = np.stack([_smoothed(of_seed, rates) for of_seed in losses])

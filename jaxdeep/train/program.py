@@ -28,14 +28,12 @@ class Program(NamedTuple):
     """All that a run needs, compiled for a configuration and for data of one shape.
 
     Attributes:
-        hyper: the traced numbers, in the run's type.
         start: (hyper, data, key) -> state.
         epoch: (state, hyper, data) -> (state, metrics); the state is donated.
         evaluate: (params, batch_stats, hyper, data, data.test) -> (loss, accuracy).
         compile_seconds: what tracing and compiling took.
     """
 
-    hyper: Hyper
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
     evaluate: Callable[[Params, BatchStats, Hyper, Dataset, Split], tuple[jax.Array, jax.Array]]
@@ -43,7 +41,7 @@ class Program(NamedTuple):
 
 
 def compile_program(config: Config, data: Dataset) -> Program:
-    """Compile the programs of a run; once in a process for each configuration and shape of data.
+    """Compile the programs of a run; once in a process for each static configuration and shape of data.
 
     Args:
         config: of the run.
@@ -54,7 +52,12 @@ def compile_program(config: Config, data: Dataset) -> Program:
     """
     check_fits(config, data)
     leaves, structure = jax.tree.flatten(data)
-    return _compile(config, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure)
+    return _compile(config.static(), tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure)
+
+
+def traced(config: Config) -> Hyper:
+    """The numbers of a run that its programs take as arguments, on the device, in the run's type."""
+    return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
 
 
 def check_fits(config: Config, data: Dataset) -> None:
@@ -71,7 +74,7 @@ def check_fits(config: Config, data: Dataset) -> None:
 def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure: Any) -> Program:
     began = time.perf_counter()
     data = structure.unflatten(shapes)
-    hyper = jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
+    hyper = traced(config)
     key = jax.eval_shape(jax.random.key, 0)
 
     with ThreadPoolExecutor() as pool:  # one program is compiled while the next is traced
@@ -85,7 +88,7 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
         )
         evaluate = pool.submit(compile_with, lowered, FAST)
     programs = (start.result(), epoch.result(), evaluate.result())
-    return Program(hyper, *programs, compile_seconds=time.perf_counter() - began)
+    return Program(*programs, compile_seconds=time.perf_counter() - began)
 
 
 def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
