@@ -17,6 +17,7 @@ from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
 from jaxdeep.config import Config, differences
+from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.report.run_folder import RunFolder
@@ -108,7 +109,7 @@ def identity_of(experiment: Experiment, arguments: Arguments, config: Config, da
         "name": arguments.name,
         "config": config.to_dict(),
         "seeds": list(arguments.seeds),
-        **({"grid": {name: list(values) for name, values in arguments.grid.items()}} if arguments.grid else {}),
+        **({"grid": {name: plain(values) for name, values in arguments.grid.items()}} if arguments.grid else {}),
         "data": data.identity(),
     }
 

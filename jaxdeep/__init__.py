@@ -6,6 +6,7 @@ from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.sweep import Member, fit_all
 from jaxdeep.version import __version__
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Data",
     "Dataset",
     "EpochRecord",
+    "Member",
     "Model",
     "Optim",
     "Regularize",
@@ -22,5 +24,6 @@ __all__ = [
     "UserError",
     "__version__",
     "fit",
+    "fit_all",
     "load_images",
 ]

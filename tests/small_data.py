@@ -62,3 +62,19 @@ def _configure(values: Mapping[str, Any]) -> None:
         jax.config.update(name, value)
     compilation_cache.reset_cache()
     program._compile.cache_clear()
+
+
+@contextmanager
+def compilations() -> Iterator[list[str]]:
+    """What is compiled within."""
+    heard: list[str] = []
+
+    def listen(event: str, _: float, **__: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            heard.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield heard
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)

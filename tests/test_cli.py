@@ -74,6 +74,55 @@ def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
     assert len(png) < 1_000_000
 
 
+def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
+    grid = ("--grid", "optim.learning_rate=1e-4,1e-2", "--grid", "model.units=8 8,6", "--seeds", "2")
+    assert command(*QUICK, "--data", "cifar10", *grid) == 0
+    folder = Path(
+        "runs/cifar/sanity,model.units=8-8,train.epochs=3,optim.learning_rate=0.0001|0.01,model.units=8-8|6,seeds=2"
+    )
+    found, captured = summary(str(folder)), capsys.readouterr()
+    assert "8 runs, 2 compiled programs: one for each value of model.units" in captured.err
+    keys = [(run["optim.learning_rate"], run["model.units"], run["seed"]) for run in found["runs"]]
+    assert keys == [(rate, units, seed) for rate in (1e-4, 1e-2) for units in ([8, 8], [6]) for seed in (42, 43)]
+    assert [point["values"] for point in found["points"]] == [
+        {"optim.learning_rate": rate, "model.units": units} for rate in (1e-4, 1e-2) for units in ([8, 8], [6])
+    ]
+    of_first = [run["val_loss"] for run in found["runs"][:2]]
+    assert found["points"][0]["mean"]["val_loss"]["mean"] == pytest.approx(np.mean(of_first))
+    best = min(found["points"], key=lambda point: point["mean"]["val_loss"]["mean"])
+    (marked,) = (line for line in captured.out.splitlines() if "*" in line)
+    assert marked.split()[0] == str(best["values"]["optim.learning_rate"])
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 8 * 3
+    assert command(*QUICK, "--data", "cifar10", *grid) == 0
+    assert capsys.readouterr().out == captured.out
+    assert command(*QUICK, "--data", "cifar10", *grid[:2], "--seeds", "2", "--workdir", str(folder)) == 2
+    assert "grid.model.units" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        (["optim.learning_rat=1,2"], "there is no field 'optim.learning_rat'; perhaps optim.learning_rate"),
+        (["optim.learning_rate=1e-3,1e-3"], "a value is given twice"),
+        (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
+        (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),
+        (["optim.learning_rate=x"], "could not convert string to float"),
+        (["model.batch_norm=yes"], "allowed: True, False"),
+        (["schedule.kind=power,constant"], "which needs schedule.decay_steps"),
+    ],
+)
+def test_a_wrong_grid_is_status_2_with_the_reason(command, capsys, grid, message) -> None:
+    argv = [word for text in grid for word in ("--grid", text)]
+    try:
+        status = command(*QUICK, *argv)
+    except SystemExit as stop:  # tyro's own
+        status = stop.code
+    captured = capsys.readouterr()
+    assert status == 2
+    assert message in captured.err + captured.out
+    assert not Path("runs").exists()
+
+
 def test_however_much_is_changed_the_folders_name_is_one_that_can_be(command) -> None:
     changed = ["--data.flip", "--data.shift-pixels", "1", "--model.activation", "leaky_relu", "--model.alpha", "0.2"]
     changed += ["--optim.optimizer", "adamw", "--regularize.l1", "1e-05", "--regularize.penalized", "0", "1"]

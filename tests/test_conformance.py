@@ -5,7 +5,6 @@ and `test_cli.py` train as in earnest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_data import lean_compilation, small_dataset
+from small_data import compilations, lean_compilation, small_dataset
 
 from experiments import cifar, fashion_mnist
 from experiments.recipe import Recipe
@@ -169,22 +168,6 @@ class Row:
             return fit(self.config, self.data, seed=1), heard
 
 
-@contextmanager
-def compilations() -> Iterator[list[str]]:
-    """What is compiled within."""
-    heard: list[str] = []
-
-    def listen(event: str, _: float, **__: object) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            heard.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield heard
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def little_optimisation() -> Iterator[None]:
     with lean_compilation():
@@ -219,7 +202,7 @@ def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     kept = run.history[-1] if row.config.train.keep == "last" else best
     assert (run.best_epoch, run.val_loss, run.val_accuracy) == (kept.epoch, kept.val_loss, kept.val_accuracy)
     compiled = compile_program(row.config, row.data)
-    figures = compiled.evaluate(run.params, run.batch_stats, compiled.hyper, row.data, row.data.valid)
+    figures = compiled.evaluate(run.params, run.batch_stats, program.traced(row.config), row.data, row.data.valid)
     np.testing.assert_allclose(figures, (run.val_loss, run.val_accuracy), rtol=1e-6)
 
 

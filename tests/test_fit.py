@@ -18,7 +18,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.train import program, step
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.program import compile_program
+from jaxdeep.train.program import compile_program, traced
 from jaxdeep.train.state import TrainState
 
 
@@ -148,9 +148,9 @@ def test_predicted_probabilities_are_those_that_were_tested() -> None:
 
 def test_another_learning_rate_needs_no_other_program() -> None:
     data = small_dataset(SMALL)
-    program = compile_program(SMALL, data)
-    state = program.start(program.hyper, data, jax.random.key(0))
-    other = program.hyper._replace(learning_rate=program.hyper.learning_rate * 2)
+    program, hyper = compile_program(SMALL, data), traced(SMALL)
+    state = program.start(hyper, data, jax.random.key(0))
+    other = hyper._replace(learning_rate=hyper.learning_rate * 2)
     _, metrics = program.epoch(state, other, data)
     assert metrics.learning_rate == other.learning_rate
 

@@ -3,13 +3,16 @@
 import json
 
 import pytest
+from small_data import SMALL
 from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.errors import UserError
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.sweep import Member
 
 IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
+ONE = Member(SMALL, 1)
 HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]
 
 
@@ -33,42 +36,56 @@ def event_epochs(path, tag: str) -> list[int]:
 def test_a_line_and_events_for_every_epoch(tmp_path) -> None:
     with RunFolder(tmp_path / "run", IDENTITY) as folder:
         for count in (1, 2, 3):
-            folder.follow(1, HISTORY[:count])
+            folder.follow(ONE, HISTORY[:count])
             assert [line["epoch"] for line in lines(folder.path)] == list(range(1, count + 1))
     assert lines(folder.path)[1] == {"seed": 1, **HISTORY[1]._asdict()}
     assert event_epochs(folder.path, "val_loss") == [1, 2, 3]
 
 
+def test_members_stand_in_one_file_by_their_values_and_at_the_end_in_their_order(tmp_path) -> None:
+    members = [Member(SMALL, seed, {"optim.learning_rate": rate}) for rate in (0.1, 0.2) for seed in (1, 2)]
+    summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        for member in reversed(members):
+            folder.follow(member, HISTORY)
+        assert [line["seed"] for line in lines(tmp_path)] == [2, 2, 2, 1, 1, 1] * 2
+        folder.write_summary(summary, members)
+    expected = [(rate, seed, epoch) for rate in (0.1, 0.2) for seed in (1, 2) for epoch in (1, 2, 3)]
+    assert [(line["optim.learning_rate"], line["seed"], line["epoch"]) for line in lines(tmp_path)] == expected
+    assert len(list(tmp_path.glob("tensorboard/*"))) == 4
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_continuing_doubles_nothing_and_mends_a_torn_line(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
-        folder.follow(1, HISTORY[:1])
-        folder.follow(1, HISTORY[:2])
+        folder.follow(ONE, HISTORY[:1])
+        folder.follow(ONE, HISTORY[:2])
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"seed": 1, "epo')
     with RunFolder(tmp_path, IDENTITY) as folder:  # a checkpoint of epoch 1 was the last that was kept
-        folder.follow(1, HISTORY[:1])
-        folder.follow(1, HISTORY[:2])
-        folder.follow(1, HISTORY[:3])
+        folder.follow(ONE, HISTORY[:1])
+        folder.follow(ONE, HISTORY[:2])
+        folder.follow(ONE, HISTORY[:3])
     assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3]
     assert event_epochs(tmp_path, "train_loss") == [1, 2, 3]
 
 
 def test_what_is_not_finite_is_null(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
-        folder.follow(1, [HISTORY[0]._replace(val_loss=float("nan"), train_loss=float("inf"))])
+        folder.follow(ONE, [HISTORY[0]._replace(val_loss=float("nan"), train_loss=float("inf"))])
     assert lines(tmp_path)[0]["val_loss"] is None
     assert lines(tmp_path)[0]["train_loss"] is None
 
 
 def test_synthetic_stands_in_every_line(tmp_path) -> None:
     with RunFolder(tmp_path, {**IDENTITY, "data": {"synthetic": True}}) as folder:
-        folder.follow(1, HISTORY)
+        folder.follow(ONE, HISTORY)
     assert all(line["synthetic"] is True for line in lines(tmp_path))
 
 
 def test_another_run_is_refused_with_the_fields_that_differ_and_nothing_is_touched(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
-        folder.follow(1, HISTORY)
+        folder.follow(ONE, HISTORY)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     other = {**IDENTITY, "config": {"epochs": 5}}
     with pytest.raises(UserError, match=r"config.epochs \(there 3, here 5\)"):

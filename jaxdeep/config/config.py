@@ -62,7 +62,7 @@ class Config:
         32
         """
         parts = {name: getattr(self, name) for name in PARTS}
-        return {name: {key: _plain(value) for key, value in vars(part).items()} for name, part in parts.items()}
+        return {name: {key: plain(value) for key, value in vars(part).items()} for name, part in parts.items()}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Config":
@@ -158,7 +158,8 @@ class Hyper(NamedTuple):
     plateau_factor: Any
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A field's value for JSON: tuples as lists, a user's function as its qualified name."""
     if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return qualified_name(value) if callable(value) else value

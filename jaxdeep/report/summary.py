@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jaxdeep.analysis.statistics import accuracy_interval, mean_over_runs
+from jaxdeep.config.config import plain
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
@@ -34,13 +35,13 @@ def summarise(
         JSON values; what is not finite is None. `mean` is over all seeds; where a grid is varied, `points` has one for
         each of its points.
     """
-    rows = [member.values | _row(run) for member, run in zip(members, runs, strict=True)]
+    rows = [_plain(member) | _row(run) for member, run in zip(members, runs, strict=True)]
     programs = {member.config.static(): run.compile_seconds for member, run in zip(members, runs, strict=True)}
     points: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         points.setdefault(member.group, []).append(index)
     means = [
-        {"values": dict(members[indices[0]].values), "mean": _means([rows[index] for index in indices])}
+        {"values": _plain(members[indices[0]]), "mean": _means([rows[index] for index in indices])}
         for indices in points.values()
     ]
     return {
@@ -57,6 +58,10 @@ def summarise(
             **{name: version(name) for name in PACKAGES},
         },
     }
+
+
+def _plain(member: Member) -> dict[str, Any]:
+    return {name: plain(value) for name, value in member.values.items()}
 
 
 def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

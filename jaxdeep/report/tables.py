@@ -48,8 +48,12 @@ def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         diverged = sum(run["diverged"] for run in runs)
         seeds = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
         mark = " *" if loss is not None and loss == best else ""
-        rows.append((*map(str, point["values"].values()), seeds + mark, *_means(point["mean"])))
+        rows.append((*map(_short, point["values"].values()), seeds + mark, *_means(point["mean"])))
     return rows
+
+
+def _short(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,145 @@
+"""A study: its members are the runs alone, in one program, and it can be stopped anywhere."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from small_data import SMALL, compilations, lean_compilation, small_dataset
+
+from jaxdeep.config import Config, Optim, Regularize
+from jaxdeep.config.config import TRACED
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.sweep import Member, fit_all
+
+DATA = small_dataset(SMALL)
+DROPPED = replace(
+    SMALL,
+    model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
+    regularize=Regularize(l1=1e-5, l2=1e-5, max_norm=2.0),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean():
+    with lean_compilation():
+        yield
+
+
+def varied(config: Config, field: str, value: float) -> Config:
+    part, _, name = field.partition(".")
+    return replace(config, **{part: replace(getattr(config, part), **{name: value})})
+
+
+def study(epochs: int = 4) -> list[Member]:
+    """Members that differ in every traced number but the plateau's; one of them diverges."""
+    base = replace(DROPPED, train=replace(DROPPED.train, epochs=epochs, patience=2))
+    values = {
+        "optim.learning_rate": 1e-2,
+        "optim.beta_1": 0.5,
+        "model.dropout_rate": 0.4,
+        "regularize.l1": 1e-3,
+        "regularize.l2": 1e-2,
+        "regularize.max_norm": 0.5,
+    }
+    assert {*values, "schedule.factor"} == set(TRACED)
+    members = [Member(varied(base, field, value), 3, {field: value}) for field, value in values.items()]
+    wild = Member(varied(base, "optim.learning_rate", 1e38), 3, {"optim.learning_rate": 1e38})
+    return [Member(base, 3), Member(base, 4), wild, *members]
+
+
+def same(one: Run, other: Run) -> bool:
+    leaves = zip(*(jax.tree.leaves((run.params, run.batch_stats)) for run in (one, other)), strict=True)
+    figures = [[record[:-1] for record in run.history] for run in (one, other)]
+    tested = (one.test_loss, one.test_accuracy) == (other.test_loss, other.test_accuracy) or one.diverged
+    return tested and repr(figures[0]) == repr(figures[1]) and all(np.array_equal(a, b) for a, b in leaves)
+
+
+def test_every_member_is_the_run_alone_bit_for_bit_and_all_share_one_program() -> None:
+    members = study()
+    fit(members[0].config, DATA, seed=0)
+    with compilations() as heard:
+        runs = fit_all(members, DATA, workers=3)
+        alone = [fit(member.config, DATA, member.seed) for member in members]
+    assert not heard
+    assert [run.diverged for run in runs] == [index == 2 for index in range(len(members))]
+    assert all(map(same, runs, alone))
+    losses = [run.history[-1].train_loss for run in runs if not run.diverged]
+    assert len(set(losses)) == len(losses)
+
+
+def test_only_what_is_traced_is_left_out_of_a_program() -> None:
+    static = DROPPED.static()
+    for field in TRACED[:-1]:
+        assert varied(DROPPED, field, 0.25).static() == static
+    plateau = varied(DROPPED, "schedule.kind", "plateau")
+    assert varied(plateau, "schedule.factor", 0.25).static() == plateau.static()
+    for field, value in {
+        "model.units": (12, 12),
+        "model.dropout_sites": "every",
+        "optim.beta_2": 0.9,
+        "train.batch_size": 16,
+        "schedule.warmup_steps": 3,
+        "regularize.penalized": "head",
+    }.items():
+        assert varied(DROPPED, field, value).static() != static
+    for field in ("regularize.l1", "regularize.l2"):
+        assert varied(DROPPED, field, 0.0).static() != static
+    assert DROPPED.static().static() == static
+
+
+def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    members = study(epochs=6)
+    heard: dict[int, list[int]] = defaultdict(list)
+
+    def stop_at_the_third_of_member_4(index: int, history: Sequence[EpochRecord]) -> None:
+        if index == 4 and len(history) == 3:
+            raise Stop
+
+    def folder(member: Member) -> Path:
+        return tmp_path / member.name
+
+    with pytest.raises(Stop):
+        fit_all(members, DATA, checkpoints=folder, on_epoch=stop_at_the_third_of_member_4, workers=2)
+    begun = {path.name for path in tmp_path.iterdir()}
+    assert members[4].name in begun
+    assert members[-1].name not in begun
+    runs = fit_all(
+        members,
+        DATA,
+        checkpoints=folder,
+        on_epoch=lambda index, history: heard[index].append(len(history)),
+        workers=2,
+    )
+    assert heard[0] == [len(runs[0].history)]  # finished: told, and not run again
+    assert heard[4][0] == 3
+    assert all(map(same, runs, fit_all(members, DATA, workers=1)))
+
+
+def test_each_end_is_told_once() -> None:
+    ended: list[int] = []
+    members = study()[:4]
+    runs = fit_all(members, DATA, on_end=lambda index, run: ended.append(index))
+    assert sorted(ended) == [0, 1, 2, 3]
+    assert [run.seed for run in runs] == [member.seed for member in members]
+
+
+def test_a_member_is_named_by_what_tells_it_from_the_others() -> None:
+    assert Member(SMALL, 42).name == "seed_42"
+    member = Member(SMALL, 7, {"optim.learning_rate": 1e-3, "model.units": (8, 8)})
+    assert member.name == "optim.learning_rate=0.001,model.units=8-8,seed_7"
+    assert len({other.name for other in study()}) == len(study())
+
+
+def test_an_error_of_a_member_is_the_studys(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    fit(replace(SMALL, optim=Optim(learning_rate=0.5)), DATA, seed=1, checkpoints=folder)
+    with pytest.raises(Exception, match="holds another run"):
+        fit_all([Member(SMALL, seed) for seed in (1, 2, 3)], DATA, checkpoints=lambda _: folder, workers=1)
