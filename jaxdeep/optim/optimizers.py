@@ -86,12 +86,14 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
         return jax.tree.map(lambda _, layers: jnp.stack(layers), like, tree)
 
     def init(params: optax.Params) -> optax.OptState:
-        return transformation.init(split(params))
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes types, which a strict user forbids
+            return transformation.init(split(params))
 
     def update(
         updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
     ) -> tuple[optax.Updates, optax.OptState]:
-        separate, state = transformation.update(split(updates), state, None if params is None else split(params))
+        with jax.numpy_dtype_promotion("standard"):
+            separate, state = transformation.update(split(updates), state, None if params is None else split(params))
         return joined(separate, updates), state
 
     return optax.GradientTransformation(init, update)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -78,14 +78,14 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
     key = jax.eval_shape(jax.random.key, 0)
 
     with ThreadPoolExecutor() as pool:  # one program is compiled while the next is traced
-        lowered = jax.jit(step.start, static_argnums=0).lower(config, hyper, data, key)
+        # a partial, whose trace goes with it: JAX keeps those of a function that stays, 16 MB each
+        lowered = jax.jit(partial(step.start, config)).lower(hyper, data, key)
         state: Any = lowered.out_info
         start = pool.submit(compile_with, lowered, QUICK_TO_COMPILE)
-        lowered = jax.jit(step.run_epoch, static_argnums=0, donate_argnums=1).lower(config, state, hyper, data)
+        lowered = jax.jit(partial(step.run_epoch, config), donate_argnums=0).lower(state, hyper, data)
         epoch = pool.submit(compile_with, lowered, FAST)
-        lowered = jax.jit(step.evaluate, static_argnums=0).lower(
-            config, state.params, state.batch_stats, hyper, data, data.test
-        )
+        split = (hyper, data, data.test)
+        lowered = jax.jit(partial(step.evaluate, config)).lower(state.params, state.batch_stats, *split)
         evaluate = pool.submit(compile_with, lowered, FAST)
     programs = (start.result(), epoch.result(), evaluate.result())
     return Program(*programs, compile_seconds=time.perf_counter() - began)
