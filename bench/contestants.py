@@ -46,6 +46,7 @@ def _50(contestant: Contestant) -> Contestant:
 CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "jaxdeep": JAXDEEP,
     "jaxdeep-float32": _float32(JAXDEEP),
+    "jaxdeep-study": JAXDEEP._replace(module="bench.peers.study_trainer"),
     "keras-tf": KERAS_TF,
     "keras-tf-50": _50(KERAS_TF),
     "keras-jax": KERAS_JAX,
@@ -55,6 +56,10 @@ CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "torch": TORCH,
     "torch-compile": TORCH._replace(options={"compile": True}),
 }
+
+
+SINGLE_RUNS: Final = tuple(name for name in CONTESTANTS if name != "jaxdeep-study")
+"""Those that train one network."""
 
 
 def is_gpu_only(name: str) -> bool:

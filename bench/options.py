@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.commands import COMMANDS
-from bench.contestants import CONTESTANTS, Field, field, is_gpu_only
+from bench.contestants import CONTESTANTS, SINGLE_RUNS, Field, field, is_gpu_only
 from bench.record import RECORDS, add
 from experiments.cifar import CONFIGS
 
@@ -51,9 +51,13 @@ class Options:
             return [name for name in allowed if name in self.contestants]
         return [name for name in allowed if self.platform == "gpu" or not is_gpu_only(name)]
 
-    def taking_part(self) -> Field:
-        """The named contestants that can run here; says why the others cannot."""
-        found = field(self.among(tuple(CONTESTANTS)), self.platform)
+    def taking_part(self, allowed: Sequence[str] = SINGLE_RUNS) -> Field:
+        """The named contestants that can run here; says why the others cannot.
+
+        Args:
+            allowed: of CONTESTANTS, in the order of their turns.
+        """
+        found = field(self.among(allowed), self.platform)
         for name, reason in found.left_out.items():
             say(f"{name} is left out: {reason}")
         return found

@@ -16,6 +16,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "startup": "bench.startup",
     "time_to_target": "bench.time_to_target",
     "memory": "bench.memory",
+    "sweep": "bench.sweep",
     "parts": "bench.parts",
     "floor": "bench.floor",
 }

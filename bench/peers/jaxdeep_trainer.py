@@ -1,6 +1,7 @@
 """jaxdeep as a contestant: its own epoch, compiled as `fit` compiles it."""
 
 import time
+from functools import partial
 from typing import Any
 
 import jax
@@ -42,8 +43,7 @@ def build(workload: Workload) -> Trainer:
             raise ValueError(f"epoch {index} is asked for and {int(state.epoch)} are done")
         called = time.perf_counter()
         if program is None:
-            jitted = jax.jit(_one_epoch, static_argnums=0, donate_argnums=1)
-            program = compile_with(jitted.lower(config, state, hyper, data), FAST)
+            program = compile_with(one_epoch(config).lower(state, hyper, data), FAST)
         began = time.perf_counter()
         state, metrics = program(state, hyper, data)
         loss, accuracy = map(float, jax.device_get(metrics))
@@ -57,6 +57,11 @@ def build(workload: Workload) -> Trainer:
         return device_peak() | {name: getattr(analysis, name, None) for name in sizes}
 
     return Trainer(epoch, platform(), precision(), memory)
+
+
+def one_epoch(config: Config) -> Any:
+    """An epoch of steps, to be compiled: (state, hyper, data) -> (state, (loss, accuracy)); the state is donated."""
+    return jax.jit(partial(_one_epoch, config), donate_argnums=0)
 
 
 def _one_epoch(

@@ -1,0 +1,69 @@
+"""`sweep`: a search over learning rates as one study on all cores, against one run after the other.
+
+Each contestant trains an epoch of 300 steps at a batch size of 32; jaxdeep-study trains eight members, two at a time on
+two cores, and its time is that of all of them over eight. The search is what a step takes, times 7 learning rates x 10
+epochs x 1,407 steps, and compilation: once for jaxdeep, for a peer once for each learning rate, as its `compile` is
+called anew. It is computed from one epoch, not run.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bench.contest import contest
+from bench.options import Options, say
+from bench.rounds import spread
+from bench.sanity import judged
+from bench.throughput import compile_seconds, ratios, step_ms, title
+from jaxdeep.report.tables import aligned
+
+QUESTION = "sweep"
+CONFIGS = ("selu", "bn")
+CONTESTANTS: Final = ("jaxdeep", "jaxdeep-study", "keras-tf", "keras-jax", "keras-jax-50")
+RATES, EPOCHS, STEPS = 7, 10, 1_407
+HEADERS = ("contestant", "ms a step", "images/s", "time / jaxdeep's", "the search, s", "remark")
+
+__all__ = ["run", "table", "title"]
+
+
+def run(options: Options) -> None:
+    """Every configuration: a contest, an entry, a table."""
+    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
+
+    present, left_out = options.taking_part(CONTESTANTS)
+    if not present:
+        return
+    for name in options.configs or CONFIGS:
+        say(f"sweep of {name}: {', '.join(present)}")
+        config, steps = bench_config(name, 32, 20), steps_of_epoch(32)
+        work = workload(config, first_rows(config, steps * 32), options.rounds)
+        entry = {
+            **described(name, 32, 20),
+            "steps": steps,
+            "contestants": judged(contest(present, work, options.rounds), name),
+            "left_out": left_out,
+        }
+        options.keep_size(QUESTION, entry)
+        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+
+
+def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each contestant, the headers first."""
+    rows: list[tuple[str, ...]] = [HEADERS]
+    for name, outcome in entry["contestants"].items():
+        if reason := outcome.get("failed"):
+            rows.append((name, *("-" for _ in HEADERS[2:]), f"failed: {reason}"))
+            continue
+        step, times = spread(step_ms(entry, name)), ratios(entry, name)
+        compilations = 1 if name.startswith("jaxdeep") else RATES
+        search = step.median / 1e3 * RATES * EPOCHS * STEPS + compilations * compile_seconds(outcome)
+        rows.append(
+            (
+                name,
+                f"{step:.3f}",
+                f"{entry['batch_size'] * 1e3 / step.median:,.0f}",
+                "-" if times is None else f"{times:.2f}",
+                f"{search:,.0f}",
+                f"OTHER WORK: {outcome['other_work']}" if outcome["other_work"] else "",
+            )
+        )
+    return rows
