@@ -11,7 +11,7 @@ cifar: .venv/installed
 	$(BIN)/python -m experiments.cifar $(ARGS)
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 from bench.floor import share
-from bench.rounds import Spread, spread
-from bench.throughput import ratios
+from bench.rounds import Spread, ratio, spread
+from bench.throughput import ratios, step_ms
 
 Entries = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Of one device, by question and workload."""
@@ -43,6 +43,14 @@ def speedup(config: str, peers: Sequence[str], entries: Entries) -> Spread | Non
         return None
     found = [ratios(entry, peer) for peer in peers if peer in entry["contestants"]]
     return min((times for times in found if times is not None), default=None, key=lambda times: times.median)
+
+
+def of_study(config: str, entries: Entries) -> Spread | None:
+    """The time of a single run's step over that of a member's step in a study on all cores."""
+    entry = entries.get("sweep", {}).get(f"{config},batch=32,layers=20")
+    if entry is None or not {"jaxdeep", "jaxdeep-study"} <= entry["contestants"].keys():
+        return None
+    return ratio(step_ms(entry, "jaxdeep"), step_ms(entry, "jaxdeep-study"))
 
 
 def compilation(command: str, layers: int, entries: Entries) -> Spread | None:
@@ -86,6 +94,8 @@ TARGETS: Final = (
         "bn-keras-tf", "`bn`: times Keras on TensorFlow's `fit`", "cpu", ">=", 5, partial(speedup, "bn", ("keras-tf",))
     ),
     Target("bn-keras-jax", "`bn`: times Keras on JAX at its best", "cpu", ">=", 1.4, partial(speedup, "bn", KERAS_JAX)),
+    Target("study", "`selu`: a study's images/s, times a single run's", "cpu", ">=", 1.4, partial(of_study, "selu")),
+    Target("study-stretch", "the same, stretch", "cpu", ">=", 1.7, partial(of_study, "selu")),
     Target(
         "gpu-keras-jax", "`selu`: times Keras on JAX's `fit`", "gpu", ">=", 10, partial(speedup, "selu", ("keras-jax",))
     ),
