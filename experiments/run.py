@@ -1,6 +1,7 @@
 """An experiment's run: images, run folder, seeds, signals, summary."""
 
 import hashlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -152,8 +153,9 @@ def _signals() -> Iterator[list[int]]:
     received: list[int] = []
 
     def receive(number: int, _: object) -> None:
-        if received:
-            raise KeyboardInterrupt
+        if received:  # the members' threads would go on to the end of their epochs
+            print("stopped at once; the same command continues from the last checkpoint", file=sys.stderr, flush=True)
+            os._exit(128 + number)
         received.append(number)
         print("\nstopping after this epoch; once more stops at once", file=sys.stderr)
 
