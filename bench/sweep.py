@@ -9,11 +9,9 @@ called anew. It is computed from one epoch, not run.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bench.contest import contest
-from bench.options import Options, say
+from bench.options import Options
 from bench.rounds import spread
-from bench.sanity import judged
-from bench.throughput import compile_seconds, ratios, step_ms, title
+from bench.throughput import compile_seconds, measured, ratios, step_ms, title
 from jaxdeep.report.tables import aligned
 
 QUESTION = "sweep"
@@ -27,22 +25,11 @@ __all__ = ["run", "table", "title"]
 
 def run(options: Options) -> None:
     """Every configuration: a contest, an entry, a table."""
-    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
-
-    present, left_out = options.taking_part(CONTESTANTS)
-    if not present:
+    part = options.taking_part(CONTESTANTS)
+    if not part.present:
         return
     for name in options.configs or CONFIGS:
-        say(f"sweep of {name}: {', '.join(present)}")
-        config, steps = bench_config(name, 32, 20), steps_of_epoch(32)
-        work = workload(config, first_rows(config, steps * 32), options.rounds)
-        entry = {
-            **described(name, 32, 20),
-            "steps": steps,
-            "contestants": judged(contest(present, work, options.rounds), name),
-            "left_out": left_out,
-        }
-        options.keep_size(QUESTION, entry)
+        entry = measured(QUESTION, part, options, name, 20, 32)
         print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
 
 

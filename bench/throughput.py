@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.contest import contest
+from bench.contestants import Field
 from bench.options import Options, say
 from bench.rounds import ratio, spread
 from bench.sanity import judged
@@ -25,24 +26,44 @@ HEADERS = ("contestant", "ms a step", "images/s", "time / {}'s", "compile, s", "
 
 def run(options: Options) -> None:
     """Every configuration, depth and batch size: a contest, an entry, a table."""
-    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
-
-    present, left_out = options.taking_part()
-    if not present:
+    part = options.taking_part()
+    if not part.present:
         return
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
     for name, layers, batch_size in workloads:
-        say(f"throughput of {name}, {layers} layers, batch {batch_size}: {', '.join(present)}")
-        config, steps = bench_config(name, batch_size, layers), steps_of_epoch(batch_size)
-        work = workload(config, first_rows(config, steps * batch_size), options.rounds)
-        entry = {
-            **described(name, batch_size, layers),
-            "steps": steps,
-            "contestants": judged(contest(present, work, options.rounds), name),
-            "left_out": left_out,
-        }
-        options.keep_size(QUESTION, entry)
+        entry = measured(QUESTION, part, options, name, layers, batch_size)
         print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+
+
+def measured(
+    question: str, part: Field, options: Options, name: str, layers: int, batch_size: int
+) -> Mapping[str, Any]:
+    """A contest over epochs, kept as an entry.
+
+    Args:
+        question: that asks for it.
+        part: who takes part.
+        options: rounds, and where it is kept.
+        name: of a configuration of experiments.cifar.
+        layers: hidden ones.
+        batch_size: images a step.
+
+    Returns:
+        The entry.
+    """
+    from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
+
+    say(f"{question} of {name}, {layers} layers, batch {batch_size}: {', '.join(part.present)}")
+    config, steps = bench_config(name, batch_size, layers), steps_of_epoch(batch_size)
+    work = workload(config, first_rows(config, steps * batch_size), options.rounds)
+    entry = {
+        **described(name, batch_size, layers),
+        "steps": steps,
+        "contestants": judged(contest(part.present, work, options.rounds), name),
+        "left_out": part.left_out,
+    }
+    options.keep_size(question, entry)
+    return entry
 
 
 def title(entry: Mapping[str, Any]) -> str:
