@@ -5,7 +5,7 @@ import itertools
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import tyro
 
@@ -15,13 +15,15 @@ from jaxdeep.errors import UserError
 from jaxdeep.train.sweep import Member
 
 Grid = Mapping[str, tuple[Any, ...]]
+OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "train.dtype")
+"""Fields that all members share, as they share the images on the device."""
 
 
 def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     """Read FIELD=VALUE,VALUE,... as field -> typed values; a value of several numbers has spaces between them.
 
     Raises:
-        UserError: a field that there is not, given twice, or without different values.
+        UserError: a field that there is not, that members share, that is given twice, or a value given twice.
 
     >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
     {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
@@ -36,6 +38,8 @@ def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
             raise UserError(
                 f"--grid {text}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else "")
             )
+        if name in OF_THE_STUDY:
+            raise UserError(f"--grid {name}: all members of a study share it; allowed: a command for each value")
         if name in grid:
             raise UserError(f"--grid {name} is given twice; allowed: once, with all its values")
         grid[name] = tuple(_value(name, hints[name], value) for value in values.split(","))
@@ -74,4 +78,4 @@ def _value(name: str, hint: Any, text: str) -> Any:
         if text not in ("True", "False"):
             raise UserError(f"--grid {name}={text}; allowed: True, False")
         return text == "True"
-    return tyro.cli(hint, args=text.split(), prog=f"--grid {name}", console_outputs=True)
+    return tyro.cli(hint, args=text.split(), prog=f"--grid {name}")

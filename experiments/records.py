@@ -29,7 +29,7 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         results: folder of the records.
 
     Raises:
-        UserError: the run is not finished, or its images were synthetic.
+        UserError: the run is not finished, its images were synthetic, or it varies a grid.
     """
     kinds = [kind for kind in KINDS if (folder / kind).exists()]
     if not kinds:
@@ -38,6 +38,8 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         record = read_json(folder / kind)
         if record["data"]["synthetic"]:
             raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
+        if "grid" in record:
+            raise UserError(f"{folder} is a study over a grid: records are of single configurations")
         target = results / record["experiment"]
         target.mkdir(parents=True, exist_ok=True)
         for name, ending in KINDS[kind].items():

@@ -15,11 +15,10 @@ from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
 from jaxdeep.errors import UserError
 from jaxdeep.report.run_folder import read_json
-from jaxdeep.report.tables import markdown_table, with_interval
+from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
 
 ROOT = Path(__file__).parent.parent
 BENCH_RECORDS = ROOT / "bench" / "records"
-FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 NAMES = tuple(name.replace("_", " ") for name in FIGURES)
 
 

@@ -17,7 +17,7 @@ from experiments.grid import members_of, programs_of
 from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
-from jaxdeep.config import Config, differences
+from jaxdeep.config import Config, differences, short
 from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
@@ -120,8 +120,8 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
     if arguments.workdir is not None:
         return arguments.workdir
     changed = differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
-    parts = [arguments.name, *(f"{field}={_short(value)}" for field, (_, value) in changed.items())]
-    parts += [f"{field}={'|'.join(map(_short, values))}" for field, values in arguments.grid.items()]
+    parts = [arguments.name, *(f"{field}={short(value)}" for field, (_, value) in changed.items())]
+    parts += [f"{field}={'|'.join(map(short, values))}" for field, values in arguments.grid.items()]
     if arguments.seeds[0] != 42:
         parts.append(f"seed={arguments.seeds[0]}")
     if len(arguments.seeds) > 1:
@@ -165,7 +165,3 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _short(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -107,6 +107,7 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
         (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
         (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),
         (["optim.learning_rate=x"], "could not convert string to float"),
+        (["data.scaling=none,unit"], "data.scaling: all members of a study share it"),
         (["model.batch_norm=yes"], "allowed: True, False"),
         (["schedule.kind=power,constant"], "which needs schedule.decay_steps"),
     ],

@@ -91,9 +91,11 @@ def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
     assert ends["plateau"][0] == pytest.approx(0.02)
 
 
-def test_synthetic_and_unfinished_runs_are_no_results(tmp_path) -> None:
+def test_synthetic_and_unfinished_runs_and_grids_are_no_results(tmp_path) -> None:
     with pytest.raises(UserError, match="synthetic"):
         records.take(finished_run(tmp_path / "a", data={"synthetic": True}), tmp_path / "results")
+    with pytest.raises(UserError, match="study over a grid"):
+        records.take(finished_run(tmp_path / "b", grid={"train.epochs": [1, 2]}), tmp_path / "results")
     with pytest.raises(UserError, match="not a finished run"):
         records.take(tmp_path, tmp_path / "results")
 

@@ -22,6 +22,15 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
     return found
 
 
+def short(value: Any) -> str:
+    """A field's value in the name of a file or a column.
+
+    >>> short((100, 50)), short(0.001)
+    ('100-50', '0.001')
+    """
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Stop where a folder holds another run than the one that is wanted.
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxdeep.config import short
+
 FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
@@ -48,12 +50,8 @@ def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         diverged = sum(run["diverged"] for run in runs)
         seeds = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
         mark = " *" if loss is not None and loss == best else ""
-        rows.append((*map(_short, point["values"].values()), seeds + mark, *_means(point["mean"])))
+        rows.append((*map(short, point["values"].values()), seeds + mark, *_means(point["mean"])))
     return rows
-
-
-def _short(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:

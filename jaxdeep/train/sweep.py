@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from jaxdeep.config import Config
+from jaxdeep.config import Config, short
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -37,16 +37,12 @@ class Member:
     @property
     def group(self) -> str:
         """What it shares with the members of other seeds: `optim.learning_rate=0.001`; "" where nothing is varied."""
-        return ",".join(f"{name}={_short(value)}" for name, value in self.values.items())
+        return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
     @property
     def name(self) -> str:
         """What tells it from all others: `optim.learning_rate=0.001,seed_42`."""
         return f"{self.group},seed_{self.seed}".lstrip(",")
-
-
-def _short(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class Stopped(Exception):
