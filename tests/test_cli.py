@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -59,11 +60,17 @@ def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
     assert command(*QUICK, "--data", "cifar10", "--seeds", "2") == 0
     folder = Path("runs/cifar/sanity,model.units=8-8,train.epochs=3,seeds=2")
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["checkpoints", "config.json", "curves.png", "metrics.jsonl", "summary.json", "tensorboard"]
+    files = ["config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json", "wall.json"]
+    assert names == sorted([*files, "checkpoints", "tensorboard"])
     found = summary(str(folder))
     assert [run["seed"] for run in found["runs"]] == [42, 43]
     expected = np.mean([run["test_accuracy"] for run in found["runs"]])
     assert found["mean"]["test_accuracy"]["mean"] == pytest.approx(expected)
+    with np.load(folder / "hits.npz") as hits:
+        for part, name in (("valid", "val_accuracy"), ("test", "test_accuracy")):
+            accuracies = [run[name] for run in found["runs"]]
+            np.testing.assert_allclose(hits[part].mean(1), accuracies, rtol=1e-6)
+    assert found["wall_seconds"] > found["compile_seconds"]
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [(line["seed"], line["epoch"]) for line in lines] == [(s, e) for s in (42, 43) for e in (1, 2, 3)]
     captured = capsys.readouterr()
@@ -93,7 +100,9 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
     (marked,) = (line for line in captured.out.splitlines() if "*" in line)
     assert marked.split()[0] == str(best["values"]["optim.learning_rate"])
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 8 * 3
-    assert command(*QUICK, "--data", "cifar10", *grid) == 0
+    again = shlex.split(found["command"])
+    assert again[:3] == ["python", "-m", "experiments.cifar"]
+    assert command(*again[3:], "--data", "cifar10") == 0  # in the same folder: so it is the same run
     assert capsys.readouterr().out == captured.out
     assert command(*QUICK, "--data", "cifar10", *grid[:2], "--seeds", "2", "--workdir", str(folder)) == 2
     assert "grid.model.units" in capsys.readouterr().err

@@ -202,8 +202,11 @@ def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     kept = run.history[-1] if row.config.train.keep == "last" else best
     assert (run.best_epoch, run.val_loss, run.val_accuracy) == (kept.epoch, kept.val_loss, kept.val_accuracy)
     compiled = compile_program(row.config, row.data)
-    figures = compiled.evaluate(run.params, run.batch_stats, program.traced(row.config), row.data, row.data.valid)
-    np.testing.assert_allclose(figures, (run.val_loss, run.val_accuracy), rtol=1e-6)
+    valid, test = compiled.examine(run.params, run.batch_stats, program.traced(row.config), row.data)
+    np.testing.assert_allclose(valid[:2], (run.val_loss, run.val_accuracy), rtol=1e-6)
+    for evaluation, hits in ((valid, run.val_hits), (test, run.test_hits)):
+        np.testing.assert_array_equal(evaluation.hits, hits)
+        assert evaluation.accuracy == pytest.approx(hits.mean(), rel=1e-6)
 
 
 def last_step(

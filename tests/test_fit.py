@@ -81,7 +81,7 @@ def test_where_the_last_weights_are_kept_nothing_stops_early() -> None:
     losses = [record.val_loss for record in run.history]
     assert len(losses) == run.best_epoch == 12
     assert run.val_loss == losses[-1] > min(losses)
-    loss, accuracy = evaluated(config, run.params, run.batch_stats, config.hyper(), data, data.valid)
+    loss, accuracy, _ = evaluated(config, run.params, run.batch_stats, config.hyper(), data, data.valid)
     np.testing.assert_allclose((loss, accuracy), (losses[-1], run.history[-1].val_accuracy), rtol=1e-6)
 
 
@@ -106,7 +106,7 @@ def test_every_training_row_is_seen_once_an_epoch() -> None:
     data = small_dataset(SMALL)
     config = replace(SMALL, optim=replace(SMALL.optim, learning_rate=1e-30))
     state = started(config, config.hyper(), data, jax.random.key(0))
-    expected = evaluated(config, state.params, state.batch_stats, config.hyper(), data, data.train)
+    expected = evaluated(config, state.params, state.batch_stats, config.hyper(), data, data.train)[:2]
     _, seen = one_epoch(config, state, data)
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
 

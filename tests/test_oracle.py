@@ -274,7 +274,7 @@ def test_an_epoch_takes_every_row_once_whatever_is_left_for_the_last_batch():
     rates = step.epoch_rates(of.config, of.start, hyper, data)
     state, (loss, accuracy) = compiled(step.train_epoch)(of.config, of.start, hyper, rates, data)
     weights = (of.start.params, of.start.batch_stats)
-    mean_loss, mean_accuracy = compiled(step.evaluate)(of.config, *weights, hyper, data, part)
+    mean_loss, mean_accuracy, _ = compiled(step.evaluate)(of.config, *weights, hyper, data, part)
     assert loss == pytest.approx(float(mean_loss), rel=1e-12)
     assert accuracy == pytest.approx(float(mean_accuracy), rel=1e-12)
     assert keras_oracle.difference(*map(keras_oracle.per_layer, (state.params, of.start.params))) == 0
@@ -377,11 +377,12 @@ def test_evaluation_is_that_of_keras_penalties_and_all(name, rows, monkeypatch):
     of = case(name)
     params, stats = of.start.params, of.start.batch_stats
     evaluate = jax.jit(partial(step.evaluate, of.config), compiler_options=QUICK_TO_COMPILE)
-    loss, accuracy = evaluate(params, stats, of.config.hyper(), of.data, of.data.train)
+    loss, accuracy, hits = evaluate(params, stats, of.config.hyper(), of.data, of.data.train)
     named = (keras_oracle.per_layer(params), keras_oracle.per_layer(stats))
     expected_loss, expected_accuracy = of.oracle.evaluate(*named, of.x, of.labels)
     assert loss == pytest.approx(expected_loss, rel=1e-9)
     assert accuracy == pytest.approx(expected_accuracy, rel=1e-9)
+    assert accuracy == pytest.approx(float(hits.mean()), rel=1e-12)
 
 
 @pytest.mark.parametrize("scaling", ["none", "unit", "standardize"])

@@ -15,7 +15,7 @@ from experiments.schedule_figure import draw_schedules, panels
 from jaxdeep.errors import UserError
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-FILES = ("metrics.jsonl", "curves.png")
+FILES = ("metrics.jsonl", "hits.npz", "curves.png")
 
 
 def finished_run(folder: Path, **changes) -> Path:
@@ -59,9 +59,18 @@ def test_a_run_is_taken_under_its_configuration_and_what_was_changed(tmp_path) -
     expected = {
         f"{name}{ending}"
         for name in ("selu", "selu,optim.momentum_decay=0.004", "bn")
-        for ending in (".json", ".jsonl", ".png")
+        for ending in (".json", ".jsonl", ".npz", ".png")
     }
     assert {path.name for path in (tmp_path / "results" / "cifar").iterdir()} == expected
+
+
+def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(tmp_path) -> None:
+    records.take(finished_run(tmp_path / "a"), tmp_path / "results")
+    records.take(finished_run(tmp_path / "b", grid={"optim.learning_rate": [1e-3, 1e-4]}), tmp_path / "results")
+    assert (tmp_path / "results" / "cifar" / "selu,optim.learning_rate=all.json").exists()
+    for grids in (False, True):
+        (found,) = records.summaries("cifar", tmp_path / "results", grids=grids)
+        assert ("grid" in found) == grids
 
 
 def test_a_range_test_is_taken_beside_the_runs(tmp_path) -> None:
@@ -91,11 +100,9 @@ def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
     assert ends["plateau"][0] == pytest.approx(0.02)
 
 
-def test_synthetic_and_unfinished_runs_and_grids_are_no_results(tmp_path) -> None:
+def test_synthetic_and_unfinished_runs_are_no_results(tmp_path) -> None:
     with pytest.raises(UserError, match="synthetic"):
         records.take(finished_run(tmp_path / "a", data={"synthetic": True}), tmp_path / "results")
-    with pytest.raises(UserError, match="study over a grid"):
-        records.take(finished_run(tmp_path / "b", grid={"train.epochs": [1, 2]}), tmp_path / "results")
     with pytest.raises(UserError, match="not a finished run"):
         records.take(tmp_path, tmp_path / "results")
 

@@ -1,18 +1,22 @@
 """A run folder holds one run, whole, and nothing of another."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from small_data import SMALL
 from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.errors import UserError
+from jaxdeep.report import run_folder
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.sweep import Member
 
 IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
 ONE = Member(SMALL, 1)
+RUNS = [SimpleNamespace(val_hits=np.arange(5) < n, test_hits=np.arange(7) < n) for n in (1, 2, 3, 4)]
 HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]
 
 
@@ -49,11 +53,32 @@ def test_members_stand_in_one_file_by_their_values_and_at_the_end_in_their_order
         for member in reversed(members):
             folder.follow(member, HISTORY)
         assert [line["seed"] for line in lines(tmp_path)] == [2, 2, 2, 1, 1, 1] * 2
-        folder.write_summary(summary, members)
+        folder.write_summary(summary, members, RUNS)
     expected = [(rate, seed, epoch) for rate in (0.1, 0.2) for seed in (1, 2) for epoch in (1, 2, 3)]
     assert [(line["optim.learning_rate"], line["seed"], line["epoch"]) for line in lines(tmp_path)] == expected
     assert len(list(tmp_path.glob("tensorboard/*"))) == 4
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    hits = np.load(tmp_path / "hits.npz")
+    assert hits["valid"].sum(1).tolist() == hits["test"].sum(1).tolist() == [1, 2, 3, 4]
+
+
+def test_the_wall_time_is_that_of_all_processes(tmp_path, monkeypatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(run_folder.time, "perf_counter", lambda: clock.now)
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(ONE, HISTORY[:1])
+        clock.now += 30.0
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        clock.now += 6.0
+        folder.follow(ONE, HISTORY)
+        assert json.loads((tmp_path / "wall.json").read_text()) == {"seconds": 36.0}  # which a kill leaves behind
+        clock.now += 1.0
+        assert folder.wall_seconds == 37.0
+        folder.write_summary({"experiment": "e", "name": "n", "data": {"name": "d"}}, [ONE], RUNS[:1])
+    clock.now += 50.0
+    with RunFolder(tmp_path, IDENTITY):
+        clock.now += 50.0
+    assert json.loads((tmp_path / "wall.json").read_text()) == {"seconds": 36.0}  # finished: no more is counted
 
 
 def test_continuing_doubles_nothing_and_mends_a_torn_line(tmp_path) -> None:

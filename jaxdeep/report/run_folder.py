@@ -1,6 +1,6 @@
 """The folder of a run: what it is, its figures by epoch, its summary.
 
-    config.json  metrics.jsonl  summary.json  curves.png  tensorboard/  checkpoints/  (profile/)
+    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  wall.json  tensorboard/  checkpoints/  (profile/)
 
 A folder belongs to one configuration, one list of seeds, one grid of values and one source of data. `metrics.jsonl` and
 the TensorBoard events follow the history that a checkpoint holds: where a run is continued they are written anew from
@@ -10,16 +10,24 @@ it, so that nothing is lost, doubled or torn.
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
+from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
 
-FILES = ("config.json", "metrics.jsonl", "summary.json", "curves.png", "tensorboard", "checkpoints", "profile")
+FILES = (
+    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "wall.json"),
+    *("tensorboard", "checkpoints", "profile"),
+)
+SECONDS_BETWEEN_NOTES = 5.0
 
 
 class RunFolder:
@@ -41,6 +49,7 @@ class RunFolder:
         self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
         self._metrics: TextIO | None = None
         self._writers: dict[str, Any] = {}
+        self._began = self._noted = time.perf_counter()
         try:
             path.mkdir(parents=True, exist_ok=True)
             config = path / "config.json"
@@ -51,6 +60,8 @@ class RunFolder:
             elif config.exists():
                 refuse_other(str(path), json.loads(config.read_text()), identity)
             write_json(config, identity)
+            wall = path / "wall.json"
+            self._seconds_before = read_json(wall)["seconds"] if wall.exists() else 0.0
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
 
@@ -60,8 +71,14 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         if self._metrics is not None:
             self._metrics.close()
+            self._note_wall()
         for writer in self._writers.values():
             writer.close()
+
+    @property
+    def wall_seconds(self) -> float:
+        """That all processes have had the folder open: of the study, compilation included, loading images not."""
+        return self._seconds_before + time.perf_counter() - self._began
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of a finished run; None where it is not finished."""
@@ -93,25 +110,34 @@ class RunFolder:
             self._metrics.write(self._line(member, record))
             self._write_events(member, record)
         self._metrics.flush()
+        if time.perf_counter() - self._noted > SECONDS_BETWEEN_NOTES:
+            self._note_wall()
 
-    def write_summary(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
-        """Finish the run: metrics.jsonl in the order of the members, curves.png, and summary.json.
+    def write_summary(self, summary: Mapping[str, Any], members: Sequence[Member], runs: Sequence[Run]) -> None:
+        """Finish the run: metrics.jsonl in the order of the members, hits.npz, curves.png, and summary.json.
 
         Args:
             summary: its content.
             members: of the study.
+            runs: theirs.
         """
         from jaxdeep.report.figures import learning_curves
 
         histories = [(member, self.histories[member.name]) for member in members]
         lines = (self._line(member, record) for member, history in histories for record in history)
         write_text(self.path / "metrics.jsonl", "".join(lines))
+        write_hits(self.path / "hits.npz", runs)
         title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
         groups: dict[str, dict[int, Sequence[EpochRecord]]] = {}
         for member, history in histories:
             groups.setdefault(member.group, {})[member.seed] = history
         learning_curves(self.path / "curves.png", groups, title)
         write_json(self.path / "summary.json", summary)
+
+    def _note_wall(self) -> None:
+        if not (self.path / "summary.json").exists():  # a finished study took what it took
+            write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
+        self._noted = time.perf_counter()
 
     def _line(self, member: Member, record: EpochRecord) -> str:
         return json.dumps({"seed": member.seed, **member.values, **finite(record), **self._marks}) + "\n"
@@ -137,6 +163,15 @@ def _remove_run(path: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
+
+
+def write_hits(path: Path, runs: Sequence[Run]) -> None:
+    """Which images each run's kept weights tell: `valid` [S, N] and `test` [S, N], booleans, in the order of the runs.
+
+    What the runs of a study have not in common is left out: the validation images of cross-validation's folds.
+    """
+    parts = {"valid": [run.val_hits for run in runs], "test": [run.test_hits for run in runs]}
+    np.savez_compressed(path, **{name: np.stack(hits) for name, hits in parts.items()})
 
 
 def read_json(path: Path) -> dict[str, Any]:

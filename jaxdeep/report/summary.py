@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from jaxdeep.analysis.statistics import accuracy_interval, mean_over_runs
+from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
 from jaxdeep.config.config import plain
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
@@ -21,7 +21,13 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def summarise(
-    identity: Mapping[str, Any], members: Sequence[Member], runs: Sequence[Run], chapter: Sequence[Mapping[str, Any]]
+    identity: Mapping[str, Any],
+    members: Sequence[Member],
+    runs: Sequence[Run],
+    chapter: Sequence[Mapping[str, Any]],
+    *,
+    command: str,
+    wall_seconds: float,
 ) -> dict[str, Any]:
     """The content of summary.json.
 
@@ -30,6 +36,8 @@ def summarise(
         members: of the study.
         runs: theirs, finished.
         chapter: the figures that the chapter's sources print.
+        command: that repeats it.
+        wall_seconds: that all processes took for it.
 
     Returns:
         JSON values; what is not finite is None. `mean` is over all seeds; where a grid is varied, `points` has one for
@@ -50,6 +58,8 @@ def summarise(
         **({"points": means} if identity.get("grid") else {"mean": means[0]["mean"]}),
         "chapter": list(chapter),
         "parameters": runs[0].parameters,
+        "command": command,
+        "wall_seconds": wall_seconds,
         "compile_seconds": sum(programs.values()),
         "device": describe_device(),
         "versions": {
@@ -65,7 +75,11 @@ def _plain(member: Member) -> dict[str, Any]:
 
 
 def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: mean_over_runs([row[name] for row in rows])._asdict() for name in FIGURES}
+    values = {name: [row[name] for row in rows] for name in FIGURES}
+    return {
+        name: mean_over_runs(of_runs)._asdict() | {"bootstrap": bootstrap_interval(of_runs)}
+        for name, of_runs in values.items()
+    }
 
 
 def _row(run: Run) -> dict[str, Any]:

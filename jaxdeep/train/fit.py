@@ -37,6 +37,8 @@ class Run:
         val_accuracy: its validation accuracy.
         test_loss: the loss of the test rows by its weights, in nats.
         test_accuracy: likewise.
+        val_hits: [N], booleans: the validation rows whose class these weights tell; none where best_epoch is 0.
+        test_hits: likewise, of the test rows.
         diverged: whether a loss was not finite.
         compile_seconds: what compilation took; runs of the same programs share it.
         checkpoint_seconds: how long the loop waited for checkpoints, in this process.
@@ -53,6 +55,8 @@ class Run:
     val_accuracy: float
     test_loss: float
     test_accuracy: float
+    val_hits: np.ndarray
+    test_hits: np.ndarray
     diverged: bool
     compile_seconds: float
     checkpoint_seconds: float
@@ -130,8 +134,8 @@ def fit(
 
     best = state.best
     best_epoch = int(best.epoch)
-    tested = program.evaluate(best.params, best.batch_stats, hyper, data, data.test)
-    figures = [float(figure) if best_epoch else np.nan for figure in (best.val_loss, best.val_accuracy, *tested)]
+    valid, test = program.examine(best.params, best.batch_stats, hyper, data)
+    figures = (best.val_loss, best.val_accuracy, test.loss, test.accuracy)
     return Run(
         config,
         data,
@@ -140,7 +144,8 @@ def fit(
         best.params,
         best.batch_stats,
         best_epoch,
-        *figures,
+        *(float(figure) if best_epoch else np.nan for figure in figures),
+        *(np.asarray(part.hits) & bool(best_epoch) for part in (valid, test)),
         diverged=bool(state.diverged),
         compile_seconds=program.compile_seconds,
         checkpoint_seconds=keeper.seconds,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxdeep.config import Config, Hyper
 from jaxdeep.data.augmentation import check_augmentation
-from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.schedules import check_length
 from jaxdeep.train import step
@@ -30,13 +30,13 @@ class Program(NamedTuple):
     Attributes:
         start: (hyper, data, key) -> state.
         epoch: (state, hyper, data) -> (state, metrics); the state is donated.
-        evaluate: (params, batch_stats, hyper, data, data.test) -> (loss, accuracy).
+        examine: (params, batch_stats, hyper, data) -> evaluations of the validation and the test rows.
         compile_seconds: what tracing and compiling took.
     """
 
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
-    evaluate: Callable[[Params, BatchStats, Hyper, Dataset, Split], tuple[jax.Array, jax.Array]]
+    examine: Callable[[Params, BatchStats, Hyper, Dataset], tuple[step.Evaluation, step.Evaluation]]
     compile_seconds: float
 
 
@@ -84,10 +84,9 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
         start = pool.submit(compile_with, lowered, QUICK_TO_COMPILE)
         lowered = jax.jit(partial(step.run_epoch, config), donate_argnums=0).lower(state, hyper, data)
         epoch = pool.submit(compile_with, lowered, FAST)
-        split = (hyper, data, data.test)
-        lowered = jax.jit(partial(step.evaluate, config)).lower(state.params, state.batch_stats, *split)
-        evaluate = pool.submit(compile_with, lowered, FAST)
-    programs = (start.result(), epoch.result(), evaluate.result())
+        lowered = jax.jit(partial(step.examine, config)).lower(state.params, state.batch_stats, hyper, data)
+        examine = pool.submit(compile_with, lowered, FAST)
+    programs = (start.result(), epoch.result(), examine.result())
     return Program(*programs, compile_seconds=time.perf_counter() - began)
 
 

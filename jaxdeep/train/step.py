@@ -56,6 +56,20 @@ class Metrics(NamedTuple):
     learning_rate: jax.Array
 
 
+class Evaluation(NamedTuple):
+    """A network on a split, without dropout, batch normalisation by its moving statistics.
+
+    Attributes:
+        loss: mean over the rows, in nats; and l1's and l2's penalty where there is one.
+        accuracy: in [0, 1].
+        hits: [N], booleans: whether the largest logit is the label's.
+    """
+
+    loss: jax.Array
+    accuracy: jax.Array
+    hits: jax.Array
+
+
 def model_of(config: Config, data: Dataset) -> Model:
     """The network that a configuration means for a data set."""
     return dnn(config.model, data.inputs, data.classes, config.train.dtype)
@@ -223,8 +237,8 @@ def train_epoch(
 
 def evaluate(
     config: Config, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset, split: Split
-) -> tuple[jax.Array, jax.Array]:
-    """Mean loss and accuracy of a split, without dropout, batch normalisation by its moving statistics."""
+) -> Evaluation:
+    """Loss and hits of a split, without dropout, batch normalisation by its moving statistics."""
     model = model_of(config, data)
 
     def of_row(row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -236,7 +250,15 @@ def evaluate(
     loss = losses.mean()
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
-    return loss, hits.mean(dtype=losses.dtype)
+    return Evaluation(loss, hits.mean(dtype=losses.dtype), hits)
+
+
+def examine(
+    config: Config, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset
+) -> tuple[Evaluation, Evaluation]:
+    """Validation and test rows by the weights that a run keeps."""
+    of_split = partial(evaluate, config, params, batch_stats, hyper, data)
+    return of_split(data.valid), of_split(data.test)
 
 
 def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
@@ -253,7 +275,7 @@ def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) ->
     """
     rates = epoch_rates(config, state, hyper, data)
     state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
-    val_loss, val_accuracy = evaluate(config, state.params, state.batch_stats, hyper, data, data.valid)
+    val_loss, val_accuracy, _ = evaluate(config, state.params, state.batch_stats, hyper, data, data.valid)
     epoch = state.epoch + 1
     candidate = Best(state.params, state.batch_stats, epoch, val_loss, val_accuracy)
     better = val_loss < state.best.val_loss if config.train.keep == "best" else jnp.isfinite(val_loss)
