@@ -43,6 +43,9 @@ def images(name: str, *, source: str, data_dir: Path | None) -> Images:
     )
 
 
+FILES_OF_A_RUN = ("config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json")
+
+
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
     """Run a command in an empty folder, on small images, without the compilation cache."""
@@ -60,8 +63,7 @@ def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
     assert command(*QUICK, "--data", "cifar10", "--seeds", "2") == 0
     folder = Path("runs/cifar/sanity,model.units=8-8,train.epochs=3,seeds=2")
     names = sorted(path.name for path in folder.iterdir())
-    files = ["config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json", "wall.json"]
-    assert names == sorted([*files, "checkpoints", "tensorboard"])
+    assert names == sorted([*FILES_OF_A_RUN, "checkpoints", "tensorboard"])
     found = summary(str(folder))
     assert [run["seed"] for run in found["runs"]] == [42, 43]
     expected = np.mean([run["test_accuracy"] for run in found["runs"]])

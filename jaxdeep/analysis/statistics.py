@@ -48,7 +48,7 @@ def mean_over_runs(values: Sequence[float]) -> Estimate:
 
 
 def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95% interval of a mean by the bootstrap (bias-corrected and accelerated), which assumes no normal distribution.
+    """The 95% interval of a mean by the bootstrap (bias-corrected and accelerated): no normal distribution assumed.
 
     Of few values it is too narrow: of 3, Student's t is the one to believe.
 

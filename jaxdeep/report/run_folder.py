@@ -71,7 +71,8 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         if self._metrics is not None:
             self._metrics.close()
-            self._note_wall()
+            if self.summary() is None:
+                self._note_wall()
         for writer in self._writers.values():
             writer.close()
 
@@ -133,10 +134,10 @@ class RunFolder:
             groups.setdefault(member.group, {})[member.seed] = history
         learning_curves(self.path / "curves.png", groups, title)
         write_json(self.path / "summary.json", summary)
+        (self.path / "wall.json").unlink(missing_ok=True)
 
     def _note_wall(self) -> None:
-        if not (self.path / "summary.json").exists():  # a finished study took what it took
-            write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
+        write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
         self._noted = time.perf_counter()
 
     def _line(self, member: Member, record: EpochRecord) -> str:
