@@ -15,10 +15,16 @@ from jaxdeep.report.run_folder import read_json
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
 RESULTS: Final = Path(__file__).parent / "results"
 KINDS: Final = {
-    "summary.json": {"summary.json": ".json", "metrics.jsonl": ".jsonl", "hits.npz": ".npz", "curves.png": ".png"},
+    "summary.json": {
+        "summary.json": ".json",
+        "metrics.jsonl": ".jsonl",
+        "hits.npz": ".npz",
+        "curves.png": ".png",
+        "rates.png": ".rates.png",
+    },
     "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
 }
-"""What tells a kind of record, and the endings under which its files are kept."""
+"""What tells a kind of record, and the endings under which its files are kept, as far as there are such files."""
 
 
 def take(folder: Path, results: Path = RESULTS) -> None:
@@ -41,7 +47,9 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         target = results / record["experiment"]
         target.mkdir(parents=True, exist_ok=True)
         for name, ending in KINDS[kind].items():
-            shutil.copyfile(folder / name, target / f"{record_name(record)}{ending}")
+            is_long = name == "metrics.jsonl" and "grid" in record  # hundreds of kB that no table reads
+            if (folder / name).exists() and not is_long:
+                shutil.copyfile(folder / name, target / f"{record_name(record)}{ending}")
 
 
 def record_name(record: Mapping[str, Any]) -> str:

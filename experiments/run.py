@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from experiments.arguments import Arguments
+from experiments.arguments import SEEDS_OF_RANGE_TEST, Arguments
 from experiments.grid import members_of, programs_of
 from experiments.profile import Profiler
 from experiments.progress import Progress
@@ -22,11 +22,13 @@ from jaxdeep.config import Config, differences, short
 from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
+from jaxdeep.report.figures import RATE
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
 from jaxdeep.train.devices import describe_device, use_compilation_cache
 from jaxdeep.train.fit import Run
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.program import check_fits
 from jaxdeep.train.sweep import Member, fit_all
 
@@ -87,6 +89,9 @@ def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
             command=command_of(experiment, arguments),
             wall_seconds=folder.wall_seconds,
         )
+        if RATE in arguments.grid:
+            test = find_learning_rate(config, data, range(arguments.seeds[0], arguments.seeds[0] + SEEDS_OF_RANGE_TEST))
+            summary["range_test"] = {"seeds": list(test.seeds), "suggestion": null_if_not_finite(test.suggestion)}
         folder.write_summary(summary, members, runs)
         return summary
 

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.config import short
+from jaxdeep.report.summary import best_point
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.lr_finder import RangeTest
+
+RATE = "optim.learning_rate"
 
 
 def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[EpochRecord]]], title: str) -> None:
@@ -73,6 +77,51 @@ def _draw_band(panels: Mapping[str, Any], histories: Sequence[Sequence[EpochReco
             axes.plot(epochs, mean, style, color=color, linewidth=1, label=name)
             if part == "val":
                 axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
+    """Draw accuracy against learning rate, means over seeds with the band of their 95% intervals.
+
+    The point with the lowest mean val_loss is marked, and what the range test suggests. What the study varies besides
+    the rate makes a curve for each of its values.
+
+    Args:
+        path: of the PNG file.
+        summary: of a study that varies optim.learning_rate, as in summary.json.
+        title: says what was trained on what.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    curves: dict[str, list[Mapping[str, Any]]] = {}
+    for point in sorted(summary["points"], key=lambda point: point["values"][RATE]):
+        others = (f"{name}={short(value)}" for name, value in point["values"].items() if name != RATE)
+        curves.setdefault(",".join(others), []).append(point)
+    best = best_point(summary["points"])
+    for index, (name, points) in enumerate(curves.items()):
+        color = f"C{index % 10}"
+        rates = [point["values"][RATE] for point in points]
+        for figure_name, style in (("val_accuracy", "-"), ("test_accuracy", ":")):
+            mean, low, high = (
+                [np.nan if (value := point["mean"][figure_name][end]) is None else value for point in points]
+                for end in ("mean", "low", "high")
+            )
+            label = f"{name} {figure_name.split('_')[0]}".strip()
+            axes.plot(rates, mean, f"o{style}", color=color, markersize=3, linewidth=1, label=label)
+            if style == "-":
+                axes.fill_between(rates, low, high, color=color, alpha=0.2, linewidth=0)
+        if best in points:
+            marked = (best["values"][RATE], best["mean"]["val_accuracy"]["mean"])
+            axes.plot(*marked, "*", color=color, markersize=14, label="lowest val_loss")
+    if (suggestion := summary["range_test"]["suggestion"]) is not None:
+        axes.axvline(suggestion, color="black", linestyle="--", linewidth=1, label=f"finder: {suggestion:.1e}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="accuracy")
+    axes.grid(alpha=0.3)
+    beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
+    figure.legend(title="band: 95% interval\nof validation", loc=beside)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=120)
 
 
 def range_test_curves(path: Path, test: RangeTest, title: str) -> None:

@@ -1,6 +1,7 @@
 """The folder of a run: what it is, its figures by epoch, its summary.
 
-    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  wall.json  tensorboard/  checkpoints/  (profile/)
+    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  (rates.png)  wall.json  tensorboard/
+    checkpoints/  (profile/)
 
 A folder belongs to one configuration, one list of seeds, one grid of values and one source of data. `metrics.jsonl` and
 the TensorBoard events follow the history that a checkpoint holds: where a run is continued they are written anew from
@@ -24,7 +25,7 @@ from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
 
 FILES = (
-    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "wall.json"),
+    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
     *("tensorboard", "checkpoints", "profile"),
 )
 SECONDS_BETWEEN_NOTES = 5.0
@@ -122,7 +123,7 @@ class RunFolder:
             members: of the study.
             runs: theirs.
         """
-        from jaxdeep.report.figures import learning_curves
+        from jaxdeep.report.figures import learning_curves, rate_curves
 
         histories = [(member, self.histories[member.name]) for member in members]
         lines = (self._line(member, record) for member, history in histories for record in history)
@@ -133,6 +134,8 @@ class RunFolder:
         for member, history in histories:
             groups.setdefault(member.group, {})[member.seed] = history
         learning_curves(self.path / "curves.png", groups, title)
+        if "range_test" in summary:
+            rate_curves(self.path / "rates.png", summary, title)
         write_json(self.path / "summary.json", summary)
         (self.path / "wall.json").unlink(missing_ok=True)
 
@@ -167,12 +170,9 @@ def _remove_run(path: Path) -> None:
 
 
 def write_hits(path: Path, runs: Sequence[Run]) -> None:
-    """Which images each run's kept weights tell: `valid` [S, N] and `test` [S, N], booleans, in the order of the runs.
-
-    What the runs of a study have not in common is left out: the validation images of cross-validation's folds.
-    """
-    parts = {"valid": [run.val_hits for run in runs], "test": [run.test_hits for run in runs]}
-    np.savez_compressed(path, **{name: np.stack(hits) for name, hits in parts.items()})
+    """Which images each run's kept weights tell: `valid` and `test`, [S, N] each, booleans, in the order of the runs."""
+    valid, test = ([run.val_hits for run in runs], [run.test_hits for run in runs])
+    np.savez_compressed(path, valid=np.stack(valid), test=np.stack(test))
 
 
 def read_json(path: Path) -> dict[str, Any]:

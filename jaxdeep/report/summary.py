@@ -70,6 +70,16 @@ def summarise(
     }
 
 
+def best_point(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The point of a study with the lowest mean val_loss; None where all diverged.
+
+    Args:
+        points: as in summary.json.
+    """
+    finite = [point for point in points if point["mean"]["val_loss"]["mean"] is not None]
+    return min(finite, key=lambda point: point["mean"]["val_loss"]["mean"], default=None)
+
+
 def _plain(member: Member) -> dict[str, Any]:
     return {name: plain(value) for name, value in member.values.items()}
 

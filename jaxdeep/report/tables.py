@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxdeep.config import short
+from jaxdeep.report.summary import best_point
 
 FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
@@ -42,14 +43,13 @@ def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The lowest mean val_loss is marked."""
     names = list(summary["points"][0]["values"])
-    losses = [point["mean"]["val_loss"]["mean"] for point in summary["points"]]
-    best = min((loss for loss in losses if loss is not None), default=None)
+    best = best_point(summary["points"])
     rows: list[tuple[str, ...]] = [(*names, "seeds", *HEADERS[1:])]
-    for point, loss in zip(summary["points"], losses, strict=True):
+    for point in summary["points"]:
         runs = [run for run in summary["runs"] if all(run[name] == point["values"][name] for name in names)]
         diverged = sum(run["diverged"] for run in runs)
         seeds = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
-        mark = " *" if loss is not None and loss == best else ""
+        mark = " *" if point is best else ""
         rows.append((*map(short, point["values"].values()), seeds + mark, *_means(point["mean"])))
     return rows
 

@@ -135,7 +135,12 @@ def fit(
     best = state.best
     best_epoch = int(best.epoch)
     valid, test = program.examine(best.params, best.batch_stats, hyper, data)
-    figures = (best.val_loss, best.val_accuracy, test.loss, test.accuracy)
+    figures = {
+        "val_loss": best.val_loss,
+        "val_accuracy": best.val_accuracy,
+        "test_loss": test.loss,
+        "test_accuracy": test.accuracy,
+    }
     return Run(
         config,
         data,
@@ -144,8 +149,9 @@ def fit(
         best.params,
         best.batch_stats,
         best_epoch,
-        *(float(figure) if best_epoch else np.nan for figure in figures),
-        *(np.asarray(part.hits) & bool(best_epoch) for part in (valid, test)),
+        **{name: float(figure) if best_epoch else np.nan for name, figure in figures.items()},
+        val_hits=np.asarray(valid.hits) & bool(best_epoch),
+        test_hits=np.asarray(test.hits) & bool(best_epoch),
         diverged=bool(state.diverged),
         compile_seconds=program.compile_seconds,
         checkpoint_seconds=keeper.seconds,
