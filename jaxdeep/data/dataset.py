@@ -21,10 +21,22 @@ class Split(NamedTuple):
     Attributes:
         images: [N, D], uint8, or the floating type of a user's own arrays.
         labels: [N], int32, 0 .. C - 1.
+        rows: [n], int32: those of the N that are the split's, where several splits share the images; None: all.
     """
 
     images: jax.Array
     labels: jax.Array
+    rows: jax.Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(self.labels) if self.rows is None else len(self.rows)
+
+    def take(self, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Images [B, D] and labels [B] of the split's rows with these indices [B]."""
+        rows = indices if self.rows is None else self.rows[indices]
+        return self.images[rows], self.labels[rows]
 
 
 class Info(NamedTuple):
@@ -123,7 +135,7 @@ class Dataset:
 
         >>> rows, classes = np.random.default_rng(0).random((100, 8)), np.arange(100) % 4
         >>> dataset = Dataset.from_arrays(rows, classes, data=Data(valid_size=20))
-        >>> [len(part.labels) for part in (dataset.train, dataset.valid, dataset.test)]
+        >>> [part.size for part in (dataset.train, dataset.valid, dataset.test)]
         [60, 20, 20]
         """
         images, labels = np.asarray(images), np.asarray(labels)
@@ -156,7 +168,7 @@ class Dataset:
                     f"the {part} part has the classes {_shortened(found)}, not all of 0..{classes - 1}: "
                     "are the rows sorted by class? shuffle them first"
                 )
-        mean, scale = _mean_and_scale(data, train[0])
+        mean, scale = mean_and_scale(data, train[0])
         return cls(
             *(Split(jnp.asarray(_flat(x)), jnp.asarray(y.astype(np.int32))) for x, y in (train, valid, test)),
             mean=jnp.asarray(mean),
@@ -248,7 +260,8 @@ def _flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)
 
 
-def _mean_and_scale(data: Data, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_scale(data: Data, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The constants that scale rows [N, ...] before they enter the network: scalars, or [1, D] each."""
     match data.scaling:
         case "none":
             return np.zeros(()), np.ones(())

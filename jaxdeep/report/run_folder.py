@@ -170,7 +170,7 @@ def _remove_run(path: Path) -> None:
 
 
 def write_hits(path: Path, runs: Sequence[Run]) -> None:
-    """Which images each run's kept weights tell: `valid` and `test`, [S, N] each, booleans, in the order of the runs."""
+    """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs."""
     valid, test = ([run.val_hits for run in runs], [run.test_hits for run in runs])
     np.savez_compressed(path, valid=np.stack(valid), test=np.stack(test))
 

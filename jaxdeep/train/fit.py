@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jaxdeep.train import step
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program, traced
-from jaxdeep.train.state import is_over
+from jaxdeep.train.state import TrainState, is_over
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def fit(
     *,
     checkpoints: Path | str | None = None,
     on_epoch: Callable[[Sequence[EpochRecord]], None] | None = None,
+    until: int | None = None,
 ) -> Run:
     """Train the network of a configuration.
 
@@ -104,6 +106,7 @@ def fit(
         checkpoints: a folder of this run's own; None: keep none.
         on_epoch: called with the history so far after each epoch, and when a run is continued. What it raises ends the
             run, after a checkpoint.
+        until: stop behind this epoch, with a checkpoint: the same call without it goes on. None: at the run's end.
 
     Returns:
         The best epoch's weights, and the figures.
@@ -111,15 +114,14 @@ def fit(
     Raises:
         UserError: the type is not to be had, the configuration does not fit the data, or the folder holds another run.
     """
-    if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
-        raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
+    check_dtype(config)
     program, hyper = compile_program(config, data), traced(config)
-    identity = {"seed": seed, "config": config.to_dict(), "data": data.identity()}
-    with RunKeeper(checkpoints, identity) as keeper:
+    last = config.train.epochs if until is None else until
+    with RunKeeper(checkpoints, identity_of(config, data, seed)) as keeper:
         state, history = keeper.resume(program.start(hyper, data, jax.random.key(seed)))
         if history and on_epoch is not None:
             on_epoch(history)
-        while not is_over(config, state):
+        while len(history) < last and not is_over(config, state):
             began = time.perf_counter()
             state, metrics = program.epoch(state, hyper, data)
             figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
@@ -130,11 +132,51 @@ def fit(
             except BaseException:
                 keeper.keep(state, history, at_once=True)
                 raise
-            keeper.keep(state, history, at_once=is_over(config, state))
+            keeper.keep(state, history, at_once=len(history) >= last or bool(is_over(config, state)))
 
-    best = state.best
+    examined = program.examine(state.best.params, state.best.batch_stats, hyper, data)
+    return finished(config, data, seed, history, state, examined, program.compile_seconds, keeper.seconds)
+
+
+def check_dtype(config: Config) -> None:
+    """Refuse float64 where JAX would make float32 of it.
+
+    Raises:
+        UserError: it is not enabled.
+    """
+    if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
+        raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
+
+
+def identity_of(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
+    """What two calls must share to be the same run, as nested JSON values."""
+    return {"seed": seed, "config": config.to_dict(), "data": data.identity()}
+
+
+def finished(
+    config: Config,
+    data: Dataset,
+    seed: int,
+    history: Sequence[EpochRecord],
+    state: TrainState,
+    examined: tuple[step.Evaluation, step.Evaluation],
+    compile_seconds: float,
+    checkpoint_seconds: float,
+) -> Run:
+    """A run that is over, or paused.
+
+    Args:
+        config: of the run.
+        data: of the run.
+        seed: of the run.
+        history: all its epochs.
+        state: behind them.
+        examined: the validation and the test rows by the kept weights.
+        compile_seconds: of its programs.
+        checkpoint_seconds: that the loop waited.
+    """
+    best, (valid, test) = state.best, examined
     best_epoch = int(best.epoch)
-    valid, test = program.examine(best.params, best.batch_stats, hyper, data)
     figures = {
         "val_loss": best.val_loss,
         "val_accuracy": best.val_accuracy,
@@ -153,6 +195,6 @@ def fit(
         val_hits=np.asarray(valid.hits) & bool(best_epoch),
         test_hits=np.asarray(test.hits) & bool(best_epoch),
         diverged=bool(state.diverged),
-        compile_seconds=program.compile_seconds,
-        checkpoint_seconds=keeper.seconds,
+        compile_seconds=compile_seconds,
+        checkpoint_seconds=checkpoint_seconds,
     )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxdeep.config import Config, Hyper
@@ -95,13 +96,15 @@ def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> Tr
     return TrainState(params, batch_stats, opt_state, run_key, none, best, no, plateau)
 
 
-def is_over(config: Config, state: TrainState) -> bool:
+def is_over(config: Config, state: TrainState) -> np.ndarray:
     """Whether a run has reached its last epoch, stopped early or diverged (reads the device).
 
     Args:
         config: of the run.
-        state: between two epochs.
+        state: between two epochs; of one run, or of several, its leaves then [S, ...].
+
+    Returns:
+        A boolean, or [S] of them.
     """
-    epoch, best_epoch = int(state.epoch), int(state.best.epoch)
-    stops_early = config.train.keep == "best" and epoch - best_epoch >= config.train.patience
-    return bool(state.diverged) or epoch >= config.train.epochs or stops_early
+    epoch, best_epoch, diverged = jax.device_get((state.epoch, state.best.epoch, state.diverged))
+    return diverged | (epoch >= config.train.epochs) | (epoch - best_epoch >= config.train.patience)

@@ -119,7 +119,7 @@ def batch_loss(
         The loss in nats; the new batch_stats and the number of hits.
     """
     model = model_of(config, data)
-    images, labels = data.train.images[batch.rows], data.train.labels[batch.rows]
+    images, labels = data.train.take(batch.rows)
     if config.data.augmented:
         images = augmented(jax.random.fold_in(key, AUGMENTATION), images, data.image_shape, config.data)
     logits, batch_stats = model.apply(
@@ -167,7 +167,7 @@ def train_step(
 
 def length_of(config: Config, data: Dataset) -> Length:
     """Steps of an epoch, and epochs, of a run."""
-    count = len(data.train.labels)
+    count = data.train.size
     return Length(-(-count // min(config.train.batch_size, count)), config.train.epochs)
 
 
@@ -197,7 +197,7 @@ def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Bat
         The batches, their leaves [steps, B], and each one's key, [steps].
     """
     shuffle_key, batch_key = epoch_keys(state)
-    count = len(data.train.labels)
+    count = data.train.size
     batch_size = min(config.train.batch_size, count)
     steps = length_of(config, data).epoch_steps
     filling = steps * batch_size - count
@@ -231,7 +231,7 @@ def train_epoch(
 
     batches, keys = epoch_batches(config, state, data)
     state, (losses, hits) = jax.lax.scan(step, state, (batches, keys, rates))
-    count = len(data.train.labels)
+    count = data.train.size
     return state, (losses.sum() / count, hits.sum(dtype=losses.dtype) / count)
 
 
@@ -241,12 +241,13 @@ def evaluate(
     """Loss and hits of a split, without dropout, batch normalisation by its moving statistics."""
     model = model_of(config, data)
 
-    def of_row(row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        image, label = row
+    def of_row(row: Any) -> tuple[jax.Array, jax.Array]:
+        image, label = row if split.rows is None else split.take(row)
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
         return cross_entropy(logits, label[None])[0], is_hit(logits, label[None])[0]
 
-    losses, hits = jax.lax.map(of_row, (split.images, split.labels), batch_size=EVALUATION_ROWS)
+    rows = (split.images, split.labels) if split.rows is None else jnp.arange(split.size)
+    losses, hits = jax.lax.map(of_row, rows, batch_size=EVALUATION_ROWS)
     loss = losses.mean()
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)

@@ -1,8 +1,8 @@
-"""Many runs of one study: configurations x seeds, their programs compiled once.
+"""Many runs of one study: configurations x seeds x folds, their programs compiled once.
 
 On a CPU the members take turns on as many threads as there are cores, and all call the same compiled programs. So a
 member computes the bits that it would compute alone, one that has stopped costs nothing, and the cores, which one run
-of a small network leaves half idle, are busy.
+of a small network leaves half idle, are busy. On an accelerator they are trained together: `jaxdeep.train.together`.
 """
 
 import os
@@ -13,11 +13,15 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+import jax
+
 from jaxdeep.config import Config, short
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.members_program import Task
 from jaxdeep.train.program import compile_program
+from jaxdeep.train.together import fit_together
 
 
 @dataclass(frozen=True)
@@ -28,21 +32,24 @@ class Member:
         config: what is run.
         seed: with which seed.
         values: what of the configuration the study varies: field, such as optim.learning_rate, -> value.
+        fold: which of the study's folds it is run on, from 0; None: there are no folds.
     """
 
     config: Config
     seed: int
     values: dict[str, Any] = field(default_factory=dict, hash=False)
+    fold: int | None = None
 
     @property
     def group(self) -> str:
-        """What it shares with the members of other seeds: `optim.learning_rate=0.001`; "" where nothing is varied."""
+        """What it shares with members of other seeds and folds: `optim.learning_rate=0.001`; "" if nothing varies."""
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
     @property
     def name(self) -> str:
-        """What tells it from all others: `optim.learning_rate=0.001,seed_42`."""
-        return f"{self.group},seed_{self.seed}".lstrip(",")
+        """What tells it from all others: `optim.learning_rate=0.001,seed_42`, and `,fold_0` where there are folds."""
+        fold = "" if self.fold is None else f",fold_{self.fold}"
+        return f"{self.group},seed_{self.seed}{fold}".lstrip(",")
 
 
 class Stopped(Exception):
@@ -50,6 +57,8 @@ class Stopped(Exception):
 
 
 OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
+OnEnd = Callable[[int, Run], None]
+Checkpoints = Callable[[Member], Path | None]
 
 
 def cores() -> int:
@@ -59,11 +68,12 @@ def cores() -> int:
 
 def fit_all(
     members: Sequence[Member],
-    data: Dataset,
+    data: Dataset | Sequence[Dataset],
     *,
-    checkpoints: Callable[[Member], Path | None] = lambda _: None,
+    checkpoints: Checkpoints = lambda _: None,
     on_epoch: OnEpoch = lambda index, history: None,
-    on_end: Callable[[int, Run], None] = lambda index, run: None,
+    on_end: OnEnd = lambda index, run: None,
+    until: int | None = None,
     workers: int | None = None,
 ) -> list[Run]:
     """Train all members of a study.
@@ -72,13 +82,14 @@ def fit_all(
 
     Args:
         members: what is run.
-        data: on what.
+        data: on what; or the folds, of which each member names its own.
         checkpoints: a folder of its own for each member, or None. The same call continues an interrupted study; members
             that are finished are not run again.
         on_epoch: called with a member's index and its history after each of its epochs, by one thread at a time. What
             it raises ends the study, after a checkpoint of every member that is running.
         on_end: called with a member's index and its run when it is over, likewise.
-        workers: threads; None: one for each core that the process may use.
+        until: as of `fit`.
+        workers: threads on a CPU; None: one for each core that the process may use.
 
     Returns:
         The members' runs, in their order.
@@ -86,8 +97,19 @@ def fit_all(
     Raises:
         UserError: as `fit`.
     """
-    for config in {member.config.static(): member.config for member in members}.values():
-        compile_program(config, data)
+    of_members = [data if isinstance(data, Dataset) else data[member.fold or 0] for member in members]
+    if jax.default_backend() != "cpu":
+        return fit_together(
+            [
+                Task(member.config, of, member.seed, checkpoints(member))
+                for member, of in zip(members, of_members, strict=True)
+            ],
+            on_epoch=on_epoch,
+            on_end=on_end,
+            until=until,
+        )
+    for member, of_member in zip(members, of_members, strict=True):
+        compile_program(member.config, of_member)
     stop, lock = Event(), Lock()
 
     def run(index: int) -> Run:
@@ -100,7 +122,14 @@ def fit_all(
         if stop.is_set():
             raise Stopped
         member = members[index]
-        found = fit(member.config, data, member.seed, checkpoints=checkpoints(member), on_epoch=follow)
+        found = fit(
+            member.config,
+            of_members[index],
+            member.seed,
+            checkpoints=checkpoints(member),
+            on_epoch=follow,
+            until=until,
+        )
         with lock:
             on_end(index, found)
         return found

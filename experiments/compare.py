@@ -1,0 +1,37 @@
+"""`--compare`: several configurations on the same seeds, and what can be said of their differences."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.arguments import Arguments
+from experiments.recipe import Experiment
+from experiments.run import run
+from jaxdeep.report.comparison import Study, compare, comparison_table
+from jaxdeep.report.run_folder import write_json
+
+
+def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> str:
+    """Run each configuration in its own folder, or find it finished there, and compare them.
+
+    Args:
+        experiment: what the configurations belong to.
+        commands: one for each of them, with the same seeds.
+
+    Returns:
+        The text to print; comparison.json in a folder of its own holds its figures.
+
+    Raises:
+        UserError: as `run`, or they cannot be compared.
+    """
+    studies, folders = [], []
+    for arguments in commands:
+        summary, folder = run(experiment, arguments)
+        folders.append(folder)
+        with np.load(folder / "hits.npz") as hits:
+            studies.append(Study(arguments.name, summary, dict(hits)))
+    comparison = compare(studies)
+    folder = folders[0].parent / f"compare,{folders[0].name.replace(studies[0].name, '+'.join(comparison['names']), 1)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "comparison.json", comparison)
+    return f"{comparison_table(comparison)}\n{folder / 'comparison.json'}"

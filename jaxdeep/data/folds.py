@@ -1,0 +1,58 @@
+"""Stratified folds for cross-validation, all on the same images."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdeep.config import Data
+from jaxdeep.data.dataset import Dataset, Split, mean_and_scale
+from jaxdeep.errors import UserError
+
+
+def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) -> tuple[Dataset, ...]:
+    """Divide the training and the validation rows into folds, each of which is the validation rows of a data set.
+
+    The folds' sizes differ by one row at most, and so do the rows of a class in them. A fold's images are scaled by
+    constants of its own training rows. All share the images on the device; the test rows are the same.
+
+    Args:
+        dataset: its training and validation rows are dealt out.
+        data: how images are scaled.
+        count: of folds, 2 or more.
+        seed: of the order in which a class's rows are dealt.
+
+    Returns:
+        A data set for each fold.
+
+    Raises:
+        UserError: a class has fewer rows than there are folds.
+    """
+    images = np.concatenate([np.asarray(split.images) for split in (dataset.valid, dataset.train)])
+    labels = np.concatenate([np.asarray(split.labels) for split in (dataset.valid, dataset.train)])
+    rarest = np.bincount(labels, minlength=dataset.classes).min()
+    if not 2 <= count <= rarest:
+        raise UserError(f"{count} folds; allowed: 2 to {rarest}, the rows of the rarest class")
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    fold_of = np.empty(len(labels), np.int32)
+    fold_of[by_class] = np.arange(len(labels)) % count
+
+    pool = Split(jnp.asarray(images), jnp.asarray(labels))
+    folds = (_fold(dataset, data, pool, images, fold_of == fold) for fold in range(count))
+    return tuple(
+        replace(fold, info=fold.info and fold.info._replace(digest=f"{fold.info.digest}, {index} of {count} ({seed})"))
+        for index, fold in enumerate(folds)
+    )
+
+
+def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:
+    train, valid = (np.flatnonzero(chosen).astype(np.int32) for chosen in (~is_valid, is_valid))
+    mean, scale = mean_and_scale(data, images[train])
+    return replace(
+        dataset,
+        train=pool._replace(rows=jnp.asarray(train)),
+        valid=pool._replace(rows=jnp.asarray(valid)),
+        mean=jnp.asarray(mean),
+        scale=jnp.asarray(scale),
+    )

@@ -1,0 +1,144 @@
+"""Paired comparisons of finished studies, in figures and in words."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from jaxdeep.analysis.statistics import MOST_PAIRS, holm, paired, paired_hits
+from jaxdeep.errors import UserError
+from jaxdeep.report.tables import FIGURES, aligned, with_interval
+
+SIGNIFICANCE: Final = 0.05
+HITS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
+"""The figures that are compared image by image, and whose hits those are."""
+
+
+class Study(NamedTuple):
+    """A finished study of one configuration.
+
+    Attributes:
+        name: of the configuration.
+        summary: the content of its summary.json.
+        hits: of its hits.npz: `valid` and `test`, [S, N] each.
+    """
+
+    name: str
+    summary: Mapping[str, Any]
+    hits: Mapping[str, np.ndarray]
+
+
+def compare(studies: Sequence[Study]) -> dict[str, Any]:
+    """Every configuration against every other one, over common seeds and common images.
+
+    Accuracies are compared over seeds and images (`paired_hits`), losses over seeds (`paired`). The p-values of a
+    figure are corrected for the number of pairs (Holm). A seed that diverged with one of two counts for neither.
+
+    Args:
+        studies: two or more, of the same images.
+
+    Returns:
+        JSON values: names, data, means by name and figure, and for each pair one, other and a verdict for each figure.
+
+    Raises:
+        UserError: the images are not the same, or two studies have fewer than two seeds in common.
+    """
+    first = studies[0]
+    for study in studies[1:]:
+        one, other = first.summary["data"], study.summary["data"]
+        if one["digest"] != other["digest"]:
+            raise UserError(f"{first.name} and {study.name} were run on other images: {one} and {other}")
+    pairs = list(itertools.combinations(studies, 2))
+    compared = [{figure: _compared(one, other, figure) for figure in FIGURES} for one, other in pairs]
+    for figure in FIGURES:
+        corrected = holm([of_pair[figure]["p_value"] for of_pair in compared])
+        for of_pair, p_value in zip(compared, corrected, strict=True):
+            of_pair[figure] |= {"p_holm": p_value, "verdict": _verdict(figure, of_pair[figure]["difference"], p_value)}
+    return {
+        "names": [study.name for study in studies],
+        "data": dict(first.summary["data"]),
+        "means": {study.name: {name: study.summary["mean"][name] for name in FIGURES} for study in studies},
+        "pairs": [
+            {"one": one.name, "other": other.name, "figures": figures}
+            for (one, other), figures in zip(pairs, compared, strict=True)
+        ],
+    }
+
+
+def _compared(one: Study, other: Study, figure: str) -> dict[str, Any]:
+    at = [
+        {(run["seed"], run.get("fold")): index for index, run in enumerate(study.summary["runs"])}
+        for study in (one, other)
+    ]
+    figures = [[run[figure] for run in study.summary["runs"]] for study in (one, other)]
+    common = [key for key in at[0] if key in at[1]]
+    common = [key for key in common if None not in (figures[0][at[0][key]], figures[1][at[1][key]])]
+    if len(common) < 2:
+        raise UserError(f"{one.name} and {other.name} have {len(common)} finished seeds in common; allowed: 2 or more")
+    rows = [[of[key] for key in common] for of in at]
+    if figure in HITS:
+        found = paired_hits(*(study.hits[HITS[figure]][row] for study, row in zip((one, other), rows, strict=True)))
+    else:
+        of_one, of_other = ([of[index] for index in row] for of, row in zip(figures, rows, strict=True))
+        found = paired(of_one, of_other)
+    return found._asdict()
+
+
+def _verdict(figure: str, difference: float, p_value: float) -> str:
+    if p_value >= SIGNIFICANCE:
+        return "not distinguishable"
+    return "better" if (difference < 0) == figure.endswith("loss") else "worse"
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> str:
+    """What a comparison prints: the means, the differences of all pairs, and the verdicts on the test images in words.
+
+    Args:
+        comparison: as `compare` gives it.
+    """
+    names = [name.replace("_", " ") for name in FIGURES]
+    rows: list[Sequence[str]] = [("", *names)]
+    rows += [(name, *(with_interval(mean[of]) for of in FIGURES)) for name, mean in comparison["means"].items()]
+    rows += [
+        (f"{pair['one']} - {pair['other']}", *(_difference(pair["figures"][of]) for of in FIGURES))
+        for pair in comparison["pairs"]
+    ]
+    count = len(comparison["pairs"])
+    corrected = f", p corrected for {count} pairs (Holm)" if count > 1 else ""
+    return "\n".join(
+        (
+            f"{comparison['data']['name']}: means and paired differences, ± half of the 95% interval; "
+            f"* p < {SIGNIFICANCE}{corrected}",
+            *aligned(rows),
+            "On the validation images, and on the test images, over other seeds and other images:",
+            *sentences(comparison, "val_accuracy"),
+            *sentences(comparison, "test_accuracy"),
+        )
+    )
+
+
+def sentences(comparison: Mapping[str, Any], figure: str) -> list[str]:
+    """The verdict on each pair in words.
+
+    Args:
+        comparison: as `compare` gives it.
+        figure: which: val_accuracy or test_accuracy.
+    """
+    return [_sentence(pair["one"], pair["other"], figure, pair["figures"][figure]) for pair in comparison["pairs"]]
+
+
+def _sentence(one: str, other: str, figure: str, found: Mapping[str, Any]) -> str:
+    points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
+    known = f"{figure.replace('_', ' ')} {points}, p = {found['p_holm']:.2g}, {found['pairs']} seeds"
+    if found["verdict"] != "not distinguishable":
+        return f"{one} is {found['verdict']} than {other}: {known}"
+    seeds = found["pairs_to_tell"]
+    more = f"about {seeds} seeds" if seeds else f"more than {MOST_PAIRS:,} seeds, or more images,"
+    return f"{one} and {other} are not distinguishable: {known}; {more} would tell such a difference"
+
+
+def _difference(found: Mapping[str, Any]) -> str:
+    half = (found["high"] - found["low"]) / 2
+    mark = " " if found["verdict"] == "not distinguishable" else "*"
+    return f"{found['difference']:+.4f} ± {half:.4f}{mark}"
