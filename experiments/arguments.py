@@ -11,8 +11,9 @@ from typing import Annotated
 
 import tyro
 
-from experiments.grid import Grid, members_of, parse_grid
+from experiments.grid import parse_grid, parse_space
 from experiments.recipe import Recipe
+from experiments.study import Halving, Study
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 
@@ -25,7 +26,7 @@ class Arguments:
 
     name: str
     config: Config
-    seeds: tuple[int, ...]
+    study: Study
     data: str
     data_dir: Path | None
     workdir: Path | None
@@ -33,7 +34,33 @@ class Arguments:
     profile: bool
     summary: bool
     find_lr: bool
-    grid: Grid
+
+
+def parse_compared(
+    experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]
+) -> list[Arguments]:
+    """Read a command line with `--compare` as one for each of its configurations; none without it.
+
+    Args:
+        experiment: as of `parse`.
+        dataset: as of `parse`.
+        recipes: as of `parse`.
+        argv: as of `parse`.
+
+    Raises:
+        UserError: as `parse`; fewer than two configurations, the same twice, or `--config` beside them.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--compare", nargs="*", default=None)
+    names = first.parse_known_args(argv)[0].compare
+    if names is None:
+        return []
+    if len(set(names)) < max(len(names), 2):
+        raise UserError(f"--compare {' '.join(names)}; allowed: two or more configurations, each once")
+    if any(word.partition("=")[0] == "--config" for word in argv):
+        raise UserError("--config is given with --compare; allowed: one of them")
+    known = [name if name in recipes else next(iter(recipes)) for name in names]  # another one is refused by tyro
+    return [parse(experiment, dataset, recipes, [*argv, "--config", name]) for name in known]
 
 
 def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Arguments:
@@ -68,6 +95,11 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         summary: bool = False,
         find_lr: bool = False,
         grid: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+        space: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+        samples: int | None = None,
+        halving: Halving | None = None,
+        folds: int | None = None,
+        compare: tuple[names, ...] = (),  # pyright: ignore[reportInvalidTypeForm]
         list: bool = False,
     ) -> Arguments:
         """Train one of the chapter's networks; the same command again continues what was interrupted.
@@ -76,7 +108,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             config: which one; its values are the defaults of the flags below.
             settings: the run.
             seed: the first seed.
-            seeds: how many: seed, seed + 1, ...; None: 1, and 5 with --find-lr.
+            seeds: how many: seed, seed + 1, ...; None: 1, and 5 with --find-lr and --compare.
             data: auto: the real images, and the built-in synthetic set where they cannot be had.
             data_dir: folder with the classic files; else JAXDEEP_DATA.
             workdir: folder of the run; by default runs/EXPERIMENT/CONFIG and what else was changed.
@@ -86,19 +118,32 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             find_lr: raise the learning rate from 1e-5 to 10 within an epoch, and plot and suggest; train nothing.
             grid: FIELD=VALUE,VALUE,... of the flags below, such as optim.learning_rate=1e-4,1e-3; repeatable: all
                 combinations, each with all seeds, in one study.
+            space: FIELD=LOW:HIGH or FIELD=LOW:HIGH:log, to draw from; repeatable; fields of --grid draw one of their
+                values.
+            samples: how many points to draw.
+            halving: train many points for few epochs and few points for all: successive halving, or Hyperband, which
+                runs it several times and sets the number of points.
+            folds: of stratified cross-validation on the training and validation images together.
+            compare: configurations to run on the same seeds, each as its own study, and to compare in pairs; in place
+                of --config.
             list: print the configurations.
         """
-        count = seeds if seeds is not None else SEEDS_OF_RANGE_TEST if find_lr else 1
+        several = SEEDS_OF_RANGE_TEST if find_lr or compare else 1
+        count = several if seeds is None else seeds
         if count < 1:
             raise UserError(f"--seeds is {count}; allowed: 1 or more")
         if summary and find_lr:
             raise UserError("--summary and --find-lr are both given; allowed: one of them")
         seeds_ = tuple(range(seed, seed + count))
-        grid_ = parse_grid(grid)
-        if grid_ and (find_lr or summary):
-            raise UserError("--grid is given with --find-lr or --summary, which are of one configuration")
-        members_of(settings, grid_, seeds_)  # which finds what cannot be combined
-        return Arguments(config, settings, seeds_, data, data_dir, workdir, overwrite, profile, summary, find_lr, grid_)
+        study = Study(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
+        if (study.varied or folds) and (find_lr or summary):
+            raise UserError("--grid, --space or --folds with --find-lr or --summary, which are of one configuration")
+        if compare and (study.varied or find_lr or summary or workdir):
+            raise UserError("--compare is given with --grid, --space, --find-lr, --summary or --workdir; allowed: none")
+        if compare and count < 2:
+            raise UserError(f"--seeds is {count}; allowed: 2 or more with --compare")
+        study.members(settings)  # which finds what cannot be combined
+        return Arguments(config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

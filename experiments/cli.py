@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-from experiments.arguments import Arguments, parse
+from experiments.arguments import Arguments, parse, parse_compared
+from experiments.compare import compare_configurations
 from experiments.find_lr import find_lr
 from experiments.recipe import Experiment, Recipe
 from experiments.run import Interrupted, run
@@ -34,6 +35,9 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
         if "--list" in given:
             print("\n".join(map(_listed, recipes, recipes.values())))
             return 0
+        if commands := parse_compared(name, dataset, recipes, given):
+            print(compare_configurations(experiment, commands))
+            return 0
         return _answer(experiment, parse(name, dataset, recipes, given))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -56,7 +60,7 @@ def _answer(experiment: Experiment, arguments: Arguments) -> int:
     if arguments.find_lr:
         print(find_lr(experiment, arguments))
         return 0
-    summary = run(experiment, arguments)
+    summary = run(experiment, arguments).summary
     print(summary_table(summary))
     return 3 if all(run["diverged"] for run in summary["runs"]) else 0
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from experiments.arguments import Arguments
 from experiments.recipe import Experiment
 from experiments.run import run
-from jaxdeep.report.comparison import Study, compare, comparison_table
+from jaxdeep.report.comparison import compare, comparison_table, read_study
 from jaxdeep.report.run_folder import write_json
 
 
@@ -26,12 +24,11 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
     """
     studies, folders = [], []
     for arguments in commands:
-        summary, folder = run(experiment, arguments)
-        folders.append(folder)
-        with np.load(folder / "hits.npz") as hits:
-            studies.append(Study(arguments.name, summary, dict(hits)))
+        finished = run(experiment, arguments)
+        folders.append(finished.folder)
+        studies.append(read_study(arguments.name, finished.folder / "summary.json", finished.folder / "hits.npz"))
     comparison = compare(studies)
-    folder = folders[0].parent / f"compare,{folders[0].name.replace(studies[0].name, '+'.join(comparison['names']), 1)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folders[0].with_name(folders[0].name.replace(studies[0].name, "+".join(comparison["names"]), 1))
+    folder.mkdir(exist_ok=True)
     write_json(folder / "comparison.json", comparison)
     return f"{comparison_table(comparison)}\n{folder / 'comparison.json'}"

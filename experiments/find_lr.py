@@ -36,7 +36,7 @@ def find_lr(experiment: Experiment, arguments: Arguments) -> str:
     if record.exists() and not arguments.overwrite:
         refuse_other(str(folder), {name: read_json(record).get(name) for name in identity}, identity)
     print(f"{experiment.name} {arguments.name}: range test on {describe_device()}, to {folder}", file=sys.stderr)
-    test = find_learning_rate(config, data, arguments.seeds)
+    test = find_learning_rate(config, data, arguments.study.seeds)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{experiment.name} {arguments.name} on {identity['data']['name']}"
     range_test_curves(folder / "lr_finder.png", test, name)

@@ -1,22 +1,44 @@
-"""`--grid`: the members of a study, all combinations of values with all seeds."""
+"""`--grid` and `--space`: which fields of the configuration a study varies, over which values."""
 
 import difflib
-import itertools
+import math
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import tyro
 
-from jaxdeep.config import Config
-from jaxdeep.config.config import PARTS, TRACED
+from jaxdeep.config.config import PARTS
 from jaxdeep.errors import UserError
-from jaxdeep.train.sweep import Member
 
-Grid = Mapping[str, tuple[Any, ...]]
 OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "train.dtype")
 """Fields that all members share, as they share the images on the device."""
+DIGITS: Final = 3
+"""Significant ones of a value that is drawn: more would tell nothing, and make long names."""
+
+
+class Span(NamedTuple):
+    """A range to draw from: uniformly, or uniformly in the logarithm."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def draw(self, rng: np.random.Generator) -> float | int:
+        """A value, rounded to three digits, or to a whole number where the field takes these."""
+        share = rng.random()
+        value = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
+        return round(value) if self.whole else float(f"{value:.{DIGITS}g}")
+
+    def __str__(self) -> str:
+        """As it is given."""
+        return f"{self.low:g}:{self.high:g}" + (":log" if self.log else "")
+
+
+Grid = Mapping[str, tuple[Any, ...]]
+Space = Mapping[str, Span]
 
 
 def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
@@ -28,49 +50,57 @@ def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
     {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
     """
-    hints = {f"{part}.{name}": hint for part, of in PARTS.items() for name, hint in typing.get_type_hints(of).items()}
     grid: dict[str, tuple[Any, ...]] = {}
     for text in given:
-        name, _, values = text.partition("=")
-        name = name.replace("-", "_")
-        if name not in hints:
-            nearest = difflib.get_close_matches(name, hints, n=1)
-            raise UserError(
-                f"--grid {text}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else "")
-            )
-        if name in OF_THE_STUDY:
-            raise UserError(f"--grid {name}: all members of a study share it; allowed: a command for each value")
-        if name in grid:
-            raise UserError(f"--grid {name} is given twice; allowed: once, with all its values")
-        grid[name] = tuple(_value(name, hints[name], value) for value in values.split(","))
+        name, hint, values = _field("--grid", text, grid)
+        grid[name] = tuple(_value(name, hint, value) for value in values.split(","))
         if len(set(grid[name])) < len(grid[name]):
             raise UserError(f"--grid {text}: a value is given twice")
     return grid
 
 
-def members_of(config: Config, grid: Grid, seeds: Sequence[int]) -> tuple[Member, ...]:
-    """Every combination of the grid's values with every seed.
+def parse_space(given: Sequence[str]) -> dict[str, Span]:
+    """Read FIELD=LOW:HIGH, drawn uniformly, and FIELD=LOW:HIGH:log, drawn uniformly in the logarithm.
 
     Raises:
-        UserError: a combination is not a configuration.
+        UserError: as `parse_grid`; a field that is no number, or a range that is none.
+
+    >>> parse_space(["optim.learning_rate=1e-5:1e-2:log"])["optim.learning_rate"].low
+    1e-05
     """
-    found = []
-    for combination in itertools.product(*grid.values()):
-        values = dict(zip(grid, combination, strict=True))
-        member = config
-        for name, value in values.items():
-            part, _, field = name.partition(".")
-            member = replace(member, **{part: replace(getattr(member, part), **{field: value})})
-        found += [Member(member, seed, values) for seed in seeds]
-    return tuple(found)
+    space: dict[str, Span] = {}
+    for text in given:
+        name, hint, values = _field("--space", text, space)
+        if hint not in (int, float, float | None):
+            raise UserError(f"--space {text}: {name} is no number; allowed: --grid {name}=VALUE,VALUE,...")
+        low, high, *scale = values.split(":") if values.count(":") in (1, 2) else ("", "")
+        try:
+            span = Span(float(low), float(high), scale == ["log"], hint is int)
+        except ValueError:
+            span = Span(math.nan, math.nan, False, False)
+        if (
+            not -math.inf < span.low < span.high < math.inf
+            or scale not in ([], ["log"])
+            or (span.log and span.low <= 0)
+        ):
+            raise UserError(f"--space {text}; allowed: {name}=LOW:HIGH, or =LOW:HIGH:log with LOW above 0")
+        space[name] = span
+    return space
 
 
-def programs_of(members: Sequence[Member], grid: Grid) -> str:
-    """How many programs a study compiles, and why more than one."""
-    count = len({member.config.static() for member in members})
-    runs = f"{len(members)} runs, {count} compiled program{'s' if count > 1 else ''}"
-    fixed = [name for name in grid if name not in TRACED]
-    return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
+def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, Any, str]:
+    """A field's name, its type, and what stands behind the equals sign."""
+    hints = {f"{part}.{name}": hint for part, of in PARTS.items() for name, hint in typing.get_type_hints(of).items()}
+    name, _, values = text.partition("=")
+    name = name.replace("-", "_")
+    if name not in hints:
+        nearest = difflib.get_close_matches(name, hints, n=1)
+        raise UserError(f"{flag} {text}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
+    if name in OF_THE_STUDY:
+        raise UserError(f"{flag} {name}: all members of a study share it; allowed: a command for each value")
+    if name in known:
+        raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
+    return name, hints[name], values
 
 
 def _value(name: str, hint: Any, text: str) -> Any:

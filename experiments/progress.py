@@ -7,23 +7,25 @@ from tqdm import tqdm
 
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.search import Rung
 from jaxdeep.train.sweep import Member
 
 
 class Progress:
     """Follows the histories of a study's members; a context."""
 
-    def __init__(self, members: Sequence[Member], images: int) -> None:
+    def __init__(self, members: Sequence[Member], images: int, epochs: int | None = None) -> None:
         """Show a bar at once: the first epoch follows a few seconds of compilation.
 
         Args:
             members: of the study.
             images: of an epoch.
+            epochs: of all members together, of a search that trains few of them to their ends; None: of all to theirs.
         """
-        self._members, self._images = members, images
+        self._members, self._images, self._is_search = members, images, epochs is not None
         self._shown = [0] * len(members)
         self._over = 0
-        total = sum(member.config.train.epochs for member in members)
+        total = sum(member.config.train.epochs for member in members) if epochs is None else epochs
         title = members[0].name.replace("_", " ") if len(members) == 1 else f"{len(members)} runs"
         self._bar = tqdm(total=total, desc=title, unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self._bar.set_postfix_str("compiling")
@@ -47,13 +49,22 @@ class Progress:
             f"{self._images / last.seconds:,.0f} images/s"
         )
         if self._bar.disable:
-            name = member.name.replace("seed_", "seed ")
+            name = member.name.replace("seed_", "seed ").replace("fold_", "fold ")
             print(f"{name} epoch {last.epoch}/{member.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
             return
         over = f"{self._over} over, " if len(self._members) > 1 else ""
         self._bar.set_postfix_str(over + figures, refresh=False)
         self._bar.update(last.epoch - self._shown[index])
         self._shown[index] = last.epoch
+
+    def tell(self, rung: Rung, points: int) -> None:
+        """A rung of a search begins.
+
+        Args:
+            rung: that begins.
+            points: that take part in it.
+        """
+        self._bar.write(f"rung: {points} points, to epoch {rung.epochs}", file=sys.stderr)
 
     def end(self, index: int, run: Run) -> None:
         """A member is over, perhaps before its last epoch.
@@ -63,6 +74,8 @@ class Progress:
             run: what it found.
         """
         self._over += 1
+        if self._is_search:
+            return
         epochs = run.config.train.epochs
         self._bar.update(epochs - self._shown[index])
         self._shown[index] = epochs

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from experiments.arguments import SEEDS_OF_RANGE_TEST, Arguments
-from experiments.grid import members_of, programs_of
 from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
+from experiments.study import Study, programs_of, words_of
 from jaxdeep.config import Config, differences, short
-from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.report.figures import RATE
 from jaxdeep.report.run_folder import RunFolder
@@ -30,7 +30,8 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.program import check_fits
-from jaxdeep.train.sweep import Member, fit_all
+from jaxdeep.train.search import epochs_of, fit_by_halving
+from jaxdeep.train.sweep import fit_all
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
@@ -47,15 +48,24 @@ class Interrupted(Exception):
         self.number = number
 
 
-def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
+class Finished(NamedTuple):
+    """What is left of a command.
+
+    Attributes:
+        summary: the content of summary.json.
+        folder: where it stands.
+    """
+
+    summary: dict[str, Any]
+    folder: Path
+
+
+def run(experiment: Experiment, arguments: Arguments) -> Finished:
     """Train every member of the study, or continue, or find that it is finished.
 
     Args:
         experiment: what the configuration belongs to.
         arguments: the command.
-
-    Returns:
-        The content of summary.json.
 
     Raises:
         UserError: the images are not to be had, the configuration does not fit them, or the folder holds another run.
@@ -67,19 +77,20 @@ def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
         if (summary := folder.summary()) is not None:
             print(f"{workdir} is finished: these are its results", file=sys.stderr)
-            return summary
-        train, valid, test = (f"{len(split.labels):,}" for split in (data.train, data.valid, data.test))
+            return Finished(summary, workdir)
+        train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
+        folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
         images = identity["data"]
         print(
-            f"{experiment.name} {arguments.name}: {train} training, {valid} validation and {test} test images of "
+            f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images of "
             f"{images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
             file=sys.stderr,
         )
-        members = members_of(config, arguments.grid, arguments.seeds)
+        members = arguments.study.members(config)
         if len(members) > 1:
-            print(programs_of(members, arguments.grid), file=sys.stderr)
+            print(programs_of(members, arguments.study.varied), file=sys.stderr)
         with Profiler(folder.profile if arguments.profile else None) as profiler:
-            runs = _fit(members, data, folder, profiler)
+            runs = _fit(arguments.study, config, data, folder, profiler)
         reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
         summary = summarise(
             identity,
@@ -89,11 +100,12 @@ def run(experiment: Experiment, arguments: Arguments) -> dict[str, Any]:
             command=command_of(experiment, arguments),
             wall_seconds=folder.wall_seconds,
         )
-        if RATE in arguments.grid:
-            test = find_learning_rate(config, data, range(arguments.seeds[0], arguments.seeds[0] + SEEDS_OF_RANGE_TEST))
+        if RATE in arguments.study.varied:
+            first = arguments.study.seeds[0]
+            test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
             summary["range_test"] = {"seeds": list(test.seeds), "suggestion": null_if_not_finite(test.suggestion)}
         folder.write_summary(summary, members, runs)
-        return summary
+        return Finished(summary, workdir)
 
 
 def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:
@@ -111,7 +123,7 @@ def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]
         config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
         print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
     data = Dataset.from_images(images, config.data)
-    for member in members_of(config, arguments.grid, arguments.seeds[:1]):
+    for member in arguments.study.members(config):
         check_fits(member.config, data)
     return config, data
 
@@ -122,8 +134,7 @@ def identity_of(experiment: Experiment, arguments: Arguments, config: Config, da
         "experiment": experiment.name,
         "name": arguments.name,
         "config": config.to_dict(),
-        "seeds": list(arguments.seeds),
-        **({"grid": {name: plain(values) for name, values in arguments.grid.items()}} if arguments.grid else {}),
+        **arguments.study.identity(),
         "data": data.identity(),
     }
 
@@ -132,17 +143,8 @@ def command_of(experiment: Experiment, arguments: Arguments) -> str:
     """What repeats a command's figures, wherever its images and its folder are."""
     words = ["python", "-m", f"experiments.{experiment.name}", "--config", arguments.name]
     for field, (_, value) in _changed(experiment, arguments).items():
-        words += [f"--{field}", *_words(value)]
-    for field, values in arguments.grid.items():
-        words += ["--grid", f"{field}={','.join(' '.join(_words(value)) for value in values)}"]
-    first, count = arguments.seeds[0], len(arguments.seeds)
-    words += ["--seed", str(first)] if first != 42 else []
-    words += ["--seeds", str(count)] if count > 1 else []
-    return shlex.join(words)
-
-
-def _words(value: Any) -> list[str]:
-    return list(map(str, value)) if isinstance(value, list | tuple) else [str(value)]
+        words += [f"--{field}", *words_of(value)]
+    return shlex.join(words + arguments.study.words())
 
 
 def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *more: str) -> Path:
@@ -151,11 +153,7 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
         return arguments.workdir
     changed = _changed(experiment, arguments)
     parts = [arguments.name, *(f"{field}={short(value)}" for field, (_, value) in changed.items())]
-    parts += [f"{field}={'|'.join(map(short, values))}" for field, values in arguments.grid.items()]
-    if arguments.seeds[0] != 42:
-        parts.append(f"seed={arguments.seeds[0]}")
-    if len(arguments.seeds) > 1:
-        parts.append(f"seeds={len(arguments.seeds)}")
+    parts += arguments.study.parts_of_name()
     if data.identity()["synthetic"]:
         parts.append("synthetic")
     name = ",".join((*parts, *more))
@@ -168,8 +166,14 @@ def _changed(experiment: Experiment, arguments: Arguments) -> dict[str, tuple[An
     return differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
 
 
-def _fit(members: Sequence[Member], data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:
-    with Progress(members, len(data.train.labels)) as progress, _signals() as received:
+def _fit(study: Study, config: Config, data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:
+    members, brackets = study.members(config), study.brackets(config)
+    folds = data if study.folds is None else stratified_folds(data, config.data, study.folds, study.seeds[0])
+    images = data.train.size if isinstance(folds, Dataset) else folds[0].train.size
+    with (
+        Progress(members, images, epochs_of(brackets, members) if brackets else None) as progress,
+        _signals() as received,
+    ):
 
         def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
             folder.follow(members[index], history)
@@ -178,7 +182,17 @@ def _fit(members: Sequence[Member], data: Dataset, folder: RunFolder, profiler: 
             if received:
                 raise Interrupted(received[0])
 
-        return fit_all(members, data, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
+        if brackets:
+            return fit_by_halving(
+                members,
+                folds,
+                brackets,
+                checkpoints=folder.checkpoints,
+                on_epoch=on_epoch,
+                on_end=progress.end,
+                on_rung=progress.tell,
+            )
+        return fit_all(members, folds, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from jaxdeep.analysis.statistics import MOST_PAIRS, holm, paired, paired_hits
 from jaxdeep.errors import UserError
+from jaxdeep.report.run_folder import read_json
 from jaxdeep.report.tables import FIGURES, aligned, with_interval
 
 SIGNIFICANCE: Final = 0.05
@@ -29,10 +31,29 @@ class Study(NamedTuple):
     hits: Mapping[str, np.ndarray]
 
 
+def read_study(name: str, summary: Path, hits: Path) -> Study:
+    """A study from the files that it left.
+
+    Args:
+        name: of its configuration.
+        summary: a summary.json.
+        hits: the hits.npz beside it.
+
+    Raises:
+        UserError: one of them cannot be read, as that of a study of an earlier version.
+    """
+    try:
+        with np.load(hits) as found:
+            return Study(name, read_json(summary), dict(found))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{hits}: cannot be read ({error})") from error
+
+
 def compare(studies: Sequence[Study]) -> dict[str, Any]:
     """Every configuration against every other one, over common seeds and common images.
 
-    Accuracies are compared over seeds and images (`paired_hits`), losses over seeds (`paired`). The p-values of a
+    Accuracies are compared over seeds and images (`paired_hits`), losses over seeds (`paired`), and so is all of
+    cross-validation, whose folds have images of their own. The p-values of a
     figure are corrected for the number of pairs (Holm). A seed that diverged with one of two counts for neither.
 
     Args:
@@ -67,22 +88,28 @@ def compare(studies: Sequence[Study]) -> dict[str, Any]:
 
 
 def _compared(one: Study, other: Study, figure: str) -> dict[str, Any]:
-    at = [
-        {(run["seed"], run.get("fold")): index for index, run in enumerate(study.summary["runs"])}
-        for study in (one, other)
-    ]
-    figures = [[run[figure] for run in study.summary["runs"]] for study in (one, other)]
-    common = [key for key in at[0] if key in at[1]]
-    common = [key for key in common if None not in (figures[0][at[0][key]], figures[1][at[1][key]])]
+    runs = [_runs(study, figure) for study in (one, other)]
+    common = [key for key in runs[0] if key in runs[1]]
     if len(common) < 2:
         raise UserError(f"{one.name} and {other.name} have {len(common)} finished seeds in common; allowed: 2 or more")
-    rows = [[of[key] for key in common] for of in at]
-    if figure in HITS:
-        found = paired_hits(*(study.hits[HITS[figure]][row] for study, row in zip((one, other), rows, strict=True)))
-    else:
-        of_one, of_other = ([of[index] for index in row] for of, row in zip(figures, rows, strict=True))
-        found = paired(of_one, of_other)
-    return found._asdict()
+    folds = one.summary.get("folds")
+    if figure in HITS and not folds:
+        rows = ([of[key] for key in common] for of in runs)
+        hits = (study.hits[HITS[figure]][chosen] for study, chosen in zip((one, other), rows, strict=True))
+        return paired_hits(*hits)._asdict()
+    of_one, of_other = (
+        [study.summary["runs"][of[key]][figure] for key in common] for study, of in zip((one, other), runs, strict=True)
+    )
+    return paired(of_one, of_other, overlap=1 / (folds - 1) if folds else 0.0)._asdict()
+
+
+def _runs(study: Study, figure: str) -> dict[tuple[int, int | None], int]:
+    """Where the runs with a finite figure stand, by seed and fold."""
+    return {
+        (run["seed"], run.get("fold")): index
+        for index, run in enumerate(study.summary["runs"])
+        if run[figure] is not None
+    }
 
 
 def _verdict(figure: str, difference: float, p_value: float) -> str:

@@ -95,20 +95,23 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     curves: dict[str, list[Mapping[str, Any]]] = {}
+    beside_rate = [name for name in summary.get("grid", ()) if name != RATE]
     for point in sorted(summary["points"], key=lambda point: point["values"][RATE]):
-        others = (f"{name}={short(value)}" for name, value in point["values"].items() if name != RATE)
+        others = (f"{name}={short(point['values'][name])}" for name in beside_rate)
         curves.setdefault(",".join(others), []).append(point)
     best = best_point(summary["points"])
     for index, (name, points) in enumerate(curves.items()):
         color = f"C{index % 10}"
         rates = [point["values"][RATE] for point in points]
-        for figure_name, style in (("val_accuracy", "-"), ("test_accuracy", ":")):
+        alike = not summary.get("space", {}).keys() - {RATE} and "halving" not in summary  # but for the rate
+        for figure_name, style in (("val_accuracy", "-" if alike else ""), ("test_accuracy", ":" if alike else "")):
             mean, low, high = (
                 [np.nan if (value := point["mean"][figure_name][end]) is None else value for point in points]
                 for end in ("mean", "low", "high")
             )
             label = f"{name} {figure_name.split('_')[0]}".strip()
-            axes.plot(rates, mean, f"o{style}", color=color, markersize=3, linewidth=1, label=label)
+            marker = "o" if figure_name == "val_accuracy" else "."
+            axes.plot(rates, mean, f"{marker}{style}", color=color, markersize=4, linewidth=1, label=label)
             if style == "-":
                 axes.fill_between(rates, low, high, color=color, alpha=0.2, linewidth=0)
         if best in points:

@@ -144,7 +144,7 @@ class RunFolder:
         self._noted = time.perf_counter()
 
     def _line(self, member: Member, record: EpochRecord) -> str:
-        return json.dumps({"seed": member.seed, **member.values, **finite(record), **self._marks}) + "\n"
+        return json.dumps({**member.labels, **finite(record), **self._marks}) + "\n"
 
     def _write_events(self, member: Member, record: EpochRecord) -> None:
         if member.name not in self._writers:
@@ -170,9 +170,13 @@ def _remove_run(path: Path) -> None:
 
 
 def write_hits(path: Path, runs: Sequence[Run]) -> None:
-    """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs."""
-    valid, test = ([run.val_hits for run in runs], [run.test_hits for run in runs])
-    np.savez_compressed(path, valid=np.stack(valid), test=np.stack(test))
+    """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs.
+
+    Folds have validation images of their own, perhaps one more than others: what is short is filled up with misses.
+    """
+    most = max(len(run.val_hits) for run in runs)
+    valid = np.stack([np.pad(run.val_hits, (0, most - len(run.val_hits))) for run in runs])
+    np.savez_compressed(path, valid=valid, test=np.stack([run.test_hits for run in runs]))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -40,22 +40,25 @@ def summarise(
         wall_seconds: that all processes took for it.
 
     Returns:
-        JSON values; what is not finite is None. `mean` is over all seeds; where a grid is varied, `points` has one for
-        each of its points.
+        JSON values; what is not finite is None. `mean` is over all seeds and folds; where a study has points, `points`
+        has one for each of them.
     """
-    rows = [_plain(member) | _row(run) for member, run in zip(members, runs, strict=True)]
+    rows = [member.labels | _row(run) for member, run in zip(members, runs, strict=True)]
     programs = {member.config.static(): run.compile_seconds for member, run in zip(members, runs, strict=True)}
     points: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         points.setdefault(member.group, []).append(index)
     means = [
-        {"values": _plain(members[indices[0]]), "mean": _means([rows[index] for index in indices])}
+        {
+            "values": {name: plain(value) for name, value in members[indices[0]].values.items()},
+            "mean": _means([rows[index] for index in indices], _overlap(members[indices[0]], runs[indices[0]])),
+        }
         for indices in points.values()
     ]
     return {
         **identity,
         "runs": [{name: null_if_not_finite(value) for name, value in row.items()} for row in rows],
-        **({"points": means} if identity.get("grid") else {"mean": means[0]["mean"]}),
+        **({"points": means} if members[0].values else {"mean": means[0]["mean"]}),
         "chapter": list(chapter),
         "parameters": runs[0].parameters,
         "command": command,
@@ -80,21 +83,21 @@ def best_point(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return min(finite, key=lambda point: point["mean"]["val_loss"]["mean"], default=None)
 
 
-def _plain(member: Member) -> dict[str, Any]:
-    return {name: plain(value) for name, value in member.values.items()}
+def _overlap(member: Member, run: Run) -> float:
+    """How much the training rows of folds are the same, as `mean_over_runs` wants it."""
+    return 0.0 if member.fold is None else run.data.valid.size / run.data.train.size
 
 
-def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _means(rows: Sequence[Mapping[str, Any]], overlap: float) -> dict[str, Any]:
     values = {name: [row[name] for row in rows] for name in FIGURES}
     return {
-        name: mean_over_runs(of_runs)._asdict() | {"bootstrap": bootstrap_interval(of_runs)}
+        name: mean_over_runs(of_runs, overlap)._asdict() | {"bootstrap": bootstrap_interval(of_runs)}
         for name, of_runs in values.items()
     }
 
 
 def _row(run: Run) -> dict[str, Any]:
     return {
-        "seed": run.seed,
         "best_epoch": run.best_epoch,
         "epochs": len(run.history),
         "val_loss": run.val_loss,

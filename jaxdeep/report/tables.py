@@ -27,7 +27,9 @@ def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [HEADERS]
     rows += [
         (
-            str(run["seed"]) + (" diverged" if run["diverged"] else ""),
+            str(run["seed"])
+            + (f" fold {run['fold']}" if "fold" in run else "")
+            + (" diverged" if run["diverged"] else ""),
             str(run["best_epoch"]),
             str(run["epochs"]),
             *(_figure(run[name]) for name in FIGURES),
@@ -44,13 +46,13 @@ def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The lowest mean val_loss is marked."""
     names = list(summary["points"][0]["values"])
     best = best_point(summary["points"])
-    rows: list[tuple[str, ...]] = [(*names, "seeds", *HEADERS[1:])]
+    rows: list[tuple[str, ...]] = [(*names, "runs", *HEADERS[1:])]
     for point in summary["points"]:
         runs = [run for run in summary["runs"] if all(run[name] == point["values"][name] for name in names)]
         diverged = sum(run["diverged"] for run in runs)
-        seeds = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
+        count = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
         mark = " *" if point is best else ""
-        rows.append((*map(short, point["values"].values()), seeds + mark, *_means(point["mean"])))
+        rows.append((*map(short, point["values"].values()), count + mark, *_means(point["mean"])))
     return rows
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from jaxdeep.config import Config, short
+from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -44,6 +45,12 @@ class Member:
     def group(self) -> str:
         """What it shares with members of other seeds and folds: `optim.learning_rate=0.001`; "" if nothing varies."""
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """What tells its figures from the others', as JSON values: seed, fold, and what the study varies."""
+        fold = {} if self.fold is None else {"fold": self.fold}
+        return {"seed": self.seed, **fold, **{name: plain(value) for name, value in self.values.items()}}
 
     @property
     def name(self) -> str:

@@ -1,0 +1,174 @@
+"""What a command runs: all points of a grid or of random samples, with all seeds and folds, whole or by halving."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from experiments.grid import Grid, Space
+from jaxdeep.config import Config, short
+from jaxdeep.config.config import TRACED, plain
+from jaxdeep.errors import UserError
+from jaxdeep.train.search import Bracket, hyperband, successive_halving
+from jaxdeep.train.sweep import Member
+
+Halving = Literal["successive", "hyperband"]
+Point = Mapping[str, Any]
+DRAWS: Final = 100
+"""For each point that is asked for, before a space counts as too small for them."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The members of a command, but for their configuration.
+
+    Attributes:
+        seeds: S of them.
+        grid: field -> values: all combinations; with samples, each draws one of the values.
+        space: field -> range to draw from.
+        samples: points to draw; None: all of the grid, or as many as Hyperband wants.
+        folds: of cross-validation; None: the validation rows are as they are.
+        halving: how the search drops points; None: it does not.
+    """
+
+    seeds: tuple[int, ...]
+    grid: Grid = field(default_factory=dict)
+    space: Space = field(default_factory=dict)
+    samples: int | None = None
+    folds: int | None = None
+    halving: Halving | None = None
+
+    def __post_init__(self) -> None:
+        if both := sorted(self.grid.keys() & self.space.keys()):
+            raise UserError(f"{', '.join(both)}: in --grid and in --space; allowed: one of them")
+        if self.halving is not None and not self.varied:
+            raise UserError(f"--halving {self.halving} needs points: --grid, or --space")
+        if self.samples is not None and (self.samples < 1 or not self.space):
+            raise UserError(f"--samples is {self.samples}; allowed: 1 or more, with --space")
+        if self.space and (self.samples is None) != (self.halving == "hyperband"):
+            given = "not given" if self.samples is None else self.samples
+            raise UserError(
+                f"--samples is {given}; allowed: a number of points with --space, but none with --halving hyperband, "
+                "which has its own"
+            )
+        if self.folds is not None and self.folds < 2:
+            raise UserError(f"--folds is {self.folds}; allowed: 2 or more")
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The fields that its points differ in."""
+        return (*self.grid, *self.space)
+
+    def members(self, config: Config) -> tuple[Member, ...]:
+        """Every point with every seed and fold.
+
+        Args:
+            config: what the points vary.
+
+        Raises:
+            UserError: a point is not a configuration, or the space has too few.
+        """
+        unique = {_key(point): point for points in self._points(config) for point in points}
+        folds = (None,) if self.folds is None else range(self.folds)
+        return tuple(
+            Member(_varied(config, point), seed, dict(point), fold)
+            for point in unique.values()
+            for seed in self.seeds
+            for fold in folds
+        )
+
+    def brackets(self, config: Config) -> tuple[Bracket, ...]:
+        """The rounds of its search; none where all points are trained whole."""
+        if self.halving is None:
+            return ()
+        points = [tuple(Member(config, 0, dict(point)).group for point in part) for part in self._points(config)]
+        epochs = config.train.epochs
+        rungs = hyperband(epochs) if self.halving == "hyperband" else (successive_halving(len(points[0]), epochs),)
+        return tuple(itertools.starmap(Bracket, zip(points, rungs, strict=True)))
+
+    def identity(self) -> dict[str, Any]:
+        """What two commands must share to be the same study, as JSON values; what is not given is left out."""
+        grid = {name: plain(values) for name, values in self.grid.items()}
+        space = {name: str(span) for name, span in self.space.items()}
+        others = {"samples": self.samples, "folds": self.folds, "halving": self.halving}
+        given = {"grid": grid, "space": space, **others}
+        return {"seeds": list(self.seeds)} | {name: value for name, value in given.items() if value}
+
+    def parts_of_name(self) -> list[str]:
+        """What the name of its folder says of it."""
+        parts = [f"{name}={'|'.join(map(short, values))}" for name, values in self.grid.items()]
+        parts += [f"{name}={span}" for name, span in self.space.items()]
+        parts += [f"{name}={value}" for name in ("samples", "folds", "halving") if (value := getattr(self, name))]
+        parts += [f"seed={self.seeds[0]}"] if self.seeds[0] != 42 else []
+        return parts + ([f"seeds={len(self.seeds)}"] if len(self.seeds) > 1 else [])
+
+    def words(self) -> list[str]:
+        """The flags that ask for it."""
+        words = []
+        for name, values in self.grid.items():
+            words += ["--grid", f"{name}={','.join(' '.join(words_of(value)) for value in values)}"]
+        for name, span in self.space.items():
+            words += ["--space", f"{name}={span}"]
+        for name in ("samples", "folds", "halving"):
+            words += [f"--{name}", str(value)] if (value := getattr(self, name)) else []
+        words += ["--seed", str(self.seeds[0])] if self.seeds[0] != 42 else []
+        return words + (["--seeds", str(len(self.seeds))] if len(self.seeds) > 1 else [])
+
+    def _points(self, config: Config) -> Sequence[Sequence[Point]]:
+        """The points of each bracket; of one, where there are none."""
+        rng = np.random.default_rng(self.seeds[0])
+        of_grid = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+        if self.halving != "hyperband":
+            return [
+                of_grid
+                if self.samples is None
+                else list(itertools.islice(self._drawn(rng, self.samples), self.samples))
+            ]
+        counts = [rungs[0].points for rungs in hyperband(config.train.epochs)]
+        if self.space:
+            drawn = self._drawn(rng, sum(counts))
+            return [list(itertools.islice(drawn, count)) for count in counts]
+        chosen = [rng.permutation(len(of_grid))[:count] for count in counts]
+        return [[of_grid[index] for index in sorted(of_bracket)] for of_bracket in chosen]
+
+    def _drawn(self, rng: np.random.Generator, count: int) -> Iterator[Point]:
+        """Random points, no two alike."""
+        seen = set()
+        for _ in range(DRAWS * count):
+            point = {name: values[rng.integers(len(values))] for name, values in self.grid.items()}
+            point |= {name: span.draw(rng) for name, span in self.space.items()}
+            if _key(point) not in seen:
+                seen.add(_key(point))
+                yield point
+        raise UserError(f"--space has {len(seen)} points at three digits; {count} are asked for")
+
+
+def programs_of(members: Sequence[Member], varied: Sequence[str]) -> str:
+    """How many programs a study compiles, and why more than one.
+
+    Args:
+        members: of the study.
+        varied: the fields that its points differ in.
+    """
+    count = len({member.config.static() for member in members})
+    runs = f"{len(members)} runs, {count} compiled program{'s' if count > 1 else ''}"
+    fixed = [name for name in varied if name not in TRACED]
+    return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
+
+
+def words_of(value: Any) -> list[str]:
+    """A field's value on the command line."""
+    return list(map(str, value)) if isinstance(value, list | tuple) else [str(value)]
+
+
+def _varied(config: Config, point: Point) -> Config:
+    for name, value in point.items():
+        part, _, of_part = name.partition(".")
+        config = replace(config, **{part: replace(getattr(config, part), **{of_part: value})})
+    return config
+
+
+def _key(point: Point) -> tuple[Any, ...]:
+    return tuple(point.values())

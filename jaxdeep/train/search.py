@@ -1,0 +1,198 @@
+"""Search by successive halving and Hyperband: many points get few epochs, and few points get many."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.train.fit import Run
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.sweep import Checkpoints, Member, OnEnd, OnEpoch, fit_all
+
+ETA: Final = 3
+"""Of so many points one goes on, with so many times the epochs: what the papers recommend."""
+
+
+class Rung(NamedTuple):
+    """A round of a search.
+
+    Attributes:
+        points: that take part, at most.
+        epochs: that each of them has been trained for behind it.
+    """
+
+    points: int
+    epochs: int
+
+
+class Bracket(NamedTuple):
+    """A search by successive halving.
+
+    Attributes:
+        points: the names of the points that begin, as of `Member.group`.
+        rungs: of which the last one is trained to the run's end.
+    """
+
+    points: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+
+
+def successive_halving(points: int, epochs: int, eta: int = ETA) -> tuple[Rung, ...]:
+    """The rounds of one search: n points to r epochs, n / eta to r eta, ..., for as long as eta are left.
+
+    Args:
+        points: that begin.
+        epochs: of a whole run.
+        eta: of so many points one goes on.
+
+    Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (2016).
+
+    >>> successive_halving(27, 100)
+    (Rung(points=27, epochs=4), Rung(points=9, epochs=12), Rung(points=3, epochs=34), Rung(points=1, epochs=100))
+    """
+    halvings = min(_floor_log(points, eta), _floor_log(epochs, eta))
+    return tuple(
+        Rung(max(points // eta**done, 1), math.ceil(epochs / eta ** (halvings - done))) for done in range(halvings + 1)
+    )
+
+
+def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
+    """The rounds of several searches, from many points that begin with few epochs to few that are all trained whole.
+
+    Args:
+        epochs: of a whole run.
+        eta: of so many points one goes on.
+
+    Source: Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization" (2018), algorithm 1.
+
+    >>> [bracket[0] for bracket in hyperband(81)]
+    [Rung(points=81, epochs=1), Rung(points=34, epochs=3), Rung(points=15, epochs=9), Rung(points=8, epochs=27), \
+Rung(points=5, epochs=81)]
+    """
+    most = _floor_log(epochs, eta)
+    counts = [math.ceil((most + 1) / (halvings + 1) * eta**halvings) for halvings in range(most, -1, -1)]
+    return tuple(
+        tuple(
+            Rung(max(count // eta**done, 1), math.ceil(epochs / eta ** (halvings - done)))
+            for done in range(halvings + 1)
+        )
+        for count, halvings in zip(counts, range(most, -1, -1), strict=True)
+    )
+
+
+def fit_by_halving(
+    members: Sequence[Member],
+    data: Dataset | Sequence[Dataset],
+    brackets: Sequence[Bracket],
+    *,
+    checkpoints: Callable[[Member], Path] | None = None,
+    on_epoch: OnEpoch = lambda index, history: None,
+    on_end: OnEnd = lambda index, run: None,
+    on_rung: Callable[[Rung, int], None] = lambda rung, points: None,
+) -> list[Run]:
+    """Train the members of a search as far as their points get.
+
+    A rung trains the members of its points to its epochs, from where the rung before left them. The points with the
+    lowest mean over their members of the best val_loss so far go on (of the last val_loss, where the last epoch's
+    weights are kept); a point with a diverged member comes last. The decisions are a function of the runs, so a search
+    that was interrupted takes the same ones again. A point of several brackets is trained once.
+
+    Args:
+        members: all points x seeds x folds.
+        data: as of `fit_all`.
+        brackets: one, or Hyperband's.
+        checkpoints: a folder of its own for each member; None: kept while this runs.
+        on_epoch: as of `fit_all`.
+        on_end: called once with each member's index and run, when all is over.
+        on_rung: called when a rung begins, with the points that take part in it.
+
+    Returns:
+        The members' runs in their order, each as far as it got.
+
+    Raises:
+        UserError: as `fit`.
+    """
+    if checkpoints is None:
+        with TemporaryDirectory() as folder:
+            kept = Path(folder)
+            return fit_by_halving(
+                members,
+                data,
+                brackets,
+                checkpoints=lambda member: kept / member.name,
+                on_epoch=on_epoch,
+                on_end=on_end,
+                on_rung=on_rung,
+            )
+    runs: dict[int, Run] = {}
+    for bracket in brackets:
+        points = list(bracket.points)
+        for rung in bracket.rungs:
+            points = points[: rung.points]
+            on_rung(rung, len(points))
+            runs |= _climb(members, data, points, rung, checkpoints, on_epoch)
+            scores = _scores(members, runs, points, rung.epochs)
+            points.sort(key=scores.__getitem__)
+    for index, run in sorted(runs.items()):
+        on_end(index, run)
+    return [runs[index] for index in range(len(members))]
+
+
+def epochs_of(brackets: Sequence[Bracket], members: Sequence[Member]) -> int:
+    """Epochs that a search trains at most: all its members together, none of them stopping early.
+
+    Args:
+        brackets: of the search.
+        members: of all its points, each with as many seeds and folds.
+    """
+    of_point = len(members) // len({member.group for member in members})
+    epochs = 0
+    for _, rungs in brackets:
+        befores = (0, *(rung.epochs for rung in rungs))
+        epochs += sum(rung.points * (rung.epochs - before) for rung, before in zip(rungs, befores, strict=False))
+    return of_point * epochs
+
+
+def _climb(
+    members: Sequence[Member],
+    data: Dataset | Sequence[Dataset],
+    points: Sequence[str],
+    rung: Rung,
+    checkpoints: Checkpoints,
+    on_epoch: OnEpoch,
+) -> dict[int, Run]:
+    """Train the members of some points to a rung's epochs."""
+    taking_part = [index for index, member in enumerate(members) if member.group in points]
+
+    def follow(position: int, history: Sequence[EpochRecord]) -> None:
+        on_epoch(taking_part[position], history)
+
+    chosen = [members[index] for index in taking_part]
+    found = fit_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
+    return dict(zip(taking_part, found, strict=True))
+
+
+def _scores(members: Sequence[Member], runs: Mapping[int, Run], points: Sequence[str], epochs: int) -> dict[str, float]:
+    losses: dict[str, list[float]] = {point: [] for point in points}
+    for index, run in runs.items():
+        if members[index].group in losses:
+            losses[members[index].group].append(_score(run, epochs))
+    return {point: sum(of_point) / len(of_point) for point, of_point in losses.items()}
+
+
+def _score(run: Run, epochs: int) -> float:
+    """Of the first epochs alone: a run that is found again may have got further."""
+    seen = [record.val_loss for record in run.history[:epochs]]
+    if not all(map(math.isfinite, seen)):
+        return math.inf
+    return seen[-1] if run.config.train.keep == "last" else min(seen)
+
+
+def _floor_log(value: int, base: int) -> int:
+    """The largest exponent whose power is not above a value of 1 or more."""
+    exponent = 0
+    while base ** (exponent + 1) <= value:
+        exponent += 1
+    return exponent
