@@ -1,7 +1,7 @@
-"""The tables of the README and the figure of the schedules, generated from the records in experiments/results/.
+"""The README's tables, STUDIES.md and the figure of the schedules, generated from the records in experiments/results/.
 
-python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write the tables
-python -m experiments.report                           # write the tables and the figure from the records
+python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write these
+python -m experiments.report                           # write them from the records
 """
 
 import argparse
@@ -13,6 +13,7 @@ from typing import Any
 from bench import results
 from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
+from experiments.studies import studies_page, verdicts
 from jaxdeep.errors import UserError
 from jaxdeep.report.run_folder import read_json
 from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             take(folder)
         readme = ROOT / "README.md"
         readme.write_text(with_tables(readme.read_text()))
+        (RESULTS / "STUDIES.md").write_text(studies_page())
         draw_schedules(RESULTS / "schedules.png")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -42,6 +44,7 @@ def with_tables(text: str) -> str:
     """A document with what stands between the marks of its tables written anew."""
     tables = {
         "cifar": cifar_table(),
+        "verdicts": verdicts(),
         "fashion_mnist": fashion_mnist_table(),
         "keras": keras_table(),
         "throughput": bench_table(results.headline_table),

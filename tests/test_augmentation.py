@@ -15,7 +15,7 @@ from jaxdeep.config import Config, Data
 from jaxdeep.data.augmentation import augmented, check_augmentation
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train import step
+from jaxdeep.train import evaluation, step
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.program import QUICK_TO_COMPILE
 
@@ -143,7 +143,7 @@ def test_evaluation_is_of_the_images_as_they_are():
     data = small_dataset(AUGMENTED)
     state = quick(step.start)(PLAIN, PLAIN.hyper(), data, jax.random.key(0))
     ours, plain = (
-        quick(step.evaluate)(config, state.params, state.batch_stats, config.hyper(), data, data.valid)
+        quick(evaluation.evaluate)(config, state.params, state.batch_stats, config.hyper(), data, data.valid)
         for config in (AUGMENTED, PLAIN)
     )
     assert ours[:2] == plain[:2]

@@ -15,7 +15,7 @@ from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train import program, step
+from jaxdeep.train import evaluation, program, step
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.program import compile_program, traced
@@ -40,7 +40,7 @@ def soon_overfitted() -> Dataset:
 
 
 started = jax.jit(step.start, static_argnums=0)
-evaluated = jax.jit(step.evaluate, static_argnums=0)
+evaluated = jax.jit(evaluation.evaluate, static_argnums=0)
 
 
 @partial(jax.jit, static_argnums=0)

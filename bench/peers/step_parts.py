@@ -22,6 +22,7 @@ from bench.peers.serving import Answer, serve
 from bench.peers.workload import load
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
+from jaxdeep.train.evaluation import scaled
 from jaxdeep.train.program import FAST, compile_with
 
 
@@ -40,7 +41,7 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
         del state
 
         def body(_: Any, rows: jax.Array) -> tuple[jax.Array, None]:
-            return step.scaled(config, data, data.train.images[rows]), None
+            return scaled(config, data, data.train.images[rows]), None
 
         return jax.lax.scan(body, jnp.zeros((rows.shape[1], data.inputs), config.train.dtype), rows)[0]
 

@@ -13,6 +13,7 @@ from jaxdeep.report.run_folder import read_json
 from jaxdeep.report.tables import FIGURES, aligned, with_interval
 
 SIGNIFICANCE: Final = 0.05
+INDISTINCT: Final = "not distinguishable"
 HITS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
 """The figures that are compared image by image, and whose hits those are."""
 
@@ -114,7 +115,7 @@ def _runs(study: Study, figure: str) -> dict[tuple[int, int | None], int]:
 
 def _verdict(figure: str, difference: float, p_value: float) -> str:
     if p_value >= SIGNIFICANCE:
-        return "not distinguishable"
+        return INDISTINCT
     return "better" if (difference < 0) == figure.endswith("loss") else "worse"
 
 
@@ -155,10 +156,27 @@ def sentences(comparison: Mapping[str, Any], figure: str) -> list[str]:
     return [_sentence(pair["one"], pair["other"], figure, pair["figures"][figure]) for pair in comparison["pairs"]]
 
 
+def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
+    """Rows minus columns: differences in points, bold where they are told from none; the headers first.
+
+    Args:
+        comparison: as `compare` gives it.
+        figure: which: val_accuracy or test_accuracy.
+    """
+    names = comparison["names"]
+    cells = {}
+    for pair in comparison["pairs"]:
+        found = pair["figures"][figure]
+        for key, sign in (((pair["one"], pair["other"]), 1), ((pair["other"], pair["one"]), -1)):
+            points = f"{100 * sign * found['difference']:+.1f}"
+            cells[key] = points if found["verdict"] == INDISTINCT else f"**{points}**"
+    return [("", *names), *((row, *(cells.get((row, column), "") for column in names)) for row in names)]
+
+
 def _sentence(one: str, other: str, figure: str, found: Mapping[str, Any]) -> str:
     points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
     known = f"{figure.replace('_', ' ')} {points}, p = {found['p_holm']:.2g}, {found['pairs']} seeds"
-    if found["verdict"] != "not distinguishable":
+    if found["verdict"] != INDISTINCT:
         return f"{one} is {found['verdict']} than {other}: {known}"
     seeds = found["pairs_to_tell"]
     more = f"about {seeds} seeds" if seeds else f"more than {MOST_PAIRS:,} seeds, or more images,"
@@ -167,5 +185,5 @@ def _sentence(one: str, other: str, figure: str, found: Mapping[str, Any]) -> st
 
 def _difference(found: Mapping[str, Any]) -> str:
     half = (found["high"] - found["low"]) / 2
-    mark = " " if found["verdict"] == "not distinguishable" else "*"
+    mark = " " if found["verdict"] == INDISTINCT else "*"
     return f"{found['difference']:+.4f} ± {half:.4f}{mark}"

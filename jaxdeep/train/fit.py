@@ -14,7 +14,7 @@ from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train import step
+from jaxdeep.train.evaluation import Evaluation, probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program, traced
@@ -82,7 +82,7 @@ class Run:
             [N, C], each row sums to 1.
         """
         rows = jnp.asarray(np.reshape(images, (len(images), -1)))
-        return np.asarray(step.probabilities(self.config, self.params, self.batch_stats, self.data, rows))
+        return np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
 
 
 def fit(
@@ -159,7 +159,7 @@ def finished(
     seed: int,
     history: Sequence[EpochRecord],
     state: TrainState,
-    examined: tuple[step.Evaluation, step.Evaluation],
+    examined: tuple[Evaluation, Evaluation],
     compile_seconds: float,
     checkpoint_seconds: float,
 ) -> Run:

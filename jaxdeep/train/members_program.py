@@ -12,7 +12,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxdeep.config import Config, Hyper
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train import step
+from jaxdeep.train import evaluation, step
+from jaxdeep.train.evaluation import Evaluation
 from jaxdeep.train.program import FAST, QUICK_TO_COMPILE, compile_with, traced
 from jaxdeep.train.state import TrainState
 
@@ -80,10 +81,8 @@ def compiled(name: str, study: Study, size: int) -> Any:
     def epoch(state: TrainState, hyper: Hyper, leaves: Any) -> tuple[TrainState, step.Metrics]:
         return step.run_epoch(config, state, hyper, structure.unflatten(leaves))
 
-    def examine(
-        params: Params, stats: BatchStats, hyper: Hyper, leaves: Any
-    ) -> tuple[step.Evaluation, step.Evaluation]:
-        return step.examine(config, params, stats, hyper, structure.unflatten(leaves))
+    def examine(params: Params, stats: BatchStats, hyper: Hyper, leaves: Any) -> tuple[Evaluation, Evaluation]:
+        return evaluation.examine(config, params, stats, hyper, structure.unflatten(leaves))
 
     def of_members(tree: Any) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), tree)

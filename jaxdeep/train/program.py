@@ -14,7 +14,7 @@ from jaxdeep.data.augmentation import check_augmentation
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.schedules import check_length
-from jaxdeep.train import step
+from jaxdeep.train import evaluation, step
 from jaxdeep.train.state import TrainState
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
@@ -36,7 +36,7 @@ class Program(NamedTuple):
 
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
-    examine: Callable[[Params, BatchStats, Hyper, Dataset], tuple[step.Evaluation, step.Evaluation]]
+    examine: Callable[[Params, BatchStats, Hyper, Dataset], tuple[evaluation.Evaluation, evaluation.Evaluation]]
     compile_seconds: float
 
 
@@ -84,7 +84,7 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
         start = pool.submit(compile_with, lowered, QUICK_TO_COMPILE)
         lowered = jax.jit(partial(step.run_epoch, config), donate_argnums=0).lower(state, hyper, data)
         epoch = pool.submit(compile_with, lowered, FAST)
-        lowered = jax.jit(partial(step.examine, config)).lower(state.params, state.batch_stats, hyper, data)
+        lowered = jax.jit(partial(evaluation.examine, config)).lower(state.params, state.batch_stats, hyper, data)
         examine = pool.submit(compile_with, lowered, FAST)
     programs = (start.result(), epoch.result(), examine.result())
     return Program(*programs, compile_seconds=time.perf_counter() - began)

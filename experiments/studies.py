@@ -1,0 +1,103 @@
+"""experiments/results/STUDIES.md, and what the README takes of it: the recorded studies, their verdicts and costs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from experiments.records import RESULTS, record_name, summaries
+from jaxdeep.config import short
+from jaxdeep.report.comparison import compare, matrix, read_study, sentences
+from jaxdeep.report.summary import best_point
+from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
+
+EXERCISE: Final = ("onecycle", "alpha_dropout", "selu", "bn_swish", "bn", "swish", "elu")
+"""Exercise 8, f to a: a pair's first one is what came later."""
+QUESTIONS: Final = (
+    *(("swish", "elu"), ("bn", "elu"), ("bn_swish", "bn"), ("selu", "elu"), ("selu", "bn"), ("alpha_dropout", "selu")),
+    ("onecycle", "alpha_dropout"),
+)
+"""What the exercise asks of them: is the first one better?"""
+INTRODUCTION: Final = """# The studies
+
+Written by `python -m experiments.report` from the records in this folder. A figure is a mean over seeds 42, 43, ..., ±
+half of its 95% interval (Student's t). A wall time is that of the whole study, from the images on the device to its
+summary: compilation, validation, checkpoints and the range test are in it, and what else the machine did (tests, while
+these were made).
+"""
+
+
+def studies_page(results: Path = RESULTS) -> str:
+    """The text of STUDIES.md."""
+    exercise, comparison = exercise_8(results)
+    parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
+    parts += ["\nAll pairs, over common seeds and common images; p-values corrected for 21 pairs (Holm).\n"]
+    for figure, images in (("val_accuracy", "validation"), ("test_accuracy", "test")):
+        parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison, figure)), ""]
+    for record in summaries("cifar", results, grids=True):
+        parts += grid_section(record)
+    return "\n".join(parts)
+
+
+def exercise_8(results: Path = RESULTS) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
+    """The records of the exercise's configurations, and their comparison."""
+    folder = results / "cifar"
+    studies = [read_study(name, folder / f"{name}.json", folder / f"{name}.npz") for name in EXERCISE]
+    return [study.summary for study in studies], compare(studies)
+
+
+def verdicts(results: Path = RESULTS) -> str:
+    """The exercise's answers: the test images' differences of all pairs, and its questions in words."""
+    _, comparison = exercise_8(results)
+    headers, *rows = matrix(comparison, "test_accuracy")
+    asked = {(pair["one"], pair["other"]): pair for pair in comparison["pairs"]}
+    of_questions = {"pairs": [asked[question] for question in QUESTIONS]}
+    lines = (f"- {line}" for line in sentences(of_questions, "test_accuracy"))
+    return "\n".join((markdown_table(headers, rows), "", *lines))
+
+
+def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """What repeats each study, and what it took."""
+    rows = [
+        (f"`{record['command']}`", str(len(record["runs"])), f"{_epochs(record):,}", _wall(record), record["device"])
+        for record in records
+    ]
+    return markdown_table(("command", "runs", "epochs", "wall time", "device"), rows)
+
+
+def grid_section(record: Mapping[str, Any]) -> list[str]:
+    """A study over a grid: command, wall time, table and picture."""
+    names, best = list(record["grid"]), best_point(record["points"])
+    rows = []
+    for point in record["points"]:
+        runs = [run for run in record["runs"] if all(run[name] == point["values"][name] for name in names)]
+        diverged = sum(run["diverged"] for run in runs)
+        values = [short(value) for value in point["values"].values()]
+        rows.append(
+            (
+                *([f"**{value}**" for value in values] if point is best else values),
+                f"{len(runs)}" + (f", {diverged} diverged" if diverged else ""),
+                f"{point['mean']['best_epoch']['mean']:.1f}",
+                *(with_interval(point["mean"][figure]) for figure in FIGURES),
+            )
+        )
+    picture = f"{record['experiment']}/{record_name(record)}.rates.png"
+    suggestion, most = record["range_test"]["suggestion"], record["config"]["train"]["epochs"]
+    headers = (*names, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))
+    return [
+        f"## {record['experiment']} {record['name']}: {' x '.join(names)}\n",
+        f"`{record['command']}`\n",
+        f"{len(record['runs'])} runs of at most {most} epochs, {_epochs(record):,} epochs "
+        f"in all, one compiled program: {_wall(record)} on {record['device']}. Bold: the lowest mean validation loss. "
+        f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}.\n",
+        markdown_table(headers, rows),
+        f"\n![Accuracy against learning rate]({picture.replace(' ', '%20')})\n",
+    ]
+
+
+def _epochs(record: Mapping[str, Any]) -> int:
+    return sum(run["epochs"] for run in record["runs"])
+
+
+def _wall(record: Mapping[str, Any]) -> str:
+    minutes, seconds = divmod(round(record["wall_seconds"]), 60)
+    return f"{minutes} min {seconds:02} s"
