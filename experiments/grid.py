@@ -27,14 +27,17 @@ class Span(NamedTuple):
     whole: bool
 
     def draw(self, rng: np.random.Generator) -> float | int:
-        """A value, rounded to three digits, or to a whole number where the field takes these."""
+        """A value in the range: its end, or of three digits; a whole number where the field takes these."""
         share = rng.random()
-        value = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
-        return round(value) if self.whole else float(f"{value:.{DIGITS}g}")
+        low, high = self.low, self.high + 1 if self.whole else self.high  # the last one is as likely as the others
+        value = low ** (1 - share) * high**share if self.log else low + (high - low) * share
+        rounded = math.floor(value) if self.whole else float(f"{value:.{DIGITS}g}")
+        within = min(max(rounded, self.low), self.high)
+        return int(within) if self.whole else within
 
     def __str__(self) -> str:
         """As it is given."""
-        return f"{self.low:g}:{self.high:g}" + (":log" if self.log else "")
+        return ":".join(str(end).removesuffix(".0") for end in self[:2]) + (":log" if self.log else "")
 
 
 Grid = Mapping[str, tuple[Any, ...]]
@@ -71,11 +74,12 @@ def parse_space(given: Sequence[str]) -> dict[str, Span]:
     space: dict[str, Span] = {}
     for text in given:
         name, hint, values = _field("--space", text, space)
-        if hint not in (int, float, float | None):
+        whole = hint in (int, int | None)
+        if not whole and hint not in (float, float | None):
             raise UserError(f"--space {text}: {name} is no number; allowed: --grid {name}=VALUE,VALUE,...")
         low, high, *scale = values.split(":") if values.count(":") in (1, 2) else ("", "")
         try:
-            span = Span(float(low), float(high), scale == ["log"], hint is int)
+            span = Span(float(low), float(high), scale == ["log"], whole)
         except ValueError:
             span = Span(math.nan, math.nan, False, False)
         if (
@@ -83,7 +87,11 @@ def parse_space(given: Sequence[str]) -> dict[str, Span]:
             or scale not in ([], ["log"])
             or (span.log and span.low <= 0)
         ):
-            raise UserError(f"--space {text}; allowed: {name}=LOW:HIGH, or =LOW:HIGH:log with LOW above 0")
+            raise UserError(
+                f"--space {text}; allowed: {name}=LOW:HIGH with LOW below HIGH, or =LOW:HIGH:log with LOW above 0"
+            )
+        if whole and not (span.low.is_integer() and span.high.is_integer()):
+            raise UserError(f"--space {text}: {name} takes whole numbers; allowed: these as LOW and HIGH")
         space[name] = span
     return space
 

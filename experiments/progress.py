@@ -41,9 +41,13 @@ class Progress:
 
         Args:
             index: of the member.
-            history: all its epochs so far; more than one new where a run was continued.
+            history: all its epochs so far; more than one new where a run was continued, none where a search goes on.
         """
         last, member = history[-1], self._members[index]
+        new = last.epoch - self._shown[index]
+        if not new:
+            return
+        self._shown[index] = last.epoch
         figures = (
             f"loss {last.train_loss:.4f}, val_loss {last.val_loss:.4f}, val_accuracy {last.val_accuracy:.4f}, "
             f"{self._images / last.seconds:,.0f} images/s"
@@ -54,8 +58,7 @@ class Progress:
             return
         over = f"{self._over} over, " if len(self._members) > 1 else ""
         self._bar.set_postfix_str(over + figures, refresh=False)
-        self._bar.update(last.epoch - self._shown[index])
-        self._shown[index] = last.epoch
+        self._bar.update(new)
 
     def tell(self, rung: Rung, points: int) -> None:
         """A rung of a search begins.
@@ -64,7 +67,8 @@ class Progress:
             rung: that begins.
             points: that take part in it.
         """
-        self._bar.write(f"rung: {points} points, to epoch {rung.epochs}", file=sys.stderr)
+        counted = f"{points} point{'s' if points > 1 else ''}"
+        self._bar.write(f"rung: {counted}, to epoch {rung.epochs}", file=sys.stderr)
 
     def end(self, index: int, run: Run) -> None:
         """A member is over, perhaps before its last epoch.

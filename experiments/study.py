@@ -16,6 +16,7 @@ from jaxdeep.train.sweep import Member
 
 Halving = Literal["successive", "hyperband"]
 Point = Mapping[str, Any]
+EPOCHS: Final = "train.epochs"
 DRAWS: Final = 100
 """For each point that is asked for, before a space counts as too small for them."""
 
@@ -41,10 +42,14 @@ class Study:
     halving: Halving | None = None
 
     def __post_init__(self) -> None:
+        if self.seeds[0] < 0:
+            raise UserError(f"--seed is {self.seeds[0]}; allowed: 0 or more")
         if both := sorted(self.grid.keys() & self.space.keys()):
             raise UserError(f"{', '.join(both)}: in --grid and in --space; allowed: one of them")
         if self.halving is not None and not self.varied:
             raise UserError(f"--halving {self.halving} needs points: --grid, or --space")
+        if self.halving is not None and EPOCHS in self.varied:
+            raise UserError(f"{EPOCHS}: --halving {self.halving} decides it for each point; allowed: one value for all")
         if self.samples is not None and (self.samples < 1 or not self.space):
             raise UserError(f"--samples is {self.samples}; allowed: 1 or more, with --space")
         if self.space and (self.samples is None) != (self.halving == "hyperband"):
@@ -130,15 +135,23 @@ class Study:
         if self.space:
             drawn = self._drawn(rng, sum(counts))
             return [list(itertools.islice(drawn, count)) for count in counts]
+        names = sorted(self.grid)  # as in `_drawn`
+        of_grid.sort(key=lambda point: [self.grid[name].index(point[name]) for name in names])
         chosen = [rng.permutation(len(of_grid))[:count] for count in counts]
         return [[of_grid[index] for index in sorted(of_bracket)] for of_bracket in chosen]
 
     def _drawn(self, rng: np.random.Generator, count: int) -> Iterator[Point]:
-        """Random points, no two alike."""
+        """Random points, no two alike; the same ones in whatever order the fields are given."""
+
+        def draw(name: str) -> Any:
+            if name in self.space:
+                return self.space[name].draw(rng)
+            return self.grid[name][rng.integers(len(self.grid[name]))]
+
         seen = set()
         for _ in range(DRAWS * count):
-            point = {name: values[rng.integers(len(values))] for name, values in self.grid.items()}
-            point |= {name: span.draw(rng) for name, span in self.space.items()}
+            drawn = {name: draw(name) for name in sorted(self.varied)}
+            point = {name: drawn[name] for name in self.varied}
             if _key(point) not in seen:
                 seen.add(_key(point))
                 yield point

@@ -2,14 +2,17 @@
 
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.search import Bracket, fit_by_halving, hyperband, successive_halving
 from jaxdeep.train.sweep import Member, fit_all
 from jaxdeep.version import __version__
 
 __all__ = [
+    "Bracket",
     "Config",
     "Data",
     "Dataset",
@@ -25,5 +28,9 @@ __all__ = [
     "__version__",
     "fit",
     "fit_all",
+    "fit_by_halving",
+    "hyperband",
     "load_images",
+    "stratified_folds",
+    "successive_halving",
 ]

@@ -14,6 +14,7 @@ import bench.workload
 from bench import sanity
 from bench.__main__ import main
 from bench.contest import contest
+from bench.peers import jaxdeep_trainer, study_trainer
 from bench.peers.workload import Workload
 from jaxdeep.config import Config
 from jaxdeep.data.images import Images
@@ -122,3 +123,14 @@ def test_a_failure_leaves_the_others() -> None:
     broken = contest(["keras-jax", "jaxdeep"], work._replace(kernels=work.kernels[1:], biases=work.biases[1:]), 1)
     assert "ValueError" in broken["keras-jax"]["failed"]
     assert len(broken["jaxdeep"]["epochs"]) == 1
+
+
+@pytest.mark.parametrize("way", ["_on_cores", "_together"])
+def test_a_study_does_the_work_of_the_run_alone(way: str) -> None:
+    work = small_workload(NORMED)
+    alone, study = jaxdeep_trainer.build(work), getattr(study_trainer, way)(work, 3)
+    study.compiled()
+    for index in range(2):
+        assert study.epoch() == index
+        expected = alone.epoch(index)
+        assert study.train() == pytest.approx((expected.loss, expected.accuracy), rel=1e-5)

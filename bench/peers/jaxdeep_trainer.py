@@ -61,10 +61,10 @@ def build(workload: Workload) -> Trainer:
 
 def one_epoch(config: Config) -> Any:
     """An epoch of steps, to be compiled: (state, hyper, data) -> (state, (loss, accuracy)); the state is donated."""
-    return jax.jit(partial(_one_epoch, config), donate_argnums=0)
+    return jax.jit(partial(one_epoch_of, config), donate_argnums=0)
 
 
-def _one_epoch(
+def one_epoch_of(
     config: Config, state: TrainState, hyper: Hyper, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """`train_epoch` alone: the validation and the choice of the best weights are no part of what is compared."""

@@ -1,7 +1,7 @@
 """How far a figure can be trusted: scipy's intervals, under the names that the reports use."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,9 @@ CONFIDENCE: Final = 0.95
 POWER: Final = 0.8
 """With what probability `pairs_to_tell` runs tell a difference."""
 MOST_PAIRS: Final = 1_000
+COUNTS: Final = np.arange(2, MOST_PAIRS + 1)
 TINY: Final = 1e-300
+ROUNDING: Final = 1e-12
 
 
 class Estimate(NamedTuple):
@@ -64,12 +66,12 @@ def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
         values: one for each run; those that are not finite do not count.
 
     Returns:
-        Its ends; None where there are fewer than two values, or all are equal.
+        Its ends; None where there are fewer than two values, or all are equal but for rounding.
     """
     from scipy import stats  # 0.7 s to import
 
     finite = np.asarray([value for value in values if np.isfinite(value)], np.float64)
-    if len(finite) < 2 or np.ptp(finite) == 0:
+    if len(finite) < 2 or np.ptp(finite) <= ROUNDING * np.abs(finite).max():
         return None
     found = stats.bootstrap((finite,), np.mean, confidence_level=CONFIDENCE, method="BCa", rng=0)
     low, high = found.confidence_interval
@@ -102,8 +104,8 @@ class Paired(NamedTuple):
         high: upper end.
         p_value: two-sided: of a difference at least as large where there is none.
         pairs: runs that were compared, each with the other configuration's of the same seed.
-        pairs_to_tell: so many would tell a true difference of this size with a probability of 80%; None where
-            MOST_PAIRS would not.
+        pairs_to_tell: so many would tell a true difference of this size with a probability of 80%, by a test as strict
+            as its number among others demands; None where MOST_PAIRS would not.
     """
 
     difference: float
@@ -114,7 +116,7 @@ class Paired(NamedTuple):
     pairs_to_tell: int | None
 
 
-def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0) -> Paired:
+def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, comparisons: int = 1) -> Paired:
     """Compare a figure of two configurations run by run: Student's paired t-test.
 
     It is about other seeds on the same images; `paired_hits` is about other images too.
@@ -122,23 +124,25 @@ def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0) -
     Args:
         one: a figure of each run, finite.
         other: of the runs of the same seeds, in the same order.
-        overlap: as of `mean_over_runs`.
+        overlap: as of `mean_over_runs`; more pairs do not lessen it.
+        comparisons: among how many this is one, as `holm` has them; only pairs_to_tell depends on it.
 
     Raises:
-        ValueError: fewer than two runs.
+        ValueError: numbers of runs that differ, or fewer than two.
 
     >>> paired([0.5, 0.6, 0.7], [0.4, 0.55, 0.6]).difference.__round__(4)
     0.0833
     """
+    count = len(one)
+    if count != len(other) or count < 2:
+        raise ValueError(f"{count} and {len(other)} runs; allowed: as many of both, 2 or more")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
-    count = len(differences)
-    if count < 2:
-        raise ValueError(f"{count} pairs; allowed: 2 or more")
-    per_pair = float(differences.var(ddof=1)) * (1 + count * overlap)
-    return _paired(float(differences.mean()), count, count - 1.0, per_pair, 0.0)
+    per_pair = float(differences.var(ddof=1))
+    spread = _Spread(per_pair, per_pair * overlap, count - 1.0, COUNTS - 1.0)
+    return _paired(float(differences.mean()), count, spread, comparisons)
 
 
-def paired_hits(one: np.ndarray, other: np.ndarray) -> Paired:
+def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
     """Compare the accuracies of two configurations over common seeds and common images.
 
     A difference d[s, i] of seed s and image i has a part that is the seed's, one that is the image's, and the rest.
@@ -150,13 +154,14 @@ def paired_hits(one: np.ndarray, other: np.ndarray) -> Paired:
     Args:
         one: [S, N], booleans: whether the network of a seed tells an image.
         other: [S, N], of the same seeds and images.
+        comparisons: as of `paired`.
 
     Raises:
         ValueError: shapes that differ, fewer than two seeds or images.
 
     Source: Owen, "The pigeonhole bootstrap" (2007), section 3, for the variance of crossed random effects.
     """
-    if one.shape != other.shape or min(one.shape) < 2:
+    if one.shape != other.shape or one.ndim != 2 or min(one.shape) < 2:
         raise ValueError(
             f"hits of the shapes {one.shape} and {other.shape}; allowed: equal, 2 or more seeds and images"
         )
@@ -165,26 +170,52 @@ def paired_hits(one: np.ndarray, other: np.ndarray) -> Paired:
     mean, of_seeds, of_images = differences.mean(), differences.mean(1), differences.mean(0)
     rest = np.square(differences - of_seeds[:, None] - of_images + mean).sum() / ((seeds - 1) * (images - 1))
     parts = np.asarray([of_seeds.var(ddof=1) / seeds, of_images.var(ddof=1) / images])
-    freedom = parts.sum() ** 2 / max(np.sum(parts**2 / (seeds - 1, images - 1)), TINY)
     of_images_alone = max(parts[1] - rest / (seeds * images), 0.0)
     per_seed = (parts.sum() - of_images_alone) * seeds
-    return _paired(float(mean), seeds, float(freedom), float(per_seed), float(of_images_alone))
+    spread = _Spread(
+        float(per_seed),
+        float(of_images_alone),
+        float(_satterthwaite(parts[0], parts[1], seeds, images)),
+        _satterthwaite(per_seed / COUNTS, of_images_alone, COUNTS, images),
+    )
+    return _paired(float(mean), seeds, spread, comparisons)
 
 
-def _paired(difference: float, pairs: int, freedom: float, per_pair: float, fixed: float) -> Paired:
-    """Judge a difference whose variance is per_pair / pairs + fixed."""
+def _satterthwaite(of_seeds: Any, of_images: Any, seeds: Any, images: int) -> Any:
+    """Degrees of freedom of a variance that is the sum of two, estimated from so many seeds and images."""
+    return (of_seeds + of_images) ** 2 / np.maximum(of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1), TINY)
+
+
+class _Spread(NamedTuple):
+    """The variance of a difference, per_pair / pairs + fixed, and how well it is known.
+
+    Attributes:
+        per_pair: what more pairs lessen.
+        fixed: what they do not.
+        freedom: degrees of freedom.
+        freedom_of_counts: likewise, were the pairs as many as COUNTS.
+    """
+
+    per_pair: float
+    fixed: float
+    freedom: float
+    freedom_of_counts: np.ndarray
+
+
+def _paired(difference: float, pairs: int, spread: _Spread, comparisons: int) -> Paired:
     from scipy import stats  # 0.7 s to import
 
+    per_pair, fixed, freedom, freedom_of_counts = spread
     if per_pair + fixed <= 0:  # the same runs, or runs that differ by a constant
-        return Paired(difference, difference, difference, 1.0 if difference == 0 else 0.0, pairs, None)
+        alike = difference == 0
+        return Paired(difference, difference, difference, float(alike), pairs, None if alike else 2)
     error = (per_pair / pairs + fixed) ** 0.5
     low, high = stats.t.interval(CONFIDENCE, freedom, difference, error)
     p_value = 2 * stats.t.sf(abs(difference) / error, freedom)
 
-    counts = np.arange(2, MOST_PAIRS + 1)
-    shift = np.minimum(abs(difference) / np.sqrt(per_pair / counts + fixed), 30.0)  # beyond, the power is 1
-    power = stats.nct.sf(stats.t.ppf((1 + CONFIDENCE) / 2, counts - 1), counts - 1, shift)
-    enough = counts[power >= POWER]
+    shift = np.minimum(abs(difference) / np.sqrt(per_pair / COUNTS + fixed), 1e6)  # beyond, the power is 1
+    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, freedom_of_counts)
+    enough = COUNTS[stats.nct.sf(quantile, freedom_of_counts, shift) >= POWER]
     return Paired(difference, float(low), float(high), float(p_value), pairs, int(enough[0]) if len(enough) else None)
 
 

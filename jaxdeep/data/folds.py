@@ -28,8 +28,8 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
     Raises:
         UserError: a class has fewer rows than there are folds.
     """
-    images = np.concatenate([np.asarray(split.images) for split in (dataset.valid, dataset.train)])
-    labels = np.concatenate([np.asarray(split.labels) for split in (dataset.valid, dataset.train)])
+    parts = [_rows_of(split) for split in (dataset.valid, dataset.train)]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     rarest = np.bincount(labels, minlength=dataset.classes).min()
     if not 2 <= count <= rarest:
         raise UserError(f"{count} folds; allowed: 2 to {rarest}, the rows of the rarest class")
@@ -44,6 +44,11 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
         replace(fold, info=fold.info and fold.info._replace(digest=f"{fold.info.digest}, {index} of {count} ({seed})"))
         for index, fold in enumerate(folds)
     )
+
+
+def _rows_of(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    rows = slice(None) if split.rows is None else np.asarray(split.rows)
+    return np.asarray(split.images)[rows], np.asarray(split.labels)[rows]
 
 
 def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:

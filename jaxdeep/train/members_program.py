@@ -1,5 +1,6 @@
 """The compiled programs of several members together."""
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,9 +13,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxdeep.config import Config, Hyper
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train import evaluation, step
+from jaxdeep.train import evaluation, program, step
 from jaxdeep.train.evaluation import Evaluation
-from jaxdeep.train.program import FAST, QUICK_TO_COMPILE, compile_with, traced
+from jaxdeep.train.program import compile_with, traced
 from jaxdeep.train.state import TrainState
 
 AXIS: Final = "members"
@@ -66,13 +67,26 @@ def shapes_of(leaves: Sequence[jax.Array]) -> tuple[jax.ShapeDtypeStruct, ...]:
     return tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
 
 
+class Compiled(NamedTuple):
+    """A compiled program.
+
+    Attributes:
+        call: what is called with its arguments.
+        compile_seconds: what tracing and compiling took.
+    """
+
+    call: Any
+    compile_seconds: float
+
+
 @lru_cache(maxsize=64)
-def compiled(name: str, study: Study, size: int) -> Any:
+def compiled(name: str, study: Study, size: int) -> Compiled:
     """The program `start`, `epoch` or `examine` for so many members.
 
     start: (hyper, leaves, keys) -> states. epoch: (states, hyper, leaves) -> (states, metrics); the states are donated.
     examine: (params, batch_stats, hyper, leaves) -> evaluations of the validation and the test rows.
     """
+    began = time.perf_counter()
     config, structure = study.config, study.structure
 
     def start(hyper: Hyper, leaves: Any, key: jax.Array) -> TrainState:
@@ -104,7 +118,8 @@ def compiled(name: str, study: Study, size: int) -> Any:
         together = jax.shard_map(together, mesh=mesh, in_specs=specs, out_specs=_spec(False), check_vma=False)
         places = jax.tree.map(partial(NamedSharding, mesh), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec))
     jitted = jax.jit(together, in_shardings=places, donate_argnums=(0,) if name == "epoch" else ())
-    return compile_with(jitted.lower(*given), QUICK_TO_COMPILE if name == "start" else FAST)
+    call = compile_with(jitted.lower(*given), program.QUICK_TO_COMPILE if name == "start" else program.FAST)
+    return Compiled(call, time.perf_counter() - began)
 
 
 def _mesh() -> Mesh:

@@ -149,9 +149,11 @@ def epochs_of(brackets: Sequence[Bracket], members: Sequence[Member]) -> int:
     """
     of_point = len(members) // len({member.group for member in members})
     epochs = 0
-    for _, rungs in brackets:
+    for points, rungs in brackets:
         befores = (0, *(rung.epochs for rung in rungs))
-        epochs += sum(rung.points * (rung.epochs - before) for rung, before in zip(rungs, befores, strict=False))
+        epochs += sum(
+            min(rung.points, len(points)) * (rung.epochs - before) for rung, before in zip(rungs, befores, strict=False)
+        )
     return of_point * epochs
 
 
@@ -184,9 +186,10 @@ def _scores(members: Sequence[Member], runs: Mapping[int, Run], points: Sequence
 
 def _score(run: Run, epochs: int) -> float:
     """Of the first epochs alone: a run that is found again may have got further."""
-    seen = [record.val_loss for record in run.history[:epochs]]
-    if not all(map(math.isfinite, seen)):
+    records = run.history[:epochs]
+    if not all(math.isfinite(record.train_loss) and math.isfinite(record.val_loss) for record in records):
         return math.inf
+    seen = [record.val_loss for record in records]
     return seen[-1] if run.config.train.keep == "last" else min(seen)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxdeep.train.fit import Run, check_dtype, finished, identity_of
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import SECONDS_BETWEEN_CHECKPOINTS, RunKeeper
-from jaxdeep.train.members_program import Task, compiled, shapes_of, sharding, sizes_of, study_of
+from jaxdeep.train.members_program import Compiled, Study, Task, compiled, shapes_of, sharding, sizes_of, study_of
 from jaxdeep.train.program import check_fits
 from jaxdeep.train.state import TrainState, is_over
 
@@ -62,28 +62,45 @@ def fit_together(
         groups.setdefault(key, []).append(index)
     runs: dict[int, Run] = {}
     for indices in groups.values():
-        together = {index: tasks[index] for index in indices}
-        sizes = _sizes_that_fit(list(together.values()), memory)
+        programs = _Programs(study_of([tasks[index] for index in indices]))
+        sizes = _sizes_that_fit(programs, len(indices), memory)
         for first in range(0, len(indices), sizes[0]):
-            chunk = {index: together[index] for index in indices[first : first + sizes[0]]}
-            with _Chunk(chunk, sizes, on_epoch) as members:
+            chunk = {index: tasks[index] for index in indices[first : first + sizes[0]]}
+            with _Chunk(chunk, programs, sizes, on_epoch) as members:
                 for index, run in members.train(until).items():
                     runs[index] = run
                     on_end(index, run)
     return [runs[index] for index in range(len(tasks))]
 
 
-def _sizes_that_fit(tasks: Sequence[Task], memory: int | None) -> list[int]:
+class _Programs:
+    """A study's programs, compiled when they are first asked for."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self._found: dict[tuple[str, int], Compiled] = {}
+
+    def of(self, name: str, size: int) -> Any:
+        """The program of this name for so many members."""
+        self._found[name, size] = found = compiled(name, self.study, size)
+        return found.call
+
+    @property
+    def compile_seconds(self) -> float:
+        """Of those that were asked for."""
+        return sum(found.compile_seconds for found in self._found.values())
+
+
+def _sizes_that_fit(programs: _Programs, members: int, memory: int | None) -> list[int]:
     """The numbers of members to train at once: the largest one whose program fits the device, by XLA's own figures."""
     if memory is None:
         stats = jax.local_devices()[0].memory_stats() or {}
         memory = int(SHARE_OF_MEMORY * stats["bytes_limit"]) if "bytes_limit" in stats else None
-    sizes = sizes_of(len(tasks), jax.local_device_count())
+    sizes = sizes_of(members, jax.local_device_count())
     if memory is None:
         return sizes
-    study = study_of(tasks)
     for position, size in enumerate(sizes):
-        analysis: Any = compiled("epoch", study, size).memory_analysis()
+        analysis: Any = programs.of("epoch", size).memory_analysis()
         parts = (getattr(analysis, f"{part}_size_in_bytes") for part in ("argument", "output", "temp"))
         if sum(parts) - analysis.alias_size_in_bytes <= memory:
             return sizes[position:]
@@ -97,13 +114,16 @@ class _Chunk:
     """
 
     def __init__(
-        self, tasks: Mapping[int, Task], sizes: Sequence[int], on_epoch: Callable[[int, Sequence[EpochRecord]], None]
+        self,
+        tasks: Mapping[int, Task],
+        programs: _Programs,
+        sizes: Sequence[int],
+        on_epoch: Callable[[int, Sequence[EpochRecord]], None],
     ) -> None:
-        self._tasks, self._sizes, self._on_epoch = tasks, sizes, on_epoch
-        self._study = study_of(list(tasks.values()))
-        self._config = self._study.config
+        self._tasks, self._programs, self._sizes, self._on_epoch = tasks, programs, sizes, on_epoch
+        self._config = programs.study.config
         self._histories: dict[int, list[EpochRecord]] = {index: [] for index in tasks}
-        self._waited = self._compiling = 0.0
+        self._waited = 0.0
         self._writers = ThreadPoolExecutor(WRITERS)
         self._writing: list[Future[None]] = []
         self._kept_at, self._interval = time.perf_counter(), SECONDS_BETWEEN_CHECKPOINTS
@@ -198,17 +218,14 @@ class _Chunk:
                 self._histories[index],
                 ended[index],
                 _row(examined, row),
-                self._compiling,
+                self._programs.compile_seconds,
                 self._waited / len(self._tasks),
             )
             for row, index in enumerate(self._tasks)
         }
 
     def _program(self, name: str) -> Any:
-        began = time.perf_counter()
-        program = compiled(name, self._study, len(self._rows))
-        self._compiling += time.perf_counter() - began
-        return program
+        return self._programs.of(name, len(self._rows))
 
     def _fill(self) -> None:
         """A row for each member."""
@@ -224,7 +241,7 @@ class _Chunk:
             self._placed(hyper),
             [
                 self._placed(jnp.stack(of_rows)) if is_own else self._placed(of_rows[0], shared=True)
-                for is_own, of_rows in zip(self._study.is_own, leaves, strict=True)
+                for is_own, of_rows in zip(self._programs.study.is_own, leaves, strict=True)
             ],
         )
 
