@@ -116,16 +116,12 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.
             summary: print the network's layers, shapes and parameter counts, and train nothing.
             find_lr: raise the learning rate from 1e-5 to 10 within an epoch, and plot and suggest; train nothing.
-            grid: FIELD=VALUE,VALUE,... of the flags below, such as optim.learning_rate=1e-4,1e-3; repeatable: all
-                combinations, each with all seeds, in one study.
-            space: FIELD=LOW:HIGH or FIELD=LOW:HIGH:log, to draw from; repeatable; fields of --grid draw one of their
-                values.
+            grid: such as optim.learning_rate=1e-4,1e-3: all combinations, each with all seeds, are one study.
+            space: such as optim.learning_rate=1e-5:1e-2:log, to draw points from (fields of --grid draw a value).
             samples: how many points to draw.
-            halving: train many points for few epochs and few points for all: successive halving, or Hyperband, which
-                runs it several times and sets the number of points.
+            halving: many points train for few epochs, few of them for all; hyperband does it several times.
             folds: of stratified cross-validation on the training and validation images together.
-            compare: configurations to run on the same seeds, each as its own study, and to compare in pairs; in place
-                of --config.
+            compare: in place of --config: two or more, each a study with the same seeds, compared in pairs.
             list: print the configurations.
         """
         several = SEEDS_OF_RANGE_TEST if find_lr or compare else 1

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from experiments.arguments import Arguments
 from experiments.recipe import Experiment
-from experiments.run import run
+from experiments.run import run, shortened
 from jaxdeep.report.comparison import compare, comparison_table, read_study
-from jaxdeep.report.run_folder import write_json
+from jaxdeep.report.figures import learning_curves
+from jaxdeep.report.run_folder import read_histories, write_json
 
 
 def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> str:
@@ -17,7 +18,7 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
         commands: one for each of them, with the same seeds.
 
     Returns:
-        The text to print; comparison.json in a folder of its own holds its figures.
+        The text to print; comparison.json in a folder of its own holds its figures, curves.png draws all.
 
     Raises:
         UserError: as `run`, or they cannot be compared.
@@ -28,7 +29,10 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
         folders.append(finished.folder)
         studies.append(read_study(arguments.name, finished.folder / "summary.json", finished.folder / "hits.npz"))
     comparison = compare(studies)
-    folder = folders[0].with_name(folders[0].name.replace(studies[0].name, "+".join(comparison["names"]), 1))
+    names = "+".join(comparison["names"])
+    folder = folders[0].with_name(shortened(folders[0].name.replace(studies[0].name, names, 1)))
     folder.mkdir(exist_ok=True)
+    histories = {study.name: read_histories(at / "metrics.jsonl") for study, at in zip(studies, folders, strict=True)}
+    learning_curves(folder / "curves.png", histories, f"{experiment.name} on {comparison['data']['name']}")
     write_json(folder / "comparison.json", comparison)
     return f"{comparison_table(comparison)}\n{folder / 'comparison.json'}"

@@ -1,6 +1,5 @@
 """The records of finished runs, which documentation rests on: experiments/results/EXPERIMENT/CONFIGURATION.*"""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ from experiments import cifar, fashion_mnist
 from experiments.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
-from jaxdeep.report.run_folder import read_json
+from jaxdeep.report.run_folder import read_histories, read_json
+from jaxdeep.train.history import EpochRecord
 
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
 RESULTS: Final = Path(__file__).parent / "results"
@@ -74,15 +74,10 @@ def summaries(experiment: str, results: Path = RESULTS, *, grids: bool = False) 
     return sorted(found, key=lambda record: (order.index(record["name"]), record_name(record)))
 
 
-def history(experiment: str, name: str, seed: int, results: Path = RESULTS) -> list[dict[str, Any]]:
-    """The epochs of one seed of a recorded run: the rows of its metrics.jsonl.
+def histories(experiment: str, name: str, results: Path = RESULTS) -> dict[int, list[EpochRecord]]:
+    """The epochs of each seed of a recorded run.
 
     Raises:
         UserError: there is no such record.
     """
-    path = results / experiment / f"{name}.jsonl"
-    try:
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
-    return [row for row in rows if row["seed"] == seed]
+    return read_histories(results / experiment / f"{name}.jsonl")

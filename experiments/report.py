@@ -1,4 +1,4 @@
-"""The README's tables, STUDIES.md and the figure of the schedules, generated from the records in experiments/results/.
+"""The README's tables, STUDIES.md and two figures, generated from the records in experiments/results/.
 
 python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write these
 python -m experiments.report                           # write them from the records
@@ -13,7 +13,7 @@ from typing import Any
 from bench import results
 from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
-from experiments.studies import studies_page, verdicts
+from experiments.studies import draw_exercise_8, studies_page, verdicts
 from jaxdeep.errors import UserError
 from jaxdeep.report.run_folder import read_json
 from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         readme.write_text(with_tables(readme.read_text()))
         (RESULTS / "STUDIES.md").write_text(studies_page())
         draw_schedules(RESULTS / "schedules.png")
+        draw_exercise_8(RESULTS / "exercise_8.png")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -156,10 +156,13 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
     parts += arguments.study.parts_of_name()
     if data.identity()["synthetic"]:
         parts.append("synthetic")
-    name = ",".join((*parts, *more))
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return Path("runs", experiment.name, name)
+    return Path("runs", experiment.name, shortened(",".join((*parts, *more))))
+
+
+def shortened(name: str) -> str:
+    """A name that file systems allow: a digest stands for what is too long."""
+    is_long = len(name) > LONGEST_NAME
+    return f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}" if is_long else name
 
 
 def _changed(experiment: Experiment, arguments: Arguments) -> dict[str, tuple[Any, Any]]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.fashion_mnist import CONFIGS
-from experiments.records import history
+from experiments.records import histories
 from jaxdeep.config import Config, Schedule
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 
@@ -58,9 +58,9 @@ def panels() -> list[Panel]:
     onecycle = CONFIGS["onecycle"].config
     with_momentum = replace(onecycle, optim=replace(onecycle.optim, optimizer="momentum"))
     cosine = replace(CONFIGS["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
-    epochs = history("fashion_mnist", "plateau", PLATEAU_SEED)
-    rates = np.asarray([row["learning_rate"] for row in epochs])
-    times = np.asarray([row["epoch"] for row in epochs])
+    epochs = histories("fashion_mnist", "plateau")[PLATEAU_SEED]
+    rates = np.asarray([record.learning_rate for record in epochs])
+    times = np.asarray([record.epoch for record in epochs])
     return [
         _by_step("power", CONFIGS["power"].config),
         _by_step("exponential", CONFIGS["exponential"].config),

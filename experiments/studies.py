@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.records import RESULTS, record_name, summaries
+from experiments.records import RESULTS, histories, record_name, summaries
 from jaxdeep.config import short
 from jaxdeep.report.comparison import compare, matrix, read_study, sentences
+from jaxdeep.report.figures import learning_curves
 from jaxdeep.report.summary import best_point
 from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
 
@@ -43,6 +44,17 @@ def exercise_8(results: Path = RESULTS) -> tuple[list[Mapping[str, Any]], dict[s
     folder = results / "cifar"
     studies = [read_study(name, folder / f"{name}.json", folder / f"{name}.npz") for name in EXERCISE]
     return [study.summary for study in studies], compare(studies)
+
+
+def draw_exercise_8(path: Path, results: Path = RESULTS) -> None:
+    """Draw the learning curves of the exercise's configurations.
+
+    Args:
+        path: of the PNG file.
+        results: folder of the records.
+    """
+    curves = {name: histories("cifar", name, results) for name in reversed(EXERCISE)}
+    learning_curves(path, curves, "Exercise 8 on CIFAR-10, 10 seeds each")
 
 
 def verdicts(results: Path = RESULTS) -> str:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -41,13 +42,17 @@ def read_study(name: str, summary: Path, hits: Path) -> Study:
         hits: the hits.npz beside it.
 
     Raises:
-        UserError: one of them cannot be read, as that of a study of an earlier version.
+        UserError: one of them cannot be read, as that of a study of an earlier version, or they are not of one study.
     """
     try:
         with np.load(hits) as found:
-            return Study(name, read_json(summary), dict(found))
-    except (OSError, ValueError) as error:
+            study = Study(name, read_json(summary), {split: found[split] for split in HITS.values()})
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise UserError(f"{hits}: cannot be read ({error})") from error
+    counts = {len(of_split) for of_split in study.hits.values()} | {len(study.summary["runs"])}
+    if len(counts) > 1:
+        raise UserError(f"{hits} and {summary} are of {' and '.join(map(str, sorted(counts)))} runs; allowed: as many")
+    return study
 
 
 def compare(studies: Sequence[Study]) -> dict[str, Any]:
@@ -68,11 +73,10 @@ def compare(studies: Sequence[Study]) -> dict[str, Any]:
     """
     first = studies[0]
     for study in studies[1:]:
-        one, other = first.summary["data"], study.summary["data"]
-        if one["digest"] != other["digest"]:
+        if (one := _images(first)) != (other := _images(study)):
             raise UserError(f"{first.name} and {study.name} were run on other images: {one} and {other}")
     pairs = list(itertools.combinations(studies, 2))
-    compared = [{figure: _compared(one, other, figure) for figure in FIGURES} for one, other in pairs]
+    compared = [{figure: _compared(one, other, figure, len(pairs)) for figure in FIGURES} for one, other in pairs]
     for figure in FIGURES:
         corrected = holm([of_pair[figure]["p_value"] for of_pair in compared])
         for of_pair, p_value in zip(compared, corrected, strict=True):
@@ -82,13 +86,21 @@ def compare(studies: Sequence[Study]) -> dict[str, Any]:
         "data": dict(first.summary["data"]),
         "means": {study.name: {name: study.summary["mean"][name] for name in FIGURES} for study in studies},
         "pairs": [
-            {"one": one.name, "other": other.name, "figures": figures}
+            {"one": one.name, "other": other.name, "folds": first.summary.get("folds"), "figures": figures}
             for (one, other), figures in zip(pairs, compared, strict=True)
         ],
     }
 
 
-def _compared(one: Study, other: Study, figure: str) -> dict[str, Any]:
+def _images(study: Study) -> dict[str, Any]:
+    """What studies share that were run on the same images; folds are dealt by the first seed."""
+    folds = study.summary.get("folds")
+    digest = {"digest": study.summary["data"]["digest"]}
+    sizes = {split: study.hits[split].shape[1] for split in HITS.values()}
+    return digest | sizes | ({"folds": folds, "dealt by seed": study.summary["seeds"][0]} if folds else {})
+
+
+def _compared(one: Study, other: Study, figure: str, comparisons: int) -> dict[str, Any]:
     runs = [_runs(study, figure) for study in (one, other)]
     common = [key for key in runs[0] if key in runs[1]]
     if len(common) < 2:
@@ -97,11 +109,11 @@ def _compared(one: Study, other: Study, figure: str) -> dict[str, Any]:
     if figure in HITS and not folds:
         rows = ([of[key] for key in common] for of in runs)
         hits = (study.hits[HITS[figure]][chosen] for study, chosen in zip((one, other), rows, strict=True))
-        return paired_hits(*hits)._asdict()
+        return paired_hits(*hits, comparisons=comparisons)._asdict()
     of_one, of_other = (
         [study.summary["runs"][of[key]][figure] for key in common] for study, of in zip((one, other), runs, strict=True)
     )
-    return paired(of_one, of_other, overlap=1 / (folds - 1) if folds else 0.0)._asdict()
+    return paired(of_one, of_other, 1 / (folds - 1) if folds else 0.0, comparisons)._asdict()
 
 
 def _runs(study: Study, figure: str) -> dict[tuple[int, int | None], int]:
@@ -153,7 +165,7 @@ def sentences(comparison: Mapping[str, Any], figure: str) -> list[str]:
         comparison: as `compare` gives it.
         figure: which: val_accuracy or test_accuracy.
     """
-    return [_sentence(pair["one"], pair["other"], figure, pair["figures"][figure]) for pair in comparison["pairs"]]
+    return [_sentence(pair, figure) for pair in comparison["pairs"]]
 
 
 def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
@@ -173,13 +185,15 @@ def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
     return [("", *names), *((row, *(cells.get((row, column), "") for column in names)) for row in names)]
 
 
-def _sentence(one: str, other: str, figure: str, found: Mapping[str, Any]) -> str:
+def _sentence(pair: Mapping[str, Any], figure: str) -> str:
+    one, other, found = pair["one"], pair["other"], pair["figures"][figure]
+    runs = "runs" if pair["folds"] else "seeds"
     points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
-    known = f"{figure.replace('_', ' ')} {points}, p = {found['p_holm']:.2g}, {found['pairs']} seeds"
+    known = f"{figure.replace('_', ' ')} {points}, p = {found['p_holm']:.2g}, {found['pairs']} {runs}"
     if found["verdict"] != INDISTINCT:
         return f"{one} is {found['verdict']} than {other}: {known}"
-    seeds = found["pairs_to_tell"]
-    more = f"about {seeds} seeds" if seeds else f"more than {MOST_PAIRS:,} seeds, or more images,"
+    enough = found["pairs_to_tell"]
+    more = f"about {enough} {runs}" if enough else f"more than {MOST_PAIRS:,} {runs}, or more images,"
     return f"{one} and {other} are not distinguishable: {known}; {more} would tell such a difference"
 
 

@@ -14,13 +14,15 @@ from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.lr_finder import RangeTest
 
 RATE = "optim.learning_rate"
+SEEDS_DRAWN = 4
+"""So many are told apart; more are a band."""
 
 
 def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[EpochRecord]]], title: str) -> None:
     """Draw loss and accuracy by epoch, training dashed and validation solid.
 
-    One group is drawn seed by seed, the best epochs marked; several are drawn as means over their seeds, with the
-    band of the means' 95% intervals (of the runs that reached the epoch).
+    One group of few seeds is drawn seed by seed, the best epochs marked; several groups, or many seeds, are drawn as
+    means over the runs that reach an epoch, half of them at least, with the band of the means' 95% intervals.
 
     Args:
         path: of the PNG file.
@@ -31,13 +33,14 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[Epoch
 
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels: dict[str, Any] = dict(zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True))
-    if len(groups) == 1:
-        (histories,) = groups.values()
-        for index, (seed, history) in enumerate(histories.items()):
-            _draw_run(panels, history, f"C{index % 10}", f"seed {seed}")
-    else:
-        for index, (name, histories) in enumerate(groups.items()):
-            _draw_band(panels, list(histories.values()), f"C{index % 10}", name)
+    by_seed = len(groups) == 1 and all(len(histories) <= SEEDS_DRAWN for histories in groups.values())
+    for index, (name, histories) in enumerate(groups.items()):
+        if by_seed:
+            for place, (seed, history) in enumerate(histories.items()):
+                _draw_run(panels, history, f"C{place % 10}", f"seed {seed}")
+        else:
+            label = name if len(groups) > 1 else f"{len(histories)} seeds"
+            _draw_band(panels, list(histories.values()), f"C{index % 10}", label)
     for quantity, axes in panels.items():
         axes.set(xlabel="epoch", ylabel={"loss": "cross-entropy (nats)"}.get(quantity, quantity))
         axes.grid(alpha=0.3)
@@ -45,7 +48,7 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[Epoch
         top=_loss_limit([history for histories in groups.values() for history in histories.values()])
     )
     handles, labels = panels["accuracy"].get_legend_handles_labels()
-    key = "dashed: training\nsolid: validation" + ("\ndot: best epoch" if len(groups) == 1 else "\nband: 95% interval")
+    key = "dashed: training\nsolid: validation" + ("\ndot: best epoch" if by_seed else "\nband: 95% interval")
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
     figure.legend(handles[:12], labels[:12], title=key, loc=beside)
     figure.suptitle(title)
@@ -63,7 +66,8 @@ def _draw_run(panels: Mapping[str, Any], history: Sequence[EpochRecord], color: 
 
 
 def _draw_band(panels: Mapping[str, Any], histories: Sequence[Sequence[EpochRecord]], color: str, label: str) -> None:
-    epochs = range(1, max(map(len, histories), default=0) + 1)
+    lengths = sorted(map(len, histories), reverse=True)
+    epochs = range(1, lengths[(len(lengths) - 1) // 2] + 1)  # few seeds' mean would say little, and jump
     for quantity, axes in panels.items():
         for part, style, name in (("train", "--", None), ("val", "-", label)):
             reached = [

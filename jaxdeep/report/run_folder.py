@@ -9,6 +9,7 @@ it, so that nothing is lost, doubled or torn.
 """
 
 import json
+import math
 import os
 import shutil
 import time
@@ -177,6 +178,23 @@ def write_hits(path: Path, runs: Sequence[Run]) -> None:
     most = max(len(run.val_hits) for run in runs)
     valid = np.stack([np.pad(run.val_hits, (0, most - len(run.val_hits))) for run in runs])
     np.savez_compressed(path, valid=valid, test=np.stack([run.test_hits for run in runs]))
+
+
+def read_histories(path: Path) -> dict[int, list[EpochRecord]]:
+    """The epochs of each seed, from a metrics.jsonl of one configuration.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    found: dict[int, list[EpochRecord]] = {}
+    try:
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
+            found.setdefault(row["seed"], []).append(EpochRecord(**figures))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:
