@@ -27,7 +27,7 @@ from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import Config, Regularize, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
-from jaxdeep.report.run_folder import write_json
+from jaxdeep.report.files import write_json
 
 FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
 

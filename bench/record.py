@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import ROOT
-from jaxdeep.report.run_folder import write_json
+from jaxdeep.report.files import write_json
 
 RECORDS = ROOT / "bench" / "records"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "numpy")

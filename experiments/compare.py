@@ -7,7 +7,7 @@ from experiments.recipe import Experiment
 from experiments.run import run, shortened
 from jaxdeep.report.comparison import compare, comparison_table, read_study
 from jaxdeep.report.figures import learning_curves
-from jaxdeep.report.run_folder import read_histories, write_json
+from jaxdeep.report.files import read_histories, write_json
 
 
 def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> str:

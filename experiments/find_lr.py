@@ -9,7 +9,7 @@ from experiments.recipe import Experiment
 from experiments.run import identity_of, load, workdir_of
 from jaxdeep.config import refuse_other
 from jaxdeep.report.figures import range_test_curves
-from jaxdeep.report.run_folder import read_json, write_json
+from jaxdeep.report.files import read_json, write_json
 from jaxdeep.report.tables import aligned
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.history import null_if_not_finite

@@ -9,7 +9,7 @@ from experiments import cifar, fashion_mnist
 from experiments.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
-from jaxdeep.report.run_folder import read_histories, read_json
+from jaxdeep.report.files import read_histories, read_json
 from jaxdeep.train.history import EpochRecord
 
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}

@@ -15,7 +15,7 @@ from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
 from experiments.studies import draw_exercise_8, studies_page, verdicts
 from jaxdeep.errors import UserError
-from jaxdeep.report.run_folder import read_json
+from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
 
 ROOT = Path(__file__).parent.parent

@@ -129,3 +129,10 @@ def test_a_damaged_config_is_one_line_not_a_traceback(tmp_path) -> None:
     (tmp_path / "config.json").write_text('{"experiment": ')
     with pytest.raises(UserError, match="cannot be used as a run folder"):
         RunFolder(tmp_path, IDENTITY)
+
+
+def test_a_folder_is_one_processs_at_a_time(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY), pytest.raises(UserError, match="another process has it open"):
+        RunFolder(tmp_path, IDENTITY, overwrite=True)
+    with RunFolder(tmp_path, IDENTITY):
+        pass

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdeep.analysis.statistics import MOST_PAIRS, holm, paired, paired_hits
 from jaxdeep.errors import UserError
-from jaxdeep.report.run_folder import read_json
+from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES, aligned, with_interval
 
 SIGNIFICANCE: Final = 0.05

@@ -9,18 +9,17 @@ it, so that nothing is lost, doubled or torn.
 """
 
 import json
-import math
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
+from jaxdeep.report.files import read_json, write_hits, write_json, write_text
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
@@ -44,7 +43,7 @@ class RunFolder:
             overwrite: remove another run's files first.
 
         Raises:
-            UserError: the folder holds another run, or something else.
+            UserError: the folder holds another run, or something else, or another process has it open.
         """
         self.path = path
         self.histories: dict[str, list[EpochRecord]] = {}
@@ -54,18 +53,23 @@ class RunFolder:
         self._began = self._noted = time.perf_counter()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            config = path / "config.json"
-            if not config.exists() and any(path.iterdir()):
-                raise UserError(f"{path} is not empty and holds no config.json: not a run folder")
-            if overwrite:
-                _remove_run(path)
-            elif config.exists():
-                refuse_other(str(path), json.loads(config.read_text()), identity)
-            write_json(config, identity)
-            wall = path / "wall.json"
-            self._seconds_before = read_json(wall)["seconds"] if wall.exists() else 0.0
+            with ExitStack() as stack:
+                stack.enter_context(_alone_in(path))
+                self._claim(identity, overwrite=overwrite)
+                self._closing = stack.pop_all()
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
+
+    def _claim(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
+        config, wall = self.path / "config.json", self.path / "wall.json"
+        if not config.exists() and any(self.path.iterdir()):
+            raise UserError(f"{self.path} is not empty and holds no config.json: not a run folder")
+        if overwrite:
+            _remove_run(self.path)
+        elif config.exists():
+            refuse_other(str(self.path), json.loads(config.read_text()), identity)
+        write_json(config, identity)
+        self._seconds_before = read_json(wall)["seconds"] if wall.exists() else 0.0
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -77,6 +81,7 @@ class RunFolder:
                 self._note_wall()
         for writer in self._writers.values():
             writer.close()
+        self._closing.close()
 
     @property
     def wall_seconds(self) -> float:
@@ -160,6 +165,25 @@ class RunFolder:
         self._writers[member.name].flush()
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process open the folder; it is free again when this one ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two commands in one folder are not noticed there
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder}: another process has it open; wait for it, or choose another folder") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_run(path: Path) -> None:
     """Remove what a run writes, and nothing else that a user may keep there."""
     for name in FILES:
@@ -168,57 +192,6 @@ def _remove_run(path: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
-
-
-def write_hits(path: Path, runs: Sequence[Run]) -> None:
-    """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs.
-
-    Folds have validation images of their own, perhaps one more than others: what is short is filled up with misses.
-    """
-    most = max(len(run.val_hits) for run in runs)
-    valid = np.stack([np.pad(run.val_hits, (0, most - len(run.val_hits))) for run in runs])
-    np.savez_compressed(path, valid=valid, test=np.stack([run.test_hits for run in runs]))
-
-
-def read_histories(path: Path) -> dict[int, list[EpochRecord]]:
-    """The epochs of each seed, from a metrics.jsonl of one configuration.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    found: dict[int, list[EpochRecord]] = {}
-    try:
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
-            found.setdefault(row["seed"], []).append(EpochRecord(**figures))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
-    return found
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file that `write_json` wrote.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a file whole or not at all; NaN is refused."""
-    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text)
-    os.replace(part, path)
 
 
 def finite(record: EpochRecord) -> dict[str, Any]:

@@ -160,17 +160,14 @@ class _Chunk:
         seeds = [task.seed for task in self._of_rows()]
         keys = self._placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
-        found: dict[int, TrainState] = {}
         for row, (index, task) in enumerate(self._tasks.items()):
             if task.checkpoints is not None and Path(task.checkpoints).exists():
                 with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
-                    found[index], self._histories[index] = keeper.resume(_row(states, row))
+                    state, self._histories[index] = keeper.resume(_row(states, row))
                 if self._histories[index]:
+                    states = _with_row(states, row, state)
                     self._on_epoch(index, self._histories[index])
-        if not found:
-            return states
-        of_rows = (found[i] if i in found else _row(states, row) for row, i in enumerate(self._rows))
-        return self._placed(jax.tree.map(lambda *leaves: jnp.stack(leaves), *of_rows))
+        return self._placed(states)
 
     def _moved_together(self, states: TrainState) -> TrainState:
         """The members that go on, in the smallest of the sizes that holds them."""
@@ -180,7 +177,7 @@ class _Chunk:
             return states
         filled = np.asarray(going + going[:1] * (size - len(going)))
         self._seat([self._rows[row] for row in going], size)
-        return self._placed(jax.tree.map(lambda leaf: leaf[filled], states))
+        return self._placed(_rows(states, filled))
 
     def _epoch(self, states: TrainState) -> TrainState:
         program = self._program("epoch")
@@ -207,10 +204,7 @@ class _Chunk:
     def _runs(self, ended: Mapping[int, TrainState]) -> dict[int, Run]:
         self._fill()
         best = [ended[index if index is not None else next(iter(ended))].best for index in self._rows]
-        params, batch_stats = (
-            self._placed(jax.tree.map(lambda *leaves: jnp.stack(leaves), *part))
-            for part in ([of.params for of in best], [of.batch_stats for of in best])
-        )
+        params, batch_stats = self._placed(_stacked([(of.params, of.batch_stats) for of in best]))
         examined = jax.device_get(self._program("examine")(params, batch_stats, *self._arguments))
         return {
             index: finished(
@@ -240,7 +234,7 @@ class _Chunk:
         self._arguments = (
             self._placed(hyper),
             [
-                self._placed(jnp.stack(of_rows)) if is_own else self._placed(of_rows[0], shared=True)
+                self._placed(_stacked(of_rows)) if is_own else self._placed(of_rows[0], shared=True)
                 for is_own, of_rows in zip(self._programs.study.is_own, leaves, strict=True)
             ],
         )
@@ -252,8 +246,7 @@ class _Chunk:
 
     def _placed(self, tree: Any, *, shared: bool = False) -> Any:
         """Where the programs expect it: members divided among the devices, what they share on each."""
-        place = sharding(shared)
-        return tree if place is None else jax.device_put(tree, place)
+        return jax.device_put(tree, sharding(shared))
 
     def _keep(self, states: Mapping[int, TrainState]) -> None:
         """Begin to write checkpoints, when the ones before are written."""
@@ -275,8 +268,24 @@ class _Chunk:
         self._writing.clear()
 
 
+@jax.jit
 def _row(tree: Any, row: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[row], tree)
+
+
+@jax.jit
+def _rows(tree: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
+
+
+@jax.jit
+def _with_row(tree: Any, row: int, values: Any) -> Any:
+    return jax.tree.map(lambda leaf, value: leaf.at[row].set(value), tree, values)
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    """On the host: a program that stacks so many arrays takes long to compile."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(list(trees)))
 
 
 def _write(task: Task, state: TrainState, history: Sequence[EpochRecord]) -> None:
