@@ -7,12 +7,14 @@ import types
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
-from experiments import records, report
+from experiments import records, report, studies
 from experiments.records import RECIPES
 from experiments.schedule_figure import draw_schedules, panels
 from jaxdeep.errors import UserError
+from jaxdeep.report.comparison import read_study
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 FILES = ("metrics.jsonl", "hits.npz", "curves.png")
@@ -31,6 +33,25 @@ def finished_run(folder: Path, **changes) -> Path:
 
 def test_the_tables_are_those_of_the_records() -> None:
     assert report.with_tables(README) == README
+
+
+def test_the_page_of_the_studies_is_that_of_the_records() -> None:
+    assert studies.studies_page() == (records.RESULTS / "STUDIES.md").read_text()
+
+
+@pytest.mark.parametrize("name", studies.EXERCISE)
+def test_the_exercise_has_ten_seeds_and_the_hits_are_those_of_its_accuracies(name) -> None:
+    folder = records.RESULTS / "cifar"
+    study = read_study(name, folder / f"{name}.json", folder / f"{name}.npz")
+    assert len(study.summary["runs"]) >= 10
+    assert study.hits["test"].shape == (len(study.summary["runs"]), 10_000)
+    for split, figure in (("valid", "val_accuracy"), ("test", "test_accuracy")):
+        accuracies = [run[figure] for run in study.summary["runs"]]
+        np.testing.assert_allclose(study.hits[split].mean(1), accuracies, rtol=1e-6)
+    epochs = records.histories("cifar", name)
+    for run in study.summary["runs"]:
+        assert epochs[run["seed"]][run["best_epoch"] - 1].val_loss == run["val_loss"]
+        assert len(epochs[run["seed"]]) == run["epochs"]
 
 
 @pytest.mark.parametrize("experiment", RECIPES)

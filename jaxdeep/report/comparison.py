@@ -45,7 +45,7 @@ def read_study(name: str, summary: Path, hits: Path) -> Study:
         UserError: one of them cannot be read, as that of a study of an earlier version, or they are not of one study.
     """
     try:
-        with np.load(hits) as found:
+        with hits.open("rb") as file, np.load(file) as found:
             study = Study(name, read_json(summary), {split: found[split] for split in HITS.values()})
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise UserError(f"{hits}: cannot be read ({error})") from error
@@ -180,7 +180,7 @@ def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
     for pair in comparison["pairs"]:
         found = pair["figures"][figure]
         for key, sign in (((pair["one"], pair["other"]), 1), ((pair["other"], pair["one"]), -1)):
-            points = f"{100 * sign * found['difference']:+.1f}"
+            points = f"{100 * sign * found['difference']:+.1f}".replace("-0.0", "+0.0")
             cells[key] = points if found["verdict"] == INDISTINCT else f"**{points}**"
     return [("", *names), *((row, *(cells.get((row, column), "") for column in names)) for row in names)]
 

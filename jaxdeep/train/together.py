@@ -9,6 +9,7 @@ share of the members, and they do not communicate. A member differs from the sam
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +145,7 @@ class _Chunk:
         while True:
             over = is_over(self._config, states)
             now = {
-                index: _row(states, row)
+                index: _taken(states, row)
                 for row, index in enumerate(self._rows)
                 if index is not None and (over[row] or len(self._histories[index]) >= last)
             }
@@ -161,12 +162,13 @@ class _Chunk:
         keys = self._placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
         for row, (index, task) in enumerate(self._tasks.items()):
-            if task.checkpoints is not None and Path(task.checkpoints).exists():
-                with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
-                    state, self._histories[index] = keeper.resume(_row(states, row))
-                if self._histories[index]:
-                    states = _with_row(states, row, state)
-                    self._on_epoch(index, self._histories[index])
+            if task.checkpoints is None or not Path(task.checkpoints).exists():
+                continue
+            with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
+                state, history = keeper.resume(_taken(states, row))
+            if history:
+                states, self._histories[index] = _with_row(states, row, state), history
+                self._on_epoch(index, history)
         return self._placed(states)
 
     def _moved_together(self, states: TrainState) -> TrainState:
@@ -177,7 +179,7 @@ class _Chunk:
             return states
         filled = np.asarray(going + going[:1] * (size - len(going)))
         self._seat([self._rows[row] for row in going], size)
-        return self._placed(_rows(states, filled))
+        return self._placed(_taken(states, filled))
 
     def _epoch(self, states: TrainState) -> TrainState:
         program = self._program("epoch")
@@ -194,10 +196,10 @@ class _Chunk:
             for index in going:
                 self._on_epoch(index, self._histories[index])
         except BaseException:
-            self._keep({index: _row(states, row) for index, row in going.items()})
+            self._keep({index: _taken(states, row) for index, row in going.items()})
             raise
         if time.perf_counter() - self._kept_at > self._interval:
-            self._keep({index: _row(states, row) for index, row in going.items()})
+            self._keep({index: _taken(states, row) for index, row in going.items()})
             self._kept_at = time.perf_counter()
         return states
 
@@ -211,7 +213,7 @@ class _Chunk:
                 *self._tasks[index][:3],
                 self._histories[index],
                 ended[index],
-                _row(examined, row),
+                jax.tree.map(itemgetter(row), examined),
                 self._programs.compile_seconds,
                 self._waited / len(self._tasks),
             )
@@ -269,12 +271,8 @@ class _Chunk:
 
 
 @jax.jit
-def _row(tree: Any, row: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[row], tree)
-
-
-@jax.jit
-def _rows(tree: Any, rows: np.ndarray) -> Any:
+def _taken(tree: Any, rows: int | np.ndarray) -> Any:
+    """One row of [S, ...], or several."""
     return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
