@@ -47,17 +47,23 @@ def take(folder: Path, results: Path = RESULTS) -> None:
         target = results / record["experiment"]
         target.mkdir(parents=True, exist_ok=True)
         for name, ending in KINDS[kind].items():
-            is_long = name == "metrics.jsonl" and "grid" in record  # hundreds of kB that no table reads
+            is_long = name == "metrics.jsonl" and not is_single(record)  # hundreds of kB that no table reads
             if (folder / name).exists() and not is_long:
                 shutil.copyfile(folder / name, target / f"{record_name(record)}{ending}")
 
 
 def record_name(record: Mapping[str, Any]) -> str:
-    """The configuration's name, what of it was changed, and what of it a study varies."""
+    """The configuration's name, what of it was changed, what of it a study varies, and how."""
     recipe = RECIPES[record["experiment"]][record["name"]]
     changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
-    varied = (f"{field}=all" for field in record.get("grid", ()))
-    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied))
+    varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
+    how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
+    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied, *how))
+
+
+def is_single(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of one configuration on the validation images as they are."""
+    return "mean" in record and "folds" not in record
 
 
 def summaries(experiment: str, results: Path = RESULTS, *, grids: bool = False) -> list[dict[str, Any]]:
@@ -66,12 +72,16 @@ def summaries(experiment: str, results: Path = RESULTS, *, grids: bool = False) 
     Args:
         experiment: its name.
         results: folder of the records.
-        grids: those of the studies over a grid, in place of those of single configurations.
+        grids: those of the studies over a whole grid, in place of those of single configurations.
     """
     paths = [path for path in (results / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
     order = list(RECIPES[experiment])
-    found = [record for record in map(read_json, paths) if ("grid" in record) == grids]
+    found = [record for record in map(read_json, paths) if (_is_grid(record) if grids else is_single(record))]
     return sorted(found, key=lambda record: (order.index(record["name"]), record_name(record)))
+
+
+def _is_grid(record: Mapping[str, Any]) -> bool:
+    return "grid" in record and not {"samples", "folds", "halving"} & record.keys()
 
 
 def histories(experiment: str, name: str, results: Path = RESULTS) -> dict[int, list[EpochRecord]]:

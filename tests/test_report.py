@@ -24,6 +24,7 @@ def finished_run(folder: Path, **changes) -> Path:
     """A run folder as far as the report reads it."""
     config = RECIPES["cifar"]["selu"].config.to_dict()
     summary = {"experiment": "cifar", "name": "selu", "config": config, "data": {"synthetic": False}, **changes}
+    summary |= {"points": []} if "grid" in changes or "space" in changes else {"mean": {}}
     folder.mkdir()
     (folder / "summary.json").write_text(json.dumps(summary))
     for name in FILES:
@@ -88,7 +89,12 @@ def test_a_run_is_taken_under_its_configuration_and_what_was_changed(tmp_path) -
 def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(tmp_path) -> None:
     records.take(finished_run(tmp_path / "a"), tmp_path / "results")
     records.take(finished_run(tmp_path / "b", grid={"optim.learning_rate": [1e-3, 1e-4]}), tmp_path / "results")
-    assert (tmp_path / "results" / "cifar" / "selu,optim.learning_rate=all.json").exists()
+    span = {"optim.learning_rate": "0.001:0.1:log"}
+    records.take(finished_run(tmp_path / "c", space=span, halving="hyperband"), tmp_path / "results")
+    records.take(finished_run(tmp_path / "d", folds=5), tmp_path / "results")
+    names = {path.stem for path in (tmp_path / "results" / "cifar").glob("*.json")}
+    varied = "selu,optim.learning_rate=all"
+    assert names == {"selu", varied, f"{varied},halving=hyperband", "selu,folds=5"}
     for grids in (False, True):
         (found,) = records.summaries("cifar", tmp_path / "results", grids=grids)
         assert ("grid" in found) == grids

@@ -146,12 +146,13 @@ def comparison_table(comparison: Mapping[str, Any]) -> str:
     ]
     count = len(comparison["pairs"])
     corrected = f", p corrected for {count} pairs (Holm)" if count > 1 else ""
+    over = "folds, on these test images" if comparison["pairs"][0]["folds"] else "images"
     return "\n".join(
         (
             f"{comparison['data']['name']}: means and paired differences, ± half of the 95% interval; "
             f"* p < {SIGNIFICANCE}{corrected}",
             *aligned(rows),
-            "On the validation images, and on the test images, over other seeds and other images:",
+            f"On the validation images, and on the test images, over other seeds and other {over}:",
             *sentences(comparison, "val_accuracy"),
             *sentences(comparison, "test_accuracy"),
         )
@@ -180,7 +181,7 @@ def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
     for pair in comparison["pairs"]:
         found = pair["figures"][figure]
         for key, sign in (((pair["one"], pair["other"]), 1), ((pair["other"], pair["one"]), -1)):
-            points = f"{100 * sign * found['difference']:+.1f}".replace("-0.0", "+0.0")
+            points = "0.0" if abs(found["difference"]) < 5e-4 else f"{100 * sign * found['difference']:+.1f}"
             cells[key] = points if found["verdict"] == INDISTINCT else f"**{points}**"
     return [("", *names), *((row, *(cells.get((row, column), "") for column in names)) for row in names)]
 

@@ -1,0 +1,330 @@
+"""Comparisons of hand-made studies against scipy's tests, and the words that they are told in."""
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxdeep.analysis.statistics import mean_over_runs, paired_hits
+from jaxdeep.errors import UserError
+from jaxdeep.report.comparison import Study, compare, comparison_table, matrix, read_study, sentences
+from jaxdeep.report.run_folder import write_hits, write_json
+from jaxdeep.report.tables import FIGURES
+
+ACCURACIES = ("val_accuracy", "test_accuracy")
+LOSSES = ("val_loss", "test_loss")
+IMAGES = 200
+
+
+def drawn_study(
+    name: str,
+    seeds: Sequence[int] = range(42, 47),
+    ahead: float = 0.0,
+    *,
+    folds: int | None = None,
+    diverged: Sequence[int] = (),
+    spread: float = 0.1,
+) -> Study:
+    """A study whose figures depend on seed, fold and image, on what it is ahead, and a little on its name.
+
+    Seeds are far apart from each other in loss, so that only runs of the same seed have differences of about -ahead.
+    """
+    runs, hits = [], {"valid": [], "test": []}
+    own = sum(name.encode())
+    for seed in seeds:
+        for fold in range(folds) if folds else (None,):
+            of_seed = np.random.default_rng([seed, fold or 0])
+            rng = np.random.default_rng([seed, fold or 0, own])
+            losses = 1.5 - ahead + of_seed.normal(0, 5 * spread, 2) + rng.normal(0, spread, 2)
+            told = [
+                np.random.default_rng(split).normal(0, 1, IMAGES)
+                + rng.normal(0, spread)
+                + rng.normal(0, spread, IMAGES)
+                < ahead
+                for split in range(2)
+            ]
+            figures = dict(zip((*LOSSES, *ACCURACIES), (*losses, *(of.mean() for of in told)), strict=True))
+            if seed in diverged:
+                figures, told = dict.fromkeys(figures), [np.zeros(IMAGES, bool)] * 2
+            runs.append(
+                {"seed": seed, **({"fold": fold} if folds else {})}
+                | {figure: value if value is None else float(value) for figure, value in figures.items()}
+            )
+            for of_split, of_run in zip(hits.values(), told, strict=True):
+                of_split.append(of_run)
+    return Study(
+        name, summary_of(runs, list(seeds), folds), {split: np.stack(of_runs) for split, of_runs in hits.items()}
+    )
+
+
+def summary_of(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], folds: int | None = None) -> dict[str, Any]:
+    """A summary as far as a comparison reads it."""
+    values = {figure: [np.nan if run[figure] is None else run[figure] for run in runs] for figure in FIGURES}
+    return {
+        "seeds": seeds,
+        **({"folds": folds} if folds else {}),
+        "data": {"name": "fashion_mnist", "source": "classic files", "synthetic": False, "digest": "2c0c68dbd4e8e639"},
+        "runs": list(runs),
+        "mean": {figure: mean_over_runs(of_runs)._asdict() for figure, of_runs in values.items()},
+    }
+
+
+def losses_of(study: Study, figure: str, seeds: Sequence[int]) -> np.ndarray:
+    by_seed = {run["seed"]: run[figure] for run in study.summary["runs"]}
+    return np.asarray([by_seed[seed] for seed in seeds])
+
+
+def hits_of(study: Study, split: str, seeds: Sequence[int]) -> np.ndarray:
+    by_seed = {run["seed"]: row for run, row in zip(study.summary["runs"], study.hits[split], strict=True)}
+    return np.stack([by_seed[seed] for seed in seeds])
+
+
+@pytest.mark.parametrize(("ahead", "word", "turned"), [(0.5, "better", "worse"), (-0.5, "worse", "better")])
+def test_lower_losses_and_higher_accuracies_are_better(ahead, word, turned) -> None:
+    one, other = drawn_study("one", ahead=ahead), drawn_study("other")
+    for studies, expected, sign in (((one, other), word, 1), ((other, one), turned, -1)):
+        (pair,) = compare(studies)["pairs"]
+        assert (pair["one"], pair["other"]) == tuple(study.name for study in studies)
+        assert [pair["figures"][figure]["verdict"] for figure in FIGURES] == [expected] * 4
+        for figure, found in pair["figures"].items():
+            assert np.sign(found["difference"]) == sign * np.sign(ahead) * (-1 if figure in LOSSES else 1)
+            assert found["low"] < found["difference"] < found["high"]
+
+
+def test_runs_are_matched_by_seed_and_those_of_one_study_alone_or_that_diverged_do_not_count() -> None:
+    one = drawn_study("one", [7, 42, 43, 44, 45, 46, 47], 0.1, diverged=[44])
+    other = drawn_study("other", [48, 47, 45, 44, 43, 42, 9, 8], diverged=[47, 9])
+    common = [42, 43, 45]
+    (pair,) = compare([one, other])["pairs"]
+    assert {found["pairs"] for found in pair["figures"].values()} == {3}
+    for figure in LOSSES:
+        expected = stats.ttest_rel(losses_of(one, figure, common), losses_of(other, figure, common))
+        ends = expected.confidence_interval(0.95)
+        found = pair["figures"][figure]
+        np.testing.assert_allclose(
+            [found[key] for key in ("low", "high", "p_value")], [ends.low, ends.high, expected.pvalue], rtol=1e-9
+        )
+    for figure, split in zip(ACCURACIES, ("valid", "test"), strict=True):
+        expected = paired_hits(hits_of(one, split, common), hits_of(other, split, common))._asdict()
+        found = pair["figures"][figure]
+        assert [found[key] for key in expected] == pytest.approx(list(expected.values()), rel=1e-9)
+
+
+def test_the_p_values_of_a_figure_are_corrected_for_the_number_of_pairs() -> None:
+    studies = [drawn_study(name, ahead=ahead) for name, ahead in (("a", 0.2), ("b", 0.1), ("c", 0.0))]
+    comparison = compare(studies)
+    assert [(pair["one"], pair["other"]) for pair in comparison["pairs"]] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for figure in FIGURES:
+        alone = [compare(two)["pairs"][0]["figures"][figure] for two in itertools.combinations(studies, 2)]
+        by_size = sorted((found["p_value"], index) for index, found in enumerate(alone))
+        expected, most = [0.0] * 3, 0.0
+        for factor, (p_value, index) in zip((3, 2, 1), by_size, strict=True):
+            expected[index] = most = min(max(most, factor * p_value), 1.0)
+        found = [pair["figures"][figure] for pair in comparison["pairs"]]
+        np.testing.assert_allclose([of_pair["p_holm"] for of_pair in found], expected, rtol=1e-12)
+        for of_pair, by_itself in zip(found, alone, strict=True):
+            assert by_itself["p_holm"] == by_itself["p_value"] == of_pair["p_value"]
+            assert (of_pair["verdict"] == "not distinguishable") == (of_pair["p_holm"] >= 0.05)
+
+
+def test_what_several_seeds_did_not_tell_is_not_said_to_be_told_by_fewer() -> None:
+    """With 21 pairs a p of 0.003 alone is no verdict, and what would be one is not by the test of a single pair."""
+    studies = [drawn_study(f"s{index}", ahead=0.08 * index) for index in range(7)]
+    found = [of for pair in compare(studies)["pairs"] for of in pair["figures"].values()]
+    open_ = [of for of in found if of["verdict"] == "not distinguishable"]
+    assert any(of["p_value"] < 0.01 for of in open_)
+    assert any(of["pairs_to_tell"] for of in open_)
+    assert all(of["pairs_to_tell"] is None or of["pairs_to_tell"] > of["pairs"] for of in open_)
+
+
+def test_folds_are_compared_run_by_run_with_the_overlap_of_their_training_rows() -> None:
+    one, other = drawn_study("one", [42, 43], 0.1, folds=4), drawn_study("other", [42, 43], folds=4)
+    turned = Study(
+        other.name,
+        other.summary | {"runs": other.summary["runs"][::-1]},
+        {split: rows[::-1] for split, rows in other.hits.items()},
+    )
+    comparison = compare([one, turned])
+    (pair,) = comparison["pairs"]
+    for figure in FIGURES:
+        differences = [a[figure] - b[figure] for a, b in zip(one.summary["runs"], other.summary["runs"], strict=True)]
+        error = np.std(differences, ddof=1) * np.sqrt(1 / 8 + 1 / 3)  # 1 of 4 folds validates, 3 train
+        half = stats.t.ppf(0.975, 7) * error
+        found = pair["figures"][figure]
+        expected = (np.mean(differences) - half, np.mean(differences) + half)
+        np.testing.assert_allclose((found["low"], found["high"]), expected, rtol=1e-9)
+        np.testing.assert_allclose(found["p_value"], 2 * stats.t.sf(abs(np.mean(differences)) / error, 7), rtol=1e-9)
+    assert all(re.search(r"\b8 runs\b", line) for line in sentences(comparison, "val_accuracy"))
+
+
+def other_images(study: Study) -> Study:
+    return study._replace(summary=study.summary | {"data": study.summary["data"] | {"digest": "0"}})
+
+
+def fewer_images(study: Study) -> Study:
+    return study._replace(hits=study.hits | {"valid": study.hits["valid"][:, 1:]})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (drawn_study("one"), other_images(drawn_study("other"))),
+        (drawn_study("one"), fewer_images(drawn_study("other"))),
+        (drawn_study("one", folds=3), drawn_study("other", folds=4)),
+        (drawn_study("one", folds=3), drawn_study("other")),
+        (drawn_study("one", [42, 43, 44], folds=3), drawn_study("other", [43, 44, 45], folds=3)),
+    ],
+    ids=["images", "validation rows", "folds", "folds and none", "folds dealt by another seed"],
+)
+def test_studies_of_other_images_are_refused(one, other) -> None:
+    with pytest.raises(UserError, match="one and other were run on other images"):
+        compare([one, other])
+    with pytest.raises(UserError, match="one and other were run on other images"):
+        compare([one, one._replace(name="between"), other])
+
+
+@pytest.mark.parametrize(
+    ("other", "common"),
+    [
+        (drawn_study("other", [1, 2, 3]), 0),
+        (drawn_study("other", [46, 47, 48]), 1),
+        (drawn_study("other", diverged=range(43, 47)), 1),
+    ],
+)
+def test_fewer_than_two_common_seeds_are_refused(other, common) -> None:
+    with pytest.raises(UserError, match=f"one and other have {common} finished seeds in common; allowed: 2 or more"):
+        compare([drawn_study("one"), other])
+
+
+def test_a_comparison_is_json() -> None:
+    studies = [drawn_study("a", ahead=0.2, diverged=[42]), drawn_study("b"), drawn_study("b")._replace(name="c")]
+    comparison = compare(studies)
+    assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
+    assert comparison["names"] == ["a", "b", "c"]
+    assert comparison["means"]["a"]["val_loss"] == studies[0].summary["mean"]["val_loss"]
+    alike = comparison["pairs"][2]["figures"]
+    assert {(of["difference"], of["p_value"], of["verdict"]) for of in alike.values()} == {
+        (0, 1, "not distinguishable")
+    }
+
+
+def made_pair(one: str, other: str, folds: int | None = None, **found: Any) -> dict[str, Any]:
+    same = {"pairs": 5, "p_value": 0.01}
+    return {"one": one, "other": other, "folds": folds, "figures": dict.fromkeys(FIGURES, same | found)}
+
+
+INDISTINCT = {"verdict": "not distinguishable", "p_holm": 0.0831, "difference": -0.012, "low": -0.03, "high": 0.006}
+BETTER = {"verdict": "better", "p_holm": 0.00123, "difference": 0.0244, "low": 0.0201, "high": 0.0287}
+
+
+@pytest.mark.parametrize(
+    ("pair", "sentence"),
+    [
+        (
+            made_pair("bn", "elu", **BETTER, pairs_to_tell=2),
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds",
+        ),
+        (
+            made_pair("bn", "elu", **BETTER | {"verdict": "worse"}, folds=5, pairs_to_tell=None),
+            "bn is worse than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 runs",
+        ),
+        (
+            made_pair("bn", "elu", **INDISTINCT, pairs_to_tell=12),
+            "bn and elu are not distinguishable: test accuracy -1.20 points (-3.00 to +0.60), p = 0.083, 5 seeds; "
+            "about 12 seeds would tell such a difference",
+        ),
+        (
+            made_pair("bn", "elu", **INDISTINCT, pairs_to_tell=None),
+            "bn and elu are not distinguishable: test accuracy -1.20 points (-3.00 to +0.60), p = 0.083, 5 seeds; "
+            "more than 1,000 seeds, or more images, would tell such a difference",
+        ),
+    ],
+)
+def test_a_verdict_in_words(pair, sentence) -> None:
+    assert sentences({"pairs": [pair]}, "test_accuracy") == [sentence]
+
+
+def test_the_table_has_the_means_the_differences_and_both_accuracies_in_words() -> None:
+    studies = [drawn_study("a", ahead=0.5), drawn_study("b"), drawn_study("c", ahead=0.01)]
+    comparison = compare(studies)
+    title, header, *rest = comparison_table(comparison).splitlines()
+    assert title.startswith("fashion_mnist: ")
+    assert "3 pairs (Holm)" in title
+    assert header.split() == [word for figure in FIGURES for word in figure.split("_")]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in rest[:6]]
+    for row, study in zip(rows, studies, strict=False):
+        mean = study.summary["mean"]
+        halves = {of: (mean[of]["high"] - mean[of]["low"]) / 2 for of in FIGURES}
+        assert row == [study.name, *(f"{mean[of]['mean']:.4f} ± {halves[of]:.4f}" for of in FIGURES)]
+    for row, pair in zip(rows[3:], comparison["pairs"], strict=True):
+        told = [f["verdict"] != "not distinguishable" for f in pair["figures"].values()]
+        assert row[0] == f"{pair['one']} - {pair['other']}"
+        assert [cell.endswith("*") for cell in row[1:]] == told
+        assert [float(cell.split(" ± ")[0]) for cell in row[1:]] == [
+            round(of["difference"], 4) for of in pair["figures"].values()
+        ]
+    assert rows[3][1].endswith("*")
+    assert not rows[5][1].endswith("*")
+    assert rest[7:] == [*sentences(comparison, "val_accuracy"), *sentences(comparison, "test_accuracy")]
+    assert "Holm" not in comparison_table(compare(studies[:2]))
+
+
+def test_the_matrix_has_rows_minus_columns_in_points() -> None:
+    comparison = compare([drawn_study("a", ahead=0.5), drawn_study("b"), drawn_study("c", ahead=0.01)])
+    headers, *rows = matrix(comparison, "test_accuracy")
+    assert headers == ("", "a", "b", "c")
+    assert [row[0] for row in rows] == ["a", "b", "c"]
+    cells = [row[1:] for row in rows]
+    assert [cells[index][index] for index in range(3)] == [""] * 3
+    for pair, (row, column) in zip(comparison["pairs"], itertools.combinations(range(3), 2), strict=True):
+        found = pair["figures"]["test_accuracy"]
+        for cell, sign in ((cells[row][column], 1), (cells[column][row], -1)):
+            assert float(cell.strip("*")) == pytest.approx(100 * sign * found["difference"], abs=0.051)
+            assert cell.startswith("**") == cell.endswith("**") == (found["verdict"] != "not distinguishable")
+    assert cells[0][1].startswith("**+")
+    assert cells[1][0].startswith("**-")
+
+
+def written(folder: Path) -> tuple[Path, Path]:
+    """The files that a study of five seeds leaves."""
+    study = drawn_study("one")
+    write_json(folder / "summary.json", study.summary)
+    hits = zip(study.hits["valid"], study.hits["test"], strict=True)
+    write_hits(folder / "hits.npz", [SimpleNamespace(val_hits=valid, test_hits=test) for valid, test in hits])
+    return folder / "summary.json", folder / "hits.npz"
+
+
+def test_a_study_is_read_from_its_files(tmp_path) -> None:
+    study, found = drawn_study("one"), read_study("one", *written(tmp_path))
+    assert found[:2] == study[:2]
+    for split in ("valid", "test"):
+        np.testing.assert_array_equal(found.hits[split], study.hits[split])
+    assert compare([found, drawn_study("other")]) == compare([study, drawn_study("other")])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("hits.npz", lambda path: path.unlink()),
+        ("hits.npz", lambda path: path.write_bytes(b"")),
+        ("hits.npz", lambda path: path.write_bytes(path.read_bytes()[:-100])),
+        ("hits.npz", lambda path: path.write_text("not an archive")),
+        ("hits.npz", lambda path: np.savez(path, valid=np.ones((5, IMAGES), bool))),
+        ("hits.npz", lambda path: np.savez(path, valid=np.ones((4, IMAGES), bool), test=np.ones((4, IMAGES), bool))),
+        ("summary.json", lambda path: path.unlink()),
+        ("summary.json", lambda path: path.write_text("{")),
+    ],
+    ids=["missing", "empty", "cut off", "text", "without test", "of fewer runs", "no summary", "summary cut off"],
+)
+def test_files_that_are_missing_damaged_or_of_another_study_are_named(tmp_path, name, damage) -> None:
+    summary, hits = written(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(UserError, match=re.escape(str(tmp_path / name))):
+        read_study("one", summary, hits)
