@@ -63,6 +63,9 @@ class Stopped(Exception):
     """Raised in the members that go on when another one, or a signal, ends the study."""
 
 
+SECONDS_BETWEEN_SIGNALS = 0.2
+"""This thread looks up so often: Python handles signals here only, and a system may give them to a thread that works."""
+
 OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 OnEnd = Callable[[int, Run], None]
 Checkpoints = Callable[[Member], Path | None]
@@ -144,7 +147,10 @@ def fit_all(
     with ThreadPoolExecutor(workers or cores()) as pool:
         futures = [pool.submit(run, index) for index in range(len(members))]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
+            running, failed = set(futures), False
+            while running and not failed:
+                done, running = wait(running, SECONDS_BETWEEN_SIGNALS, FIRST_EXCEPTION)
+                failed = any(future.exception() is not None for future in done)
         finally:
             stop.set()
     failures = [error for future in futures if (error := future.exception()) is not None]
