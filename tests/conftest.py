@@ -1,7 +1,7 @@
 """JAX as strict as it goes, on the CPU; warnings are errors (pyproject.toml)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["KERAS_BACKEND"] = "jax"
@@ -25,3 +25,18 @@ def x64() -> Iterator[None]:
         yield
         keras.config.set_floatx(floatx)
         keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path) -> Callable[..., int]:
+    """Run a command in an empty folder, on small images, without the compilation cache."""
+    from small_commands import images
+
+    import experiments.cli
+    import experiments.run
+    from experiments.cifar import CONFIGS
+
+    monkeypatch.setattr(experiments.run, "load_images", images)
+    monkeypatch.setattr(experiments.run, "use_compilation_cache", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)

@@ -8,55 +8,18 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_commands import QUICK, summary
 
 import experiments.cli
 import experiments.run
 from experiments.cifar import CONFIGS
 from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
-from jaxdeep.data.images import Images
-
-QUICK = ["--config", "sanity", "--model.units", "8", "8", "--train.epochs", "3"]
-
-
-def images(name: str, *, source: str, data_dir: Path | None) -> Images:
-    """10 classes of noise around a pattern, few and small; real or synthetic as asked."""
-    del data_dir
-    rng = np.random.default_rng(0)
-    labels = (np.arange(5_400) % 10).astype(np.uint8)
-    patterns = rng.integers(60, 196, (10, 4, 4, 3))
-    pixels = np.clip(patterns[labels] + rng.normal(0, 40, (5_400, 4, 4, 3)), 0, 255).astype(np.uint8)
-    synthetic = source != name
-    return Images(
-        pixels,
-        labels,
-        pixels[:500],
-        labels[:500],
-        name=f"synthetic_{name}" if synthetic else name,
-        source="built-in synthetic" if synthetic else "classic files",
-        synthetic=synthetic,
-        class_names=tuple(map(str, range(10))),
-    )
-
 
 FILES_OF_A_RUN = ("config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json")
-
-
-@pytest.fixture
-def command(monkeypatch, tmp_path) -> Callable[..., int]:
-    """Run a command in an empty folder, on small images, without the compilation cache."""
-    monkeypatch.setattr(experiments.run, "load_images", images)
-    monkeypatch.setattr(experiments.run, "use_compilation_cache", lambda: None)
-    monkeypatch.chdir(tmp_path)
-    return lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
-
-
-def summary(folder: str) -> dict:
-    return json.loads(Path(folder, "summary.json").read_text())
 
 
 def test_a_run_leaves_its_whole_folder(command, capsys) -> None:

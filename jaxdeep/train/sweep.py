@@ -64,7 +64,7 @@ class Stopped(Exception):
 
 
 SECONDS_BETWEEN_SIGNALS = 0.2
-"""This thread looks up so often: Python handles signals here only, and a system may give them to a thread that works."""
+"""The main thread looks up so often: it alone handles signals, and a system may give them to a thread that works."""
 
 OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 OnEnd = Callable[[int, Run], None]
