@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from experiments.arguments import Arguments
 from experiments.recipe import Experiment
-from experiments.run import run, shortened
+from experiments.run import run
+from jaxdeep.config import shortened
 from jaxdeep.report.comparison import compare, comparison_table, read_study
 from jaxdeep.report.figures import learning_curves
 from jaxdeep.report.files import read_histories, write_json

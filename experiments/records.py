@@ -84,7 +84,7 @@ def _is_grid(record: Mapping[str, Any]) -> bool:
     return "grid" in record and not {"samples", "folds", "halving"} & record.keys()
 
 
-def histories(experiment: str, name: str, results: Path = RESULTS) -> dict[int, list[EpochRecord]]:
+def histories(experiment: str, name: str, results: Path = RESULTS) -> dict[int | str, list[EpochRecord]]:
     """The epochs of each seed of a recorded run.
 
     Raises:

@@ -1,6 +1,5 @@
 """An experiment's run: images, run folder, seeds, signals, summary."""
 
-import hashlib
 import os
 import shlex
 import signal
@@ -18,9 +17,9 @@ from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
 from experiments.study import Study, programs_of, words_of
-from jaxdeep.config import Config, differences, short
+from jaxdeep.config import Config, differences, short, shortened
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.folds import stratified_folds
+from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.report.figures import RATE
 from jaxdeep.report.run_folder import RunFolder
@@ -35,9 +34,6 @@ from jaxdeep.train.sweep import fit_all
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
-
-LONGEST_NAME = 200
-"""Characters of a folder's name, before a digest stands for the rest; file systems allow 255."""
 
 
 class Interrupted(Exception):
@@ -125,6 +121,8 @@ def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]
     data = Dataset.from_images(images, config.data)
     for member in arguments.study.members(config):
         check_fits(member.config, data)
+    if arguments.study.folds is not None:
+        check_folds(data, arguments.study.folds)
     return config, data
 
 
@@ -157,12 +155,6 @@ def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *mor
     if data.identity()["synthetic"]:
         parts.append("synthetic")
     return Path("runs", experiment.name, shortened(",".join((*parts, *more))))
-
-
-def shortened(name: str) -> str:
-    """A name that file systems allow: a digest stands for what is too long."""
-    is_long = len(name) > LONGEST_NAME
-    return f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}" if is_long else name
 
 
 def _changed(experiment: Experiment, arguments: Arguments) -> dict[str, tuple[Any, Any]]:

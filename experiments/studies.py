@@ -21,9 +21,8 @@ QUESTIONS: Final = (
 INTRODUCTION: Final = """# The studies
 
 Written by `python -m experiments.report` from the records in this folder. A figure is a mean over seeds 42, 43, ..., ±
-half of its 95% interval (Student's t). A wall time is that of the whole study, from the images on the device to its
-summary: compilation, validation, checkpoints and the range test are in it, and what else the machine did (tests, while
-these were made).
+half of its 95% interval (Student's t). A wall time is that of the whole study from the images on the device to the last
+member's end, compilation, validation and checkpoints included; tests ran on the same two cores while these were made.
 """
 
 

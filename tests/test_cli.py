@@ -154,7 +154,7 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
     assert command("--config", "selu", "--model.units", "8", "--train.epochs", "1", "--workdir", "w") == 0
     error = capsys.readouterr().err
     assert "training on its first 320 images" in error
-    assert "320 training, 5,000 validation" in error
+    assert "320 training and 5,000 validation" in error
     assert summary("w")["config"]["data"]["train_size"] == 320
 
 

@@ -10,6 +10,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.errors import UserError
 from jaxdeep.report import run_folder
+from jaxdeep.report.files import read_histories
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.sweep import Member
@@ -136,3 +137,20 @@ def test_a_folder_is_one_processs_at_a_time(tmp_path) -> None:
         RunFolder(tmp_path, IDENTITY, overwrite=True)
     with RunFolder(tmp_path, IDENTITY):
         pass
+
+
+def test_a_members_folder_has_a_name_that_file_systems_allow(tmp_path) -> None:
+    deep, deeper = (Member(SMALL, 1, {"model.units": (8,) * depth}) for depth in (150, 151))
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        assert len(folder.checkpoints(deep).name) < 255
+        assert folder.checkpoints(deep) != folder.checkpoints(deeper)
+        folder.follow(deep, HISTORY)
+    assert event_epochs(tmp_path, "val_loss") == [1, 2, 3]
+
+
+def test_folds_of_a_seed_are_read_apart(tmp_path) -> None:
+    members = [Member(SMALL, 1, fold=fold) for fold in (0, 1)]
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        for member, count in zip(members, (2, 3), strict=True):
+            folder.follow(member, HISTORY[:count])
+    assert read_histories(tmp_path / "metrics.jsonl") == {"1 fold 0": HISTORY[:2], "1 fold 1": HISTORY}

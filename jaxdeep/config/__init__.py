@@ -4,7 +4,7 @@ A `Config` is everything that decides the numbers of a run except the images and
 the compiled programs; what a study may vary without compiling again is taken out of it as `Hyper`.
 """
 
-from jaxdeep.config.compare import differences, refuse_other, short
+from jaxdeep.config.compare import differences, refuse_other, short, shortened
 from jaxdeep.config.config import Config, Hyper
 from jaxdeep.config.data import Data
 from jaxdeep.config.model import Model
@@ -25,4 +25,5 @@ __all__ = [
     "differences",
     "refuse_other",
     "short",
+    "shortened",
 ]

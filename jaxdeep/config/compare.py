@@ -1,9 +1,12 @@
 """How two configurations, or two runs, differ."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from jaxdeep.errors import UserError
+
+LONGEST_NAME: Final = 200
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -29,6 +32,12 @@ def short(value: Any) -> str:
     ('100-50', '0.001')
     """
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def shortened(name: str) -> str:
+    """A name for a file or a folder: file systems allow 255 characters, so a digest stands for what is too long."""
+    is_long = len(name) > LONGEST_NAME
+    return f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}" if is_long else name
 
 
 def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Stratified folds for cross-validation, all on the same images."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,11 +29,9 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
     Raises:
         UserError: a class has fewer rows than there are folds.
     """
-    parts = [_rows_of(split) for split in (dataset.valid, dataset.train)]
-    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    rarest = np.bincount(labels, minlength=dataset.classes).min()
-    if not 2 <= count <= rarest:
-        raise UserError(f"{count} folds; allowed: 2 to {rarest}, the rows of the rarest class")
+    check_folds(dataset, count)
+    images = np.concatenate([np.asarray(split.images)[_rows(split)] for split in (dataset.valid, dataset.train)])
+    labels = _labels(dataset)
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold_of = np.empty(len(labels), np.int32)
@@ -46,9 +45,23 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
     )
 
 
-def _rows_of(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    rows = slice(None) if split.rows is None else np.asarray(split.rows)
-    return np.asarray(split.images)[rows], np.asarray(split.labels)[rows]
+def check_folds(dataset: Dataset, count: int) -> None:
+    """Refuse a number of folds that the rows do not allow.
+
+    Raises:
+        UserError: fewer than two, or a class has fewer rows.
+    """
+    rarest = np.bincount(_labels(dataset), minlength=dataset.classes).min()
+    if not 2 <= count <= rarest:
+        raise UserError(f"{count} folds; allowed: 2 to {rarest}, the rows of the rarest class")
+
+
+def _labels(dataset: Dataset) -> np.ndarray:
+    return np.concatenate([np.asarray(split.labels)[_rows(split)] for split in (dataset.valid, dataset.train)])
+
+
+def _rows(split: Split) -> Any:
+    return slice(None) if split.rows is None else np.asarray(split.rows)
 
 
 def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:

@@ -18,7 +18,7 @@ SEEDS_DRAWN = 4
 """So many are told apart; more are a band."""
 
 
-def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[EpochRecord]]], title: str) -> None:
+def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence[EpochRecord]]], title: str) -> None:
     """Draw loss and accuracy by epoch, training dashed and validation solid.
 
     One group of few seeds is drawn seed by seed, the best epochs marked; several groups, or many seeds, are drawn as
@@ -26,7 +26,7 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[Epoch
 
     Args:
         path: of the PNG file.
-        groups: name -> seed -> history. A single group's name is not shown.
+        groups: name -> seed (and fold) -> history. A single group's name is not shown.
         title: says what was trained on what.
     """
     from matplotlib.figure import Figure  # 0.4 s to import, and without pyplot's global state
@@ -39,7 +39,7 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int, Sequence[Epoch
             for place, (seed, history) in enumerate(histories.items()):
                 _draw_run(panels, history, f"C{place % 10}", f"seed {seed}")
         else:
-            label = name if len(groups) > 1 else f"{len(histories)} seeds"
+            label = name if len(groups) > 1 else f"{len(histories)} runs"
             _draw_band(panels, list(histories.values()), f"C{index % 10}", label)
     for quantity, axes in panels.items():
         axes.set(xlabel="epoch", ylabel={"loss": "cross-entropy (nats)"}.get(quantity, quantity))

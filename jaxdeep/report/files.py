@@ -24,18 +24,23 @@ def write_hits(path: Path, runs: Sequence[Run]) -> None:
     np.savez_compressed(path, valid=valid, test=np.stack([run.test_hits for run in runs]))
 
 
-def read_histories(path: Path) -> dict[int, list[EpochRecord]]:
-    """The epochs of each seed, from a metrics.jsonl of one configuration.
+def key_of(labels: Mapping[str, Any]) -> int | str:
+    """What tells the runs of one configuration: the seed, or seed and fold."""
+    return f"{labels['seed']} fold {labels['fold']}" if "fold" in labels else labels["seed"]
+
+
+def read_histories(path: Path) -> dict[int | str, list[EpochRecord]]:
+    """The epochs of each seed, or of each seed and fold, from a metrics.jsonl of one configuration.
 
     Raises:
         UserError: it cannot be read.
     """
-    found: dict[int, list[EpochRecord]] = {}
+    found: dict[int | str, list[EpochRecord]] = {}
     try:
         for line in path.read_text().splitlines():
             row = json.loads(line)
             figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
-            found.setdefault(row["seed"], []).append(EpochRecord(**figures))
+            found.setdefault(key_of(row), []).append(EpochRecord(**figures))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
     return found

@@ -17,9 +17,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxdeep.config import refuse_other
+from jaxdeep.config import refuse_other, shortened
 from jaxdeep.errors import UserError
-from jaxdeep.report.files import read_json, write_hits, write_json, write_text
+from jaxdeep.report.files import key_of, read_json, write_hits, write_json, write_text
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
@@ -95,7 +95,7 @@ class RunFolder:
 
     def checkpoints(self, member: Member) -> Path:
         """Where the checkpoints of a member are kept."""
-        return self.path / "checkpoints" / member.name
+        return self.path / "checkpoints" / shortened(member.name)
 
     @property
     def profile(self) -> Path:
@@ -136,9 +136,9 @@ class RunFolder:
         write_text(self.path / "metrics.jsonl", "".join(lines))
         write_hits(self.path / "hits.npz", runs)
         title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
-        groups: dict[str, dict[int, Sequence[EpochRecord]]] = {}
+        groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
         for member, history in histories:
-            groups.setdefault(member.group, {})[member.seed] = history
+            groups.setdefault(member.group, {})[key_of(member.labels)] = history
         learning_curves(self.path / "curves.png", groups, title)
         if "range_test" in summary:
             rate_curves(self.path / "rates.png", summary, title)
@@ -156,7 +156,7 @@ class RunFolder:
         if member.name not in self._writers:
             from tensorboardX import SummaryWriter  # 0.15 s to import
 
-            self._writers[member.name] = SummaryWriter(str(self.path / "tensorboard" / member.name))
+            self._writers[member.name] = SummaryWriter(str(self.path / "tensorboard" / shortened(member.name)))
         figures = finite(record)
         epoch = figures.pop("epoch")
         for name, value in figures.items():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxdeep.config import short
+from jaxdeep.report.files import key_of
 from jaxdeep.report.summary import best_point
 
 FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
@@ -27,9 +28,7 @@ def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [HEADERS]
     rows += [
         (
-            str(run["seed"])
-            + (f" fold {run['fold']}" if "fold" in run else "")
-            + (" diverged" if run["diverged"] else ""),
+            str(key_of(run)) + (" diverged" if run["diverged"] else ""),
             str(run["best_epoch"]),
             str(run["epochs"]),
             *(_figure(run[name]) for name in FIGURES),

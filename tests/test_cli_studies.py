@@ -1,0 +1,321 @@
+"""Studies by the command line: searches, random samples, folds and comparisons, from their flags to their folders."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_commands import QUICK, summary
+from small_data import lean_compilation
+
+import experiments.compare
+from experiments.arguments import Arguments, parse_compared
+from experiments.cifar import CONFIGS
+from experiments.compare import compare_configurations
+from experiments.recipe import Experiment
+from experiments.run import Finished
+from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.train.history import EpochRecord
+
+QUICK = [*QUICK, "--data", "cifar10"]
+BASE = "runs/cifar/sanity,model.units=8-8,train.epochs=3"
+RATE, BETA = "optim.learning_rate", "optim.beta_1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean():
+    with lean_compilation():
+        yield
+
+
+def epochs_of(folder: str | Path) -> list[dict]:
+    return [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text().splitlines()]
+
+
+def without_seconds(folder: str | Path) -> list[list[dict]]:
+    times = ("seconds", "checkpoint_seconds")
+    rows = (epochs_of(folder), summary(folder)["runs"])
+    return [[{name: value for name, value in row.items() if name not in times} for row in of] for of in rows]
+
+
+def test_a_grid_by_successive_halving(command, capsys) -> None:
+    argv = [*QUICK, "--grid", "optim.learning_rate=1e-5,1e-2,1e-3", "--seeds", "2", "--halving", "successive"]
+    folder = Path(f"{BASE},optim.learning_rate=1e-05|0.01|0.001,halving=successive,seeds=2")
+    assert command(*argv) == 0
+    captured, found = capsys.readouterr(), summary(folder)
+    assert "6 runs, 1 compiled program" in captured.err
+    assert re.findall(r"^rung: .*", captured.err, re.MULTILINE) == [
+        "rung: 3 points, to epoch 1",
+        "rung: 1 point, to epoch 3",
+    ]
+    lines = re.findall(r"^optim.learning_rate=\S+,seed 4[23] epoch \d/3(?=: loss)", captured.err, re.MULTILINE)
+    assert len(lines) == len(set(lines)) == 6 + 2 * 2
+
+    first = [(row[RATE], row["val_loss"]) for row in epochs_of(folder) if row["epoch"] == 1]
+    means = {rate: np.mean([loss for of, loss in first if of == rate]) for rate in (1e-5, 1e-2, 1e-3)}
+    best = min(means, key=means.__getitem__)
+    keys = [(rate, seed) for rate in (1e-5, 1e-2, 1e-3) for seed in (42, 43)]
+    assert [(run[RATE], run["seed"]) for run in found["runs"]] == keys
+    assert [run["epochs"] for run in found["runs"]] == [3 if rate == best else 1 for rate, _ in keys]
+    assert [(row[RATE], row["seed"], row["epoch"]) for row in epochs_of(folder)] == [
+        (rate, seed, epoch) for rate, seed in keys for epoch in ((1, 2, 3) if rate == best else (1,))
+    ]
+    assert [point["values"] for point in found["points"]] == [{RATE: rate} for rate in means]
+    assert [point["mean"]["epochs"]["mean"] for point in found["points"]] == [
+        3 if rate == best else 1 for rate in means
+    ]
+    assert (found["halving"], found["grid"], found["seeds"]) == ("successive", {RATE: list(means)}, [42, 43])
+    assert "mean" not in found
+    assert found["range_test"]["seeds"] == [42, 43, 44, 45, 46]
+    assert 1e-5 < found["range_test"]["suggestion"] < 10
+    for name in ("curves.png", "rates.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    with np.load(folder / "hits.npz") as hits:
+        assert (hits["valid"].shape, hits["test"].shape) == ((6, 5_000), (6, 500))
+        np.testing.assert_allclose(hits["test"].mean(1), [run["test_accuracy"] for run in found["runs"]], rtol=1e-6)
+    (marked,) = (line for line in captured.out.splitlines() if "*" in line)
+    assert marked.split()[0] == str(best)
+
+    before = (folder / "metrics.jsonl").stat().st_mtime_ns
+    again = shlex.split(found["command"])
+    assert again[:3] == ["python", "-m", "experiments.cifar"]
+    assert command(*again[3:], "--data", "cifar10") == 0
+    repeated = capsys.readouterr()
+    assert repeated.out == captured.out
+    assert f"{folder} is finished" in repeated.err
+    assert (folder / "metrics.jsonl").stat().st_mtime_ns == before
+
+    for other, message in (
+        (argv[:-2], "halving (there 'successive', here None)"),
+        ([*argv[:-1], "hyperband"], "halving (there 'successive', here 'hyperband')"),
+        ([*argv, "--folds", "2"], "folds (there None, here 2)"),
+    ):
+        assert command(*other, "--workdir", str(folder)) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {folder} holds another run: ")
+        assert message in line
+
+
+SPACE = ("--space", "optim.learning_rate=1e-4:1e-1:log", "--grid", "optim.beta_1=0.5,0.9")
+
+
+def test_hyperband_over_a_space_interrupted_or_not(command, capsys, monkeypatch) -> None:
+    argv = [*QUICK, *SPACE, "--halving", "hyperband", "--seed", "3"]
+    folder = Path(f"{BASE},optim.beta_1=0.5|0.9,optim.learning_rate=0.0001:0.1:log,halving=hyperband,seed=3")
+    assert command(*argv) == 0
+    captured, found = capsys.readouterr(), summary(folder)
+    assert re.findall(r"^rung: .*", captured.err, re.MULTILINE) == [
+        "rung: 3 points, to epoch 1",
+        "rung: 1 point, to epoch 3",
+        "rung: 2 points, to epoch 3",
+    ]
+    runs = found["runs"]
+    assert all(1e-4 <= run[RATE] <= 1e-1 and run[BETA] in (0.5, 0.9) for run in runs)
+    assert sorted(run["epochs"] for run in runs[:3]) == [1, 1, 3]
+    assert [run["epochs"] for run in runs[3:]] == [3, 3]
+    assert [run["seed"] for run in runs] == [3] * 5
+    assert [point["values"] for point in found["points"]] == [{BETA: run[BETA], RATE: run[RATE]} for run in runs]
+    assert len({tuple(point["values"].values()) for point in found["points"]}) == 5
+    assert found["space"] == {RATE: "0.0001:0.1:log"}
+    assert (folder / "rates.png").read_bytes().startswith(b"\x89PNG")
+
+    follow, followed = RunFolder.follow, []
+
+    def interrupt(self, member, history) -> None:
+        followed.append(follow(self, member, history))
+        if len(history) == 2:  # of the first bracket's last rung
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "follow", interrupt)
+        assert command(*argv, "--workdir", "stopped") == 130
+    assert len(followed) == 3 + 2  # an epoch of each, the finalist's again as it goes on, and its second
+    assert f"stopped; to continue: python -m experiments.cifar {shlex.join(argv)}" in capsys.readouterr().err
+    assert not Path("stopped/summary.json").exists()
+    assert command(*argv, "--workdir", "stopped") == 0
+    assert without_seconds("stopped") == without_seconds(folder)
+    assert shlex.split(found["command"]) == shlex.split(summary("stopped")["command"])
+
+
+def test_samples_are_a_study_of_their_own(command, capsys) -> None:
+    space = ("--space", "model.init_scale=0.5:2", "--model.kernel-init", "orthogonal", "--grid", "optim.beta_1=0.5,0.9")
+    argv = (*QUICK, *space, "--train.epochs", "1")
+    assert command(*argv, "--samples", "3") == 0
+    (folder,) = Path("runs/cifar").iterdir()
+    assert folder.name.endswith(",optim.beta_1=0.5|0.9,model.init_scale=0.5:2,samples=3")
+    found = summary(folder)
+    assert "3 runs, 3 compiled programs: one for each value of model.init_scale" in capsys.readouterr().err
+    scales = [run["model.init_scale"] for run in found["runs"]]
+    assert len(set(scales)) == 3
+    assert all(0.5 <= scale <= 2 for scale in scales)
+    assert all(run["epochs"] == 1 and run[BETA] in (0.5, 0.9) for run in found["runs"])
+    assert len(found["points"]) == 3
+    assert "range_test" not in found  # the learning rate is the same for all
+    assert not (folder / "rates.png").exists()
+    with np.load(folder / "hits.npz") as hits:
+        assert (hits["valid"].shape, hits["test"].shape) == ((3, 5_000), (3, 500))
+    again = shlex.split(found["command"])[3:]
+    assert command(*again, "--data", "cifar10") == 0
+    assert "is finished" in capsys.readouterr().err
+    assert [path.name for path in Path("runs/cifar").iterdir()] == [folder.name]
+    assert command(*argv, "--samples", "2", "--workdir", str(folder)) == 2
+    assert "samples (there 3, here 2)" in capsys.readouterr().err
+
+
+def test_folds_are_runs_of_their_own_and_their_rows_are_the_training_and_validation_rows(command, capsys) -> None:
+    assert command(*QUICK, "--folds", "3", "--seeds", "2") == 0
+    folder, captured = Path(f"{BASE},folds=3,seeds=2"), capsys.readouterr()
+    found = summary(folder)
+    keys = [(seed, fold) for seed in (42, 43) for fold in (0, 1, 2)]
+    assert [(run["seed"], run["fold"]) for run in found["runs"]] == keys
+    assert [(row["seed"], row["fold"], row["epoch"]) for row in epochs_of(folder)] == [
+        (*key, epoch) for key in keys for epoch in (1, 2, 3)
+    ]
+    assert len({run["val_loss"] for run in found["runs"]}) == 6
+    with np.load(folder / "hits.npz") as hits:
+        assert (hits["valid"].shape, hits["test"].shape) == ((6, 5_400 // 3), (6, 500))
+        for part, name in (("valid", "val_accuracy"), ("test", "test_accuracy")):
+            np.testing.assert_allclose(hits[part].mean(1), [run[name] for run in found["runs"]], rtol=1e-6)
+    assert (found["folds"], "points" in found) == (3, False)
+    assert found["mean"]["val_loss"]["mean"] == pytest.approx(np.mean([run["val_loss"] for run in found["runs"]]))
+    assert [line.split()[:3] for line in captured.out.splitlines()[2:8]] == [
+        [str(seed), "fold", str(fold)] for seed, fold in keys
+    ]
+    assert len(re.findall(r"^seed 4[23],fold [012] epoch \d/3: loss", captured.err, re.MULTILINE)) == 18
+    assert command(*shlex.split(found["command"])[3:], "--data", "cifar10") == 0
+    assert capsys.readouterr().out == captured.out
+    assert command(*QUICK, "--folds", "2", "--seeds", "2", "--workdir", str(folder)) == 2
+    assert "folds (there 3, here 2)" in capsys.readouterr().err
+    assert command(*QUICK, "--folds", "541") == 2
+    assert "error: 541 folds; allowed: 2 to 540, the rows of the rarest class" in capsys.readouterr().err
+    assert not Path(f"{BASE},folds=541").exists()
+
+
+COMPARED = ("--data", "cifar10", "--model.units", "8", "--train.epochs", "2")
+
+
+def test_a_comparison_runs_each_configuration_once_and_says_what_differs(command, capsys) -> None:
+    assert command("--config", "selu", *COMPARED, "--seeds", "3") == 0
+    capsys.readouterr()
+    argv = ("--compare", "selu", "elu", *COMPARED, "--seeds", "3")
+    assert command(*argv) == 0
+    captured = capsys.readouterr()
+    runs, changed = Path("runs/cifar"), ",model.units=8,train.epochs=2,seeds=3"
+    assert f"{runs}/selu{changed} is finished" in captured.err
+    assert sorted(path.name for path in runs.iterdir()) == sorted(
+        f"{name}{changed}" for name in ("selu", "elu", "selu+elu")
+    )
+    files = [runs / f"{name}{changed}" / "metrics.jsonl" for name in ("selu", "elu")]
+    assert [len(path.read_text().splitlines()) for path in files] == [6, 6]
+    path = runs / f"selu+elu{changed}" / "comparison.json"
+    assert path.with_name("curves.png").read_bytes().startswith(b"\x89PNG")
+    assert captured.out.splitlines()[-1] == str(path)
+    found = json.loads(path.read_text())
+    summaries = {name: summary(runs / f"{name}{changed}") for name in ("selu", "elu")}
+    assert found["names"] == ["selu", "elu"]
+    assert found["data"] == summaries["selu"]["data"]
+    for name, of in summaries.items():
+        assert found["means"][name]["test_accuracy"] == of["mean"]["test_accuracy"]
+        assert shlex.split(of["command"])[3:5] == ["--config", name]
+    (pair,) = found["pairs"]
+    assert (pair["one"], pair["other"]) == ("selu", "elu")
+    for figure, of_pair in pair["figures"].items():
+        one, other = ([run[figure] for run in summaries[name]["runs"]] for name in ("selu", "elu"))
+        assert of_pair["difference"] == pytest.approx(np.mean(np.subtract(one, other)), abs=1e-7)
+        assert of_pair["low"] < of_pair["difference"] < of_pair["high"]
+        assert of_pair["pairs"] == 3
+        assert (of_pair["verdict"] == "not distinguishable") == (of_pair["p_holm"] >= 0.05)
+        assert (of_pair["p_holm"] < 0.05) == (of_pair["low"] > 0 or of_pair["high"] < 0)
+
+    before = [path.stat().st_mtime_ns for path in files]
+    assert command(*argv) == 0
+    again = capsys.readouterr()
+    assert again.out == captured.out
+    assert again.err.count("is finished") == 2
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_folds_are_compared_fold_by_fold(command, capsys) -> None:
+    assert command("--compare", "selu", "elu", *COMPARED, "--seeds", "2", "--folds", "2") == 0
+    path = Path("runs/cifar/selu+elu,model.units=8,train.epochs=2,folds=2,seeds=2/comparison.json")
+    assert capsys.readouterr().out.splitlines()[-1] == str(path)
+    (pair,) = json.loads(path.read_text())["pairs"]
+    summaries = {name: summary(str(path.parent).replace("selu+elu", name)) for name in ("selu", "elu")}
+    for figure, of_pair in pair["figures"].items():
+        one, other = (
+            {(run["seed"], run["fold"]): run[figure] for run in summaries[name]["runs"]} for name in ("selu", "elu")
+        )
+        assert of_pair["pairs"] == 4
+        assert of_pair["difference"] == pytest.approx(np.mean([one[key] - other[key] for key in one]), abs=1e-7)
+
+
+def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path, monkeypatch) -> None:
+    """With results that are made up: all configurations, each in a folder whose name has the greatest length."""
+    rng, figures = np.random.default_rng(0), ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+
+    def made_up(experiment: Experiment, arguments: Arguments) -> Finished:
+        folder = tmp_path / f"{arguments.name},{'optim.epsilon=1e-7,' * 20}"[:211]
+        folder.mkdir()
+        runs = [{"seed": seed, **dict(zip(figures, rng.random(4), strict=True))} for seed in (42, 43)]
+        mean = {figure: {"mean": 0.5, "low": 0.4, "high": 0.6} for figure in figures}
+        content = {"data": {"name": "cifar10", "digest": "0"}, "runs": runs, "mean": mean}
+        (folder / "summary.json").write_text(json.dumps(content))
+        record = EpochRecord(1, *rng.random(6).tolist())
+        lines = [json.dumps({"seed": seed, **record._asdict()}) for seed in (42, 43)]
+        (folder / "metrics.jsonl").write_text("\n".join(lines))
+        np.savez(folder / "hits.npz", valid=rng.random((2, 50)) < 0.5, test=rng.random((2, 50)) < 0.5)
+        return Finished(content, folder)
+
+    monkeypatch.setattr(experiments.compare, "run", made_up)
+    experiment = Experiment("cifar", "cifar10", CONFIGS)
+    commands = parse_compared("cifar", "cifar10", CONFIGS, ["--compare", *CONFIGS, "--seeds", "2"])
+    path = Path(compare_configurations(experiment, commands).splitlines()[-1])
+    assert path.parent.name.startswith("+".join(CONFIGS))
+    assert len(json.loads(path.read_text())["pairs"]) == 10 * 9 // 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([*QUICK, "--space", "optim.learning_rate=1:0", "--samples", "2"], "=LOW:HIGH with LOW below HIGH, or"),
+        ([*QUICK, "--space", "model.activation=0:1", "--samples", "2"], "allowed: --grid model.activation=VALUE,"),
+        ([*QUICK, "--space", "model.dropout_rat=0:1", "--samples", "2"], "perhaps model.dropout_rate"),
+        ([*QUICK, "--space", "optim.beta_1=0.5:3", "--samples", "9"], "allowed: in [0, 1)"),
+        ([*QUICK, "--space", "optim.beta_1=0.5:0.9"], "--samples is not given; allowed: a number of points with"),
+        ([*QUICK, "--samples", "3"], "--samples is 3; allowed: 1 or more, with --space"),
+        ([*QUICK, "--grid", "optim.beta_1=0.5,0.9", "--samples", "2"], "--samples is 2; allowed: 1 or more, with"),
+        ([*QUICK, *SPACE, "--samples", "0"], "--samples is 0; allowed: 1 or more, with --space"),
+        ([*QUICK, *SPACE, "--samples", "2", "--halving", "hyperband"], "but none with --halving hyperband"),
+        ([*QUICK, "--halving", "successive"], "--halving successive needs points: --grid, or --space"),
+        ([*QUICK, *SPACE, "--halving", "hyperban"], "'successive'"),
+        ([*QUICK, "--grid", "train.epochs=1,9", "--halving", "successive"], "decides it for each point; allowed: one"),
+        ([*QUICK, "--folds", "1"], "--folds is 1; allowed: 2 or more"),
+        ([*QUICK, "--seed", "-1"], "--seed is -1; allowed: 0 or more"),
+        ([*QUICK, "--folds", "2", "--find-lr"], "--grid, --space or --folds with --find-lr or --summary"),
+        ([*QUICK, *SPACE, "--samples", "2", "--summary"], "--grid, --space or --folds with --find-lr or --summary"),
+        ([*COMPARED, "--compare"], "allowed: two or more configurations, each once"),
+        ([*COMPARED, "--compare", "elu"], "--compare elu; allowed: two or more configurations, each once"),
+        ([*COMPARED, "--compare", "elu", "selu", "elu"], "--compare elu selu elu; allowed: two or more"),
+        ([*COMPARED, "--compare", "elu", "sel"], "invalid choice 'sel' for argument '--compare'"),
+        ([*COMPARED, "--compare", "elu", "selu", "--config", "elu"], "--config is given with --compare; allowed: one"),
+        ([*COMPARED, "--compare", "elu", "selu", "--config=elu"], "--config is given with --compare; allowed: one"),
+        ([*COMPARED, "--compare", "elu", "selu", "--seeds", "1"], "--seeds is 1; allowed: 2 or more with --compare"),
+        ([*COMPARED, "--compare", "elu", "selu", "--grid", "optim.beta_1=0.5,0.9"], "--compare is given with --grid,"),
+        ([*COMPARED, "--compare", "elu", "selu", "--workdir", "w"], "--compare is given with --grid,"),
+        ([*COMPARED, "--compare", "elu", "selu", "--halving", "successive"], "--halving successive needs points"),
+    ],
+)
+def test_what_cannot_be_is_status_2_with_the_reason(command, capsys, argv, message) -> None:
+    try:
+        status = command(*argv)
+    except SystemExit as stop:  # tyro's own, in a box
+        status, told = stop.code, capsys.readouterr()
+        text = told.err + told.out
+    else:
+        (text,) = capsys.readouterr().err.splitlines()
+        assert text.startswith("error: ")
+    assert status == 2
+    assert message in text
+    assert not Path("runs").exists()

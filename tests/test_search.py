@@ -1,0 +1,343 @@
+"""Searches by halving: the papers' tables, decisions that are those of the runs trained whole, and every run the run
+alone, bit for bit."""
+
+import itertools
+import math
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_data import SMALL, lean_compilation, small_dataset
+
+from jaxdeep.train import search
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.search import Bracket, Rung, epochs_of, fit_by_halving, hyperband, successive_halving
+from jaxdeep.train.sweep import Member
+
+NINE = replace(
+    SMALL,
+    model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
+    train=replace(SMALL.train, epochs=9, patience=2),
+)
+DATA = small_dataset(SMALL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean():
+    with lean_compilation():
+        yield
+
+
+def test_the_rounds_are_those_of_hyperbands_table() -> None:
+    """Table 1 of Li et al. (2018): R = 81, eta = 3."""
+    table = {
+        4: [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        3: [(34, 3), (11, 9), (3, 27), (1, 81)],
+        2: [(15, 9), (5, 27), (1, 81)],
+        1: [(8, 27), (2, 81)],
+        0: [(5, 81)],
+    }
+    assert [list(map(tuple, rungs)) for rungs in hyperband(81)] == list(table.values())
+
+
+@given(st.integers(1, 5_000), st.integers(2, 5))
+def test_hyperbands_brackets_are_algorithm_1_in_exact_arithmetic(epochs: int, eta: int) -> None:
+    most = max(s for s in range(14) if eta**s <= epochs)
+    expected = []
+    for s in range(most, -1, -1):
+        count = math.ceil(Fraction((most + 1) * eta**s, s + 1))
+        rounds = [(count // eta**done, math.ceil(Fraction(epochs, eta ** (s - done)))) for done in range(s + 1)]
+        expected.append(rounds)
+    assert [list(map(tuple, rungs)) for rungs in hyperband(epochs, eta)] == expected
+
+
+@given(st.integers(1, 500), st.integers(1, 500), st.integers(2, 5))
+def test_points_fall_by_eta_as_epochs_rise_to_a_whole_run(points: int, epochs: int, eta: int) -> None:
+    for rungs in (successive_halving(points, epochs, eta), *hyperband(epochs, eta)):
+        counts, lengths = zip(*rungs, strict=True)
+        assert lengths[-1] == epochs
+        assert lengths[0] >= 1
+        for more, fewer in itertools.pairwise(counts):
+            assert fewer == more // eta >= 1
+        for shorter, longer in itertools.pairwise(lengths):
+            assert shorter < longer <= eta * shorter
+            assert longer > eta * (shorter - 1)
+    rungs = successive_halving(points, epochs, eta)
+    assert rungs[0].points == points
+    assert rungs[-1].points < eta or epochs < eta ** len(rungs)  # more go on only where the epochs are too few
+
+
+# ---- decisions, on runs whose losses are made up
+
+
+@dataclass
+class MadeUp:
+    """Stands in for `fit_all`: each member's losses are given, and it remembers how far each got, as a folder would.
+
+    Attributes:
+        losses: by member, [epochs, 2]: train_loss and val_loss of each epoch of the member's whole run; it stops where
+            they end.
+        reached: by member, epochs trained.
+        trained: by member and epoch, how often.
+        stop_at: raise when so many epochs have been trained in all.
+    """
+
+    losses: Mapping[str, np.ndarray]
+    reached: dict[str, int] = field(default_factory=dict)
+    trained: Counter = field(default_factory=Counter)
+    stop_at: int | None = None
+
+    def fit_all(self, members, data, *, checkpoints, on_epoch, until) -> list[Any]:
+        del data, checkpoints
+        runs = []
+        for index, member in enumerate(members):
+            losses, name = self.losses[member.name], member.name
+            while self.reached.get(name, 0) < min(until, len(losses)):
+                self.reached[name] = self.reached.get(name, 0) + 1
+                self.trained[name, self.reached[name]] += 1
+                on_epoch(index, self._history(name))
+                if self.trained.total() == self.stop_at:
+                    raise KeyboardInterrupt
+            runs.append(SimpleNamespace(history=self._history(name), config=member.config, name=name))
+        return runs
+
+    def _history(self, name: str) -> tuple[EpochRecord, ...]:
+        rows = self.losses[name][: self.reached[name]]
+        return tuple(EpochRecord(epoch, train, 0.5, val, 0.5, 1e-3, 1.0) for epoch, (train, val) in enumerate(rows, 1))
+
+    def search(self, members: Sequence[Member], brackets: Sequence[Bracket]) -> tuple[list[Any], list[Any]]:
+        """The runs, and what was told of each rung."""
+        rungs: list[tuple[Rung, int]] = []
+        with mock.patch.object(search, "fit_all", self.fit_all):
+            runs = fit_by_halving(
+                members, DATA, brackets, checkpoints=lambda _: Path(), on_rung=lambda *told: rungs.append(told)
+            )
+        return runs, rungs
+
+
+def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brackets: Sequence[Bracket], keep: str):
+    """From the definition, on whole runs: epochs that each member gets to, and the points of each rung in its order."""
+    reached: dict[str, int] = defaultdict(int)
+    taken = []
+    for points, rungs in brackets:
+        left = list(points)
+        for count, epochs in rungs:
+            left = left[:count]
+            taken.append(left)
+            means = {}
+            for point in left:
+                names = [member.name for member in members if member.group == point]
+                for name in names:
+                    reached[name] = max(reached[name], min(epochs, len(losses[name])))
+                seen = [losses[name][:epochs] for name in names]
+                means[point] = np.mean([rows[-1, 1] if keep == "last" else rows[:, 1].min() for rows in seen])
+                if not all(np.isfinite(rows).all() for rows in seen):
+                    means[point] = np.inf
+            left = sorted(left, key=lambda point: means[point])
+    return dict(reached), taken
+
+
+@st.composite
+def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], str]:
+    """Members, their losses, brackets and which weights are kept; points of several brackets, runs that stop early,
+    equal losses, and divergence among them."""
+    epochs, seeds = draw(st.integers(1, 27)), draw(st.integers(1, 3))
+    keep = draw(st.sampled_from(["best", "last"]))
+    count = draw(st.integers(1, 30))
+    config = replace(SMALL, train=replace(SMALL.train, epochs=epochs, keep=keep))
+    members = [Member(config, seed, {"regularize.l2": float(point)}) for point in range(count) for seed in range(seeds)]
+    names = list(dict.fromkeys(member.group for member in members))
+    if draw(st.booleans()):
+        brackets = [Bracket(tuple(names), successive_halving(count, epochs))]
+    else:
+        rng = np.random.default_rng(draw(st.integers(0, 99)))
+        chosen = [rng.permutation(names)[: rungs[0].points].tolist() for rungs in hyperband(epochs)]
+        brackets = [Bracket(tuple(of), rungs) for of, rungs in zip(chosen, hyperband(epochs), strict=True)]
+        inside = {name for of in chosen for name in of}
+        members = [member for member in members if member.group in inside]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    losses = {}
+    for member in members:
+        length = draw(st.sampled_from([epochs, epochs, int(rng.integers(1, epochs + 1))]))
+        rows = rng.integers(1, 9, (length, 2)) / 8  # few values: ties
+        if rng.random() < 0.2:
+            rows[-1, rng.integers(2)] = rng.choice([np.nan, np.inf])  # a diverged run is over
+        losses[member.name] = rows
+    return members, losses, brackets, keep
+
+
+@settings(max_examples=200, deadline=None)
+@given(searches(), st.floats(0, 1))
+def test_the_points_that_go_on_are_those_with_the_lowest_mean_loss_interrupted_or_not(found, share: float) -> None:
+    members, losses, brackets, keep = found
+    reached, taken = reference(members, losses, brackets, keep)
+    whole = MadeUp(losses)
+    runs, rungs = whole.search(members, brackets)
+    assert whole.reached == reached
+    assert rungs == [
+        (rung, len(points)) for rung, points in zip((rung for of in brackets for rung in of.rungs), taken, strict=True)
+    ]
+    assert [(run.name, len(run.history)) for run in runs] == [(member.name, reached[member.name]) for member in members]
+    assert set(whole.trained.values()) == {1}
+    assert whole.trained.total() <= epochs_of(brackets, members)
+
+    stopped = MadeUp(losses, stop_at=math.ceil(share * whole.trained.total()) or 1)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.search(members, brackets)
+    again, rungs_again = stopped.search(members, brackets)
+    assert repr(again) == repr(runs)
+    assert (stopped.reached, stopped.trained, rungs_again) == (reached, whole.trained, rungs)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 3))
+def test_the_epochs_that_are_foretold_are_those_of_runs_that_never_stop_early(
+    epochs: int, most: int, seeds: int
+) -> None:
+    config = replace(SMALL, train=replace(SMALL.train, epochs=epochs))
+    names = map("regularize.l2={}.0".format, itertools.count())
+    brackets = [
+        Bracket(tuple(itertools.islice(names, min(rungs[0].points, most))), rungs) for rungs in hyperband(epochs)
+    ]
+    points = [float(name.partition("=")[2]) for bracket in brackets for name in bracket.points]
+    members = [Member(config, seed, {"regularize.l2": point}) for point in points for seed in range(seeds)]
+    made_up = MadeUp({member.name: np.ones((epochs, 2)) for member in members})
+    made_up.search(members, brackets)
+    assert epochs_of(brackets, members) == made_up.trained.total()
+
+
+# ---- real runs
+
+
+def same(one: Run, other: Run) -> bool:
+    """But for the seconds: figures by epoch, kept weights, what they tell of the test images."""
+    histories = [repr([record[:-1] for record in run.history]) for run in (one, other)]
+    leaves = zip(*(jax.tree.leaves((run.params, run.batch_stats)) for run in (one, other)), strict=True)
+    figures = [
+        repr((run.best_epoch, run.val_loss, run.test_loss, run.test_accuracy, run.diverged)) for run in (one, other)
+    ]
+    return histories[0] == histories[1] and figures[0] == figures[1] and all(np.array_equal(a, b) for a, b in leaves)
+
+
+RATES = (1e38, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+MEMBERS = [
+    Member(replace(NINE, optim=replace(NINE.optim, learning_rate=rate)), seed, {"optim.learning_rate": rate})
+    for rate in RATES
+    for seed in (0, 1)
+]
+CHOSEN = (RATES, (1e-4, 1e-3, 1e38, 1e-2, 3e-1), (3e-4, 3e-2, 3e-1))
+BRACKETS = [
+    Bracket(tuple(f"optim.learning_rate={rate}" for rate in rates), rungs)
+    for rates, rungs in zip(CHOSEN, hyperband(9), strict=True)
+]
+
+
+@dataclass
+class Heard:
+    """What a search told."""
+
+    histories: dict[int, list[list[EpochRecord]]] = field(default_factory=lambda: defaultdict(list))
+    rungs: list[tuple[Rung, int]] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    def on_epoch(self, index: int, history: Sequence[EpochRecord]) -> None:
+        assert not self.ended
+        self.histories[index].append(list(history))
+
+    def on_end(self, index: int, run: Run) -> None:
+        self.ended.append(index)
+
+    def on_rung(self, rung: Rung, points: int) -> None:
+        self.rungs.append((rung, points))
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[Run]:
+    """Every member to the end of its run."""
+    return [fit(member.config, DATA, member.seed) for member in MEMBERS]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[list[Run], Heard]:
+    """Hyperband of 9 epochs, without a folder for its checkpoints."""
+    heard, folder = Heard(), tmp_path_factory.mktemp("temporary")
+    with mock.patch.object(tempfile, "tempdir", str(folder)):
+        runs = fit_by_halving(
+            MEMBERS, DATA, BRACKETS, on_epoch=heard.on_epoch, on_end=heard.on_end, on_rung=heard.on_rung
+        )
+    assert not list(folder.iterdir())
+    return runs, heard
+
+
+def decided(alone: Sequence[Run]) -> tuple[dict[str, int], list[list[str]]]:
+    losses = {
+        member.name: np.asarray([(record.train_loss, record.val_loss) for record in run.history])
+        for member, run in zip(MEMBERS, alone, strict=True)
+    }
+    return reference(MEMBERS, losses, BRACKETS, "best")
+
+
+def test_a_searchs_runs_are_the_runs_alone_as_far_as_their_points_get(alone, whole) -> None:
+    reached, _ = decided(alone)
+    lengths = [reached[member.name] for member in MEMBERS]
+    assert len(set(lengths)) >= 4  # dropped at 1 and at 3, stopped early, whole
+    assert [run.diverged for run in alone] == [member.config.optim.learning_rate == 1e38 for member in MEMBERS]
+    runs, heard = whole
+    assert heard.ended == list(range(len(MEMBERS)))
+    for member, run, trained_whole, epochs in zip(MEMBERS, runs, alone, lengths, strict=True):
+        assert len(run.history) == epochs
+        expected = trained_whole
+        if epochs < len(trained_whole.history):
+            expected = fit(member.config, DATA, member.seed, until=epochs)
+        assert same(run, expected), member.name
+
+
+def test_a_point_of_several_brackets_is_trained_once(alone, whole) -> None:
+    _, taken = decided(alone)
+    runs, heard = whole
+    assert [points for _, points in heard.rungs] == list(map(len, taken)) == [9, 3, 1, 5, 1, 3]
+    for index, histories in heard.histories.items():
+        for before, after in itertools.pairwise([[], *histories]):
+            assert repr(after[: len(before)]) == repr(before)  # with its seconds: it was not trained anew
+        assert repr(tuple(histories[-1])) == repr(runs[index].history)
+
+
+@pytest.mark.parametrize("bracket", [0, 1])
+def test_a_search_that_is_stopped_in_a_later_rung_decides_the_same_and_ends_in_the_same_runs(
+    alone, whole, tmp_path, bracket
+) -> None:
+    class Stop(Exception):
+        pass
+
+    _, taken = decided(alone)
+    (finalist,) = (taken[2], taken[4])[bracket]
+    index = next(index for index, member in enumerate(MEMBERS) if member.group == finalist)
+    heard = Heard()
+
+    def stop_in_the_last_rung(of: int, history: Sequence[EpochRecord]) -> None:
+        if of == index and len(history) == 5:
+            raise Stop
+
+    def folder(member: Member) -> Path:
+        return tmp_path / member.name
+
+    with pytest.raises(Stop):
+        fit_by_halving(MEMBERS, DATA, BRACKETS, checkpoints=folder, on_epoch=stop_in_the_last_rung)
+    runs = fit_by_halving(
+        MEMBERS, DATA, BRACKETS, checkpoints=folder, on_epoch=heard.on_epoch, on_end=heard.on_end, on_rung=heard.on_rung
+    )
+    assert len(heard.histories[index][0]) == 5
+    assert heard.rungs == whole[1].rungs
+    assert heard.ended == whole[1].ended
+    assert all(map(same, runs, whole[0]))

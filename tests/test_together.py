@@ -1,0 +1,368 @@
+"""Members trained together are the runs alone but for rounding, however the study is divided, stopped or continued."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+from unittest import mock
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_data import SMALL, lean_compilation, small_arrays
+
+from jaxdeep.config import Config, Regularize, Schedule
+from jaxdeep.config.config import TRACED
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import stratified_folds
+from jaxdeep.errors import UserError
+from jaxdeep.train import together
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.members_program import Task, compiled, sizes_of, study_of
+from jaxdeep.train.together import fit_together
+
+BASE = replace(
+    SMALL,
+    model=replace(SMALL.model, use_bias=False, batch_norm=True, dropout_sites="after_hidden", dropout_rate=0.1),
+    schedule=Schedule("plateau", factor=0.5, patience_epochs=1),
+    regularize=Regularize(l1=1e-5, l2=1e-5, max_norm=2.0),
+    train=replace(SMALL.train, epochs=9, patience=2),
+)
+VALUES = {
+    "optim.learning_rate": 1e-2,
+    "optim.beta_1": 0.5,
+    "model.dropout_rate": 0.4,
+    "regularize.l1": 0.1,
+    "regularize.l2": 0.1,
+    "regularize.max_norm": 0.5,
+    "schedule.factor": 0.1,
+}
+ROUNDING = 5e-7
+"""Of 1 + |x|; found: 1.7e-7. Biases before batch normalisation would drift apart: their gradients are noise."""
+WILD = 1
+EPOCHS = [6, 1, 3, 5, 6, 9, 9, 7, 5]
+"""Of the study's members: early stopping sees to it."""
+
+
+def varied(config: Config, name: str, value: float) -> Config:
+    part, _, name = name.partition(".")
+    return replace(config, **{part: replace(getattr(config, part), **{name: value})})
+
+
+def soon_overfitted() -> Dataset:
+    """Half of the validation labels say nothing."""
+    images, labels = small_arrays(200)
+    labels[:25] = np.random.default_rng(5).permutation(labels[:25])
+    return Dataset.from_arrays(images, labels, *small_arrays(60, seed=1), data=SMALL.data)
+
+
+DATA = soon_overfitted()
+
+
+def study(folder: Path | None = None) -> list[Task]:
+    """Members that differ in every traced number and in the seed, one of which diverges."""
+    assert set(VALUES) == set(TRACED)
+    configs = [BASE, varied(BASE, "optim.learning_rate", 1e38), *(varied(BASE, *item) for item in VALUES.items())]
+    seeds = [3] * 8 + [4]
+    return [
+        Task(config, DATA, seed, folder and folder / str(index))
+        for index, (config, seed) in enumerate(zip(configs, seeds, strict=True))
+    ]
+
+
+@dataclass
+class Story:
+    """What was heard of a study, and which programs it asked for."""
+
+    runs: list[Run] = field(default_factory=list)
+    epochs: dict[int, list[int]] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+    programs: list[tuple[str, int]] = field(default_factory=list)
+
+    def sizes(self, name: str) -> list[int]:
+        return [size for program, size in self.programs if program == name]
+
+
+def story_of(
+    tasks: Sequence[Task], stop_at: tuple[int, int] | None = None, fail_at: int | None = None, **options: Any
+) -> Story:
+    """Train a study; stop it at a member's epoch, or let its nth epoch fail for all."""
+    story = Story()
+
+    def asked(name: str, study: Any, size: int) -> Any:
+        story.programs.append((name, size))
+        if fail_at is not None and len(story.sizes("epoch")) == fail_at:
+            raise MemoryError
+        return compiled(name, study, size)
+
+    def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
+        assert [record.epoch for record in history] == [*range(1, len(history) + 1)]
+        story.epochs.setdefault(index, []).append(len(history))
+        if (index, len(history)) == stop_at:
+            raise InterruptedError
+
+    def on_end(index: int, run: Run) -> None:
+        assert (run.config, run.seed) == (tasks[index].config, tasks[index].seed)
+        story.ends.append(index)
+
+    ends = nullcontext() if stop_at is fail_at is None else pytest.raises((InterruptedError, MemoryError))
+    with mock.patch.object(together, "compiled", asked), ends:
+        story.runs = fit_together(tasks, on_epoch=on_epoch, on_end=on_end, **options)
+    return story
+
+
+def assert_alike(runs: Sequence[Run], others: Sequence[Run]) -> None:
+    """All but the seconds; the numbers to the rounding of float32."""
+    for one, other in zip(runs, others, strict=True):
+        assert (one.config, one.seed, id(one.data)) == (other.config, other.seed, id(other.data))
+        assert_same_figures(figures(one), figures(other))
+
+
+def figures(run: Run) -> dict[str, Any]:
+    return {
+        "counts": (run.best_epoch, run.diverged, len(run.history)),
+        "hits": (run.val_hits, run.test_hits),
+        "history": np.asarray([record[:-1] for record in run.history]),
+        "kept": np.asarray([run.val_loss, run.val_accuracy, run.test_loss, run.test_accuracy]),
+        "weights": [np.asarray(leaf) for leaf in jax.tree.leaves((run.params, run.batch_stats))],
+    }
+
+
+def assert_same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    assert one["counts"] == other["counts"]
+    for left, right in zip(one["hits"], other["hits"], strict=True):
+        np.testing.assert_array_equal(left, right)
+    for name in ("history", "kept", "weights"):
+        for left, right in zip(one[name], other[name], strict=True):
+            np.testing.assert_allclose(left, right, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean() -> Iterator[None]:
+    compiled.cache_clear()
+    with lean_compilation():
+        yield
+    compiled.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def alone(lean: None) -> list[Run]:
+    return [fit(*task[:3]) for task in study()]
+
+
+@pytest.fixture(scope="module")
+def whole(lean: None) -> Story:
+    return story_of(study())
+
+
+def bytes_of(tasks: Sequence[Task], size: int) -> int:
+    """What the program of an epoch needs for so many members: all but what it writes over its arguments."""
+    analysis = compiled("epoch", study_of(tasks), size).call.memory_analysis()
+    written = analysis.output_size_in_bytes - analysis.alias_size_in_bytes
+    return analysis.argument_size_in_bytes + written + analysis.temp_size_in_bytes
+
+
+def test_every_member_is_the_run_alone_but_for_rounding(whole: Story, alone: list[Run]) -> None:
+    assert_alike(whole.runs, alone)
+    assert [len(run.history) for run in whole.runs] == EPOCHS
+    assert [run.diverged for run in whole.runs] == [index == WILD for index in range(9)]
+    losses = [run.val_loss for run in whole.runs if not run.diverged]
+    assert len(set(losses)) == len(losses)
+
+
+def test_members_that_are_over_are_left_out_as_soon_as_a_smaller_program_does(whole: Story) -> None:
+    going = [sum(epochs > epoch for epochs in EPOCHS) for epoch in range(9)]
+    assert going == [9, 8, 8, 7, 7, 5, 3, 2, 2]
+    assert whole.sizes("epoch") == [9, 9, 9, 9, 9, 9, 4, 2, 2]
+
+
+@pytest.mark.parametrize(("less", "tried"), [(0, [9, 4]), (1, [9, 4, 2])])
+def test_members_that_do_not_fit_are_trained_in_turns(alone: list[Run], less: int, tried: list[int]) -> None:
+    tasks = study()
+    story = story_of(tasks, memory=bytes_of(tasks, 4) - less)
+    assert story.sizes("epoch")[: len(tried)] == tried
+    assert max(story.sizes("epoch")[len(tried) :]) == tried[-1]
+    assert story.sizes("start") == story.sizes("examine") == [tried[-1]] * -(-9 // tried[-1])
+    assert_alike(story.runs, alone)
+    assert story.epochs == {index: [*range(1, epochs + 1)] for index, epochs in enumerate(EPOCHS)}
+    assert sorted(story.ends) == [*range(9)]
+    seconds = sum(compiled(name, study_of(tasks), size).compile_seconds for name, size in {*story.programs})
+    assert story.runs[-1].compile_seconds == pytest.approx(seconds)
+
+
+def test_a_study_that_is_stopped_goes_on_where_each_member_was(tmp_path: Path, alone: list[Run]) -> None:
+    without, lost = 6, 7
+    tasks = study(tmp_path)
+    tasks[without] = tasks[without]._replace(checkpoints=None)
+    stopped = story_of(tasks, stop_at=(3, 5))
+    assert stopped.epochs[3] == [1, 2, 3, 4, 5]
+    assert not stopped.ends
+    rmtree(tmp_path / str(lost))
+    story = story_of(tasks)
+    begins = {index: 1 if index in (without, lost) else min(5, epochs) for index, epochs in enumerate(EPOCHS)}
+    assert story.epochs == {index: [*range(begins[index], epochs + 1)] for index, epochs in enumerate(EPOCHS)}
+    assert sorted(story.ends) == [*range(9)]
+    assert_alike(story.runs, alone)
+
+
+def test_a_member_goes_on_together_with_others_or_alone(tmp_path: Path, alone: list[Run]) -> None:
+    tasks = study(tmp_path)
+    for index in (4, 7):
+        fit(*tasks[index][:3], checkpoints=tasks[index].checkpoints, until=2)
+    paused = story_of(tasks, until=4)
+    begins = {index: 2 if index in (4, 7) else 1 for index in range(9)}
+    assert paused.epochs == {index: [*range(begins[index], min(4, epochs) + 1)] for index, epochs in enumerate(EPOCHS)}
+    assert_alike(paused.runs, [fit(*task[:3], until=4) for task in tasks])
+
+    for index in (0, 7):
+        heard: list[int] = []
+        *run, folder = tasks[index]
+        continued = fit(*run, checkpoints=folder, on_epoch=lambda history, heard=heard: heard.append(len(history)))
+        assert heard == [*range(4, EPOCHS[index] + 1)]
+        assert_alike([continued], [alone[index]])
+    story = story_of(tasks)
+    begins = {index: epochs if index in (0, 7) else min(4, epochs) for index, epochs in enumerate(EPOCHS)}
+    assert story.epochs == {index: [*range(begins[index], epochs + 1)] for index, epochs in enumerate(EPOCHS)}
+    assert_alike(story.runs, alone)
+
+
+def test_checkpoints_are_kept_while_a_study_goes_on(tmp_path: Path, alone: list[Run]) -> None:
+    tasks = study(tmp_path)
+    with mock.patch.object(together, "SECONDS_BETWEEN_CHECKPOINTS", 0.0):
+        story_of(tasks, fail_at=2)
+    story = story_of(tasks)
+    assert story.epochs == {index: [*range(1, epochs + 1)] for index, epochs in enumerate(EPOCHS)}
+    assert_alike(story.runs, alone)
+    again = story_of(tasks)
+    assert again.epochs == {index: [epochs] for index, epochs in enumerate(EPOCHS)}
+    assert not again.sizes("epoch")
+
+
+@pytest.fixture(scope="module")
+def folds() -> list[Task]:
+    """Two seeds on each of two folds."""
+    config = replace(SMALL, train=replace(SMALL.train, epochs=2))
+    return [Task(config, fold, seed) for fold in stratified_folds(DATA, config.data, 2) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def folds_alone(lean: None, folds: list[Task]) -> list[Run]:
+    return [fit(*task[:3]) for task in folds]
+
+
+def test_members_on_folds_share_the_images_and_the_programs(folds: list[Task], folds_alone: list[Run]) -> None:
+    leaves, _ = jax.tree.flatten_with_path(folds[0].data)
+    names = (jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves)
+    own = {name for name, is_own in zip(names, study_of(folds).is_own, strict=True) if is_own}
+    assert own == {"train.rows", "valid.rows", "mean", "scale"}
+    before = compiled.cache_info().misses
+    whole = story_of(folds)
+    assert_alike(whole.runs, folds_alone)
+    turns = story_of(folds, memory=bytes_of(folds, 2))  # a fold at a time
+    assert turns.sizes("start") == [2, 2]
+    assert_alike(turns.runs, folds_alone)
+    assert compiled.cache_info().misses - before == len({*whole.programs, *turns.programs})
+
+
+def test_members_of_other_programs_are_trained_after_each_other(
+    alone: list[Run], folds: list[Task], folds_alone: list[Run]
+) -> None:
+    one, two = study()[5:7]
+    story = story_of([one, *folds[:3], two, folds[3]])
+    assert_alike(story.runs, [alone[5], *folds_alone[:3], alone[6], folds_alone[3]])
+    assert story.sizes("epoch") == [2] * 9 + [4] * 2
+    assert sorted(story.ends) == [*range(6)]
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
+    tasks = study(tmp_path)
+    fit(*tasks[WILD][:3], checkpoints=tasks[2].checkpoints)
+    with pytest.raises(UserError, match="holds another run"):
+        fit_together(tasks)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (replace(SMALL, train=replace(SMALL.train, dtype="float64")), "jax_enable_x64"),
+        (replace(SMALL, schedule=Schedule("cosine", total_steps=7)), "total_steps"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_compiled(config: Config, message: str) -> None:
+    before = compiled.cache_info().misses
+    with pytest.raises(UserError, match=message):
+        fit_together([*study(), Task(config, DATA, 1)])
+    assert compiled.cache_info().misses == before
+
+
+@given(st.integers(1, 5_000), st.integers(1, 64))
+def test_the_sizes_hold_any_number_of_members_and_less_than_half_of_one_is_nobodys(members: int, devices: int) -> None:
+    sizes = sizes_of(members, devices)
+    assert members <= sizes[0] < members + devices
+    assert sizes[-1] == devices
+    assert len(sizes) <= 1 + np.log2(-(-members // devices))
+    for size, smaller in pairwise([*sizes, 0]):
+        assert size % devices == 0
+        assert size // devices <= 2 * (smaller // devices) + 1
+
+
+TOLD = [WILD, 3, 4, 5, 6]
+"""The members of the study on two devices."""
+
+
+def tell(folder: Path) -> None:
+    """In a process of its own: stop a study, continue it, and write down what became of it."""
+    tasks = [study(folder)[index] for index in TOLD]
+    with lean_compilation():
+        stopped = story_of(tasks, stop_at=(1, 5))
+        story = story_of(tasks)
+        told = {
+            "figures": [figures(run) for run in story.runs],
+            "epochs": story.epochs,
+            "sizes": stopped.sizes("epoch") + story.sizes("epoch"),
+            "programs": [compiled("epoch", study_of(tasks), size).call.as_text() for size in (6, 2)],
+            "predicted": story.runs[-1].predict(np.asarray(DATA.test.images)),
+        }
+    (folder / "told").write_bytes(pickle.dumps(told))
+
+
+def test_devices_divide_the_members_and_do_not_communicate(tmp_path: Path, alone: list[Run]) -> None:
+    script = (
+        "import sys, jax, pathlib; jax.config.update('jax_num_cpu_devices', 2);"
+        "import test_together; test_together.tell(pathlib.Path(sys.argv[1]))"
+    )
+    # on few cores, two devices can wait for each other for ever where XLA has a thread for each core only
+    environment = {**os.environ, "NPROC": "32"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, str(tmp_path)],
+        cwd=Path(__file__).parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = pickle.loads((tmp_path / "told").read_bytes())
+    expected = [alone[index] for index in TOLD]
+    assert told["epochs"] == {
+        index: [*range(min(5, len(run.history)), len(run.history) + 1)] for index, run in enumerate(expected)
+    }
+    assert told["sizes"] == [6, 6, 6, 6, 6, 6, 2, 2, 2]
+    for found, run in zip(told["figures"], expected, strict=True):
+        assert_same_figures(found, figures(run))
+    probabilities = expected[-1].predict(np.asarray(DATA.test.images))
+    np.testing.assert_allclose(told["predicted"], probabilities, rtol=3e-6)  # found: 7e-7
+    for text in told["programs"]:
+        assert "num_partitions=2" in text
+        for collective in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter"):
+            assert collective not in text
