@@ -44,7 +44,7 @@ def summarise(
         has one for each of them.
     """
     rows = [member.labels | _row(run) for member, run in zip(members, runs, strict=True)]
-    programs = {member.config.static(): run.compile_seconds for member, run in zip(members, runs, strict=True)}
+    programs = {(run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs}
     points: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         points.setdefault(member.group, []).append(index)
