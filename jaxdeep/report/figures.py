@@ -16,23 +16,27 @@ from jaxdeep.train.lr_finder import RangeTest
 RATE = "optim.learning_rate"
 SEEDS_DRAWN = 4
 """So many are told apart; more are a band."""
+MOST_BANDS, MOST_LABELS = 8, 20
 
 
 def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence[EpochRecord]]], title: str) -> None:
     """Draw loss and accuracy by epoch, training dashed and validation solid.
 
     One group of few seeds is drawn seed by seed, the best epochs marked; several groups, or many seeds, are drawn as
-    means over the runs that reach an epoch, half of them at least, with the band of the means' 95% intervals.
+    means over the runs that reach an epoch, half of them at least, with the band of the means' 95% intervals; of very
+    many groups only the validation is drawn, without bands.
 
     Args:
         path: of the PNG file.
         groups: name -> seed (and fold) -> history. A single group's name is not shown.
         title: says what was trained on what.
     """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure  # 0.4 s to import, and without pyplot's global state
 
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels: dict[str, Any] = dict(zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True))
+    with_bands = len(groups) <= MOST_BANDS
     by_seed = len(groups) == 1 and all(len(histories) <= SEEDS_DRAWN for histories in groups.values())
     for index, (name, histories) in enumerate(groups.items()):
         if by_seed:
@@ -40,17 +44,18 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
                 _draw_run(panels, history, f"C{place % 10}", f"seed {seed}")
         else:
             label = name if len(groups) > 1 else f"{len(histories)} runs"
-            _draw_band(panels, list(histories.values()), f"C{index % 10}", label)
+            color: Any = f"C{index}" if with_bands else colormaps["viridis"](index / (len(groups) - 1))
+            _draw_band(panels, list(histories.values()), color, label, alone=not with_bands)
     for quantity, axes in panels.items():
         axes.set(xlabel="epoch", ylabel={"loss": "cross-entropy (nats)"}.get(quantity, quantity))
         axes.grid(alpha=0.3)
-    panels["loss"].set_ylim(
-        top=_loss_limit([history for histories in groups.values() for history in histories.values()])
-    )
+    top = _loss_limit([history for histories in groups.values() for history in histories.values()])
+    panels["loss"].set_ylim(bottom=max(panels["loss"].get_ylim()[0], 0), top=top)
     handles, labels = panels["accuracy"].get_legend_handles_labels()
-    key = "dashed: training\nsolid: validation" + ("\ndot: best epoch" if by_seed else "\nband: 95% interval")
+    mark = "dot: best epoch" if by_seed else "band: 95% interval"
+    key = f"dashed: training\nsolid: validation\n{mark}" if with_bands else "validation"
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
-    figure.legend(handles[:12], labels[:12], title=key, loc=beside)
+    figure.legend(handles[:MOST_LABELS], labels[:MOST_LABELS], title=key, loc=beside, fontsize="small")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
@@ -65,11 +70,14 @@ def _draw_run(panels: Mapping[str, Any], history: Sequence[EpochRecord], color: 
             axes.plot(best.epoch, getattr(best, f"val_{quantity}"), "o", color=color, markersize=5)
 
 
-def _draw_band(panels: Mapping[str, Any], histories: Sequence[Sequence[EpochRecord]], color: str, label: str) -> None:
+def _draw_band(
+    panels: Mapping[str, Any], histories: Sequence[Sequence[EpochRecord]], color: Any, label: str, *, alone: bool
+) -> None:
+    """Draw the mean over runs, of validation alone or of training too, and then with a band."""
     lengths = sorted(map(len, histories), reverse=True)
     epochs = range(1, lengths[(len(lengths) - 1) // 2] + 1)  # few seeds' mean would say little, and jump
     for quantity, axes in panels.items():
-        for part, style, name in (("train", "--", None), ("val", "-", label)):
+        for part, style, name in (("val", "-", label),) if alone else (("train", "--", None), ("val", "-", label)):
             reached = [
                 [getattr(run[e - 1], f"{part}_{quantity}") for run in histories if len(run) >= e] for e in epochs
             ]
@@ -79,7 +87,7 @@ def _draw_band(panels: Mapping[str, Any], histories: Sequence[Sequence[EpochReco
                 for end in ("mean", "low", "high")
             )
             axes.plot(epochs, mean, style, color=color, linewidth=1, label=name)
-            if part == "val":
+            if not alone and part == "val":
                 axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
 
 
