@@ -19,7 +19,7 @@ import pytest
 
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
-from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import evaluation, step
 from jaxdeep.train.program import QUICK_TO_COMPILE
@@ -268,7 +268,7 @@ def test_a_filled_up_batch_is_the_batch_of_its_counted_rows_alone(name):
 def test_an_epoch_takes_every_row_once_whatever_is_left_for_the_last_batch():
     of = case("sanity")
     rows = 3 * BATCH + 8
-    part = step.Split(of.data.train.images[:rows], of.data.train.labels[:rows])
+    part = Split(of.data.train.images[:rows], of.data.train.labels[:rows])
     data = replace(of.data, train=part)
     hyper = of.config.hyper()._replace(learning_rate=0.0)
     rates = step.epoch_rates(of.config, of.start, hyper, data)
@@ -382,7 +382,7 @@ def test_evaluation_is_that_of_keras_penalties_and_all(name, rows, monkeypatch):
     expected_loss, expected_accuracy = of.oracle.evaluate(*named, of.x, of.labels)
     assert loss == pytest.approx(expected_loss, rel=1e-9)
     assert accuracy == pytest.approx(expected_accuracy, rel=1e-9)
-    assert accuracy == pytest.approx(float(hits.mean()), rel=1e-12)
+    assert accuracy == pytest.approx(np.asarray(hits).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("scaling", ["none", "unit", "standardize"])
