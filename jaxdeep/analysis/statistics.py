@@ -1,7 +1,8 @@
 """How far a figure can be trusted: scipy's intervals, under the names that the reports use."""
 
+import sys
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -9,8 +10,6 @@ CONFIDENCE: Final = 0.95
 POWER: Final = 0.8
 """With what probability `pairs_to_tell` runs tell a difference."""
 MOST_PAIRS: Final = 1_000
-COUNTS: Final = np.arange(2, MOST_PAIRS + 1)
-TINY: Final = 1e-300
 ROUNDING: Final = 1e-12
 
 
@@ -138,8 +137,7 @@ def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, c
         raise ValueError(f"{count} and {len(other)} runs; allowed: as many of both, 2 or more")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     per_pair = float(differences.var(ddof=1))
-    spread = _Spread(per_pair, per_pair * overlap, count - 1.0, COUNTS - 1.0)
-    return _paired(float(differences.mean()), count, spread, comparisons)
+    return _paired(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
 
 
 def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
@@ -148,8 +146,8 @@ def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Pai
     A difference d[s, i] of seed s and image i has a part that is the seed's, one that is the image's, and the rest.
     The variance of their mean is that of the seeds' means over S plus that of the images' means over N: so the verdict
     is about other seeds and other images of the same kind. A t-test over seeds leaves the images' part out, McNemar's
-    over images the seeds'. The rest is counted in both, which makes the interval a little too wide, never too narrow.
-    Degrees of freedom by Satterthwaite.
+    over images the seeds'. The rest is counted in both, and the degrees of freedom are those of the factor with fewer
+    values, however large its part: so the interval may be too wide, and two seeds that agree by chance prove nothing.
 
     Args:
         one: [S, N], booleans: whether the network of a seed tells an image.
@@ -172,50 +170,28 @@ def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Pai
     parts = np.asarray([of_seeds.var(ddof=1) / seeds, of_images.var(ddof=1) / images])
     of_images_alone = max(parts[1] - rest / (seeds * images), 0.0)
     per_seed = (parts.sum() - of_images_alone) * seeds
-    spread = _Spread(
-        float(per_seed),
-        float(of_images_alone),
-        float(_satterthwaite(parts[0], parts[1], seeds, images)),
-        _satterthwaite(per_seed / COUNTS, of_images_alone, COUNTS, images),
-    )
-    return _paired(float(mean), seeds, spread, comparisons)
+    return _paired(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
 
 
-def _satterthwaite(of_seeds: Any, of_images: Any, seeds: Any, images: int) -> Any:
-    """Degrees of freedom of a variance that is the sum of two, estimated from so many seeds and images."""
-    return (of_seeds + of_images) ** 2 / np.maximum(of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1), TINY)
-
-
-class _Spread(NamedTuple):
-    """The variance of a difference, per_pair / pairs + fixed, and how well it is known.
-
-    Attributes:
-        per_pair: what more pairs lessen.
-        fixed: what they do not.
-        freedom: degrees of freedom.
-        freedom_of_counts: likewise, were the pairs as many as COUNTS.
-    """
-
-    per_pair: float
-    fixed: float
-    freedom: float
-    freedom_of_counts: np.ndarray
-
-
-def _paired(difference: float, pairs: int, spread: _Spread, comparisons: int) -> Paired:
+def _paired(
+    difference: float, pairs: int, per_pair: float, fixed: float, comparisons: int, most: int = sys.maxsize
+) -> Paired:
+    """Judge a difference whose variance is per_pair / pairs + fixed, with min(pairs, most) - 1 degrees of freedom."""
     from scipy import stats  # 0.7 s to import
 
-    per_pair, fixed, freedom, freedom_of_counts = spread
     if per_pair + fixed <= 0:  # the same runs, or runs that differ by a constant
         alike = difference == 0
         return Paired(difference, difference, difference, float(alike), pairs, None if alike else 2)
     error = (per_pair / pairs + fixed) ** 0.5
+    freedom = min(pairs, most) - 1
     low, high = stats.t.interval(CONFIDENCE, freedom, difference, error)
     p_value = 2 * stats.t.sf(abs(difference) / error, freedom)
 
-    shift = np.minimum(abs(difference) / np.sqrt(per_pair / COUNTS + fixed), 1e6)  # beyond, the power is 1
-    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, freedom_of_counts)
-    enough = COUNTS[stats.nct.sf(quantile, freedom_of_counts, shift) >= POWER]
+    counts = np.arange(2, MOST_PAIRS + 1)
+    freedoms = np.minimum(counts, most) - 1
+    shift = np.minimum(abs(difference) / np.sqrt(per_pair / counts + fixed), 1e6)  # beyond, the power is 1
+    quantile = stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, freedoms)
+    enough = counts[stats.nct.sf(quantile, freedoms, shift) >= POWER]
     return Paired(difference, float(low), float(high), float(p_value), pairs, int(enough[0]) if len(enough) else None)
 
 
