@@ -19,7 +19,7 @@ from jaxdeep.config.choices import ActivationChoice, Dropout, DropoutSites, DTyp
 from jaxdeep.config.model import ALPHAS
 from jaxdeep.nn.activations import activation
 from jaxdeep.nn.initializers import initializer
-from jaxdeep.nn.layers import DROPOUTS, Dense, PReLU, rrelu
+from jaxdeep.nn.layers import DROPOUTS, Dense, MaskBits, PReLU, rrelu
 from jaxdeep.nn.stack import Layer, run_stack, tap
 
 Params = Any
@@ -55,6 +55,7 @@ class Block(nn.Module):
         update_stats: bool = False,
         counted: jax.Array | None = None,
         nudge: jax.Array | None = None,
+        mask_bits: MaskBits = 32,
     ) -> tuple[jax.Array, jax.Array]:
         norm = partial(
             nn.BatchNorm,
@@ -69,7 +70,7 @@ class Block(nn.Module):
         if self.norm_input:
             x = norm(name="norm_input")(x, mask=counted)
         if self.dropout is not None and key is not None:
-            x = DROPOUTS[self.dropout](key, x, dropout_rate)
+            x = DROPOUTS[self.dropout](key, x, dropout_rate, mask_bits)
         dense_input = x
         x = Dense(self.units, self.kernel_init, self.use_bias, self.dtype, name="dense")(x)
         if nudge is not None:
@@ -131,6 +132,11 @@ class Model(NamedTuple):
         """Number of dense layers, the output layer counted."""
         return self.stacks[-1].first + self.stacks[-1].length
 
+    @property
+    def first_dropout(self) -> int | None:
+        """Index of the first layer with dropout, before which every key gives the same; None: there is none."""
+        return next((stack.first for stack in self.stacks if stack.block.dropout is not None), None)
+
 
 @lru_cache
 def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Model:
@@ -141,7 +147,8 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
     `apply(params, batch_stats, x, ...)` runs layers start .. stop - 1 on x [B, D] and returns their output and the
     batch statistics. A `key` switches dropout on (layer l masks with `fold_in(key, l)`), `update_stats` lets batch
     normalisation use and follow the batch (of its rows only those in `counted` [B], booleans, where that is given); the
-    two are independent, so MC dropout is a `vmap` over keys. Over all layers the output is the logits [B, C].
+    two are independent, so MC dropout is a `vmap` over keys, which may draw fewer random bits (`mask_bits`). Over all
+    layers the output is the logits [B, C].
 
     Args:
         model: architecture.
@@ -176,6 +183,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
         counted: jax.Array | None = None,
         start: int = 0,
         stop: int | None = None,
+        mask_bits: MaskBits = 32,
     ) -> tuple[jax.Array, BatchStats]:
         end = layers if stop is None else stop
         if not 0 <= start <= end <= layers:
@@ -191,7 +199,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
             kernels, weights = _without_kernel(_part(params[name], part))
             rates = jnp.broadcast_to(jnp.asarray(dropout_rate, dtype), (high - low,))
             others = (weights, _part(batch_stats[name], part), rates)
-            layer = partial(_layer, block, update_stats)
+            layer = partial(_layer, block, update_stats, mask_bits)
             x, stats = _run(layer, kernels, others, jnp.arange(low, high), (key, mask), x)
             if update_stats:
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
@@ -203,6 +211,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
 def _layer(
     block: Block,
     update_stats: bool,
+    mask_bits: MaskBits,
     x: jax.Array,
     kernel: jax.Array,
     other: Any,
@@ -216,7 +225,8 @@ def _layer(
     layer_key = jax.random.fold_in(key, index) if key is not None and block.is_random else None
     variables = {"params": {**weights, "dense": {**weights["dense"], "kernel": kernel}}, "batch_stats": stats}
     mutable = ["batch_stats"] if update_stats else []
-    (y, dense_input), updated = block.apply(variables, x, layer_key, rate, update_stats, mask, nudge, mutable=mutable)
+    arguments = (x, layer_key, rate, update_stats, mask, nudge, mask_bits)
+    (y, dense_input), updated = block.apply(variables, *arguments, mutable=mutable)
     return y, dense_input, updated.get("batch_stats", stats)
 
 

@@ -1,7 +1,7 @@
 """The dense layer, dropout and alpha dropout, and the activations that have weights or random numbers."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, Literal
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,8 @@ from flax import linen as nn
 
 from jaxdeep.config.choices import Dropout, DType
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
+
+MaskBits = Literal[8, 16, 32]
 
 
 class Dense(nn.Module):
@@ -69,23 +71,25 @@ def rrelu(x: jax.Array, key: jax.Array | None) -> jax.Array:
     return jnp.where(x > 0, x, slope * x)
 
 
-def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.Array:
+def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits = 32) -> jax.Array:
     """Set a share of the values to zero and scale the others by 1 / (1 - rate).
 
     Args:
         key: the mask is a function of it alone.
         x: values, of any shape.
         rate: share that is dropped, in [0, 1); may be traced.
+        bits: random bits for each value; with 8 or 16 of them the rate is the nearest multiple of 1/256 or 1/65536.
 
     Returns:
         An array like x.
 
     Source: Srivastava et al., "Dropout" (2014), in the inverted form that Keras has.
     """
-    return jnp.where(_kept(key, x, rate), x / (1 - rate), 0)
+    kept, rate = _kept(key, x, rate, bits)
+    return jnp.where(kept, x / (1 - rate), 0)
 
 
-def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.Array:
+def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits = 32) -> jax.Array:
     """Set a share of the values to SELU's lower bound, then restore mean 0 and variance 1 by an affine map.
 
     With a' = -scale x alpha (SELU's value at minus infinity) and q the rate, the result is a (x or a') + b with
@@ -95,6 +99,7 @@ def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.
         key: the mask is a function of it alone.
         x: activations of mean 0 and variance 1, of any shape.
         rate: share that is dropped, in [0, 1); may be traced.
+        bits: as of `dropout`.
 
     Returns:
         An array like x.
@@ -103,15 +108,25 @@ def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.
     are Keras's.
     """
     bound = -SELU_SCALE * SELU_ALPHA
+    kept, rate = _kept(key, x, rate, bits)
     scale = ((1 - rate) * (1 + rate * bound**2)) ** -0.5
-    return scale * jnp.where(_kept(key, x, rate), x, bound) - scale * bound * rate
+    return scale * jnp.where(kept, x, bound) - scale * bound * rate
 
 
-def _kept(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.Array:
-    return jax.random.uniform(key, x.shape, x.dtype) >= rate
+def _kept(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits) -> tuple[jax.Array, Any]:
+    """The mask, and the rate that it has."""
+    if bits == 32:
+        return jax.random.uniform(key, x.shape, x.dtype) >= rate, rate
+    levels, type_ = 2**bits, jnp.dtype(f"uint{bits}")
+    dropped = jnp.round(jnp.asarray(rate, x.dtype) * levels)
+    words = jax.random.bits(
+        key, (-(-x.size * bits // 32),), "uint32"
+    )  # JAX's own small integers take four times as long
+    drawn = jax.lax.bitcast_convert_type(words, type_).reshape(-1)[: x.size].reshape(x.shape)
+    return drawn >= dropped.astype(type_), dropped / levels
 
 
-DROPOUTS: Final[dict[Dropout, Callable[[jax.Array, jax.Array, jax.Array | float], jax.Array]]] = {
+DROPOUTS: Final[dict[Dropout, Callable[..., jax.Array]]] = {
     "dropout": dropout,
     "alpha_dropout": alpha_dropout,
 }

@@ -1,0 +1,108 @@
+"""The metrics of class probabilities, against scikit-learn and plain loops from their definitions."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from jaxdeep.analysis import metrics
+
+CLASSES = 5
+rng = np.random.default_rng(0)
+
+
+def drawn(images: int = 400, sharpness: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities that know something of their labels."""
+    labels = rng.integers(0, CLASSES, images)
+    logits = rng.normal(size=(images, CLASSES)) + sharpness * np.eye(CLASSES)[labels]
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(1, keepdims=True), labels
+
+
+PROBABILITIES, LABELS = drawn()
+
+
+def test_proper_scores_are_scikit_learns() -> None:
+    found = metrics.log_losses(PROBABILITIES, LABELS)
+    assert found.mean() == pytest.approx(reference.log_loss(LABELS, PROBABILITIES), rel=1e-12)
+    one_hot = np.eye(CLASSES)[LABELS]
+    expected = sum(reference.brier_score_loss(one_hot[:, c], PROBABILITIES[:, c]) for c in range(CLASSES))
+    assert metrics.brier_scores(PROBABILITIES, LABELS).mean() == pytest.approx(expected, rel=1e-12)
+    expected = reference.accuracy_score(LABELS, PROBABILITIES.argmax(1))
+    assert metrics.hits(PROBABILITIES, LABELS).mean() == pytest.approx(expected)
+
+
+def test_an_impossible_label_costs_much_and_not_infinity() -> None:
+    assert metrics.log_losses(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-np.log(metrics.SMALLEST))
+
+
+@pytest.mark.parametrize("equal_mass", [False, True])
+@pytest.mark.parametrize("bins", [1, 7, 15])
+def test_calibration_is_what_a_loop_over_bins_finds(bins: int, equal_mass: bool) -> None:
+    found = metrics.calibration(PROBABILITIES, LABELS, bins, equal_mass=equal_mass)
+    confidence, right = PROBABILITIES.max(1), PROBABILITIES.argmax(1) == LABELS
+    if equal_mass:
+        order = np.argsort(confidence)
+        groups = [order[np.arange(len(order)) * bins // len(order) == index] for index in range(bins)]
+    else:
+        edges = np.linspace(0, 1, bins + 1)
+        groups = [np.flatnonzero((confidence > a) & (confidence <= b)) for a, b in itertools.pairwise(edges)]
+    error = 0.0
+    for index, group in enumerate(groups):
+        assert found.counts[index] == len(group)
+        if len(group):
+            assert found.confidence[index] == pytest.approx(confidence[group].mean())
+            assert found.accuracy[index] == pytest.approx(right[group].mean())
+            error += len(group) / len(LABELS) * abs(confidence[group].mean() - right[group].mean())
+        else:
+            assert np.isnan(found.confidence[index])
+    assert found.error == pytest.approx(error)
+
+
+def test_the_error_of_calibrated_probabilities_vanishes_and_that_of_sharpened_ones_does_not() -> None:
+    chances = rng.dirichlet(np.ones(CLASSES), 200_000)
+    labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
+    assert metrics.calibration(chances, labels).error < 0.01
+    sharper = chances**3 / (chances**3).sum(1, keepdims=True)
+    assert metrics.calibration(sharper, labels).error > 0.1
+
+
+scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=30).map(np.array)
+
+
+@given(scores, scores)
+def test_auroc_is_scikit_learns_ties_included(unlike: np.ndarray, alike: np.ndarray) -> None:
+    truth = np.repeat([1, 0], [len(unlike), len(alike)])
+    expected = reference.roc_auc_score(truth, np.concatenate([unlike, alike]))
+    assert metrics.auroc(unlike, alike) == pytest.approx(expected, abs=1e-12)
+
+
+@given(scores, scores)
+def test_the_false_positive_rate_is_the_lowest_at_which_enough_is_found(unlike, alike) -> None:
+    truth = np.repeat([1, 0], [len(unlike), len(alike)])
+    false, true, _ = reference.roc_curve(truth, np.concatenate([unlike, alike]), drop_intermediate=False)
+    assert metrics.false_positive_rate(unlike, alike) == pytest.approx(false[true >= 0.95 - 1e-12].min())
+
+
+def test_rejection_takes_the_doubtful_first_and_equal_doubt_in_mean() -> None:
+    doubt, right = np.array([0.1, 0.4, 0.4, 0.9]), np.array([True, True, False, False])
+    np.testing.assert_allclose(metrics.rejection_curve(doubt, right), [1, 1.5 / 2, 2 / 3, 2 / 4])
+    assert metrics.area_under_rejection(doubt, right) == pytest.approx(1 - np.mean([1, 0.75, 2 / 3, 0.5]))
+
+
+@given(st.permutations(range(40)))
+def test_rejection_does_not_depend_on_the_order_of_the_images(order: list[int]) -> None:
+    doubt, right = np.arange(40) // 4 / 10.0, np.arange(40) % 3 == 0
+    shuffled = metrics.rejection_curve(doubt[order], right[order])
+    np.testing.assert_allclose(shuffled, metrics.rejection_curve(doubt, right))
+    assert shuffled[-1] == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize("true", [0.3, 1.0, 4.0])
+def test_the_temperature_that_sharpened_logits_is_found(true: float) -> None:
+    chances = rng.dirichlet(np.ones(CLASSES), 100_000)
+    labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
+    assert metrics.temperature(true * np.log(chances), labels) == pytest.approx(true, rel=0.02)

@@ -1,0 +1,158 @@
+"""MC dropout against a plain loop over keys; ensembles against NumPy."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_data import CLASSES, SHAPE, SMALL
+
+from jaxdeep.analysis import uncertainty
+from jaxdeep.analysis.uncertainty import ensemble, entropy, features, mc_dropout
+from jaxdeep.config import Config
+from jaxdeep.errors import UserError
+from jaxdeep.nn.dnn import Model, dnn
+from jaxdeep.nn.layers import alpha_dropout, dropout
+
+INPUTS, IMAGES, RATE = int(np.prod(SHAPE)), 53, 0.3
+NETWORKS = {
+    "head": {"dropout": "alpha_dropout", "dropout_sites": "head"},
+    "after_hidden": {"dropout": "dropout", "dropout_sites": "after_hidden"},
+    "every, normed": {"dropout": "dropout", "dropout_sites": "every", "batch_norm": True},
+}
+
+
+class Network:
+    """A network with weights and images."""
+
+    def __init__(self, **changes: Any) -> None:
+        rate = RATE if changes else 0.0
+        self.model: Model = dnn(replace(SMALL.model, dropout_rate=rate, **changes), INPUTS, CLASSES)
+        self.params, self.stats = jax.jit(self.model.init)(jax.random.key(0))
+        self.stats = jax.tree.map(lambda leaf: leaf + 0.3, self.stats)  # as if trained
+        self.images = jax.random.normal(jax.random.key(1), (IMAGES, INPUTS))
+
+    def sampled(self, samples: int, key: int = 2, **options: Any) -> uncertainty.Uncertainty:
+        given = (self.model, self.params, self.stats, self.images, jax.random.key(key))
+        return mc_dropout(*given, samples, **{"dropout_rate": RATE, **options})
+
+
+@lru_cache
+def network(name: str) -> Network:
+    return Network(**NETWORKS[name])
+
+
+@lru_cache
+def loop(name: str, samples: int = 2_000) -> np.ndarray:
+    """[M, N, C]: a plain pass for each key, all layers, masks of 32 bits."""
+    of = network(name)
+
+    @jax.jit
+    def one(key: jax.Array) -> jax.Array:
+        return jax.nn.softmax(of.model.apply(of.params, of.stats, of.images, key=key, dropout_rate=RATE)[0])
+
+    return np.stack([np.asarray(one(key)) for key in jax.random.split(jax.random.key(7), samples)])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_moments_are_those_of_its_own_samples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uncertainty, "_rows_at_a_time", lambda _: 20)  # three chunks, the last one padded
+    found = network(name).sampled(33, keep_samples=True)  # of four groups the last one is not full
+    assert found.samples is not None
+    samples = np.asarray(found.samples, np.float64)
+    assert samples.shape == (33, IMAGES, CLASSES)
+    np.testing.assert_allclose(samples.sum(2), 1, rtol=1e-6)
+    np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.std, samples.std(0), atol=1e-6)
+    of_mean = -(samples.mean(0) * np.log(samples.mean(0))).sum(1)
+    of_samples = -(samples * np.log(samples)).sum(2).mean(0)
+    np.testing.assert_allclose(found.entropy, of_mean, atol=1e-6)
+    np.testing.assert_allclose(found.mutual_information, of_mean - of_samples, atol=2e-6)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_its_distribution_is_that_of_a_plain_loop_over_keys(name: str, bits: Any) -> None:
+    """Each mean within 5 of its standard errors, which 636 means in all are at random; spreads alike."""
+    expected, found = loop(name), network(name).sampled(2_000, mask_bits=bits)
+    error = np.sqrt(2) * expected.std(0) / np.sqrt(len(expected))
+    slack = {8: 5e-3, 16: 2e-5, 32: 0.0}[bits]  # for the rate's own error
+    assert (np.abs(np.asarray(found.mean) - expected.mean(0)) < 5 * error + slack).all()
+    assert float(found.std.mean()) == pytest.approx(expected.std(0).mean(), rel=0.02)
+
+
+def test_the_mean_converges_like_the_root_of_the_samples() -> None:
+    of, expected = network("after_hidden"), loop("after_hidden").mean(0)
+    errors = [
+        np.sqrt(np.mean([np.square(np.asarray(of.sampled(samples, key).mean) - expected) for key in range(8)]))
+        for samples in (10, 160)
+    ]
+    assert 3 < errors[0] / errors[1] < 5.3  # 4, but for the loop's own error
+
+
+def test_masks_differ_between_samples_and_between_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uncertainty, "_rows_at_a_time", lambda _: 10)
+    alike = Network(**NETWORKS["every, normed"])
+    alike.images = jnp.broadcast_to(alike.images[:1], alike.images.shape)
+    samples = np.asarray(alike.sampled(20, keep_samples=True).samples).reshape(20 * IMAGES, CLASSES)
+    assert len(np.unique(samples, axis=0)) == len(samples)
+
+
+def test_the_same_key_gives_the_same_and_another_key_does_not() -> None:
+    of = network("head")
+    one, again, other = of.sampled(10), of.sampled(10), of.sampled(10, key=3)
+    assert np.array_equal(one.mean, again.mean)
+    assert not np.array_equal(one.mean, other.mean)
+
+
+def test_the_layers_before_the_first_dropout_are_run_once() -> None:
+    of = network("head")
+    assert of.model.first_dropout == 3
+    assert network("after_hidden").model.first_dropout == 1
+    assert network("every, normed").model.first_dropout == 0
+    hidden = features(of.model, of.params, of.stats, of.images, 3)
+    rest, _ = of.model.apply(of.params, of.stats, hidden, start=3)
+    whole, _ = of.model.apply(of.params, of.stats, of.images)
+    np.testing.assert_allclose(rest, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({}, {}, "without dropout"),
+        (NETWORKS["head"], {"dropout_rate": 0.0}, "dropout_rate 0.0"),
+        (NETWORKS["head"], {"samples": 1}, "1 samples; allowed: 2 or more"),
+    ],
+)
+def test_where_nothing_would_be_random_it_is_refused(changes: Any, options: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Network(**changes).sampled(**{"samples": 10, **options})
+
+
+@pytest.mark.parametrize("drop", [dropout, alpha_dropout])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_fewer_bits_drop_at_the_nearest_rate_they_have_and_keep_the_mean(drop: Any, bits: Any) -> None:
+    rate, x = 0.1, jnp.ones(400_000) if drop is dropout else jnp.resize(jnp.asarray([1.0, -1.0]), 400_000)
+    found = np.asarray(jax.jit(drop, static_argnums=3)(jax.random.key(1), x, rate, bits))
+    lowest = 0.0 if drop is dropout else found.min()
+    share = np.mean(np.isclose(found, lowest, atol=1e-5))
+    assert share == pytest.approx(round(rate * 2**bits) / 2**bits, abs=4 * np.sqrt(0.09 / len(x)))
+    assert found.mean() == pytest.approx(float(x.mean()), abs=0.01)
+
+
+def test_an_ensemble_is_the_mean_of_its_members() -> None:
+    samples = loop("head")[:7]
+    found = ensemble(samples)
+    np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.std, samples.std(0), atol=1e-6)
+    np.testing.assert_allclose(found.entropy, entropy(jnp.asarray(samples.mean(0))), atol=1e-6)
+    assert (np.asarray(found.mutual_information) >= 0).all()
+    with pytest.raises(UserError, match="1 networks; allowed: 2 or more"):
+        ensemble(samples[:1])
+
+
+def test_a_configuration_says_whether_it_has_dropout() -> None:
+    assert dnn(Config().model, INPUTS, CLASSES).first_dropout is None
