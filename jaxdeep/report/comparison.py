@@ -48,7 +48,7 @@ def read_study(name: str, summary: Path, hits: Path) -> Study:
         with hits.open("rb") as file, np.load(file) as found:
             study = Study(name, read_json(summary), {split: found[split] for split in HITS.values()})
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise UserError(f"{hits}: cannot be read ({error})") from error
+        raise UserError(f"{hits}: cannot be read ({error}); --overwrite runs the study anew") from error
     counts = {len(of_split) for of_split in study.hits.values()} | {len(study.summary["runs"])}
     if len(counts) > 1:
         raise UserError(f"{hits} and {summary} are of {' and '.join(map(str, sorted(counts)))} runs; allowed: as many")

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from jaxdeep.config import shortened
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
@@ -121,7 +122,7 @@ def fit_by_halving(
                 members,
                 data,
                 brackets,
-                checkpoints=lambda member: kept / member.name,
+                checkpoints=lambda member: kept / shortened(member.name),
                 on_epoch=on_epoch,
                 on_end=on_end,
                 on_rung=on_rung,
