@@ -1,15 +1,17 @@
 """experiments/results/STUDIES.md, and what the README takes of it: the recorded studies, their verdicts and costs."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from experiments.records import RESULTS, histories, record_name, summaries
 from jaxdeep.config import short
+from jaxdeep.config.config import TRACED
 from jaxdeep.report.comparison import compare, matrix, read_study, sentences
 from jaxdeep.report.figures import learning_curves
 from jaxdeep.report.summary import best_point
-from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
+from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
 
 EXERCISE: Final = ("onecycle", "alpha_dropout", "selu", "bn_swish", "bn", "swish", "elu")
 """Exercise 8, f to a: a pair's first one is what came later."""
@@ -31,7 +33,8 @@ def studies_page(results: Path = RESULTS) -> str:
     """The text of STUDIES.md."""
     exercise, comparison = exercise_8(results)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
-    parts += ["\nAll pairs, over common seeds and common images; p-values corrected for 21 pairs (Holm).\n"]
+    count = len(comparison["pairs"])
+    parts += [f"\nAll pairs, over common seeds and common images; p-values corrected for {count} pairs (Holm).\n"]
     for figure, images in (("val_accuracy", "validation"), ("test_accuracy", "test")):
         parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison, figure)), ""]
     for record in summaries("cifar", results, grids=True):
@@ -39,6 +42,7 @@ def studies_page(results: Path = RESULTS) -> str:
     return "\n".join(parts)
 
 
+@cache
 def exercise_8(results: Path = RESULTS) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
     """The records of the exercise's configurations, and their comparison."""
     folder = results / "cifar"
@@ -54,7 +58,8 @@ def draw_exercise_8(path: Path, results: Path = RESULTS) -> None:
         results: folder of the records.
     """
     curves = {name: histories("cifar", name, results) for name in reversed(EXERCISE)}
-    learning_curves(path, curves, "Exercise 8 on CIFAR-10, 10 seeds each")
+    seeds = min(map(len, curves.values()))
+    learning_curves(path, curves, f"Exercise 8 on CIFAR-10, {seeds} seeds each")
 
 
 def verdicts(results: Path = RESULTS) -> str:
@@ -81,25 +86,24 @@ def grid_section(record: Mapping[str, Any]) -> list[str]:
     names, best = list(record["grid"]), best_point(record["points"])
     rows = []
     for point in record["points"]:
-        runs = [run for run in record["runs"] if all(run[name] == point["values"][name] for name in names)]
-        diverged = sum(run["diverged"] for run in runs)
         values = [short(value) for value in point["values"].values()]
         rows.append(
             (
                 *([f"**{value}**" for value in values] if point is best else values),
-                f"{len(runs)}" + (f", {diverged} diverged" if diverged else ""),
+                runs_of(record, point),
                 f"{point['mean']['best_epoch']['mean']:.1f}",
                 *(with_interval(point["mean"][figure]) for figure in FIGURES),
             )
         )
     picture = f"{record['experiment']}/{record_name(record)}.rates.png"
     suggestion, most = record["range_test"]["suggestion"], record["config"]["train"]["epochs"]
+    programs = ", one compiled program" if set(names) <= set(TRACED) else ""
     headers = (*names, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))
     return [
         f"## {record['experiment']} {record['name']}: {' x '.join(names)}\n",
         f"`{record['command']}`\n",
         f"{len(record['runs'])} runs of at most {most} epochs, {_epochs(record):,} epochs "
-        f"in all, one compiled program: {_wall(record)} on {record['device']}. Bold: the lowest mean validation loss. "
+        f"in all{programs}: {_wall(record)} on {record['device']}. Bold: the lowest mean validation loss. "
         f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}.\n",
         markdown_table(headers, rows),
         f"\n![Accuracy against learning rate]({picture.replace(' ', '%20')})\n",

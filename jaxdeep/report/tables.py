@@ -47,12 +47,16 @@ def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     best = best_point(summary["points"])
     rows: list[tuple[str, ...]] = [(*names, "runs", *HEADERS[1:])]
     for point in summary["points"]:
-        runs = [run for run in summary["runs"] if all(run[name] == point["values"][name] for name in names)]
-        diverged = sum(run["diverged"] for run in runs)
-        count = f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
         mark = " *" if point is best else ""
-        rows.append((*map(short, point["values"].values()), count + mark, *_means(point["mean"])))
+        rows.append((*map(short, point["values"].values()), runs_of(summary, point) + mark, *_means(point["mean"])))
     return rows
+
+
+def runs_of(summary: Mapping[str, Any], point: Mapping[str, Any]) -> str:
+    """How many runs a point of a study has, and how many of them diverged."""
+    runs = [run for run in summary["runs"] if all(run[name] == value for name, value in point["values"].items())]
+    diverged = sum(run["diverged"] for run in runs)
+    return f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
 
 
 def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:
