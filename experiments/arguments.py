@@ -14,6 +14,7 @@ import tyro
 from experiments.grid import parse_grid, parse_space
 from experiments.recipe import Recipe
 from experiments.study import Halving, Study
+from experiments.uncertainty import Asked
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 
@@ -34,6 +35,7 @@ class Arguments:
     profile: bool
     summary: bool
     find_lr: bool
+    asked: Asked
 
 
 def parse_compared(
@@ -99,6 +101,8 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         samples: int | None = None,
         halving: Halving | None = None,
         folds: int | None = None,
+        mc_samples: int | None = None,
+        ensemble: bool = False,
         compare: tuple[names, ...] = (),  # pyright: ignore[reportInvalidTypeForm]
         list: bool = False,
     ) -> Arguments:
@@ -121,6 +125,8 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             samples: how many points to draw.
             halving: many points train for few epochs, few of them for all; hyperband does it several times.
             folds: of stratified cross-validation on the training and validation images together.
+            mc_samples: what the trained networks do not know, by so many passes with dropout on; and whether it helps.
+            ensemble: likewise, by the networks of all seeds as one predictor.
             compare: in place of --config: two or more, each a study with the same seeds, compared in pairs.
             list: print the configurations.
         """
@@ -138,8 +144,14 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             raise UserError("--compare is given with --grid, --space, --find-lr, --summary or --workdir; allowed: none")
         if compare and count < 2:
             raise UserError(f"--seeds is {count}; allowed: 2 or more with --compare")
+        asked = Asked(mc_samples, ensemble)
+        if asked and (study.varied or folds or compare or find_lr or summary):
+            raise UserError(
+                "--mc-samples or --ensemble with --grid, --space, --folds, --compare, --find-lr or --summary; "
+                "allowed: none of them, the seeds of one configuration"
+            )
         study.members(settings)  # which finds what cannot be combined
-        return Arguments(config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr)
+        return Arguments(config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr, asked)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

@@ -15,6 +15,7 @@ from jaxdeep.data.images import SPECS
 from jaxdeep.errors import UserError
 from jaxdeep.report.architecture import architecture_table
 from jaxdeep.report.tables import summary_table
+from jaxdeep.report.uncertainty_tables import uncertainty_table
 
 
 def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str] | None = None) -> int:
@@ -62,6 +63,8 @@ def _answer(experiment: Experiment, arguments: Arguments) -> int:
         return 0
     summary = run(experiment, arguments).summary
     print(summary_table(summary))
+    if arguments.asked and "uncertainty" in summary:
+        print(uncertainty_table(summary["uncertainty"]))
     return 3 if all(run["diverged"] for run in summary["runs"]) else 0
 
 

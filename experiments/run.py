@@ -4,7 +4,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,10 +17,12 @@ from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
 from experiments.study import Study, programs_of, words_of
+from experiments.uncertainty import examine
 from jaxdeep.config import Config, differences, short, shortened
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
+from jaxdeep.errors import UserError
 from jaxdeep.report.figures import RATE
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
@@ -73,35 +75,65 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
         if (summary := folder.summary()) is not None:
             print(f"{workdir} is finished: these are its results", file=sys.stderr)
-            return Finished(summary, workdir)
-        train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
-        folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
-        images = identity["data"]
-        print(
-            f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images "
-            f"of {images['name']} ({images['source']}) on {describe_device()}, to {workdir}",
-            file=sys.stderr,
-        )
-        members = arguments.study.members(config)
-        if len(members) > 1:
-            print(programs_of(members, arguments.study.varied), file=sys.stderr)
-        with Profiler(folder.profile if arguments.profile else None) as profiler:
-            runs = _fit(arguments.study, config, data, folder, profiler)
-        reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
-        summary = summarise(
-            identity,
-            members,
-            runs,
-            [asdict(figure) for figure in reported],
-            command=command_of(experiment, arguments),
-            wall_seconds=folder.wall_seconds,
-        )
-        if RATE in arguments.study.varied:
-            first = arguments.study.seeds[0]
-            test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
-            summary["range_test"] = {"seeds": list(test.seeds), "suggestion": null_if_not_finite(test.suggestion)}
-        folder.write_summary(summary, members, runs)
+        else:
+            summary = _train(experiment, arguments, config, data, identity, folder)
+        diverged = all(run["diverged"] for run in summary["runs"])
+        if arguments.asked and not diverged and not arguments.asked.is_answered(summary):
+            summary |= {"uncertainty": _uncertainty(experiment, arguments, config, data, folder)}
+            folder.rewrite_summary(summary)
         return Finished(summary, workdir)
+
+
+def _train(
+    experiment: Experiment,
+    arguments: Arguments,
+    config: Config,
+    data: Dataset,
+    identity: Mapping[str, Any],
+    folder: RunFolder,
+) -> dict[str, Any]:
+    """The study, or the rest of it; what the folder holds then."""
+    train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
+    folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
+    images = identity["data"]
+    print(
+        f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images "
+        f"of {images['name']} ({images['source']}) on {describe_device()}, to {folder.path}",
+        file=sys.stderr,
+    )
+    members = arguments.study.members(config)
+    if len(members) > 1:
+        print(programs_of(members, arguments.study.varied), file=sys.stderr)
+    with Profiler(folder.profile if arguments.profile else None) as profiler:
+        runs = _fit(arguments.study, config, data, folder, profiler)
+    reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
+    summary = summarise(
+        identity,
+        members,
+        runs,
+        [asdict(figure) for figure in reported],
+        command=command_of(experiment, arguments),
+        wall_seconds=folder.wall_seconds,
+    )
+    if RATE in arguments.study.varied:
+        first = arguments.study.seeds[0]
+        test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
+        summary["range_test"] = {"seeds": list(test.seeds), "suggestion": null_if_not_finite(test.suggestion)}
+    folder.write_summary(summary, members, runs)
+    return summary
+
+
+def _uncertainty(
+    experiment: Experiment, arguments: Arguments, config: Config, data: Dataset, folder: RunFolder
+) -> dict[str, Any]:
+    """What the finished study's networks do not know; they come from their checkpoints."""
+    members = arguments.study.members(config)
+    if not all(folder.checkpoints(member).exists() for member in members):
+        raise UserError(f"{folder.path}: its checkpoints are gone, and with them the networks; --overwrite trains anew")
+    runs = fit_all(members, data, checkpoints=folder.checkpoints)
+    title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
+    found = examine(arguments.asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
+    return {"command": " ".join((command_of(experiment, arguments), *arguments.asked.words())), **found}
 
 
 def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:
@@ -123,6 +155,7 @@ def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]
         check_fits(member.config, data)
     if arguments.study.folds is not None:
         check_folds(data, arguments.study.folds)
+    arguments.asked.check(config, data, len(arguments.study.seeds))
     return config, data
 
 

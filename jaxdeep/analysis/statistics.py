@@ -137,7 +137,7 @@ def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, c
         raise ValueError(f"{count} and {len(other)} runs; allowed: as many of both, 2 or more")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     per_pair = float(differences.var(ddof=1))
-    return _paired(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
+    return judged(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
 
 
 def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
@@ -170,13 +170,22 @@ def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Pai
     parts = np.asarray([of_seeds.var(ddof=1) / seeds, of_images.var(ddof=1) / images])
     of_images_alone = max(parts[1] - rest / (seeds * images), 0.0)
     per_seed = (parts.sum() - of_images_alone) * seeds
-    return _paired(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
+    return judged(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
 
 
-def _paired(
+def judged(
     difference: float, pairs: int, per_pair: float, fixed: float, comparisons: int, most: int = sys.maxsize
 ) -> Paired:
-    """Judge a difference whose variance is per_pair / pairs + fixed, with min(pairs, most) - 1 degrees of freedom."""
+    """Judge a difference whose variance is per_pair / pairs + fixed, with min(pairs, most) - 1 degrees of freedom.
+
+    Args:
+        difference: of two means over runs.
+        pairs: runs.
+        per_pair: the part of its variance that more runs lessen, of one run.
+        fixed: the part that they do not.
+        comparisons: as of `paired`.
+        most: degrees of freedom that more runs do not exceed, plus 1, such as the number of images.
+    """
     from scipy import stats  # 0.7 s to import
 
     if per_pair + fixed <= 0:  # the same runs, or runs that differ by a constant

@@ -98,17 +98,12 @@ def mc_dropout(
         Moments and doubts of every image.
 
     Raises:
-        UserError: nothing would be random: no dropout in the network, a rate of 0, or fewer than 2 samples.
+        UserError: nothing would be random, as `check_mc_dropout` has it.
 
     Source: Gal and Ghahramani, "Dropout as a Bayesian approximation" (2016); the mutual information is that of
     Houlsby et al., "Bayesian active learning for classification and preference learning" (2011).
     """
-    if model.first_dropout is None:
-        raise UserError("MC dropout of a network without dropout: every pass would be the same")
-    if dropout_rate <= 0:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same")
-    if samples < 2:
-        raise UserError(f"MC dropout with {samples} samples; allowed: 2 or more")
+    check_mc_dropout(model, dropout_rate, samples)
     count = len(images)
     rows = min(_rows_at_a_time(model), count)
     padded = jnp.pad(images, ((0, -count % rows), (0, 0)), mode="edge")
@@ -119,6 +114,25 @@ def mc_dropout(
     moments = (leaf.reshape(-1, *leaf.shape[2:])[:count] for leaf in of_images)
     drawn = None if kept is None else kept.swapaxes(0, 1).reshape(samples, -1, kept.shape[-1])[:, :count]
     return Uncertainty(*moments, samples=drawn)
+
+
+def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
+    """Refuse passes of which nothing would be random.
+
+    Args:
+        model: the network.
+        dropout_rate: of its masks.
+        samples: passes.
+
+    Raises:
+        UserError: no dropout in the network, a rate of 0, or fewer than 2 samples.
+    """
+    if model.first_dropout is None:
+        raise UserError("MC dropout of a network without dropout: every pass would be the same")
+    if dropout_rate <= 0:
+        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same")
+    if samples < 2:
+        raise UserError(f"MC dropout with {samples} samples; allowed: 2 or more")
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -160,6 +174,25 @@ def _of_chunks(
         return *moments(sums, plain, samples), jnp.concatenate(parts) if parts else None
 
     return jax.lax.map(of_chunk, (chunks, jax.random.split(key, len(chunks))))
+
+
+def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
+    """The moments over all samples of several draws, without the samples.
+
+    Args:
+        parts: of the same images.
+        counts: samples of each.
+    """
+    shares = jnp.asarray(counts, parts[0].mean.dtype) / sum(counts)
+
+    def averaged(values: Sequence[jax.Array]) -> jax.Array:
+        return jnp.tensordot(shares, jnp.stack(values), 1)
+
+    mean = averaged([part.mean for part in parts])
+    variance = averaged([jnp.square(part.std) + jnp.square(part.mean - mean) for part in parts])
+    of_samples = averaged([part.entropy - part.mutual_information for part in parts])
+    of_mean = entropy(mean)
+    return Uncertainty(mean, jnp.sqrt(variance), of_mean, jnp.maximum(of_mean - of_samples, 0))
 
 
 def added(sums: _Sums, drawn: jax.Array, reference: jax.Array) -> _Sums:

@@ -26,6 +26,7 @@ from jaxdeep.train.sweep import Member
 
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
+    *("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png"),
     *("tensorboard", "checkpoints", "profile"),
 )
 SECONDS_BETWEEN_NOTES = 5.0
@@ -144,6 +145,14 @@ class RunFolder:
             rate_curves(self.path / "rates.png", summary, title)
         write_json(self.path / "summary.json", summary)
         (self.path / "wall.json").unlink(missing_ok=True)
+
+    def rewrite_summary(self, summary: Mapping[str, Any]) -> None:
+        """Add to the summary of a finished run.
+
+        Args:
+            summary: its content, and more.
+        """
+        write_json(self.path / "summary.json", summary)
 
     def _note_wall(self) -> None:
         write_json(self.path / "wall.json", {"seconds": self.wall_seconds})

@@ -1,0 +1,177 @@
+"""`--mc-samples` and `--ensemble`: what the networks of a finished study do not know, and whether either helps."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from tqdm import tqdm
+
+from jaxdeep.analysis.assessment import assess
+from jaxdeep.analysis.predictors import TEST, VALID, Draws, Predictor, at_temperature, ensemble_of, mc_draws, plain
+from jaxdeep.analysis.uncertainty import check_mc_dropout
+from jaxdeep.config import Config
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.images import SPECS
+from jaxdeep.data.other_images import in_shape, noise
+from jaxdeep.data.sources import load_images
+from jaxdeep.errors import UserError
+from jaxdeep.nn.layers import MaskBits
+from jaxdeep.report.uncertainty_figures import (
+    certainty,
+    first_image,
+    rejection_curves,
+    reliability_diagrams,
+    sample_curves,
+)
+from jaxdeep.train.evaluation import model_of
+from jaxdeep.train.fit import Run
+
+MASK_BITS: Final[MaskBits] = 16
+NOISE: Final = "noise"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks of the networks that it trained.
+
+    Attributes:
+        mc_samples: of MC dropout; None: none.
+        ensemble: whether the seeds' networks are taken together.
+    """
+
+    mc_samples: int | None = None
+    ensemble: bool = False
+
+    def __bool__(self) -> bool:
+        return self.mc_samples is not None or self.ensemble
+
+    def words(self) -> list[str]:
+        """The flags that ask for it."""
+        samples = [] if self.mc_samples is None else ["--mc-samples", str(self.mc_samples)]
+        return samples + (["--ensemble"] if self.ensemble else [])
+
+    def check(self, config: Config, data: Dataset, seeds: int) -> None:
+        """Refuse, before anything is trained, what would find nothing.
+
+        Raises:
+            UserError: nothing would be random, or there is one network.
+        """
+        if self.mc_samples is not None:
+            check_mc_dropout(model_of(config, data), config.model.dropout_rate, self.mc_samples)
+        if self.ensemble and seeds < 2:
+            raise UserError(f"--ensemble of {seeds} network; allowed: 2 or more, as of --seeds 5")
+
+    def is_answered(self, summary: Mapping[str, Any]) -> bool:
+        """Whether a summary holds the answer, and no other set of images is left out that might now be there."""
+        found = summary.get("uncertainty")
+        return (
+            found is not None
+            and not found["left_out"]
+            and all(found[of] == value for of, value in asdict(self).items())
+        )
+
+
+def examine(
+    asked: Asked, title: str, dataset: str, data: Dataset, runs: Sequence[Run], folder: Path, data_dir: Path | None
+) -> dict[str, Any]:
+    """Ask, draw the pictures, and give the figures.
+
+    Args:
+        asked: what.
+        title: of the pictures.
+        dataset: name of the images, whatever they came from.
+        data: on which the networks were trained.
+        runs: of the seeds, those that diverged among them.
+        folder: of the pictures.
+        data_dir: where other sets' classic files may be.
+
+    Returns:
+        JSON values: of what was asked, and what `assess` gives.
+
+    Raises:
+        UserError: too few networks did not diverge.
+    """
+    trained = [run for run in runs if run.best_epoch]
+    if len(trained) < (2 if asked.ensemble else 1):
+        raise UserError(
+            f"{len(trained)} of {len(runs)} networks did not diverge: too few for --mc-samples or --ensemble"
+        )
+    others, left_out = _other_images(dataset, data, data_dir)
+    images = {VALID: np.asarray(data.valid.images), TEST: np.asarray(data.test.images), **others}
+    labels = {VALID: np.asarray(data.valid.labels), TEST: np.asarray(data.test.labels)}
+    single = plain(trained, images)
+    predictors, draws = [single], None
+    if asked.mc_samples is not None:
+        count = sum(map(len, images.values()))
+        shown = f"{asked.mc_samples:,} passes over {count:,} images"
+        draws = mc_draws(
+            tqdm(trained, f"{shown} a network", unit=" networks", disable=None), images, asked.mc_samples, MASK_BITS
+        )
+        predictors.append(draws.predictor)
+    if asked.ensemble:
+        predictors.append(ensemble_of(single))
+    predictors += [at_temperature(predictor, labels[VALID]) for predictor in predictors]
+    found = {
+        **asdict(asked),
+        "mask_bits": MASK_BITS if draws else None,
+        "seeds": [run.seed for run in trained],
+        "other_images": list(others),
+        "left_out": left_out,
+        **assess(predictors, labels, draws),
+        "first_image": _first_image(data, single, draws),
+    }
+    _draw(folder, title, data, found, predictors, draws)
+    return found
+
+
+def _other_images(dataset: str, data: Dataset, data_dir: Path | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Rows of the other sets' test images by name, and of noise; and of what is left out, why."""
+    found, left_out = {}, {}
+    synthetic = data.identity()["synthetic"]
+    for name in (name for name in SPECS if name != dataset and not synthetic):
+        try:
+            images = load_images(name, source=name, data_dir=data_dir).test_images
+        except UserError as error:
+            left_out[name] = str(error)
+            print(f"{name} is left out: {error}", file=sys.stderr)
+        else:
+            found[name] = in_shape(images, data.image_shape)
+    found[NOISE] = noise(data.test.size, data.image_shape)
+    return {name: images.reshape(len(images), -1) for name, images in found.items()}, left_out
+
+
+def _first_image(data: Dataset, single: Predictor, draws: Draws | None) -> dict[str, Any]:
+    """Of the first test image by the first seed's network: probabilities, and their mean and std by MC dropout."""
+    label = int(data.test.labels[0])
+    found: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
+    if draws is not None:
+        found |= {"mean": draws.first[0].mean(0).tolist(), "std": draws.first[0].std(0).tolist()}
+    return found
+
+
+def _draw(
+    folder: Path,
+    title: str,
+    data: Dataset,
+    found: Mapping[str, Any],
+    predictors: Sequence[Predictor],
+    draws: Draws | None,
+) -> None:
+    """The pictures; those of images by MC dropout of the first seed's network, or else by the ensemble."""
+    labels = np.asarray(data.test.labels)
+    names = data.info.class_names if data.info else tuple(map(str, range(data.classes)))
+    images = np.asarray(data.test.images).reshape(-1, *data.image_shape)
+    reliability_diagrams(folder / "reliability.png", predictors, labels, f"{title}, test images")
+    rejection_curves(folder / "rejection.png", predictors, labels, f"{title}, test images")
+    single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
+    if draws is not None:
+        sample_curves(folder / "samples.png", found, f"{title}, test images")
+        by, drawn, without = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}", draws.first[0], single[0]
+    else:
+        by, drawn, without = f"an ensemble of {len(single)}", single, None
+    chances = asked.answers[TEST].probabilities[0]
+    certainty(folder / "certainty.png", images, chances, labels, names, f"{title}, by {by}")
+    first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, f"{title}, {by}")

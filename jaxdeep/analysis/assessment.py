@@ -1,0 +1,176 @@
+"""How good predictors are: figures with intervals, and verdicts on their differences.
+
+Accuracy, NLL and Brier score are means over the test images; calibration errors and the area under the rejection curve
+are not. Another set's images are told from the test images by doubt: the entropy of the mean probabilities, and, where
+there are several networks or samples, the mutual information.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdeep.analysis.jackknife import Jackknifed
+from jaxdeep.analysis.metrics import (
+    area_under_rejection,
+    auroc,
+    brier_scores,
+    calibration,
+    false_positive_rate,
+    hits,
+    log_losses,
+)
+from jaxdeep.analysis.predictors import TEST, VALID, Answers, Draws, Predictor
+from jaxdeep.analysis.statistics import holm
+from jaxdeep.analysis.uncertainty import entropy
+
+SIGNIFICANCE: Final = 0.05
+SCORES: Final = {"accuracy": hits, "nll": log_losses, "brier": brier_scores}
+"""Of each image: their means are the figures."""
+PAIRS: Final = (
+    ("mc_dropout", "plain"),
+    ("ensemble", "plain"),
+    ("ensemble", "mc_dropout"),
+    ("plain, scaled", "plain"),
+    ("mc_dropout", "plain, scaled"),
+    ("ensemble, scaled", "plain, scaled"),
+)
+"""The questions, as far as there are such predictors: is the first one better?"""
+
+Labels = Mapping[str, np.ndarray]
+"""[N] of `valid` and of `test`."""
+
+
+def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None = None) -> dict[str, Any]:
+    """All figures of some predictors of the same networks, and the verdicts.
+
+    Args:
+        predictors: the plain one first; each with answers for `valid`, `test` and the same other sets.
+        labels: of the validation and the test images.
+        draws: of MC dropout, for its figures by number of samples.
+
+    Returns:
+        JSON values: predictors, by name the estimate of each figure over networks; verdicts, for each of PAIRS one,
+        other, and by figure the difference with its interval, p-value (corrected for the number of all of them, by
+        Holm) and verdict, none of them for a single network; by_samples, for numbers of samples the estimates of
+        accuracy and NLL and their differences from the plain ones.
+    """
+    figures = {
+        of.name: {name: of.jackknifed(values) for name, values in figures_of(of, labels).items()} for of in predictors
+    }
+    return {
+        "predictors": {
+            name: {figure: found.estimate()._asdict() for figure, found in of_one.items()}
+            for name, of_one in figures.items()
+        },
+        "verdicts": _verdicts(predictors, figures, labels[TEST]),
+        **({} if draws is None else {"by_samples": _by_samples(predictors[0], draws, labels[TEST])}),
+    }
+
+
+def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
+    """Figure -> its value for each of the R predictors."""
+    test = predictor.answers[TEST].probabilities
+    found = {
+        f"{prefix}{name}": values.mean(1)
+        for prefix, part in (("val_", VALID), ("", TEST))
+        for name, values in scores_of(predictor, part, labels[part]).items()
+    }
+    for name, equal_mass in (("ece", False), ("ece_equal_mass", True)):
+        found[name] = np.asarray([calibration(one, labels[TEST], equal_mass=equal_mass).error for one in test])
+    doubts = doubts_of(predictor, TEST)
+    right = [hits(one, labels[TEST]) for one in test]
+    found["aurc"] = np.asarray(list(map(area_under_rejection, doubts["entropy"], right)))
+    for other in (part for part in predictor.answers if part not in (VALID, TEST)):
+        for doubt, of_other in doubts_of(predictor, other).items():
+            told = list(zip(of_other, doubts[doubt], strict=True))
+            found[f"{other}/{doubt}/auroc"] = np.asarray([auroc(*scores) for scores in told])
+            found[f"{other}/{doubt}/fpr95"] = np.asarray([false_positive_rate(*scores) for scores in told])
+    if predictor.temperatures is not None:
+        found["temperature"] = predictor.temperatures
+    return found
+
+
+def doubts_of(predictor: Predictor, part: str) -> dict[str, np.ndarray]:
+    """Name of a measure of doubt -> [R, N]."""
+    answers = predictor.answers[part]
+    found = {"entropy": np.asarray(entropy(jnp.asarray(answers.probabilities)))}
+    return found if answers.information is None else {**found, "information": answers.information}
+
+
+def is_judged(figure: str) -> bool:
+    """Whether differences of a figure are judged: of the test images, and by one measure of doubt."""
+    return (
+        not figure.startswith("val_")
+        and figure != "temperature"
+        and not figure.endswith(("information/auroc", "fpr95"))
+    )
+
+
+def is_better_high(figure: str) -> bool:
+    """Whether more of it is better."""
+    return figure.endswith(("accuracy", "auroc"))
+
+
+def _verdicts(
+    predictors: Sequence[Predictor], figures: Mapping[str, Mapping[str, Jackknifed]], labels: np.ndarray
+) -> list[dict[str, Any]]:
+    scores = {
+        of.name: {name: of.over_networks(values) for name, values in scores_of(of, TEST, labels).items()}
+        for of in predictors
+    }
+    told = [of.name for of in predictors if len(figures[of.name]["accuracy"].without)]
+    pairs = [(one, other) for one, other in PAIRS if one in told and other in told]
+    judged = [figure for figure in figures[predictors[0].name] if is_judged(figure)]
+    found = {
+        (one, other, figure): _difference(
+            figures[one][figure] - figures[other][figure],
+            scores[one][figure] - scores[other][figure] if figure in SCORES else None,
+            len(pairs) * len(judged),
+        )
+        for one, other in pairs
+        for figure in judged
+    }
+    corrected = holm([difference["p_value"] for difference in found.values()])
+    for (_, _, figure), difference, p_value in zip(found, found.values(), corrected, strict=True):
+        difference |= {"p_holm": p_value, "verdict": verdict(figure, difference["difference"], p_value)}
+    return [
+        {"one": one, "other": other, "figures": {figure: found[one, other, figure] for figure in judged}}
+        for one, other in pairs
+    ]
+
+
+def scores_of(predictor: Predictor, part: str, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Name of a score -> [R, N], of each predictor on each image."""
+    probabilities = predictor.answers[part].probabilities
+    return {
+        name: np.stack([score(one, labels) for one in probabilities]).astype(np.float64)
+        for name, score in SCORES.items()
+    }
+
+
+def verdict(figure: str, difference: float, p_value: float) -> str:
+    """In a word: better, worse, or "" where there is no telling."""
+    if p_value >= SIGNIFICANCE:
+        return ""
+    return "better" if (difference > 0) == is_better_high(figure) else "worse"
+
+
+def _difference(difference: Jackknifed, of_images: np.ndarray | None, comparisons: int = 1) -> dict[str, Any]:
+    found = difference.against_none(of_images, comparisons)._asdict()
+    return {"seeds" if name == "pairs" else name: value for name, value in found.items()}
+
+
+def _by_samples(networks: Predictor, draws: Draws, labels: np.ndarray) -> list[dict[str, Any]]:
+    without = scores_of(networks, TEST, labels)
+    rows = []
+    for samples, means in draws.means.items():
+        row: dict[str, Any] = {"samples": samples}
+        for name, values in scores_of(Predictor("mc_dropout", {TEST: Answers(means)}), TEST, labels).items():
+            row[name] = Jackknifed.mean(values.mean(1)).estimate()._asdict()
+            if len(values) > 1:
+                differences = values - without[name]
+                row[f"{name}_difference"] = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))
+        rows.append(row)
+    return rows

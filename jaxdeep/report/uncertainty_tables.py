@@ -1,0 +1,143 @@
+"""What `--mc-samples` and `--ensemble` found, as rows and sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jaxdeep.analysis.assessment import SIGNIFICANCE
+from jaxdeep.report.tables import aligned, with_interval
+
+NAMES: Final = {
+    "val_accuracy": "val accuracy",
+    "accuracy": "accuracy",
+    "nll": "NLL",
+    "brier": "Brier",
+    "ece": "ECE",
+    "ece_equal_mass": "ECE (equal mass)",
+    "aurc": "AURC",
+    "temperature": "temperature",
+}
+DOUBTS: Final = {"entropy": "entropy", "information": "mutual information"}
+Rows = list[tuple[str, ...]]
+
+
+def figure_rows(uncertainty: Mapping[str, Any]) -> Rows:
+    """A row for each predictor, of the test images; the headers first.
+
+    Args:
+        uncertainty: as summary.json has it.
+    """
+    rows: Rows = [("predictor", *NAMES.values())]
+    for name, figures in uncertainty["predictors"].items():
+        cells = (with_interval(figures[figure]) if figure in figures else "" for figure in NAMES)
+        rows.append((_named(name, uncertainty), *cells))
+    return rows
+
+
+def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
+    """How well each predictor's doubt tells other sets' images from the test images: AUROC and FPR at 95% TPR.
+
+    Args:
+        uncertainty: as of `figure_rows`.
+    """
+    others = uncertainty["other_images"]
+    headers = (f"{figure} {other.replace('_', ' ')}" for other in others for figure in ("AUROC", "FPR95"))
+    rows: Rows = [("predictor", "doubt", *headers)]
+    for name, figures in uncertainty["predictors"].items():
+        for doubt, said in DOUBTS.items():
+            keys = [f"{other}/{doubt}/{figure}" for other in others for figure in ("auroc", "fpr95")]
+            if keys and all(key in figures for key in keys):
+                rows.append((_named(name, uncertainty), said, *(with_interval(figures[key]) for key in keys)))
+    return rows
+
+
+def verdict_rows(uncertainty: Mapping[str, Any]) -> Rows:
+    """Differences of all pairs of predictors, a row for each figure; the headers first.
+
+    Args:
+        uncertainty: as of `figure_rows`.
+    """
+    verdicts = uncertainty["verdicts"]
+    rows: Rows = [("", *(f"{pair['one']} - {pair['other']}" for pair in verdicts))]
+    for figure in verdicts[0]["figures"] if verdicts else ():
+        rows.append((_name_of(figure), *(_difference(pair["figures"][figure]) for pair in verdicts)))
+    return rows
+
+
+def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
+    """Accuracy and NLL by number of samples, with what they differ from the plain ones; the headers first.
+
+    Args:
+        uncertainty: as of `figure_rows`, of MC dropout.
+    """
+    rows: Rows = [("samples", "accuracy", "minus the plain one, points", "p", "NLL", "minus the plain one", "p")]
+    for row in uncertainty["by_samples"]:
+        cells = [f"{row['samples']:,}"]
+        for name, scale, digits in (("accuracy", 100, 2), ("nll", 1, 4)):
+            found = row.get(f"{name}_difference")
+            cells.append(with_interval(row[name]))
+            cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), f"{found['p_value']:.2g}"]
+        rows.append(tuple(cells))
+    return rows
+
+
+def answers(uncertainty: Mapping[str, Any]) -> list[str]:
+    """The verdict on each pair in words: does the first one help?
+
+    Args:
+        uncertainty: as of `figure_rows`.
+    """
+    return [_answer(pair) for pair in uncertainty["verdicts"]]
+
+
+def uncertainty_table(uncertainty: Mapping[str, Any]) -> str:
+    """What a command prints of it.
+
+    Args:
+        uncertainty: as of `figure_rows`.
+    """
+    seeds = len(uncertainty["seeds"])
+    samples = f", {uncertainty['mc_samples']:,} samples of MC dropout" if uncertainty["mc_samples"] else ""
+    over = f", ± half of the 95% interval over {seeds} seeds" if seeds > 1 else ""
+    parts = [f"Test images{samples}{over}; NLL in nats", *aligned(figure_rows(uncertainty))]
+    if uncertainty["other_images"]:
+        parts += ["Other images told from the test images by doubt", *aligned(other_rows(uncertainty))]
+    if uncertainty["verdicts"]:
+        count = sum(len(pair["figures"]) for pair in uncertainty["verdicts"])
+        parts.append(
+            f"Differences; better and worse with p < {SIGNIFICANCE} (corrected for all {count}, Holm), ~ neither"
+        )
+        parts += [*aligned(verdict_rows(uncertainty)), *answers(uncertainty)]
+    else:
+        parts.append("One network: no interval and no verdict; --seeds 5 gives them")
+    parts += [f"{name} is left out: {reason}" for name, reason in uncertainty["left_out"].items()]
+    return "\n".join(parts)
+
+
+def _named(name: str, uncertainty: Mapping[str, Any]) -> str:
+    many = f" of {len(uncertainty['seeds'])}" if name.startswith("ensemble") else ""
+    base, *scaled = name.split(",")
+    return ",".join((f"{base}{many}", *scaled))
+
+
+def _name_of(figure: str) -> str:
+    return NAMES.get(figure) or f"AUROC {figure.split('/')[0].replace('_', ' ')}"
+
+
+def _difference(found: Mapping[str, Any]) -> str:
+    return f"{_plus_minus(found, 1, 4)} {found['verdict'] or '~'}"
+
+
+def _plus_minus(found: Mapping[str, Any], scale: float, digits: int) -> str:
+    half = scale * (found["high"] - found["low"]) / 2
+    return f"{scale * found['difference']:+.{digits}f} ± {half:.{digits}f}"
+
+
+def _answer(pair: Mapping[str, Any]) -> str:
+    found = pair["figures"]["accuracy"]
+    points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
+    groups: Sequence[tuple[str, str]] = (("better", "better"), ("worse", "worse"), ("", "not distinguishable"))
+    said = []
+    for verdict, word in groups:
+        if names := [_name_of(name) for name, of in pair["figures"].items() if of["verdict"] == verdict]:
+            said.append(f"{word} in {', '.join(names)}")
+    return f"{pair['one']} against {pair['other']}, {found['seeds']} seeds: accuracy {points}; {'; '.join(said)}"
