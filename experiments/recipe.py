@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxdeep.config import Config
 
@@ -28,6 +29,25 @@ class Reported:
 
 
 @dataclass(frozen=True)
+class ReportedMC:
+    """What one of the chapter's sources prints of MC dropout, of one network.
+
+    Attributes:
+        source: first three digits of the document's file name.
+        samples: of which it takes the mean.
+        figure: accuracy, of the test images, or val_accuracy.
+        plain: without dropout.
+        mc_dropout: with it.
+    """
+
+    source: str
+    samples: int
+    figure: Literal["accuracy", "val_accuracy"]
+    plain: float
+    mc_dropout: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A named configuration.
 
@@ -35,11 +55,13 @@ class Recipe:
         config: what is run.
         description: one line for `--list`.
         reported: the chapter's figures; empty where it has none.
+        reported_mc: likewise, of MC dropout.
     """
 
     config: Config
     description: str
     reported: tuple[Reported, ...] = ()
+    reported_mc: tuple[ReportedMC, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,9 @@ def _uncertainty(
     runs = fit_all(members, data, checkpoints=folder.checkpoints)
     title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
     found = examine(arguments.asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
-    return {"command": " ".join((command_of(experiment, arguments), *arguments.asked.words())), **found}
+    reported = () if data.identity()["synthetic"] else experiment.recipes[arguments.name].reported_mc
+    command = " ".join((command_of(experiment, arguments), *arguments.asked.words()))
+    return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
 
 
 def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:

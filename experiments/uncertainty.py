@@ -31,6 +31,8 @@ from jaxdeep.train.fit import Run
 
 MASK_BITS: Final[MaskBits] = 16
 NOISE: Final = "noise"
+SHOWN: Final = 100
+"""Samples of the first test image, at most, in its picture and figures: the chapter's."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def _first_image(data: Dataset, single: Predictor, draws: Draws | None) -> dict[
     label = int(data.test.labels[0])
     found: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
     if draws is not None:
-        found |= {"mean": draws.first[0].mean(0).tolist(), "std": draws.first[0].std(0).tolist()}
+        drawn = draws.first[0][:SHOWN]
+        found |= {"samples": len(drawn), "mean": drawn.mean(0).tolist(), "std": drawn.std(0).tolist()}
     return found
 
 
@@ -169,9 +172,11 @@ def _draw(
     single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
     if draws is not None:
         sample_curves(folder / "samples.png", found, f"{title}, test images")
-        by, drawn, without = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}", draws.first[0], single[0]
+        by = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}"
+        drawn, without = draws.first[0][:SHOWN], single[0]
     else:
-        by, drawn, without = f"an ensemble of {len(single)}", single, None
+        by = f"an ensemble of {len(single)}"
+        drawn, without = single, None
     chances = asked.answers[TEST].probabilities[0]
     certainty(folder / "certainty.png", images, chances, labels, names, f"{title}, by {by}")
-    first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, f"{title}, {by}")
+    first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, title)

@@ -28,6 +28,7 @@ from jaxdeep.analysis.uncertainty import entropy
 SIGNIFICANCE: Final = 0.05
 SCORES: Final = {"accuracy": hits, "nll": log_losses, "brier": brier_scores}
 """Of each image: their means are the figures."""
+PREFIXES: Final = {VALID: "val_", TEST: ""}
 PAIRS: Final = (
     ("mc_dropout", "plain"),
     ("ensemble", "plain"),
@@ -54,7 +55,7 @@ def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None 
         JSON values: predictors, by name the estimate of each figure over networks; verdicts, for each of PAIRS one,
         other, and by figure the difference with its interval, p-value (corrected for the number of all of them, by
         Holm) and verdict, none of them for a single network; by_samples, for numbers of samples the estimates of
-        accuracy and NLL and their differences from the plain ones.
+        the scores and their differences from the plain ones, p-values as they are.
     """
     figures = {
         of.name: {name: of.jackknifed(values) for name, values in figures_of(of, labels).items()} for of in predictors
@@ -65,7 +66,7 @@ def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None 
             for name, of_one in figures.items()
         },
         "verdicts": _verdicts(predictors, figures, labels[TEST]),
-        **({} if draws is None else {"by_samples": _by_samples(predictors[0], draws, labels[TEST])}),
+        **({} if draws is None else {"by_samples": _by_samples(predictors[0], draws, labels)}),
     }
 
 
@@ -74,7 +75,7 @@ def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
     test = predictor.answers[TEST].probabilities
     found = {
         f"{prefix}{name}": values.mean(1)
-        for prefix, part in (("val_", VALID), ("", TEST))
+        for part, prefix in PREFIXES.items()
         for name, values in scores_of(predictor, part, labels[part]).items()
     }
     for name, equal_mass in (("ece", False), ("ece_equal_mass", True)):
@@ -162,15 +163,16 @@ def _difference(difference: Jackknifed, of_images: np.ndarray | None, comparison
     return {"seeds" if name == "pairs" else name: value for name, value in found.items()}
 
 
-def _by_samples(networks: Predictor, draws: Draws, labels: np.ndarray) -> list[dict[str, Any]]:
-    without = scores_of(networks, TEST, labels)
-    rows = []
-    for samples, means in draws.means.items():
-        row: dict[str, Any] = {"samples": samples}
-        for name, values in scores_of(Predictor("mc_dropout", {TEST: Answers(means)}), TEST, labels).items():
-            row[name] = Jackknifed.mean(values.mean(1)).estimate()._asdict()
-            if len(values) > 1:
-                differences = values - without[name]
-                row[f"{name}_difference"] = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))
-        rows.append(row)
-    return rows
+def _by_samples(networks: Predictor, draws: Draws, labels: Labels) -> list[dict[str, Any]]:
+    rows: dict[int, dict[str, Any]] = {count: {"samples": count} for count in draws.means[TEST]}
+    for part, prefix in PREFIXES.items():
+        without = scores_of(networks, part, labels[part])
+        for count, means in draws.means[part].items():
+            by_mc_dropout = Predictor("mc_dropout", {part: Answers(means)})
+            for name, values in scores_of(by_mc_dropout, part, labels[part]).items():
+                rows[count][prefix + name] = Jackknifed.mean(values.mean(1)).estimate()._asdict()
+                if len(values) > 1:
+                    differences = values - without[name]
+                    difference = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))
+                    rows[count][f"{prefix}{name}_difference"] = difference
+    return list(rows.values())

@@ -130,12 +130,12 @@ class Draws:
 
     Attributes:
         predictor: each network's mean over its samples.
-        means: number of samples -> [S, N, C], the mean of the first so many of them, of the test images.
+        means: `valid` and `test` -> number of samples -> [S, N, C], the mean of the first so many of them.
         first: [S, M, C], all samples of the first test image.
     """
 
     predictor: Predictor
-    means: Mapping[int, np.ndarray]
+    means: Mapping[str, Mapping[int, np.ndarray]]
     first: np.ndarray
 
 
@@ -151,19 +151,20 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
     Raises:
         UserError: as `mc_dropout`.
     """
+    counts = counts_of(samples)
     found: dict[str, list[Uncertainty]] = {name: [] for name in images}
-    of_test: list[_Running] = []
+    followed: dict[str, list[_Running]] = {VALID: [], TEST: []}
     for run in runs:
         for name, rows in images.items():
-            running = _Running(counts_of(samples))
+            running = _Running(counts)
             parts = []
             for block in _blocks(run, name, rows, samples, mask_bits):
                 if block.samples is not None:
                     running.add(np.asarray(block.samples))
                 parts.append(block._replace(samples=None))
             found[name].append(pooled(parts, _sizes(samples)))
-            if name == TEST:
-                of_test.append(running)
+            if name in followed:
+                followed[name].append(running)
     answers = {
         name: Answers(
             np.stack([np.asarray(of.mean) for of in of_runs]),
@@ -171,8 +172,12 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
         )
         for name, of_runs in found.items()
     }
-    means = {count: np.stack([of.means[count] for of in of_test]) for count in counts_of(samples)}
-    return Draws(Predictor("mc_dropout", answers), means, np.stack([np.concatenate(of.first) for of in of_test]))
+    means = {
+        name: {count: np.stack([of.means[count] for of in of_runs]) for count in counts}
+        for name, of_runs in followed.items()
+    }
+    first = np.stack([np.concatenate(of.first) for of in followed[TEST]])
+    return Draws(Predictor("mc_dropout", answers), means, first)
 
 
 def counts_of(samples: int) -> list[int]:
@@ -221,7 +226,7 @@ def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: Mask
             size,
             dropout_rate=run.config.model.dropout_rate,
             mask_bits=mask_bits,
-            keep_samples=name == TEST,
+            keep_samples=name in (VALID, TEST),
         )
 
 

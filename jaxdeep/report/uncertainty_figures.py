@@ -37,7 +37,7 @@ def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np
     panels = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for of_row, row in zip(panels, rows, strict=True):
         for axes, predictor in zip(of_row, row, strict=True):
-            _draw_reliability(axes, _together(predictor, labels))
+            _draw_reliability(axes, *_together(predictor, labels))
             axes.set_title(predictor.name)
         of_row[0].set_ylabel("accuracy; grey: share of images")
     for axes in panels[-1]:
@@ -46,13 +46,15 @@ def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np
     figure.savefig(path, dpi=110)
 
 
-def _together(predictor: Predictor, labels: np.ndarray) -> Bins:
+def _together(predictor: Predictor, labels: np.ndarray) -> tuple[Bins, float]:
+    """Bins of the images of all networks, and the networks' mean ECE."""
     probabilities = predictor.answers[TEST].probabilities
     chosen = probabilities[:1] if predictor.is_ensemble else probabilities
-    return calibration(chosen.reshape(-1, chosen.shape[-1]), np.tile(labels, len(chosen)))
+    errors = [calibration(one, labels).error for one in chosen]
+    return calibration(chosen.reshape(-1, chosen.shape[-1]), np.tile(labels, len(chosen))), float(np.mean(errors))
 
 
-def _draw_reliability(axes: Any, bins: Bins) -> None:
+def _draw_reliability(axes: Any, bins: Bins, error: float) -> None:
     edges = np.linspace(0, 1, len(bins.counts) + 1)
     width = edges[1]
     axes.bar(edges[:-1], bins.counts / bins.counts.sum(), width, align="edge", color="0.8")
@@ -60,7 +62,7 @@ def _draw_reliability(axes: Any, bins: Bins) -> None:
     filled = bins.counts > 0
     axes.vlines(bins.confidence[filled], bins.accuracy[filled], bins.confidence[filled], color="C3", linewidth=2)
     axes.plot(bins.confidence[filled], bins.accuracy[filled], "o-", color="C0", markersize=4, linewidth=1)
-    axes.text(0.05, 0.92, f"ECE {bins.error:.4f}", transform=axes.transAxes)
+    axes.text(0.05, 0.92, f"ECE {error:.4f}", transform=axes.transAxes)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
 
@@ -194,7 +196,7 @@ def first_image(
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 2.4))
     left.imshow(_shown(image), cmap="gray", vmin=0, vmax=255)
-    left.set(title=f"the first test image: {names[label]}", xticks=[], yticks=[])
+    left.set(title=f"{names[label]}", xticks=[], yticks=[])
     places = np.arange(len(names))
     jitter = np.random.default_rng(0).uniform(-0.3, 0.3, drawn.shape)
     right.plot(places[None] + jitter, drawn, ".", color="C1", markersize=3, alpha=max(0.1, min(1, 50 / len(drawn))))
@@ -214,7 +216,7 @@ def first_image(
     right.set_xticks(places, names, rotation=30, ha="right")
     right.grid(alpha=0.3)
     right.legend()
-    figure.suptitle(title)
+    figure.suptitle(f"{title}: the first test image, {len(drawn)} {'samples' if plain is not None else 'networks'}")
     figure.savefig(path, dpi=110)
 
 

@@ -1,5 +1,6 @@
 """What `--mc-samples` and `--ensemble` found, as rows and sentences."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -64,15 +65,17 @@ def verdict_rows(uncertainty: Mapping[str, Any]) -> Rows:
 
 
 def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
-    """Accuracy and NLL by number of samples, with what they differ from the plain ones; the headers first.
+    """Accuracies and NLL by number of samples, and how far they are from the plain ones; the headers first.
 
     Args:
         uncertainty: as of `figure_rows`, of MC dropout.
     """
-    rows: Rows = [("samples", "accuracy", "minus the plain one, points", "p", "NLL", "minus the plain one", "p")]
+    columns = {"val_accuracy": (", points", 100, 2), "accuracy": (", points", 100, 2), "nll": ("", 1, 4)}
+    headers = ((NAMES[name], f"minus the plain one{unit}", "p") for name, (unit, _, _) in columns.items())
+    rows: Rows = [("samples", *itertools.chain.from_iterable(headers))]
     for row in uncertainty["by_samples"]:
         cells = [f"{row['samples']:,}"]
-        for name, scale, digits in (("accuracy", 100, 2), ("nll", 1, 4)):
+        for name, (_, scale, digits) in columns.items():
             found = row.get(f"{name}_difference")
             cells.append(with_interval(row[name]))
             cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), f"{found['p_value']:.2g}"]
@@ -109,6 +112,10 @@ def uncertainty_table(uncertainty: Mapping[str, Any]) -> str:
         parts += [*aligned(verdict_rows(uncertainty)), *answers(uncertainty)]
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
+    for of in uncertainty["chapter"]:
+        where = {"val_accuracy": "validation", "accuracy": "test"}[of["figure"]]
+        by_mc = f"{of['mc_dropout']:.4f} with {of['samples']} samples"
+        parts.append(f"chapter {of['source']}: {where} accuracy {of['plain']:.4f}, {by_mc}")
     parts += [f"{name} is left out: {reason}" for name, reason in uncertainty["left_out"].items()]
     return "\n".join(parts)
 
