@@ -14,8 +14,10 @@ from jaxdeep.nn.layers import MaskBits
 
 GROUP: Final = 10
 """Samples at a time, of each image."""
-VALUES: Final = 2_000_000
-"""That a layer takes in at a time, of a group's samples of some images: what caches hold."""
+VALUES: Final = {"cpu": 1_000_000}
+"""That a layer takes in at a time, of a group's samples of some images: what a CPU's caches hold."""
+VALUES_ELSEWHERE: Final = 50_000_000
+"""Likewise on an accelerator: 200 MB."""
 
 
 class Uncertainty(NamedTuple):
@@ -39,15 +41,7 @@ class Uncertainty(NamedTuple):
 def _rows_at_a_time(model: Model) -> int:
     first = model.first_dropout or 0
     widest = max(stack.inputs for stack in model.stacks if stack.first + stack.length > first)
-    return max(VALUES // (GROUP * widest), 1)
-
-
-class _Sums(NamedTuple):
-    """Of the samples so far: deviations from a reference [N, C], their squares [N, C], entropies [N]."""
-
-    deviations: jax.Array
-    squares: jax.Array
-    entropies: jax.Array
+    return max(VALUES.get(jax.default_backend(), VALUES_ELSEWHERE) // (GROUP * widest), 1)
 
 
 def features(model: Model, params: Params, batch_stats: BatchStats, images: jax.Array, stop: int) -> jax.Array:
@@ -104,16 +98,8 @@ def mc_dropout(
     Houlsby et al., "Bayesian active learning for classification and preference learning" (2011).
     """
     check_mc_dropout(model, dropout_rate, samples)
-    count = len(images)
-    rows = min(_rows_at_a_time(model), count)
-    padded = jnp.pad(images, ((0, -count % rows), (0, 0)), mode="edge")
-    chunks = padded.reshape(-1, rows, images.shape[1])
     rate = jnp.asarray(dropout_rate, images.dtype)
-    found = _of_chunks(model, samples, mask_bits, keep_samples, params, batch_stats, chunks, key, rate)
-    *of_images, kept = found
-    moments = (leaf.reshape(-1, *leaf.shape[2:])[:count] for leaf in of_images)
-    drawn = None if kept is None else kept.swapaxes(0, 1).reshape(samples, -1, kept.shape[-1])[:, :count]
-    return Uncertainty(*moments, samples=drawn)
+    return _sampled(model, samples, mask_bits, keep_samples, params, batch_stats, images, key, rate)
 
 
 def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
@@ -136,44 +122,74 @@ def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _of_chunks(
+def _sampled(
     model: Model,
     samples: int,
     mask_bits: MaskBits,
     keep_samples: bool,
     params: Params,
     batch_stats: BatchStats,
-    chunks: jax.Array,
+    images: jax.Array,
     key: jax.Array,
     rate: jax.Array,
-) -> Any:
-    """Chunk by chunk: [chunks, rows, ...]."""
+) -> Uncertainty:
+    """The layers before the first dropout of all images; the others of some images, some samples at a time.
+
+    There, classes come first: loops over ten of them fill no vector register, loops over images do. A sample is added
+    as its deviation from the plain pass, which is near the mean, so that the variance, a difference of sums, loses no
+    digits where it is small.
+    """
     first = model.first_dropout or 0
     groups, rest = divmod(samples, GROUP)
 
-    def of_chunk(inputs: tuple[jax.Array, jax.Array]) -> Any:
-        images, chunk_key = inputs
-        hidden = features(model, params, batch_stats, images, first)
-        plain = jax.nn.softmax(model.apply(params, batch_stats, hidden, start=first)[0])
+    def of_chunk(inputs: tuple[jax.Array, jax.Array]) -> tuple[Uncertainty, jax.Array | None]:
+        hidden, chunk_key = inputs
+        plain = jax.nn.softmax(model.apply(params, batch_stats, hidden, start=first)[0]).T
 
-        def probabilities(sample_key: jax.Array) -> jax.Array:
+        def logits(sample_key: jax.Array) -> jax.Array:
             options = {"key": sample_key, "dropout_rate": rate, "start": first, "mask_bits": mask_bits}
-            return jax.nn.softmax(model.apply(params, batch_stats, hidden, **options)[0])
+            return model.apply(params, batch_stats, hidden, **options)[0]
 
-        def add(sums: _Sums, keys: jax.Array) -> tuple[_Sums, jax.Array | None]:
-            drawn = jax.vmap(probabilities)(keys)
-            return added(sums, drawn, plain), drawn if keep_samples else None
+        def add(sums: Any, keys: jax.Array) -> tuple[Any, jax.Array | None]:
+            drawn, entropies = _softmax(jax.vmap(logits)(keys).transpose(2, 0, 1))
+            deviations = drawn - plain[:, None]
+            of_group = (deviations.sum(1), jnp.square(deviations).sum(1), entropies.sum(0))
+            return jax.tree.map(jnp.add, sums, of_group), drawn.transpose(1, 2, 0) if keep_samples else None
 
         keys = jax.random.split(chunk_key, samples)
-        none = _Sums(jnp.zeros_like(plain), jnp.zeros_like(plain), jnp.zeros_like(plain[:, 0]))
+        none = (jnp.zeros_like(plain), jnp.zeros_like(plain), jnp.zeros_like(plain[0]))
         sums, drawn = jax.lax.scan(add, none, keys[: groups * GROUP].reshape(groups, GROUP))
-        parts = [] if drawn is None else [drawn.reshape(-1, *plain.shape)]
+        parts = [] if drawn is None else [drawn.reshape(-1, *drawn.shape[2:])]
         if rest:
             sums, drawn = add(sums, keys[groups * GROUP :])
             parts += [] if drawn is None else [drawn]
-        return *moments(sums, plain, samples), jnp.concatenate(parts) if parts else None
+        deviation, square, of_samples = jax.tree.map(lambda total: total / samples, sums)
+        mean, variance = (plain + deviation).T, (square - jnp.square(deviation)).T
+        return _moments(mean, variance, of_samples), jnp.concatenate(parts) if parts else None
 
-    return jax.lax.map(of_chunk, (chunks, jax.random.split(key, len(chunks))))
+    hidden = features(model, params, batch_stats, images, first)
+    count = len(images)
+    rows = min(_rows_at_a_time(model), count)
+    chunks = jnp.pad(hidden, ((0, -count % rows), (0, 0)), mode="edge").reshape(-1, rows, hidden.shape[1])
+    by_chunk, drawn = jax.lax.map(of_chunk, (chunks, jax.random.split(key, len(chunks))))
+    found = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], by_chunk)
+    kept = None if drawn is None else drawn.swapaxes(0, 1).reshape(samples, -1, drawn.shape[-1])[:, :count]
+    return found._replace(samples=kept)
+
+
+def _softmax(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """[C, ...] -> probabilities [C, ...] and their entropies [...], in nats."""
+    shifted = logits - logits.max(0)[None]
+    weights = jnp.exp(shifted)
+    total = weights.sum(0)
+    probabilities = weights / total[None]
+    return probabilities, jnp.log(total) - (probabilities * shifted).sum(0)
+
+
+def _moments(mean: jax.Array, variance: jax.Array, of_samples: jax.Array) -> Uncertainty:
+    """Of the mean [N, C], the variance [N, C] and the samples' mean entropy [N]."""
+    of_mean = entropy(mean)
+    return Uncertainty(mean, jnp.sqrt(jnp.maximum(variance, 0)), of_mean, jnp.maximum(of_mean - of_samples, 0))
 
 
 def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
@@ -190,31 +206,7 @@ def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
 
     mean = averaged([part.mean for part in parts])
     variance = averaged([jnp.square(part.std) + jnp.square(part.mean - mean) for part in parts])
-    of_samples = averaged([part.entropy - part.mutual_information for part in parts])
-    of_mean = entropy(mean)
-    return Uncertainty(mean, jnp.sqrt(variance), of_mean, jnp.maximum(of_mean - of_samples, 0))
-
-
-def added(sums: _Sums, drawn: jax.Array, reference: jax.Array) -> _Sums:
-    """The sums with a group of samples [G, N, C] added, as deviations from a reference [N, C] near their mean.
-
-    So that the variance, a difference of sums, loses no digits where it is small.
-    """
-    deviations = drawn - reference[None]
-    return _Sums(
-        sums.deviations + deviations.sum(0),
-        sums.squares + jnp.square(deviations).sum(0),
-        sums.entropies + entropy(drawn).sum(0),
-    )
-
-
-def moments(sums: _Sums, reference: jax.Array, samples: int) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Mean, standard deviation, entropy of the mean, mutual information."""
-    deviation = sums.deviations / samples
-    mean = reference + deviation
-    std = jnp.sqrt(jnp.maximum(sums.squares / samples - jnp.square(deviation), 0))
-    of_mean = entropy(mean)
-    return mean, std, of_mean, jnp.maximum(of_mean - sums.entropies / samples, 0)
+    return _moments(mean, variance, averaged([part.entropy - part.mutual_information for part in parts]))
 
 
 def entropy(probabilities: jax.Array) -> jax.Array:
@@ -238,5 +230,4 @@ def ensemble(probabilities: Sequence[np.ndarray] | np.ndarray) -> Uncertainty:
     drawn = jnp.asarray(np.stack(list(probabilities)))
     if len(drawn) < 2:
         raise UserError(f"an ensemble of {len(drawn)} networks; allowed: 2 or more, as of --seeds 5")
-    none = _Sums(jnp.zeros_like(drawn[0]), jnp.zeros_like(drawn[0]), jnp.zeros_like(drawn[0, :, 0]))
-    return Uncertainty(*moments(added(none, drawn, drawn[0]), drawn[0], len(drawn)), samples=drawn)
+    return _moments(drawn.mean(0), drawn.var(0), entropy(drawn).mean(0))._replace(samples=drawn)

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.extend.random import threefry_2x32
 
 from jaxdeep.config.choices import Dropout, DType
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
@@ -119,11 +120,16 @@ def _kept(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits)
         return jax.random.uniform(key, x.shape, x.dtype) >= rate, rate
     levels, type_ = 2**bits, jnp.dtype(f"uint{bits}")
     dropped = jnp.round(jnp.asarray(rate, x.dtype) * levels)
-    words = jax.random.bits(
-        key, (-(-x.size * bits // 32),), "uint32"
-    )  # JAX's own small integers take four times as long
-    drawn = jax.lax.bitcast_convert_type(words, type_).reshape(-1)[: x.size].reshape(x.shape)
-    return drawn >= dropped.astype(type_), dropped / levels
+    drawn = jax.lax.bitcast_convert_type(_words(key, -(-x.size * bits // 32)), type_).reshape(-1)[: x.size]
+    return drawn.reshape(x.shape) >= dropped.astype(type_), dropped / levels
+
+
+def _words(key: jax.Array, count: int) -> jax.Array:
+    """Random words of 32 bits [count], of JAX's own generator: its blocks give two, of which jax.random makes one."""
+    data = jax.random.key_data(key)
+    if data.shape != (2,):  # another generator's key
+        return jax.random.bits(key, (count,), "uint32")
+    return threefry_2x32(data, jnp.arange(count, dtype="uint32"))
 
 
 DROPOUTS: Final[dict[Dropout, Callable[..., jax.Array]]] = {
