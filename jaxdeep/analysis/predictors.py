@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import SMALLEST, temperature
-from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_dropout, pooled
+from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_predict, pooled
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.train.evaluation import model_of, scaled
 from jaxdeep.train.fit import Run
 
 VALID: Final = "valid"
@@ -214,20 +212,10 @@ class _Running:
 
 
 def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: MaskBits) -> Iterator[Uncertainty]:
-    model, inputs = model_of(run.config, run.data), scaled(run.config, run.data, jnp.asarray(rows))
     key = jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(f"mc_dropout {name}".encode()))
     for index, size in enumerate(_sizes(samples)):
-        yield mc_dropout(
-            model,
-            run.params,
-            run.batch_stats,
-            inputs,
-            jax.random.fold_in(key, index),
-            size,
-            dropout_rate=run.config.model.dropout_rate,
-            mask_bits=mask_bits,
-            keep_samples=name in (VALID, TEST),
-        )
+        block_key, keep_samples = jax.random.fold_in(key, index), name in (VALID, TEST)
+        yield mc_predict(run, rows, block_key, size, mask_bits=mask_bits, keep_samples=keep_samples)
 
 
 def _sizes(samples: int) -> list[int]:
