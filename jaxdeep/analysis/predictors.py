@@ -159,7 +159,7 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
             for block in _blocks(run, name, rows, samples, mask_bits):
                 if block.samples is not None:
                     running.add(np.asarray(block.samples))
-                parts.append(block._replace(samples=None))
+                parts.append(jax.device_get(block._replace(samples=None)))  # or calls queue up, each with its images
             found[name].append(pooled(parts, _sizes(samples)))
             if name in followed:
                 followed[name].append(running)
