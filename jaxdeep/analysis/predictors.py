@@ -208,7 +208,7 @@ class _Running:
                 part = drawn[: count - self._done].sum(0, dtype=np.float64)
                 self.means[count] = ((self._total + part) / count).astype(drawn.dtype)
         self._total, self._done = self._total + drawn.sum(0, dtype=np.float64), behind
-        self.first.append(drawn[:, 0])
+        self.first.append(drawn[:, 0].copy())  # a view would keep all samples
 
 
 def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: MaskBits) -> Iterator[Uncertainty]:
