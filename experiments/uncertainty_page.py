@@ -6,7 +6,16 @@ from typing import Any, Final
 
 from experiments.records import RECIPES, RESULTS, record_name, summaries
 from jaxdeep.report.tables import markdown_table, with_interval
-from jaxdeep.report.uncertainty_tables import NAMES, Rows, answers, figure_rows, other_rows, sample_rows, verdict_rows
+from jaxdeep.report.uncertainty_tables import (
+    NAMES,
+    Rows,
+    answers,
+    chapters,
+    figure_rows,
+    other_rows,
+    sample_rows,
+    verdict_rows,
+)
 
 INTRODUCTION: Final = """# What the networks do not know
 
@@ -47,7 +56,7 @@ def uncertainty_table(results: Path = RESULTS) -> str:
         found, name = record["uncertainty"], f"{record['experiment']} `{record_name(record)}`"
         for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
             rows.append((name, predictor, *(with_interval(figures[figure]) for figure in FIGURES)))
-        said += [f"- {name}: {line}" for line in answers(found)[:3]]
+        said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found))]
     table = markdown_table(("configuration", "predictor", *(NAMES[figure] for figure in FIGURES)), rows)
     return "\n".join((table, "", *said))
 
@@ -74,11 +83,7 @@ def _section(record: Mapping[str, Any]) -> list[str]:
 
 
 def _by_samples(found: Mapping[str, Any]) -> list[str]:
-    chapter = [
-        f"Source {of['source']} prints a {'validation' if of['figure'] == 'val_accuracy' else 'test'} accuracy of one "
-        f"network: {of['plain']:.4f} without dropout and {of['mc_dropout']:.4f} with {of['samples']} samples.\n"
-        for of in found["chapter"]
-    ]
+    chapter = [f"The chapter: {line}.\n" for line in chapters(found)]
     return ["By number of samples, p-values as they are:\n", *_table(sample_rows(found)), *chapter]
 
 
