@@ -91,7 +91,10 @@ def test_scores_are_judged_over_seeds_and_images_and_other_figures_over_seeds(fo
         *("accuracy", "nll", "brier", "ece", "ece_equal_mass", "aurc", "far/entropy/auroc", "near/entropy/auroc"),
     ]
     hits = [of.answers["test"].probabilities.argmax(-1) == LABELS["test"] for of in (MC, PLAIN)]
-    expected = {name: paired(one[name], other[name]) for name in pair["figures"]} | {"accuracy": paired_hits(*hits)}
+    comparisons = len(PAIRS) * len(pair["figures"])
+    expected = {name: paired(one[name], other[name], comparisons=comparisons) for name in pair["figures"]}
+    assert pair["figures"]["ece"]["pairs_to_tell"] == expected["ece"].pairs_to_tell is not None
+    expected["accuracy"] = paired_hits(*hits)
     for name in ("accuracy", "ece", "ece_equal_mass", "aurc", "far/entropy/auroc"):
         judged = [pair["figures"][name][key] for key in ("difference", "low", "high", "p_value", "seeds")]
         np.testing.assert_allclose(judged, expected[name][:5], rtol=1e-9)

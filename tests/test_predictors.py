@@ -43,6 +43,9 @@ class Recorded:
         self.blocks: list[Uncertainty] = []
 
         def record(*given, **options) -> Uncertainty:
+            inputs = (ROWS - np.asarray(runs[0].data.mean)) * np.asarray(runs[0].data.scale)
+            np.testing.assert_allclose(given[3], inputs, rtol=1e-5, atol=1e-6)
+            assert options["dropout_rate"] == 0.4
             wanted = options.pop("keep_samples")
             self.blocks.append(mc_dropout(*given, **options, keep_samples=True))
             return self.blocks[-1] if wanted else self.blocks[-1]._replace(samples=None)
