@@ -133,7 +133,8 @@ def _uncertainty(
     runs = fit_all(members, data, checkpoints=folder.checkpoints)
     title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
     found = examine(arguments.asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
-    reported = () if data.identity()["synthetic"] else experiment.recipes[arguments.name].reported_mc
+    is_comparable = arguments.asked.mc_samples is not None and not data.identity()["synthetic"]
+    reported = experiment.recipes[arguments.name].reported_mc if is_comparable else ()
     command = " ".join((command_of(experiment, arguments), *arguments.asked.words()))
     return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
 

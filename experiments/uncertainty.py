@@ -175,6 +175,7 @@ def _draw(
         by = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}"
         drawn, without = draws.first[0][:SHOWN], single[0]
     else:
+        (folder / "samples.png").unlink(missing_ok=True)  # of an earlier question
         by = f"an ensemble of {len(single)}"
         drawn, without = single, None
     chances = asked.answers[TEST].probabilities[0]

@@ -142,7 +142,7 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
 
     Args:
         runs: of S seeds.
-        images: to be told; the test images are among them.
+        images: to be told; `valid` and `test` are among them.
         samples: M, of each network and image.
         mask_bits: as of `mc_dropout`.
 

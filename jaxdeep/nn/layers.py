@@ -79,7 +79,8 @@ def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBit
         key: the mask is a function of it alone.
         x: values, of any shape.
         rate: share that is dropped, in [0, 1); may be traced.
-        bits: random bits for each value; with 8 or 16 of them the rate is the nearest multiple of 1/256 or 1/65536.
+        bits: random bits for each value; with 8 or 16 of them the rate is the nearest multiple of 1/256 or 1/65536
+            below 1, and above 0 where the rate is.
 
     Returns:
         An array like x.
@@ -119,7 +120,8 @@ def _kept(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits)
     if bits == 32:
         return jax.random.uniform(key, x.shape, x.dtype) >= rate, rate
     levels, type_ = 2**bits, jnp.dtype(f"uint{bits}")
-    dropped = jnp.round(jnp.asarray(rate, x.dtype) * levels)
+    wanted = jnp.asarray(rate, x.dtype)
+    dropped = jnp.clip(jnp.round(wanted * levels), (wanted > 0).astype(x.dtype), levels - 1)
     drawn = jax.lax.bitcast_convert_type(_words(key, -(-x.size * bits // 32)), type_).reshape(-1)[: x.size]
     return drawn.reshape(x.shape) >= dropped.astype(type_), dropped / levels
 

@@ -1,0 +1,224 @@
+"""The tables of MC dropout and ensembles say what the figures are, and the pictures draw them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from scipy import special
+from small_predictors import ALL, LABELS, MC, NETWORKS, PLAIN, SIZES, drawn, predictor
+
+from jaxdeep.analysis.assessment import assess
+from jaxdeep.analysis.predictors import Predictor, ensemble_of
+from jaxdeep.report import uncertainty_figures as figures
+from jaxdeep.report import uncertainty_tables as tables
+
+TEST = LABELS["test"]
+
+
+def answered(predictors: list[Predictor], networks: int = NETWORKS, **changes: Any) -> dict[str, Any]:
+    """As summary.json has it."""
+    found = {"mc_samples": 1_200, "seeds": list(range(networks)), "other_images": ["far", "near"], "left_out": {}}
+    return {**found, "chapter": [], **assess(predictors, LABELS, drawn(predictors[1])), **changes}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    return answered(ALL)
+
+
+def cell(estimate: dict[str, Any]) -> str:
+    return f"{estimate['mean']:.4f} ± {(estimate['high'] - estimate['low']) / 2:.4f}"
+
+
+def test_each_predictor_has_a_row_of_its_figures(found: dict[str, Any]) -> None:
+    headers, *rows = tables.figure_rows(found)
+    assert headers[1:4] == ("val accuracy", "accuracy", "NLL")
+    names = [row[0] for row in rows]
+    assert names == [
+        *("plain", "mc_dropout", "ensemble of 5"),
+        *("plain, scaled", "mc_dropout, scaled", "ensemble of 5, scaled"),
+    ]
+    keys = ("val_accuracy", "accuracy", "nll", "brier", "ece", "ece_equal_mass", "aurc")
+    for row, of in zip(rows, found["predictors"].values(), strict=True):
+        assert row[1:-1] == tuple(cell(of[key]) for key in keys)
+        assert row[-1] == (cell(of["temperature"]) if "temperature" in of else "")
+
+
+def test_each_measure_of_doubt_has_a_row_where_there_is_one(found: dict[str, Any]) -> None:
+    headers, *rows = tables.other_rows(found)
+    assert headers == ("predictor", "doubt", "AUROC far", "FPR95 far", "AUROC near", "FPR95 near")
+    doubts = {"plain": 1, "mc_dropout": 2, "ensemble of 5": 2}
+    assert [row[0] for row in rows] == [
+        *(name for name, count in doubts.items() for _ in range(count)),
+        *(f"{name}, scaled" for name in doubts),
+    ]
+    assert rows[2][1] == "mutual information"
+    of = found["predictors"]["mc_dropout"]
+    assert rows[2][2:] == tuple(
+        cell(of[f"{other}/information/{figure}"]) for other in ("far", "near") for figure in ("auroc", "fpr95")
+    )
+
+
+def test_a_verdict_stands_beside_its_difference_and_in_a_sentence(found: dict[str, Any]) -> None:
+    headers, *rows = tables.verdict_rows(found)
+    assert headers[:3] == ("", "mc_dropout - plain", "ensemble - plain")
+    assert [row[0] for row in rows] == [
+        *("accuracy", "NLL", "Brier", "ECE", "ECE (equal mass)", "AURC", "AUROC far", "AUROC near")
+    ]
+    sentences = tables.answers(found)
+    words = {"better": "better", "worse": "worse", "": "~"}
+    for column, (pair, sentence) in enumerate(zip(found["verdicts"], sentences, strict=True)):
+        assert sentence.startswith(f"{pair['one']} against {pair['other']}, 5 seeds: accuracy ")
+        judged = dict(re.findall(r"(better|worse|not distinguishable) in ([^;]+)", sentence))
+        for row, of in zip(rows, pair["figures"].values(), strict=True):
+            half = (of["high"] - of["low"]) / 2
+            assert row[1 + column] == f"{of['difference']:+.4f} ± {half:.4f} {words[of['verdict']]}"
+            assert row[0] in judged[of["verdict"] or "not distinguishable"].split(", ")
+    accuracy = found["verdicts"][0]["figures"]["accuracy"]
+    assert f"accuracy {100 * accuracy['difference']:+.2f} points ({100 * accuracy['low']:+.2f} to" in sentences[0]
+
+
+def test_figures_by_samples_are_differences_in_points_and_in_nats(found: dict[str, Any]) -> None:
+    headers, *rows = tables.sample_rows(found)
+    assert headers[4:7] == ("accuracy", "minus the plain one, points", "p")
+    assert [row[0] for row in rows] == ["1", "8"]
+    for row, of in zip(rows, found["by_samples"], strict=True):
+        points, nats = of["accuracy_difference"], of["nll_difference"]
+        assert row[4] == cell(of["accuracy"])
+        half = 100 * (points["high"] - points["low"]) / 2
+        assert row[5] == f"{100 * points['difference']:+.2f} ± {half:.2f}"
+        assert row[6] == f"{points['p_value']:.2g}"
+        assert row[8].startswith(f"{nats['difference']:+.4f} ± ")
+
+
+@pytest.mark.parametrize("networks", [1, 2, NETWORKS])
+def test_what_is_printed_says_how_many_networks_it_is_of_and_what_is_left_out(networks: int) -> None:
+    single, mc = predictor("plain", networks), predictor("mc_dropout", networks, seed=2, informed=True)
+    chapter = [{"source": "001", "samples": 100, "figure": "accuracy", "plain": 0.883, "mc_dropout": 0.8844}]
+    of = answered([single, mc], networks, left_out={"mnist": "no files"}, chapter=chapter)
+    text = tables.uncertainty_table(of)
+    assert text.startswith("Test images, 1,200 samples of MC dropout")
+    assert (f"± half of the 95% interval over {networks} seeds" in text) == (networks > 1)
+    assert ("One network: no interval and no verdict; --seeds 5 gives them" in text) == (networks == 1)
+    assert ("corrected for all 8, Holm" in text) == (networks > 1)
+    lines = text.splitlines()
+    assert lines[-2:] == [
+        "chapter 001: test accuracy 0.8830, 0.8844 with 100 samples",
+        "mnist is left out: no files",
+    ]
+    if networks == 1:
+        assert "±" not in text
+        assert all(row[2:4] == ("", "") for row in tables.sample_rows(of)[1:])
+
+
+Drawing = Callable[..., Figure]
+
+
+@pytest.fixture
+def drawn_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawing:
+    """A picture as it was when it was saved."""
+    saved: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, path: Path, **options: Any) -> None:
+        save(figure, path, **options)
+        saved.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+
+    def draw(function: Callable[..., None], *given: Any) -> Figure:
+        function(tmp_path / "picture.png", *given)
+        assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+        return saved.pop()
+
+    return draw
+
+
+def chances(of: Predictor) -> np.ndarray:
+    return of.answers["test"].probabilities.astype(np.float64)
+
+
+def test_a_reliability_diagram_has_the_bins_of_all_networks_or_of_the_whole_ensemble(
+    found: dict[str, Any], drawn_by: Drawing
+) -> None:
+    panels = drawn_by(figures.reliability_diagrams, ALL, TEST, "title").axes
+    assert [axes.get_title() for axes in panels] == [of.name for of in ALL]
+    for axes, of in zip(panels, ALL, strict=True):
+        shown = chances(of)[:1] if of.is_ensemble else chances(of)
+        confidence, right = shown.max(-1).ravel(), (shown.argmax(-1) == TEST).ravel()
+        bins = np.ceil(confidence * 15)
+        x, y = (np.asarray(values, float) for values in axes.lines[1].get_data())
+        np.testing.assert_allclose(x, [confidence[bins == one].mean() for one in np.unique(bins)], rtol=1e-6)
+        np.testing.assert_allclose(y, [right[bins == one].mean() for one in np.unique(bins)], rtol=1e-6)
+        shares = [bar.get_height() for bar in axes.patches]
+        assert sum(shares) == pytest.approx(1)
+        assert shares[-1] == pytest.approx(np.mean(bins == 15))
+        assert axes.texts[0].get_text() == f"ECE {found['predictors'][of.name]['ece']['mean']:.4f}"
+
+
+def test_a_rejection_curve_is_the_accuracy_of_those_in_least_doubt(drawn_by: Drawing) -> None:
+    (axes,) = drawn_by(figures.rejection_curves, ALL, TEST, "title").axes
+    lines = {line.get_label(): line.get_data() for line in axes.lines}
+    assert list(lines) == ["plain", "mc_dropout", "ensemble"]
+    for of in ALL[:3]:
+        x, y = lines[of.name]
+        shown = chances(of)[:1] if of.is_ensemble else chances(of)
+        for rejected, accuracy in zip(x, y, strict=True):
+            left = round((1 - rejected) * SIZES["test"])
+            kept = np.argsort(special.entr(shown).sum(-1), axis=1)[:, :left]
+            expected = np.take_along_axis(shown.argmax(-1) == TEST, kept, 1).mean()
+            assert accuracy == pytest.approx(expected, abs=1e-3)  # float32's ties
+    assert len(axes.collections) == 2  # bands of single networks
+
+
+def test_samples_are_drawn_beside_the_lines_of_the_other_predictors(found: dict[str, Any], drawn_by: Drawing) -> None:
+    panels = drawn_by(figures.sample_curves, found, "title").axes
+    for axes, figure in zip(panels, ("accuracy", "nll"), strict=True):
+        by_samples, plain, ensemble = (line.get_data() for line in axes.lines)
+        assert list(by_samples[0]) == [1, 8]
+        assert list(by_samples[1]) == [row[figure]["mean"] for row in found["by_samples"]]
+        assert list(plain[1]) == [found["predictors"]["plain"][figure]["mean"]] * 2
+        assert list(ensemble[1]) == [found["predictors"]["ensemble"][figure]["mean"]] * 2
+
+
+def test_the_most_and_the_least_certain_images_are_shown_with_what_is_said_of_them(drawn_by: Drawing) -> None:
+    images = np.arange(SIZES["test"], dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
+    shown, names = chances(MC)[0], ("ant", "bee", "cat", "dog")
+    panels = drawn_by(figures.certainty, images, shown, TEST, names, "title").axes
+    order = np.argsort(special.entr(shown).sum(1))
+    for axes, image in zip(panels, (*order[:8], *order[::-1][:8]), strict=True):
+        assert (np.asarray(axes.images[0].get_array()) == images[image, ..., 0]).all()
+        said = int(shown[image].argmax())
+        second = "right" if said == TEST[image] else f"is {names[TEST[image]]}"
+        assert axes.get_title() == f"{names[said]} {shown[image, said]:.2f}\n{second}"
+
+
+@pytest.mark.parametrize(("without", "kind"), [(True, "samples"), (False, "networks")])
+def test_the_first_image_has_the_spread_of_its_samples_or_networks(drawn_by: Drawing, without: bool, kind: str) -> None:
+    samples = chances(PLAIN)[:, 0]
+    single = samples[0] if without else None
+    image = np.zeros((4, 4, 3), np.uint8)
+    picture = drawn_by(figures.first_image, image, single, samples, 2, ("ant", "bee", "cat", "dog"), "title")
+    left, right = picture.axes
+    assert left.get_title() == "cat"
+    assert [label.get_text() for label in right.get_xticklabels()] == ["ant", "bee", "cat", "dog"]
+    (bars,) = right.containers
+    np.testing.assert_allclose(bars.lines[0].get_ydata(), samples.mean(0))
+    heights = [np.ptp(segment[:, 1]) / 2 for segment in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(heights, samples.std(0))
+    assert [line.get_label() == "without dropout" for line in right.lines].count(True) == without
+    assert f"the first test image, 5 {kind}" in picture.get_suptitle()
+
+
+def test_of_one_network_the_curves_have_no_band(drawn_by: Drawing) -> None:
+    single, mc = predictor("plain", 1), predictor("mc_dropout", 1, seed=2)
+    (axes,) = drawn_by(figures.rejection_curves, [single, mc], TEST, "title").axes
+    assert (len(axes.lines), len(axes.collections)) == (2, 0)
+    panels = drawn_by(figures.sample_curves, answered([single, mc], 1), "title").axes
+    assert [len(axes.collections) for axes in panels] == [0, 0]
+    (alone,) = drawn_by(figures.rejection_curves, [ensemble_of(PLAIN)], TEST, "title").axes
+    assert len(alone.collections) == 0
