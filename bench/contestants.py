@@ -64,6 +64,7 @@ PREDICTORS: Final[Mapping[str, Contestant]] = {
     "jaxdeep-mc-8": JAXDEEP_MC._replace(options={"mask_bits": 8}),
     "jaxdeep-mc-32": JAXDEEP_MC._replace(options={"mask_bits": 32}),
     "keras-tf-mc": KERAS_TF._replace(module="bench.peers.keras_predictor"),
+    "keras-tf-mc-tensor": KERAS_TF._replace(module="bench.peers.keras_predictor", options={"tensor": True}),
     "keras-jax-mc": KERAS_JAX._replace(module="bench.peers.keras_predictor"),
     "torch-mc": TORCH._replace(module="bench.peers.torch_predictor"),
 }

@@ -2,14 +2,15 @@
 
 The networks are 8e's, 20 layers of 100 with alpha dropout before the output layer alone, and Fashion-MNIST's 300-100
 with dropout on the inputs too, with the same initial weights for everyone. The images are standard normal numbers,
-which a library holds as its own arrays before the time begins: that favours Keras, to whom the chapter hands NumPy's,
-copied anew in each call. The time ends with mean and standard deviation on the host.
+which jaxdeep and PyTorch hold as their own arrays before the time begins. The time ends with mean and standard
+deviation on the host.
 
 jaxdeep-mc is `mc_dropout` as it comes, with masks of 16 random bits a value; jaxdeep-mc-8 and -32 have 8 and 32. It
 runs the layers before the first dropout once, and gives two entropies as well. jaxdeep-plain is one pass without
 dropout. Keras runs the chapter's loop, all images in one call: `np.stack([model(x, training=True) for _ in
-range(100)])`. That would put batch normalisation in training mode too; neither network has any. PyTorch runs a loop in
-inference mode with the dropout modules alone in training.
+range(100)])`, x a NumPy array as there, which each call copies; for keras-tf-mc-tensor it is a tensor beforehand. The
+loop would put batch normalisation in training mode too; neither network has any. PyTorch runs a loop in inference mode
+with the dropout modules alone in training.
 
 The first call compiles where there is something to compile. Memory is the peak of what is resident, compilation
 included, beyond what was resident before the first call, the images among it. `std` is the mean over images and

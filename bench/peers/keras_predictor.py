@@ -12,16 +12,17 @@ from bench.peers.predictor import SAMPLES, Predictor
 from bench.peers.workload import Workload, scaled
 
 
-def build(workload: Workload) -> Predictor:
-    """The network with the workload's weights and a softmax, and the images as a tensor.
+def build(workload: Workload, tensor: bool = False) -> Predictor:
+    """The network with the workload's weights and a softmax.
 
     Args:
         workload: of the contest.
+        tensor: whether the images are a tensor beforehand, and not an array that each call copies, as in the chapter.
     """
     keras.utils.set_random_seed(workload.seed)
     model: Any = weighted(workload)
     model.add(keras.layers.Softmax())
-    x = keras.ops.convert_to_tensor(scaled(workload))
+    x = keras.ops.convert_to_tensor(scaled(workload)) if tensor else scaled(workload)
 
     def predict(_: int) -> tuple[np.ndarray, np.ndarray]:
         y_probas = np.stack([model(x, training=True) for _ in range(SAMPLES)])
