@@ -210,8 +210,9 @@ def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path
 
 def test_an_ensemble_alone_leaves_no_pictures_of_mc_dropout(run, ask, capsys) -> None:
     (run / "mine.png").write_bytes(b"mine")
-    assert ask("--ensemble") == 0
+    assert ask("--ensemble", "--data-dir", "elsewhere") == 0
     found, out = uncertainty(run), capsys.readouterr().out
+    assert found["left_out"] == {"mnist": "mnist: none in elsewhere"}
     assert list(found["predictors"]) == ["plain", "ensemble", "plain, scaled", "ensemble, scaled"]
     assert (found["mc_samples"], found["mask_bits"], found["chapter"]) == (None, None, [])
     assert "by_samples" not in found
