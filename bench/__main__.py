@@ -39,8 +39,8 @@ def _ask(options: Options) -> None:
     for question in options.questions:
         if question == "results":
             say(f"written: {write_results(options.records)}")
-        else:
-            module(question).run(options)
+        elif (asked := options.of(question)) is not None:
+            module(question).run(asked)
 
 
 def _machine() -> dict[str, Any]:

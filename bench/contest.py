@@ -1,4 +1,4 @@
-"""A contest: every contestant in a process of its own, all alive, each training when it is its turn."""
+"""A contest: every contestant in a process of its own, all alive, each working when it is its turn."""
 
 import sys
 import tempfile
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.children import Child, Failed
 from bench.contestants import CONTESTANTS, clean_environment
@@ -17,19 +17,28 @@ from jaxdeep.train.history import null_if_not_finite
 SECONDS_BETWEEN_TURNS = 0.3  # thread pools spin for a while after their work
 
 
-def contest(names: Sequence[str], workload: Workload, rounds: int, *, ask_memory: bool = False) -> dict[str, Any]:
-    """Warm everyone up with the workload's first order, then time the others in turn.
+def contest(
+    names: Sequence[str],
+    workload: Workload,
+    rounds: int,
+    *,
+    work: Literal["epoch", "prediction"] = "epoch",
+    afterwards: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Warm everyone up with the first piece of work, then time the others in turn.
 
     Args:
         names: of contestants that can run here, in the order of their turns.
-        workload: with rounds + 1 orders.
+        workload: for epochs with rounds + 1 orders.
         rounds: that are timed.
-        ask_memory: ask for the peak after the last round.
+        work: of a turn, as the contestants answer it.
+        afterwards: what else they are asked after the last round, such as "memory".
 
     Returns:
-        For each contestant: platform, precision, import_bytes; warm_up: the first epoch; epochs: the timed ones
-        (seconds, call_seconds, loss, accuracy); memory, where it was asked; failed: in one line, where it failed.
+        For each contestant: platform, precision, import_bytes; warm_up: the first piece of work; epochs or predictions:
+        the timed ones; what was asked afterwards, by name; failed: in one line, where it failed.
     """
+    timed = f"{work}s"
     outcomes: dict[str, dict[str, Any]] = {name: {} for name in names}
     children: dict[str, Child] = {}
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
@@ -55,13 +64,13 @@ def contest(names: Sequence[str], workload: Workload, rounds: int, *, ask_memory
         for name in names:  # they import and build all at once: nothing of that is timed
             outcomes[name] |= turn(name, None) or {}
         for name in names:
-            outcomes[name] |= {"warm_up": turn(name, {"epoch": 0}), "epochs": []}
+            outcomes[name] |= {"warm_up": turn(name, {work: 0}), timed: []}
         for index, name in turns(names, rounds):
-            if (epoch := turn(name, {"epoch": index + 1})) is not None:
-                outcomes[name]["epochs"].append(epoch)
-        if ask_memory:
+            if (piece := turn(name, {work: index + 1})) is not None:
+                outcomes[name][timed].append(piece)
+        for request in afterwards:
             for name in names:
-                outcomes[name]["memory"] = turn(name, {"memory": True})
+                outcomes[name][request] = turn(name, {request: True})
         for child in children.values():
             child.dismiss()
     return outcomes

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 
 class Contestant(NamedTuple):
-    """A way to train the workload.
+    """A way to train the workload, or to predict with it.
 
     Attributes:
-        module: whose `build(workload, **options)` gives the trainer.
+        module: whose `build(workload, **options)` gives the trainer or the predictor.
         packages: that must be installed.
         options: of `build`.
         environment: of its process.
@@ -43,7 +43,7 @@ def _50(contestant: Contestant) -> Contestant:
     return contestant._replace(options={"steps_per_execution": 50})
 
 
-CONTESTANTS: Final[Mapping[str, Contestant]] = {
+TRAINERS: Final[Mapping[str, Contestant]] = {
     "jaxdeep": JAXDEEP,
     "jaxdeep-float32": _float32(JAXDEEP),
     "jaxdeep-study": JAXDEEP._replace(module="bench.peers.study_trainer"),
@@ -57,8 +57,20 @@ CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "torch-compile": TORCH._replace(options={"compile": True}),
 }
 
+JAXDEEP_MC: Final = JAXDEEP._replace(module="bench.peers.jaxdeep_predictor")
+PREDICTORS: Final[Mapping[str, Contestant]] = {
+    "jaxdeep-plain": JAXDEEP_MC._replace(options={"dropout": False}),
+    "jaxdeep-mc": JAXDEEP_MC,
+    "jaxdeep-mc-8": JAXDEEP_MC._replace(options={"mask_bits": 8}),
+    "jaxdeep-mc-32": JAXDEEP_MC._replace(options={"mask_bits": 32}),
+    "keras-tf-mc": KERAS_TF._replace(module="bench.peers.keras_predictor"),
+    "keras-jax-mc": KERAS_JAX._replace(module="bench.peers.keras_predictor"),
+    "torch-mc": TORCH._replace(module="bench.peers.torch_predictor"),
+}
 
-SINGLE_RUNS: Final = tuple(name for name in CONTESTANTS if name != "jaxdeep-study")
+CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS}
+
+SINGLE_RUNS: Final = tuple(name for name in TRAINERS if name != "jaxdeep-study")
 """Those that train one network."""
 
 

@@ -31,7 +31,7 @@ def run(options: Options) -> None:
         outcomes: dict[str, Any] = {}
         for name in present:
             say(f"memory of {config_name}: {name}")
-            outcomes |= contest([name], work, 0, ask_memory=True)
+            outcomes |= contest([name], work, 0, afterwards=("memory",))
         entry = {
             **described(config_name, 32, 20),
             "rounds": 1,

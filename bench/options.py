@@ -4,14 +4,14 @@ import argparse
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.commands import COMMANDS
 from bench.contestants import CONTESTANTS, SINGLE_RUNS, Field, field, is_gpu_only
+from bench.networks import names_for
 from bench.record import RECORDS, add
-from experiments.cifar import CONFIGS
 
 ROUNDS = 5
 
@@ -44,6 +44,13 @@ class Options:
     def platform(self) -> str:
         """ "cpu" or "gpu"."""
         return self.machine["device"]["platform"]
+
+    def of(self, question: str) -> "Options | None":
+        """What a question is asked: of the named configurations those that it is about; None: about none of them."""
+        if self.configs is None:
+            return self
+        configs = tuple(name for name in self.configs if name in names_for(question))
+        return replace(self, configs=configs) if configs else None
 
     def among(self, allowed: Sequence[str]) -> list[str]:
         """The named ones of a question's contestants, in its order; where none is named, all that differ here."""
@@ -109,15 +116,16 @@ def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options
     )
     parser.add_argument("questions", nargs="*", metavar="QUESTION", default=[])
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"that are timed (default {ROUNDS})")
-    parser.add_argument("--configs", nargs="+", metavar="NAME", help="of experiments.cifar")
+    parser.add_argument("--configs", nargs="+", metavar="NAME", help="of experiments.cifar; of `mc_dropout`, its own")
     parser.add_argument("--batch-sizes", nargs="+", type=_count, metavar="B")
     parser.add_argument("--layers", nargs="+", type=_count, metavar="L", help="numbers of hidden layers")
     parser.add_argument("--contestants", nargs="+", metavar="NAME", help="who takes part (default: all)")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder (default bench/records)")
     given = parser.parse_args(argv)
+    asked = given.questions or questions
     for what, names, allowed in (
         ("question", given.questions, [*questions, "results"]),
-        ("configuration", given.configs, CONFIGS),
+        ("configuration", given.configs, {name: None for one in asked for name in names_for(one)}),
         ("contestant", given.contestants, {**CONTESTANTS, **COMMANDS}),
     ):
         for name in names or ():
@@ -128,7 +136,7 @@ def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options
         for name in ("configs", "batch_sizes", "layers", "contestants")
     }
     return Options(
-        questions=tuple(given.questions or questions),
+        questions=tuple(asked),
         rounds=given.rounds,
         records=given.records,
         machine=device(),

@@ -19,6 +19,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "sweep": "bench.sweep",
     "parts": "bench.parts",
     "floor": "bench.floor",
+    "mc_dropout": "bench.mc_dropout",
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
+from bench import mc_dropout
 from bench.floor import share
 from bench.rounds import Spread, ratio, spread
 from bench.throughput import ratios, step_ms
@@ -66,6 +67,12 @@ def share_of_floor(config: str, entries: Entries) -> Spread | None:
     return share(entry) if entry else None
 
 
+def sampling(network: str, contestant: str, reference: str, entries: Entries) -> Spread | None:
+    """The time of a contestant's prediction over that of another's."""
+    entry = entries.get("mc_dropout", {}).get(network)
+    return mc_dropout.ratios(entry, contestant, reference) if entry else None
+
+
 TORCH = ("torch", "torch-compile")
 KERAS_JAX = ("keras-jax", "keras-jax-50")
 TARGETS: Final = (
@@ -98,6 +105,30 @@ TARGETS: Final = (
     Target("study-stretch", "the same, stretch", "cpu", ">=", 1.7, partial(of_study, "selu")),
     Target(
         "gpu-keras-jax", "`selu`: times Keras on JAX's `fit`", "gpu", ">=", 10, partial(speedup, "selu", ("keras-jax",))
+    ),
+    Target(
+        "mc-keras-tf",
+        "8e's network: 100 MC dropout samples, times Keras's loop on TensorFlow",
+        "cpu",
+        ">=",
+        50,
+        partial(sampling, "alpha_dropout", "keras-tf-mc", "jaxdeep-mc"),
+    ),
+    Target(
+        "mc-keras-tf-inputs",
+        "the same, Fashion-MNIST's network with dropout on its inputs",
+        "cpu",
+        ">=",
+        1.5,
+        partial(sampling, "dropout", "keras-tf-mc", "jaxdeep-mc"),
+    ),
+    Target(
+        "mc-plain",
+        "8e's network: 100 MC dropout samples, in plain passes",
+        "cpu",
+        "<",
+        3,
+        partial(sampling, "alpha_dropout", "jaxdeep-mc", "jaxdeep-plain"),
     ),
     Target("compile-20", "compilation of all, 20 layers, s", None, "<", 2.5, partial(compilation, "jaxdeep-cold", 20)),
     Target("compile-100", "compilation of all, 100 layers, s", None, "<", 4, partial(compilation, "jaxdeep-cold", 100)),

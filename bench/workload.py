@@ -1,4 +1,4 @@
-"""The workload of a contest, as jaxdeep itself would train it: its initial weights, its batches in its order."""
+"""The workload of a contest, as jaxdeep itself would do it: its initial weights, its batches in its order."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bench.networks import Network
 from bench.peers.workload import Workload
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config
-from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.sources import Images, load_images
 from jaxdeep.nn.dnn import Params
 from jaxdeep.train import step
@@ -86,6 +87,20 @@ def workload(config: Config, data: Dataset, rounds: int) -> Workload:
         kernels=kernels,
         biases=biases,
     )
+
+
+def normal_rows(network: Network, count: int) -> Workload:
+    """Rows of standard normal numbers, as one batch: what everyone predicts. They enter the network as they are.
+
+    Args:
+        network: whose initial weights everyone has.
+        count: N.
+    """
+    rows = np.random.default_rng(SEED).standard_normal((count, network.inputs), np.float32)
+    split = Split(jnp.asarray(rows), jnp.zeros(count, jnp.int32))
+    scaling = (jnp.float32(0), jnp.float32(1))
+    data = Dataset(split, split, split, *scaling, network.classes, (network.inputs,))
+    return workload(replace(network.config, train=replace(network.config.train, batch_size=count)), data, 0)
 
 
 def epoch_order(state: TrainState, epoch: int, count: int) -> np.ndarray:

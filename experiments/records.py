@@ -21,6 +21,11 @@ KINDS: Final = {
         "hits.npz": ".npz",
         "curves.png": ".png",
         "rates.png": ".rates.png",
+        "reliability.png": ".reliability.png",
+        "rejection.png": ".rejection.png",
+        "samples.png": ".samples.png",
+        "certainty.png": ".certainty.png",
+        "first_image.png": ".first_image.png",
     },
     "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
 }

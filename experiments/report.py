@@ -1,4 +1,4 @@
-"""The README's tables, STUDIES.md and two figures, generated from the records in experiments/results/.
+"""The README's tables, STUDIES.md, UNCERTAINTY.md and two figures, generated from the records in experiments/results/.
 
 python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write these
 python -m experiments.report                           # write them from the records
@@ -14,6 +14,7 @@ from bench import results
 from experiments.records import RESULTS, record_name, summaries, take
 from experiments.schedule_figure import draw_schedules
 from experiments.studies import draw_exercise_8, studies_page, verdicts
+from experiments.uncertainty_page import uncertainty_page, uncertainty_table
 from jaxdeep.errors import UserError
 from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         readme = ROOT / "README.md"
         readme.write_text(with_tables(readme.read_text()))
         (RESULTS / "STUDIES.md").write_text(studies_page())
+        (RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page())
         draw_schedules(RESULTS / "schedules.png")
         draw_exercise_8(RESULTS / "exercise_8.png")
     except UserError as error:
@@ -47,6 +49,7 @@ def with_tables(text: str) -> str:
         "cifar": cifar_table(),
         "verdicts": verdicts(),
         "fashion_mnist": fashion_mnist_table(),
+        "uncertainty": uncertainty_table(),
         "keras": keras_table(),
         "throughput": bench_table(results.headline_table),
         "startup": bench_table(results.startup_table),

@@ -1,5 +1,6 @@
 """Training deep neural networks in JAX: the chapter's MLP experiments, compiled as a whole."""
 
+from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_dropout, mc_predict
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
@@ -24,13 +25,17 @@ __all__ = [
     "Run",
     "Schedule",
     "Train",
+    "Uncertainty",
     "UserError",
     "__version__",
+    "ensemble",
     "fit",
     "fit_all",
     "fit_by_halving",
     "hyperband",
     "load_images",
+    "mc_dropout",
+    "mc_predict",
     "stratified_folds",
     "successive_halving",
 ]

@@ -111,6 +111,8 @@ def test_a_peer_that_does_other_work_is_none(losses: list[float | None], reason:
     [
         (["throughputs"], "throughput, startup"),
         (["throughput", "--configs", "silu"], "selu"),
+        (["throughput", "--configs", "dropout"], "selu"),
+        (["mc_dropout", "--configs", "selu"], "alpha_dropout, dropout"),
         (["throughput", "--contestants", "theano"], "keras-tf"),
         (["throughput", "--rounds", "0"], "1 or more"),
     ],

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
@@ -20,7 +22,8 @@ from jaxdeep.analysis.predictors import (
     mc_draws,
     plain,
 )
-from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, pooled
+from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict, pooled
+from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
 from jaxdeep.train.sweep import Member, fit_all
 
@@ -43,16 +46,13 @@ class Recorded:
         self.blocks: list[Uncertainty] = []
 
         def record(*given, **options) -> Uncertainty:
-            inputs = (ROWS - np.asarray(runs[0].data.mean)) * np.asarray(runs[0].data.scale)
-            np.testing.assert_allclose(given[3], inputs, rtol=1e-5, atol=1e-6)
-            assert options["dropout_rate"] == 0.4
             wanted = options.pop("keep_samples")
-            self.blocks.append(mc_dropout(*given, **options, keep_samples=True))
+            self.blocks.append(mc_predict(*given, **options, keep_samples=True))
             return self.blocks[-1] if wanted else self.blocks[-1]._replace(samples=None)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(predictors, "BLOCK", 10)
-            patch.setattr(predictors, "mc_dropout", record)
+            patch.setattr(predictors, "mc_predict", record)
             self.draws: Draws = mc_draws(iter(runs), IMAGES, SAMPLES)
         kept = [np.asarray(block.samples, np.float64) for block in self.blocks]
         assert [len(of) for of in kept] == [8, 8, 7] * len(runs) * len(IMAGES)
@@ -68,6 +68,16 @@ def recorded(runs: list[Run]) -> Recorded:
 
 def entropies(probabilities: np.ndarray) -> np.ndarray:
     return special.entr(probabilities).sum(-1)
+
+
+def test_a_trained_network_is_asked_with_its_own_scaling_and_rate(runs: list[Run]) -> None:
+    of, key = runs[0], jax.random.key(3)
+    found = mc_predict(of, ROWS.reshape(30, *of.data.image_shape), key, 5)
+    inputs = (ROWS - np.asarray(of.data.mean)) * np.asarray(of.data.scale)
+    given = (model_of(CONFIG, of.data), of.params, of.batch_stats, jnp.asarray(inputs, "float32"), key, 5)
+    expected = mc_dropout(*given, dropout_rate=0.4)
+    for name in ("mean", "std", "entropy", "mutual_information"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
 
 
 def test_an_answer_is_the_mean_over_all_blocks_and_its_information_theirs(recorded: Recorded) -> None:

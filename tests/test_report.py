@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import records, report, studies
+from experiments import records, report, studies, uncertainty_page
 from experiments.records import RECIPES
 from experiments.schedule_figure import draw_schedules, panels
 from jaxdeep.errors import UserError
@@ -38,6 +38,27 @@ def test_the_tables_are_those_of_the_records() -> None:
 
 def test_the_page_of_the_studies_is_that_of_the_records() -> None:
     assert studies.studies_page() == (records.RESULTS / "STUDIES.md").read_text()
+
+
+def test_the_page_of_the_uncertainty_is_that_of_the_records() -> None:
+    assert uncertainty_page.uncertainty_page() == (records.RESULTS / "UNCERTAINTY.md").read_text()
+
+
+@pytest.mark.parametrize(("experiment", "name"), [("fashion_mnist", "dropout"), ("cifar", "alpha_dropout")])
+def test_uncertainty_is_recorded_of_the_same_networks_with_the_chapters_numbers_of_samples(experiment, name) -> None:
+    record = records.read_json(records.RESULTS / experiment / f"{name}.json")
+    found, (chapter,) = record["uncertainty"], RECIPES[experiment][name].reported_mc
+    assert found["seeds"] == record["seeds"]
+    assert len(found["seeds"]) >= 5
+    assert not found["left_out"]
+    for figure, of_run in (("accuracy", "test_accuracy"), ("val_accuracy", "val_accuracy")):
+        expected = record["mean"][of_run]
+        for end in ("mean", "low", "high"):
+            assert found["predictors"]["plain"][figure][end] == pytest.approx(expected[end], abs=1e-6)
+    assert chapter.samples in [row["samples"] for row in found["by_samples"]]
+    last = found["by_samples"][-1]
+    assert last["samples"] == found["mc_samples"]
+    assert last["nll"]["mean"] == pytest.approx(found["predictors"]["mc_dropout"]["nll"]["mean"], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", studies.EXERCISE)

@@ -82,6 +82,15 @@ def test_a_verdict_stands_beside_its_difference_and_in_a_sentence(found: dict[st
     assert f"accuracy {100 * accuracy['difference']:+.2f} points ({100 * accuracy['low']:+.2f} to" in sentences[0]
 
 
+def test_beside_what_the_chapter_prints_stands_the_difference_by_as_many_samples(found: dict[str, Any]) -> None:
+    printed = {"source": "001", "samples": 8, "figure": "val_accuracy", "plain": 0.883, "mc_dropout": 0.8844}
+    (sentence,) = tables.chapters({**found, "chapter": [printed]})
+    of = found["by_samples"][-1]["val_accuracy_difference"]
+    assert "a validation accuracy of one network, 0.8830 without" in sentence
+    points = [f"{100 * of[name]:+.2f}" for name in ("difference", "low", "high")]
+    assert f"here {points[0]} points ({points[1]} to {points[2]}), p = {of['p_value']:.2g}, 5 seeds" in sentence
+
+
 def test_figures_by_samples_are_differences_in_points_and_in_nats(found: dict[str, Any]) -> None:
     headers, *rows = tables.sample_rows(found)
     assert headers[4:7] == ("accuracy", "minus the plain one, points", "p")
@@ -107,7 +116,7 @@ def test_what_is_printed_says_how_many_networks_it_is_of_and_what_is_left_out(ne
     assert ("corrected for all 8, Holm" in text) == (networks > 1)
     lines = text.splitlines()
     assert lines[-2:] == [
-        "chapter 001: test accuracy 0.8830, 0.8844 with 100 samples",
+        "source 001 prints a test accuracy of one network, 0.8830 without dropout and 0.8844 with 100 samples",
         "mnist is left out: no files",
     ]
     if networks == 1:

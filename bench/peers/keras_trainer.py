@@ -33,11 +33,7 @@ def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
         steps_per_execution: of `compile`; 1 is what Keras does by itself.
     """
     keras.utils.set_random_seed(workload.seed)
-    inputs = workload.images.shape[1]
-    model: Any = network(SimpleNamespace(**workload.config["model"]), inputs, workload.classes)
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    for layer, *weights in zip(dense, workload.kernels, workload.biases, strict=True):
-        layer.set_weights(weights)
+    model: Any = weighted(workload)
     compiled(model, SimpleNamespace(**workload.config["optim"]), steps_per_execution)
 
     def epoch(index: int) -> Epoch:
@@ -49,10 +45,20 @@ def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
         ).history
         return Epoch(clock.seconds, time.perf_counter() - called, history["loss"][0], history["accuracy"][0])
 
-    return Trainer(epoch, *_device())
+    return Trainer(epoch, *device())
 
 
-def _device() -> tuple[str, str, Any]:
+def weighted(workload: Workload) -> keras.Sequential:
+    """The network with a logits head and the workload's weights."""
+    model: Any = network(SimpleNamespace(**workload.config["model"]), workload.images.shape[1], workload.classes)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    for layer, *weights in zip(dense, workload.kernels, workload.biases, strict=True):
+        layer.set_weights(weights)
+    return model
+
+
+def device() -> tuple[str, str, Any]:
+    """Platform, precision and memory, as of a `Trainer`."""
     if keras.backend.backend() == "jax":
         from bench.peers.jax_device import device_peak, platform, precision
 

@@ -61,11 +61,8 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
         compile: run the forward and backward pass and the optimizer's step through `torch.compile`.
     """
     torch.manual_seed(workload.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    inputs = workload.images.shape[1]
-    model = network(SimpleNamespace(**workload.config["model"]), inputs, workload.classes)
-    _set_weights(model, workload)
-    model = model.to(device).train()
+    device = this_device()
+    model = weighted(workload).to(device).train()
     optimizer = nadam(model.parameters(), SimpleNamespace(**workload.config["optim"]))
 
     def forward(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,30 +93,45 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
         seconds = time.perf_counter() - began
         return Epoch(seconds, seconds, mean, accuracy)
 
-    return Trainer(epoch, "gpu" if device.type == "cuda" else "cpu", _precision(device), lambda: _memory(device))
+    return Trainer(epoch, platform(device), precision(device), lambda: device_memory(device))
+
+
+def weighted(workload: Workload) -> nn.Sequential:
+    """The network with a logits head and the workload's weights, on the host."""
+    model = network(SimpleNamespace(**workload.config["model"]), workload.images.shape[1], workload.classes)
+    dense = [layer for layer in model if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        for layer, kernel, bias in zip(dense, workload.kernels, workload.biases, strict=True):
+            layer.weight.copy_(torch.from_numpy(kernel.T))
+            layer.bias.copy_(torch.from_numpy(bias))
+    return model
+
+
+def this_device() -> torch.device:
+    """The first GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def platform(device: torch.device) -> str:
+    """As of a `Trainer`."""
+    return "gpu" if device.type == "cuda" else "cpu"
+
+
+def precision(device: torch.device) -> str:
+    """As of a `Trainer`."""
+    chosen = torch.get_float32_matmul_precision()
+    return "float32" if device.type == "cpu" or chosen == "highest" else f"TF32 ({chosen})"
+
+
+def device_memory(device: torch.device) -> dict[str, Any]:
+    """As of a `Trainer`."""
+    return {"peak_bytes_in_use": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}
 
 
 def _norm(features: int) -> nn.BatchNorm1d:
     return nn.BatchNorm1d(features, eps=1e-3, momentum=0.01)
 
 
-def _set_weights(model: nn.Sequential, workload: Workload) -> None:
-    dense = [layer for layer in model if isinstance(layer, nn.Linear)]
-    with torch.no_grad():
-        for layer, kernel, bias in zip(dense, workload.kernels, workload.biases, strict=True):
-            layer.weight.copy_(torch.from_numpy(kernel.T))
-            layer.bias.copy_(torch.from_numpy(bias))
-
-
 def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
-
-
-def _precision(device: torch.device) -> str:
-    chosen = torch.get_float32_matmul_precision()
-    return "float32" if device.type == "cpu" or chosen == "highest" else f"TF32 ({chosen})"
-
-
-def _memory(device: torch.device) -> dict[str, Any]:
-    return {"peak_bytes_in_use": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}

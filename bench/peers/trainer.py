@@ -1,4 +1,4 @@
-"""What a contestant is to the harness."""
+"""What a contestant that trains is to the harness."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -34,3 +34,8 @@ class Trainer(NamedTuple):
     platform: str
     precision: str
     memory: Callable[[], Mapping[str, Any]] = dict
+
+    @property
+    def answers(self) -> Mapping[str, Callable[[Any], Mapping[str, Any]]]:
+        """What it answers, by the name of the request."""
+        return {"epoch": lambda index: self.epoch(index)._asdict()}

@@ -1,4 +1,4 @@
-"""What every contestant trains, as a file. Reading it needs NumPy alone: a peer's process holds nothing of jaxdeep."""
+"""What every contestant works on, as a file. Reading it needs NumPy alone: a peer holds nothing of jaxdeep."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,18 @@ def epoch_arrays(workload: Workload, index: int) -> tuple[np.ndarray, np.ndarray
         [N, D], float32; [N], int32.
     """
     order = workload.orders[index]
+    return scaled(workload, order), workload.labels[order]
+
+
+def scaled(workload: Workload, order: np.ndarray | None = None) -> np.ndarray:
+    """Rows as they enter the network: [N, D], float32.
+
+    Args:
+        workload: of the contest.
+        order: [N], of the rows; None: as they are stored.
+    """
+    order = np.arange(len(workload.images)) if order is None else order
     inputs = np.empty(workload.images.shape, np.float32)
     for rows in np.array_split(np.arange(len(order)), max(len(order) // 2_000, 1)):  # no second copy of them all
         inputs[rows] = (workload.images[order[rows]].astype(np.float32) - workload.mean) * workload.scale
-    return inputs, workload.labels[order]
+    return inputs

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import SMALLEST, temperature
-from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_dropout, pooled
+from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_predict, pooled
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.train.evaluation import model_of, scaled
 from jaxdeep.train.fit import Run
 
 VALID: Final = "valid"
@@ -161,7 +159,7 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
             for block in _blocks(run, name, rows, samples, mask_bits):
                 if block.samples is not None:
                     running.add(np.asarray(block.samples))
-                parts.append(block._replace(samples=None))
+                parts.append(jax.device_get(block._replace(samples=None)))  # or calls queue up, each with its images
             found[name].append(pooled(parts, _sizes(samples)))
             if name in followed:
                 followed[name].append(running)
@@ -210,24 +208,14 @@ class _Running:
                 part = drawn[: count - self._done].sum(0, dtype=np.float64)
                 self.means[count] = ((self._total + part) / count).astype(drawn.dtype)
         self._total, self._done = self._total + drawn.sum(0, dtype=np.float64), behind
-        self.first.append(drawn[:, 0])
+        self.first.append(drawn[:, 0].copy())  # a view would keep all samples
 
 
 def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: MaskBits) -> Iterator[Uncertainty]:
-    model, inputs = model_of(run.config, run.data), scaled(run.config, run.data, jnp.asarray(rows))
     key = jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(f"mc_dropout {name}".encode()))
     for index, size in enumerate(_sizes(samples)):
-        yield mc_dropout(
-            model,
-            run.params,
-            run.batch_stats,
-            inputs,
-            jax.random.fold_in(key, index),
-            size,
-            dropout_rate=run.config.model.dropout_rate,
-            mask_bits=mask_bits,
-            keep_samples=name in (VALID, TEST),
-        )
+        block_key, keep_samples = jax.random.fold_in(key, index), name in (VALID, TEST)
+        yield mc_predict(run, rows, block_key, size, mask_bits=mask_bits, keep_samples=keep_samples)
 
 
 def _sizes(samples: int) -> list[int]:

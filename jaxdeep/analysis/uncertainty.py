@@ -11,6 +11,8 @@ import numpy as np
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.nn.layers import MaskBits
+from jaxdeep.train.evaluation import model_of, scaled
+from jaxdeep.train.fit import Run
 
 GROUP: Final = 10
 """Samples at a time, of each image."""
@@ -100,6 +102,41 @@ def mc_dropout(
     check_mc_dropout(model, dropout_rate, samples)
     rate = jnp.asarray(dropout_rate, images.dtype)
     return _sampled(model, samples, mask_bits, keep_samples, params, batch_stats, images, key, rate)
+
+
+def mc_predict(
+    run: Run,
+    images: np.ndarray,
+    key: jax.Array,
+    samples: int = 100,
+    *,
+    mask_bits: MaskBits = 16,
+    keep_samples: bool = False,
+) -> Uncertainty:
+    """What a trained network says of images by MC dropout, at the dropout rate that it was trained with.
+
+    Args:
+        run: finished.
+        images: [N, ...], unscaled, as the training images were given.
+        key: of all masks.
+        samples: as of `mc_dropout`, and what follows.
+        mask_bits: likewise.
+        keep_samples: likewise.
+
+    Raises:
+        UserError: as `mc_dropout`.
+    """
+    return mc_dropout(
+        model_of(run.config, run.data),
+        run.params,
+        run.batch_stats,
+        scaled(run.config, run.data, jnp.asarray(np.reshape(images, (len(images), -1)))),
+        key,
+        samples,
+        dropout_rate=run.config.model.dropout_rate,
+        mask_bits=mask_bits,
+        keep_samples=keep_samples,
+    )
 
 
 def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:

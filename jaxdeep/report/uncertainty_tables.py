@@ -92,6 +92,23 @@ def answers(uncertainty: Mapping[str, Any]) -> list[str]:
     return [_answer(pair) for pair in uncertainty["verdicts"]]
 
 
+def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
+    """What the chapter's sources print of MC dropout, and what as many samples do to the same figure here.
+
+    Args:
+        uncertainty: as of `figure_rows`.
+    """
+    rows = {row["samples"]: row for row in uncertainty.get("by_samples", ())}
+    said = []
+    for of in uncertainty["chapter"]:
+        where = {"val_accuracy": "validation", "accuracy": "test"}[of["figure"]]
+        printed = f"{of['plain']:.4f} without dropout and {of['mc_dropout']:.4f} with {of['samples']} samples"
+        found = rows.get(of["samples"], {}).get(f"{of['figure']}_difference")
+        here = "" if found is None else f"; here {_points(found)}, p = {found['p_value']:.2g}, {found['seeds']} seeds"
+        said.append(f"source {of['source']} prints a {where} accuracy of one network, {printed}{here}")
+    return said
+
+
 def uncertainty_table(uncertainty: Mapping[str, Any]) -> str:
     """What a command prints of it.
 
@@ -112,10 +129,7 @@ def uncertainty_table(uncertainty: Mapping[str, Any]) -> str:
         parts += [*aligned(verdict_rows(uncertainty)), *answers(uncertainty)]
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
-    for of in uncertainty["chapter"]:
-        where = {"val_accuracy": "validation", "accuracy": "test"}[of["figure"]]
-        by_mc = f"{of['mc_dropout']:.4f} with {of['samples']} samples"
-        parts.append(f"chapter {of['source']}: {where} accuracy {of['plain']:.4f}, {by_mc}")
+    parts += chapters(uncertainty)
     parts += [f"{name} is left out: {reason}" for name, reason in uncertainty["left_out"].items()]
     return "\n".join(parts)
 
@@ -141,10 +155,15 @@ def _plus_minus(found: Mapping[str, Any], scale: float, digits: int) -> str:
 
 def _answer(pair: Mapping[str, Any]) -> str:
     found = pair["figures"]["accuracy"]
-    points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
     groups: Sequence[tuple[str, str]] = (("better", "better"), ("worse", "worse"), ("", "not distinguishable"))
     said = []
     for verdict, word in groups:
         if names := [_name_of(name) for name, of in pair["figures"].items() if of["verdict"] == verdict]:
             said.append(f"{word} in {', '.join(names)}")
-    return f"{pair['one']} against {pair['other']}, {found['seeds']} seeds: accuracy {points}; {'; '.join(said)}"
+    return (
+        f"{pair['one']} against {pair['other']}, {found['seeds']} seeds: accuracy {_points(found)}; {'; '.join(said)}"
+    )
+
+
+def _points(found: Mapping[str, Any]) -> str:
+    return f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"

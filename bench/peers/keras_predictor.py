@@ -1,0 +1,33 @@
+"""Keras 3 as a contestant that predicts: the chapter's loop, on the backend that KERAS_BACKEND names."""
+
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# (peers are not installed where the code is checked)
+from typing import Any
+
+import keras
+import numpy as np
+
+from bench.peers.keras_trainer import device, weighted
+from bench.peers.predictor import SAMPLES, Predictor
+from bench.peers.workload import Workload, scaled
+
+
+def build(workload: Workload) -> Predictor:
+    """The network with the workload's weights and a softmax, and the images as a tensor.
+
+    Args:
+        workload: of the contest.
+    """
+    keras.utils.set_random_seed(workload.seed)
+    model: Any = weighted(workload)
+    model.add(keras.layers.Softmax())
+    x = keras.ops.convert_to_tensor(scaled(workload))
+
+    def predict(_: int) -> tuple[np.ndarray, np.ndarray]:
+        y_probas = np.stack([model(x, training=True) for _ in range(SAMPLES)])
+        return y_probas.mean(axis=0), y_probas.std(axis=0)
+
+    def plain() -> np.ndarray:
+        return np.asarray(model(x, training=False))
+
+    return Predictor(predict, plain, *device())

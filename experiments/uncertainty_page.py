@@ -1,0 +1,105 @@
+"""experiments/results/UNCERTAINTY.md, and what the README takes of it: MC dropout and ensembles, judged."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from experiments.records import RECIPES, RESULTS, record_name, summaries
+from jaxdeep.report.tables import markdown_table, with_interval
+from jaxdeep.report.uncertainty_tables import (
+    NAMES,
+    Rows,
+    answers,
+    chapters,
+    figure_rows,
+    other_rows,
+    sample_rows,
+    verdict_rows,
+)
+
+INTRODUCTION: Final = """# What the networks do not know
+
+Written by `python -m experiments.report` from the records in this folder. A network is judged as it is (plain), by MC
+dropout, and as one of an ensemble of all seeds' networks, each also with its logits divided by a temperature that is
+fitted on the validation images (scaled). Figures are of the test images, ± half of the 95% interval over seeds: of
+Student's t, and for the ensemble of the jackknife, which leaves out one network at a time and makes an interval rather
+too wide than too narrow. NLL is in nats; ECE has 15 bins, of equal width and of equal numbers of images; AURC is the
+mean error rate over all shares of images that may be rejected, those with the highest entropy first.
+
+A verdict on accuracy, NLL or Brier score is about other seeds and other images, one on the other figures about other
+seeds; better and worse mean p < .05 after Holm's correction for all verdicts of a table, ~ neither.
+"""
+PICTURES: Final = {
+    "samples": "Accuracy and NLL against the number of samples",
+    "reliability": "Reliability diagrams",
+    "rejection": "Accuracy against the share of images rejected",
+    "certainty": "The most and the least certain images",
+    "first_image": "The first test image",
+}
+FIGURES: Final = ("accuracy", "nll", "brier", "ece", "aurc")
+
+
+def examined(results: Path = RESULTS) -> list[dict[str, Any]]:
+    """The records of studies whose networks were asked, those of all experiments."""
+    return [record for experiment in RECIPES for record in summaries(experiment, results) if "uncertainty" in record]
+
+
+def uncertainty_page(results: Path = RESULTS) -> str:
+    """The text of UNCERTAINTY.md."""
+    return "\n".join((INTRODUCTION, *(line for record in examined(results) for line in _section(record))))
+
+
+def uncertainty_table(results: Path = RESULTS) -> str:
+    """Of each record a row for each predictor, and the verdicts in words, as Markdown."""
+    rows, said = [], []
+    for record in examined(results):
+        found, name = record["uncertainty"], f"{record['experiment']} `{record_name(record)}`"
+        for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
+            rows.append((name, predictor, *(with_interval(figures[figure]) for figure in FIGURES)))
+        said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found))]
+    table = markdown_table(("configuration", "predictor", *(NAMES[figure] for figure in FIGURES)), rows)
+    return "\n".join((table, "", *said))
+
+
+def _section(record: Mapping[str, Any]) -> list[str]:
+    found, name = record["uncertainty"], record_name(record)
+    lines = [
+        f"## {record['experiment']} {name}\n",
+        f"`{found['command']}`\n",
+        f"{len(found['seeds'])} networks, {found['mc_samples']:,} samples of MC dropout (masks of {found['mask_bits']} "
+        "random bits a value) of each network and image.\n",
+        *_table(figure_rows(found)),
+        "Differences:\n",
+        *_table(verdict_rows(found)),
+        *(f"- {line}" for line in answers(found)),
+        "\nOther images, told from the test images by a predictor's doubt: area under the ROC curve, and the share of "
+        "test images taken for the others where 95% of these are found.\n",
+        *_table(other_rows(found)),
+        *_by_samples(found),
+        *_first_image(record),
+    ]
+    stem = f"{record['experiment']}/{name}".replace(" ", "%20")
+    return lines + [f"![{said}]({stem}.{picture}.png)\n" for picture, said in PICTURES.items()]
+
+
+def _by_samples(found: Mapping[str, Any]) -> list[str]:
+    chapter = [f"The chapter: {line}.\n" for line in chapters(found)]
+    return ["By number of samples, p-values as they are:\n", *_table(sample_rows(found)), *chapter]
+
+
+def _first_image(record: Mapping[str, Any]) -> list[str]:
+    """The classes that get more than a hundredth, in numbers."""
+    image = record["uncertainty"]["first_image"]
+    shown = [
+        label for label, chances in enumerate(zip(image["plain"], image["mean"], strict=True)) if max(chances) > 0.01
+    ]
+    rows = [(str(label), *(f"{image[figure][label]:.2f}" for figure in ("plain", "mean", "std"))) for label in shown]
+    headers = ("class", "without dropout", f"mean of {image['samples']} samples", "standard deviation")
+    return [
+        f"The first test image (class {image['label']}) by the network of seed {record['uncertainty']['seeds'][0]}:\n",
+        *_table([headers, *rows]),
+    ]
+
+
+def _table(rows: Rows | Sequence[tuple[str, ...]]) -> list[str]:
+    return [markdown_table(rows[0], rows[1:]), ""]
