@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_commands
+from scipy import special
 from small_commands import summary
 from small_data import lean_compilation
 
@@ -22,7 +23,10 @@ from experiments.cifar import CONFIGS
 from jaxdeep.data.images import Images
 from jaxdeep.errors import UserError
 
-QUICK = ("--config", "alpha_dropout", "--model.units", "8", "8", "--train.epochs", "2", "--data", "cifar10")
+QUICK = (
+    *("--config", "alpha_dropout", "--model.units", "8", "8", "--train.epochs", "4"),
+    *("--optim.learning-rate", "0.01", "--data", "cifar10"),
+)
 STUDY = (*QUICK, "--seeds", "3")
 FLAGS = ("--mc-samples", "--ensemble")
 ASKED = ("--mc-samples", "10", "--ensemble")
@@ -185,7 +189,18 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
 
 
 def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path, monkeypatch) -> None:
+    """And temperatures are those of the validation labels: at the lowest NLL, it is the mean entropy."""
     monkeypatch.chdir(tmp_path)
+    assess = experiments.uncertainty.assess
+
+    def checked(predictors, labels, draws) -> dict[str, Any]:
+        for of in predictors[3:]:
+            for chances in of.answers["valid"].probabilities:
+                nll = -np.log(chances[np.arange(len(chances)), labels["valid"]]).mean()
+                assert nll == pytest.approx(special.entr(chances).sum(1).mean(), rel=1e-5)
+        return assess(predictors, labels, draws)
+
+    monkeypatch.setattr(experiments.uncertainty, "assess", checked)
     assert main(*STUDY, *ASKED) == 0
     (folder,) = Path("runs/cifar").iterdir()
     assert "mc" not in folder.name
@@ -195,8 +210,9 @@ def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path
 
 def test_an_ensemble_alone_leaves_no_pictures_of_mc_dropout(run, ask, capsys) -> None:
     (run / "mine.png").write_bytes(b"mine")
-    assert ask("--ensemble") == 0
+    assert ask("--ensemble", "--data-dir", "elsewhere") == 0
     found, out = uncertainty(run), capsys.readouterr().out
+    assert found["left_out"] == {"mnist": "mnist: none in elsewhere"}
     assert list(found["predictors"]) == ["plain", "ensemble", "plain, scaled", "ensemble, scaled"]
     assert (found["mc_samples"], found["mask_bits"], found["chapter"]) == (None, None, [])
     assert "by_samples" not in found
