@@ -17,7 +17,7 @@ from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
 from experiments.study import Study, programs_of, words_of
-from experiments.uncertainty import examine
+from experiments.uncertainty import Asked, examine
 from jaxdeep.config import Config, differences, short, shortened
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import check_folds, stratified_folds
@@ -78,8 +78,10 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
         else:
             summary = _train(experiment, arguments, config, data, identity, folder)
         diverged = all(run["diverged"] for run in summary["runs"])
-        if arguments.asked and not diverged and not arguments.asked.is_answered(summary):
-            summary |= {"uncertainty": _uncertainty(experiment, arguments, config, data, folder)}
+        before = summary.get("uncertainty")
+        asked = arguments.asked.with_earlier(before)
+        if arguments.asked and not diverged and not asked.is_answered(before, arguments.data_dir):
+            summary |= {"uncertainty": _uncertainty(experiment, arguments, asked, config, data, folder)}
             folder.rewrite_summary(summary)
         return Finished(summary, workdir)
 
@@ -124,18 +126,18 @@ def _train(
 
 
 def _uncertainty(
-    experiment: Experiment, arguments: Arguments, config: Config, data: Dataset, folder: RunFolder
+    experiment: Experiment, arguments: Arguments, asked: Asked, config: Config, data: Dataset, folder: RunFolder
 ) -> dict[str, Any]:
     """What the finished study's networks do not know; they come from their checkpoints."""
     members = arguments.study.members(config)
-    if not all(folder.checkpoints(member).exists() for member in members):
+    if not all(any(folder.checkpoints(member).glob("*")) for member in members):
         raise UserError(f"{folder.path}: its checkpoints are gone, and with them the networks; --overwrite trains anew")
     runs = fit_all(members, data, checkpoints=folder.checkpoints)
     title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
-    found = examine(arguments.asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
-    is_comparable = arguments.asked.mc_samples is not None and not data.identity()["synthetic"]
+    found = examine(asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
+    is_comparable = asked.mc_samples is not None and not data.identity()["synthetic"]
     reported = experiment.recipes[arguments.name].reported_mc if is_comparable else ()
-    command = " ".join((command_of(experiment, arguments), *arguments.asked.words()))
+    command = " ".join((command_of(experiment, arguments), *asked.words()))
     return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
 
 

@@ -66,14 +66,27 @@ class Asked:
         if self.ensemble and seeds < 2:
             raise UserError(f"--ensemble of {seeds} network; allowed: 2 or more, as of --seeds 5")
 
-    def is_answered(self, summary: Mapping[str, Any]) -> bool:
-        """Whether a summary holds the answer, and no other set of images is left out that might now be there."""
-        found = summary.get("uncertainty")
-        return (
-            found is not None
-            and not found["left_out"]
-            and all(found[of] == value for of, value in asdict(self).items())
-        )
+    def with_earlier(self, found: Mapping[str, Any] | None) -> "Asked":
+        """This and what was asked before: only another number of samples replaces an answer.
+
+        Args:
+            found: what `examine` gave before; None: nothing was asked.
+        """
+        if found is None:
+            return self
+        samples = found["mc_samples"] if self.mc_samples is None else self.mc_samples
+        return Asked(samples, self.ensemble or found["ensemble"])
+
+    def is_answered(self, found: Mapping[str, Any] | None, data_dir: Path | None) -> bool:
+        """Whether it was asked before, and the images that were left out then cannot be had now either.
+
+        Args:
+            found: as of `with_earlier`.
+            data_dir: where classic files may be.
+        """
+        if found is None or any(found[of] != value for of, value in asdict(self).items()):
+            return False
+        return all(isinstance(_test_images(name, data_dir), UserError) for name in found["left_out"])
 
 
 def examine(
@@ -134,15 +147,21 @@ def _other_images(dataset: str, data: Dataset, data_dir: Path | None) -> tuple[d
     found, left_out = {}, {}
     synthetic = data.identity()["synthetic"]
     for name in (name for name in SPECS if name != dataset and not synthetic):
-        try:
-            images = load_images(name, source=name, data_dir=data_dir).test_images
-        except UserError as error:
-            left_out[name] = str(error)
-            print(f"{name} is left out: {error}", file=sys.stderr)
+        images = _test_images(name, data_dir)
+        if isinstance(images, UserError):
+            left_out[name] = str(images)
+            print(f"{name} is left out: {images}", file=sys.stderr)
         else:
             found[name] = in_shape(images, data.image_shape)
     found[NOISE] = noise(data.test.size, data.image_shape)
     return {name: images.reshape(len(images), -1) for name, images in found.items()}, left_out
+
+
+def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:
+    try:
+        return load_images(name, source=name, data_dir=data_dir).test_images
+    except UserError as reason:
+        return reason
 
 
 def _first_image(data: Dataset, single: Predictor, draws: Draws | None) -> dict[str, Any]:
@@ -175,7 +194,6 @@ def _draw(
         by = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}"
         drawn, without = draws.first[0][:SHOWN], single[0]
     else:
-        (folder / "samples.png").unlink(missing_ok=True)  # of an earlier question
         by = f"an ensemble of {len(single)}"
         drawn, without = single, None
     chances = asked.answers[TEST].probabilities[0]
