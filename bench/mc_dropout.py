@@ -95,7 +95,7 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 _cell(ratios(entry, name, REFERENCE), ".2f"),
                 _cell(ratios(entry, name, PLAIN), ".1f"),
                 f"{outcome['warm_up']['seconds']:.2f}",
-                f"{outcome['memory']['work_bytes'] / 1e6:,.0f}",
+                f"{max(outcome['memory']['work_bytes'], 0) / 1e6:,.0f}",
                 _cell(figures["std"], ".4f"),
                 "-" if name == REFERENCE else _cell(figures["noise"], ".2f"),
                 outcome["precision"],

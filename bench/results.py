@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import startup, targets, throughput
+from bench import mc_dropout, startup, targets, throughput
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -81,6 +81,12 @@ def startup_table(device: Device) -> str:
     """From the command to the first trained epoch, of all commands, as Markdown."""
     entries = device.get("startup", {}).values()
     return _joined([(f"`{entry['config']}`, {entry['layers']} layers", startup.table(entry)) for entry in entries])
+
+
+def mc_dropout_table(device: Device) -> str:
+    """100 MC dropout samples of 10,000 images, of all contestants, as Markdown."""
+    entries = device.get("mc_dropout", {}).values()
+    return _joined([(f"`{entry['config']}`", mc_dropout.table(entry)) for entry in entries])
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

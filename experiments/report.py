@@ -53,6 +53,7 @@ def with_tables(text: str) -> str:
         "keras": keras_table(),
         "throughput": bench_table(results.headline_table),
         "startup": bench_table(results.startup_table),
+        "mc_dropout": bench_table(results.mc_dropout_table),
     }
     for name, rows in tables.items():
         begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
