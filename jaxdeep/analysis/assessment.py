@@ -22,10 +22,9 @@ from jaxdeep.analysis.metrics import (
     log_losses,
 )
 from jaxdeep.analysis.predictors import TEST, VALID, Answers, Draws, Predictor
-from jaxdeep.analysis.statistics import holm
+from jaxdeep.analysis.statistics import SIGNIFICANCE, holm
 from jaxdeep.analysis.uncertainty import entropy
 
-SIGNIFICANCE: Final = 0.05
 SCORES: Final = {"accuracy": hits, "nll": log_losses, "brier": brier_scores}
 """Of each image: their means are the figures."""
 PREFIXES: Final = {VALID: "val_", TEST: ""}

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 CONFIDENCE: Final = 0.95
+SIGNIFICANCE: Final = 0.05
+"""Corrected p-values below it are verdicts."""
 POWER: Final = 0.8
 """With what probability `pairs_to_tell` runs tell a difference."""
 MOST_PAIRS: Final = 1_000

@@ -8,12 +8,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from jaxdeep.analysis.statistics import MOST_PAIRS, holm, paired, paired_hits
+from jaxdeep.analysis.statistics import MOST_PAIRS, SIGNIFICANCE, holm, paired, paired_hits
 from jaxdeep.errors import UserError
 from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES, aligned, with_interval
 
-SIGNIFICANCE: Final = 0.05
 INDISTINCT: Final = "not distinguishable"
 HITS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
 """The figures that are compared image by image, and whose hits those are."""

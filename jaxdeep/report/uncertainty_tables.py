@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jaxdeep.analysis.assessment import SIGNIFICANCE
+from jaxdeep.analysis.statistics import SIGNIFICANCE
 from jaxdeep.report.tables import aligned, with_interval
 
 NAMES: Final = {
