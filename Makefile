@@ -1,5 +1,5 @@
 # make cifar [ARGS="--config bn --train.epochs 2"]   train one of the chapter's networks
-# make test                                          the whole test suite
+# make test [PYTEST_ARGS="-m slow"]                   the test suite without its slowest tests, or these
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

@@ -59,6 +59,7 @@ def small_images() -> Images:
     return Images(*arrays, name="small", source="drawn", synthetic=True, class_names=names)
 
 
+@pytest.mark.slow
 def test_a_contest_of_jaxdeep_and_its_peers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ def network(rate: float = RATE) -> Network:
     return Network(replace(SMALL, model=model), 20, 4)
 
 
+@pytest.mark.slow
 def test_a_contest_of_predictions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,7 +50,7 @@ def test_a_contest_of_predictions(
         assert outcome["other_work"] is None
         assert outcome["agreement"]["plain"] < 1e-6
         assert len(outcome["predictions"]) == 1
-        assert outcome["memory"]["work_bytes"] >= 0
+        assert outcome["memory"]["work_bytes"] < outcome["memory"]["peak_bytes"]
         assert "probabilities" not in outcome
         if name in PEERS:
             assert outcome["agreement"]["noise"] == pytest.approx(1, abs=0.2)

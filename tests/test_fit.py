@@ -174,6 +174,7 @@ def test_floating_rows_of_a_users_own_are_trained_on_as_they_are() -> None:
     assert run.history[-1].train_loss < run.history[0].train_loss
 
 
+@pytest.mark.slow
 def test_no_tracer_leaks_from_an_epoch() -> None:
     data = small_dataset(SMALL)
     with jax.checking_leaks():

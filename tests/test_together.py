@@ -335,6 +335,7 @@ def tell(folder: Path) -> None:
     (folder / "told").write_bytes(pickle.dumps(told))
 
 
+@pytest.mark.slow
 def test_devices_divide_the_members_and_do_not_communicate(tmp_path: Path, alone: list[Run]) -> None:
     script = (
         "import sys, jax, pathlib; jax.config.update('jax_num_cpu_devices', 2);"

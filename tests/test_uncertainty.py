@@ -46,7 +46,7 @@ def network(name: str) -> Network:
 
 
 @lru_cache
-def loop(name: str, samples: int = 2_000) -> np.ndarray:
+def loop(name: str, samples: int = 1_000) -> np.ndarray:
     """[M, N, C]: a plain pass for each key, all layers, masks of 32 bits."""
     of = network(name)
 
@@ -76,7 +76,7 @@ def test_the_moments_are_those_of_its_own_samples(name: str, monkeypatch: pytest
 @pytest.mark.parametrize(("name", "bits"), [("head", 8), ("head", 32), ("after_hidden", 16), ("every, normed", 16)])
 def test_its_distribution_is_that_of_a_plain_loop_over_keys(name: str, bits: Any) -> None:
     """Each mean within 5 of its standard errors, which all these means are at random; spreads alike."""
-    expected, found = loop(name), network(name).sampled(2_000, mask_bits=bits)
+    expected, found = loop(name), network(name).sampled(1_000, mask_bits=bits)
     error = np.sqrt(2) * expected.std(0) / np.sqrt(len(expected))
     slack = {8: 5e-3, 16: 2e-5, 32: 0.0}[bits]  # for the rate's own error
     assert (np.abs(np.asarray(found.mean) - expected.mean(0)) < 5 * error + slack).all()
