@@ -13,10 +13,10 @@ loop would put batch normalisation in training mode too; neither network has any
 with the dropout modules alone in training.
 
 The first call compiles where there is something to compile. Memory is the peak of what is resident, compilation
-included, beyond what was resident before the first call, the images among it and what the preparation left free. `std` is the mean over images and
-classes. `noise` is the sum of the squared differences of the means from jaxdeep-mc's over what Monte Carlo noise makes
-of it: 1 on the average where the work is the same. By these two, and by the probabilities of a pass without dropout, a
-contestant does the same work or other work.
+included, beyond what was resident before the first call: the images, and what the preparation has left free. `std` is
+the mean over images and classes. `noise` is the sum of the squared differences of the means from jaxdeep-mc's over
+what Monte Carlo noise makes of it: 1 on the average where the work is the same. By these two, and by the probabilities
+of a pass without dropout, a contestant does the same work or other work.
 """
 
 from collections.abc import Mapping, Sequence
