@@ -64,7 +64,7 @@ def _answer(experiment: Experiment, arguments: Arguments) -> int:
     summary = run(experiment, arguments).summary
     print(summary_table(summary))
     if arguments.asked and "uncertainty" in summary:
-        print(uncertainty_table(summary["uncertainty"]))
+        print(uncertainty_table(summary["uncertainty"], summary["data"]["name"]))
     return 3 if all(run["diverged"] for run in summary["runs"]) else 0
 
 

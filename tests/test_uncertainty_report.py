@@ -109,8 +109,8 @@ def test_what_is_printed_says_how_many_networks_it_is_of_and_what_is_left_out(ne
     single, mc = predictor("plain", networks), predictor("mc_dropout", networks, seed=2, informed=True)
     chapter = [{"source": "001", "samples": 100, "figure": "accuracy", "plain": 0.883, "mc_dropout": 0.8844}]
     of = answered([single, mc], networks, left_out={"mnist": "no files"}, chapter=chapter)
-    text = tables.uncertainty_table(of)
-    assert text.startswith("Test images, 1,200 samples of MC dropout")
+    text = tables.uncertainty_table(of, "cifar10")
+    assert text.startswith("Test images of cifar10, 1,200 samples of MC dropout")
     assert (f"± half of the 95% interval over {networks} seeds" in text) == (networks > 1)
     assert ("One network: no interval and no verdict; --seeds 5 gives them" in text) == (networks == 1)
     assert ("corrected for all 8, Holm" in text) == (networks > 1)

@@ -109,16 +109,17 @@ def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def uncertainty_table(uncertainty: Mapping[str, Any]) -> str:
+def uncertainty_table(uncertainty: Mapping[str, Any], images: str) -> str:
     """What a command prints of it.
 
     Args:
         uncertainty: as of `figure_rows`.
+        images: name of the data set.
     """
     seeds = len(uncertainty["seeds"])
     samples = f", {uncertainty['mc_samples']:,} samples of MC dropout" if uncertainty["mc_samples"] else ""
     over = f", ± half of the 95% interval over {seeds} seeds" if seeds > 1 else ""
-    parts = [f"Test images{samples}{over}; NLL in nats", *aligned(figure_rows(uncertainty))]
+    parts = [f"Test images of {images}{samples}{over}; NLL in nats", *aligned(figure_rows(uncertainty))]
     if uncertainty["other_images"]:
         parts += ["Other images told from the test images by doubt", *aligned(other_rows(uncertainty))]
     if uncertainty["verdicts"]:
