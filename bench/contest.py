@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,18 @@ from bench.rounds import turns
 from jaxdeep.train.history import null_if_not_finite
 
 SECONDS_BETWEEN_TURNS = 0.3  # thread pools spin for a while after their work
+
+
+def failed_row(name: str, outcome: Mapping[str, Any], headers: Sequence[str]) -> tuple[str, ...] | None:
+    """The row of a table for a contestant that failed; None where it did not.
+
+    Args:
+        name: of the contestant, in the first column.
+        outcome: as of `contest`.
+        headers: of the table; the reason stands in the last column.
+    """
+    reason = outcome.get("failed")
+    return (name, *("-" for _ in headers[2:]), f"failed: {reason}") if reason else None
 
 
 def contest(

@@ -22,7 +22,7 @@ of a pass without dropout, a contestant does the same work or other work.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.contest import contest
+from bench.contest import contest, failed_row
 from bench.contestants import PREDICTORS
 from bench.networks import MC_DROPOUT
 from bench.options import Options, say
@@ -84,8 +84,8 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A row for each contestant, the headers first."""
     rows: list[tuple[str, ...]] = [HEADERS]
     for name, outcome in entry["contestants"].items():
-        if reason := outcome.get("failed"):
-            rows.append((name, *("-" for _ in HEADERS[2:]), f"failed: {reason}"))
+        if failed := failed_row(name, outcome, HEADERS):
+            rows.append(failed)
             continue
         figures = outcome["agreement"]
         rows.append(

@@ -9,6 +9,7 @@ called anew. It is computed from one epoch, not run.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bench.contest import failed_row
 from bench.options import Options
 from bench.rounds import spread
 from bench.throughput import compile_seconds, measured, ratios, step_ms, title
@@ -37,8 +38,8 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A row for each contestant, the headers first."""
     rows: list[tuple[str, ...]] = [HEADERS]
     for name, outcome in entry["contestants"].items():
-        if reason := outcome.get("failed"):
-            rows.append((name, *("-" for _ in HEADERS[2:]), f"failed: {reason}"))
+        if failed := failed_row(name, outcome, HEADERS):
+            rows.append(failed)
             continue
         step, times = spread(step_ms(entry, name)), ratios(entry, name)
         compilations = 1 if name.startswith("jaxdeep") else RATES

@@ -10,7 +10,7 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-from bench.contest import contest
+from bench.contest import contest, failed_row
 from bench.contestants import Field
 from bench.options import Options, say
 from bench.rounds import ratio, spread
@@ -78,8 +78,8 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     reference = reference_of(entry)
     rows = [tuple(header.format(reference) for header in HEADERS)]
     for name, outcome in outcomes.items():
-        if reason := outcome.get("failed"):
-            rows.append((name, *("-" for _ in HEADERS[2:]), f"failed: {reason}"))
+        if failed := failed_row(name, outcome, HEADERS):
+            rows.append(failed)
             continue
         step = spread(step_ms(entry, name))
         times = ratios(entry, name)

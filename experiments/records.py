@@ -10,6 +10,7 @@ from experiments.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
 from jaxdeep.report.files import read_histories, read_json
+from jaxdeep.report.run_folder import UNCERTAINTY_PICTURES
 from jaxdeep.train.history import EpochRecord
 
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
@@ -21,11 +22,7 @@ KINDS: Final = {
         "hits.npz": ".npz",
         "curves.png": ".png",
         "rates.png": ".rates.png",
-        "reliability.png": ".reliability.png",
-        "rejection.png": ".rejection.png",
-        "samples.png": ".samples.png",
-        "certainty.png": ".certainty.png",
-        "first_image.png": ".first_image.png",
+        **{name: f".{name}" for name in UNCERTAINTY_PICTURES},
     },
     "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
 }

@@ -24,9 +24,10 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
 
+UNCERTAINTY_PICTURES = ("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png")
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
-    *("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png"),
+    *UNCERTAINTY_PICTURES,
     *("tensorboard", "checkpoints", "profile"),
 )
 SECONDS_BETWEEN_NOTES = 5.0

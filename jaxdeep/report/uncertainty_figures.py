@@ -83,26 +83,17 @@ def rejection_curves(path: Path, predictors: Sequence[Predictor], labels: np.nda
     rejected = np.arange(BANDS) / BANDS
     left = np.maximum(np.rint((1 - rejected) * len(labels)).astype(int), 1) - 1
     for predictor in (of for of in predictors if of.temperatures is None):
-        color, doubts = COLORS[predictor.name], doubts_of(predictor, TEST)["entropy"]
+        doubts = doubts_of(predictor, TEST)["entropy"]
         chances = predictor.answers[TEST].probabilities
         count = 1 if predictor.is_ensemble else len(chances)
         curves = [rejection_curve(doubts[one], hits(chances[one], labels))[left] for one in range(count)]
-        _draw_band(axes, rejected, np.transpose(curves), color, predictor.name)
+        estimates = [mean_over_runs(of_share)._asdict() for of_share in zip(*curves, strict=True)]
+        _draw_estimates(axes, rejected, estimates, predictor.name, ".-")
     axes.set(xlabel="share of images rejected, those with the highest entropy first", ylabel="accuracy of the others")
     axes.grid(alpha=0.3)
     axes.legend(title="band: 95% interval over seeds")
     figure.suptitle(title)
     figure.savefig(path, dpi=110)
-
-
-def _draw_band(axes: Any, x: np.ndarray, values: np.ndarray, color: str, label: str) -> None:
-    """Values [points, runs]."""
-    estimates = [mean_over_runs(of_point) for of_point in values.tolist()]
-    axes.plot(x, [of.mean for of in estimates], ".-", color=color, label=label, linewidth=1, markersize=4)
-    if all(of.low is not None for of in estimates):
-        axes.fill_between(
-            x, *zip(*((of.low, of.high) for of in estimates), strict=True), color=color, alpha=0.2, linewidth=0
-        )
 
 
 def sample_curves(path: Path, uncertainty: Mapping[str, Any], title: str) -> None:
@@ -132,7 +123,7 @@ def sample_curves(path: Path, uncertainty: Mapping[str, Any], title: str) -> Non
 
 
 def _draw_estimates(
-    axes: Any, x: Sequence[float], estimates: Sequence[Mapping[str, Any]], name: str, style: str
+    axes: Any, x: Sequence[float] | np.ndarray, estimates: Sequence[Mapping[str, Any]], name: str, style: str
 ) -> None:
     axes.plot(x, [of["mean"] for of in estimates], style, color=COLORS[name], label=name, linewidth=1)
     if all(of["low"] is not None for of in estimates):
