@@ -4,7 +4,10 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from experiments.arguments import Arguments, parse, parse_compared
 from experiments.compare import compare_configurations
@@ -12,7 +15,7 @@ from experiments.find_lr import find_lr
 from experiments.recipe import Experiment, Recipe
 from experiments.run import Interrupted, run
 from jaxdeep.data.images import SPECS
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
 from jaxdeep.report.tables import summary_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
@@ -31,7 +34,12 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
         The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    experiment = Experiment(name, dataset, recipes)
+    with _warnings_as_lines():
+        return _main(Experiment(name, dataset, recipes), given)
+
+
+def _main(experiment: Experiment, given: Sequence[str]) -> int:
+    name, dataset, recipes = experiment.name, experiment.dataset, experiment.recipes
     try:
         if "--list" in given:
             print("\n".join(map(_listed, recipes, recipes.values())))
@@ -66,6 +74,23 @@ def _answer(experiment: Experiment, arguments: Arguments) -> int:
     if arguments.asked and "uncertainty" in summary:
         print(uncertainty_table(summary["uncertainty"], summary["data"]["name"]))
     return 3 if all(run["diverged"] for run in summary["runs"]) else 0
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print each of our own warnings as one line on stderr, and leave all others as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", JaxdeepWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, JaxdeepWarning):
+                print(f"warning: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where)
+
+        warnings.showwarning = show
+        yield
 
 
 def _listed(name: str, recipe: Recipe) -> str:

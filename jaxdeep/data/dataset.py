@@ -1,10 +1,10 @@
 """The images of a run on the device: training, validation and test rows as they are stored, and how to scale them."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ import numpy as np
 from jaxdeep.config import Data
 from jaxdeep.data.sources import Images
 from jaxdeep.errors import UserError
+
+PREPARED: Final = ("scaling", "valid_size", "train_size")
+"""The fields of `Data` that decide which rows a data set holds and how they are scaled."""
 
 
 class Split(NamedTuple):
@@ -39,6 +42,23 @@ class Split(NamedTuple):
         return self.images[rows], self.labels[rows]
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What is known of the training rows, column by column, to check other rows by.
+
+    Attributes:
+        dtype: of the rows as they were given, such as "uint8".
+        low: [D] float64, the smallest training value of each column.
+        high: [D] float64, the largest one.
+        names: D names of columns, where the rows were given as a data frame.
+    """
+
+    dtype: str
+    low: np.ndarray = field(compare=False, repr=False)
+    high: np.ndarray = field(compare=False, repr=False)
+    names: tuple[str, ...] | None = None
+
+
 class Info(NamedTuple):
     """What the images are.
 
@@ -48,6 +68,8 @@ class Info(NamedTuple):
         synthetic: whether they were drawn, not photographed.
         class_names: C names.
         digest: of all arrays as they were given; another value means other images or labels.
+        data: how the rows were split and scaled; a run whose configuration says otherwise is refused.
+        columns: what other rows are checked by.
     """
 
     name: str
@@ -55,6 +77,8 @@ class Info(NamedTuple):
     synthetic: bool
     class_names: tuple[str, ...]
     digest: str
+    data: Data | None = None
+    columns: Columns | None = None
 
 
 @partial(
@@ -96,6 +120,29 @@ class Dataset:
         """What two runs must share to have seen the same images, as JSON values."""
         info = self.info._asdict() if self.info else {}
         return {field: info.get(field) for field in ("name", "source", "synthetic", "digest")}
+
+    def check_prepared_as(self, data: Data) -> None:
+        """Refuse a configuration that splits or scales the rows in another way than they were.
+
+        Args:
+            data: of the configuration.
+
+        Raises:
+            UserError: a field of PREPARED differs; it names all that do.
+        """
+        if self.info is None or self.info.data is None:
+            return
+        own = self.info.data
+        differing = [name for name in PREPARED if getattr(own, name) != getattr(data, name)]
+        if differing:
+            fields = ", ".join(
+                f"data.{name} (data set {getattr(own, name)!r}, configuration {getattr(data, name)!r})"
+                for name in differing
+            )
+            raise UserError(
+                f"the data set was made with another Data than the configuration's: {fields}. "
+                "Make the data set with data=config.data"
+            )
 
     @classmethod
     def from_arrays(
@@ -181,6 +228,8 @@ class Dataset:
                 synthetic,
                 class_names or tuple(map(str, range(classes))),
                 _digest(images, labels, test_images, test_labels),
+                data,
+                _columns(train[0]),
             ),
         )
 
@@ -246,6 +295,11 @@ def _check_rows(part: str, images: np.ndarray, labels: np.ndarray) -> None:
         raise UserError(f"{part} images are {images.dtype}; allowed: uint8 or a floating type")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise UserError(f"{part} labels are {labels.dtype} from {labels.min()}; allowed: integers from 0")
+
+
+def _columns(rows: np.ndarray) -> Columns:
+    flat = _flat(rows)
+    return Columns(str(rows.dtype), flat.min(0).astype(np.float64), flat.max(0).astype(np.float64))
 
 
 def _digest(*arrays: np.ndarray) -> str:

@@ -19,7 +19,7 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
 
     Args:
         dataset: its training and validation rows are dealt out.
-        data: how images are scaled.
+        data: how images are scaled: that of the data set.
         count: of folds, 2 or more.
         seed: of the order in which a class's rows are dealt.
 
@@ -27,8 +27,9 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
         A data set for each fold.
 
     Raises:
-        UserError: a class has fewer rows than there are folds.
+        UserError: a class has fewer rows than there are folds, or the data set was made with another `Data`.
     """
+    dataset.check_prepared_as(data)
     check_folds(dataset, count)
     images = np.concatenate([np.asarray(split.images)[_rows(split)] for split in (dataset.valid, dataset.train)])
     labels = _labels(dataset)

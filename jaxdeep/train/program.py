@@ -64,8 +64,10 @@ def check_fits(config: Config, data: Dataset) -> None:
     """Refuse a configuration that cannot be run on these images.
 
     Raises:
-        UserError: the schedule has another length, or the augmentation needs images of another shape.
+        UserError: the data set was made with another `Data`, the schedule has another length, or the augmentation
+            needs images of another shape.
     """
+    data.check_prepared_as(config.data)
     check_length(config.schedule, step.length_of(config, data))
     check_augmentation(config.data, data.image_shape)
 
