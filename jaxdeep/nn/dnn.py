@@ -76,11 +76,19 @@ class Block(nn.Module):
         if nudge is not None:
             x = tap(x, nudge)
         if self.norm_place == "before":
-            x = norm(name="norm")(x, mask=counted)
+            x = self._settled(norm(name="norm")(x, mask=counted), counted)
         x = self._activate(x, key)
         if self.norm_place == "after":
-            x = norm(name="norm")(x, mask=counted)
+            x = self._settled(norm(name="norm")(x, mask=counted), counted)
         return x, dense_input
+
+    def _settled(self, x: jax.Array, counted: jax.Array | None) -> jax.Array:
+        """Set rows that do not count to 0 behind a normalisation, where random numbers make them unlike those that do.
+
+        Without random numbers such a row repeats a counted one exactly. With them it differs, the statistics do not
+        cover it, and it would grow from layer to layer until it overflows.
+        """
+        return jnp.where(counted, x, jnp.zeros((), x.dtype)) if counted is not None and self.is_random else x
 
     def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
         match self.activation:

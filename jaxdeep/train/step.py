@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: [B], indices of training rows.
-        counted: [B], booleans: rows that are not are there for the shape only; None: all count.
+        counted: [B], booleans. The others repeat rows that count and stand there for the shape only. None: all count.
     """
 
     rows: jax.Array
@@ -146,7 +146,9 @@ def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
 def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Batch, jax.Array]:
     """The coming epoch's batches: every training row once, in an order drawn from the run's key.
 
-    The last batch, which holds what is left, is filled up with rows that do not count: so all steps are one program.
+    The last batch holds what is left. It is filled up with its own rows in turn, which do not count a second time, so
+    that all steps are one program. A row of another batch would have no part in batch normalisation's statistics: with
+    one counted row their variance is 0, and a stranger grows 30 times a layer until it overflows, and 0 x inf is NaN.
 
     Returns:
         The batches, their leaves [steps, B], and each one's key, [steps].
@@ -156,7 +158,10 @@ def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Bat
     batch_size = min(config.train.batch_size, count)
     steps = length_of(config, data).epoch_steps
     filling = steps * batch_size - count
-    order = jnp.pad(jax.random.permutation(shuffle_key, count), (0, filling))
+    order = jax.random.permutation(shuffle_key, count)
+    if filling:
+        last = order[(steps - 1) * batch_size :]
+        order = jnp.concatenate([order, jnp.resize(last, (filling,))])
     counted = jnp.arange(steps * batch_size) < count
     batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
     if not filling:
