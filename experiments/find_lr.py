@@ -53,10 +53,22 @@ def table(test: RangeTest) -> list[str]:
         ended = np.isnan(losses)
         at = f"{test.rates[ended.argmax()]:.2e}" if ended.any() else "-"
         lowest = f"{np.nanmin(smoothed):.4f}" if np.isfinite(smoothed).any() else "-"
-        rows.append((str(seed), f"{suggestion:.2e}", lowest, at))
+        rows.append((str(seed), f"{suggestion:.2e}" if np.isfinite(suggestion) else "-", lowest, at))
+    return [*aligned(rows), f"suggested: {_suggested(test)}"]
+
+
+def _suggested(test: RangeTest) -> str:
+    """The common suggestion in words, with the seeds that gave none."""
     found = test.suggestions[np.isfinite(test.suggestions)]
+    if not len(found):
+        return (
+            f"nothing. No loss of {len(test.seeds)} seeds fell and then climbed or diverged between "
+            f"{test.rates[0]:.1e} and {test.rates[-1]:.1e}."
+        )
     spread = f", from {found.min():.1e} to {found.max():.1e}" if len(found) > 1 else ""
-    return [*aligned(rows), f"suggested: {test.suggestion:.1e} (geometric mean{spread})"]
+    missing = len(test.seeds) - len(found)
+    lost = f", {missing} of {len(test.seeds)} seeds suggest nothing" if missing else ""
+    return f"{test.suggestion:.1e} (geometric mean{spread}{lost})"
 
 
 def as_json(test: RangeTest) -> dict:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from small_data import SMALL, small_dataset
 
-from jaxdeep.config import Config, Data
+from jaxdeep.config import Config, Data, Optim, Schedule
 from jaxdeep.data.augmentation import augmented, check_augmentation
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
@@ -101,6 +101,8 @@ def test_the_key_alone_decides():
     [
         (Data(flip=True), (20,), r"need images \[H, W\] or \[H, W, channels\]; found \(20,\)"),
         (Data(shift_pixels=1), (4, 4, 4, 3), r"found \(4, 4, 4, 3\)"),
+        (Data(flip=True), (3, 8, 8), r"channels last; found \(3, 8, 8\), with channels first. Give images.transpose"),
+        (Data(shift_pixels=1), (1, 28, 28), r"channels last; found \(1, 28, 28\)"),
         (Data(shift_pixels=4), (6, 4, 3), r"data.shift_pixels is 4; allowed: less than an image of \(6, 4, 3\)"),
     ],
 )
@@ -116,6 +118,9 @@ def test_what_cannot_be_augmented_is_refused_before_a_run(data, shape, message):
 def test_what_can_be_augmented_is_not_refused():
     check_augmentation(Data(), (20,))
     check_augmentation(Data(shift_pixels=3, flip=True), (6, 4))
+    check_augmentation(Data(flip=True), (3, 3, 3))
+    check_augmentation(Data(flip=True), (32, 32, 12))
+    check_augmentation(Data(), (3, 32, 32))
 
 
 PLAIN = replace(SMALL, model=replace(SMALL.model, units=(12,)))
@@ -168,4 +173,40 @@ def test_an_augmented_run_is_a_function_of_its_seed_and_continues_to_the_same_bi
     resumed = fit(AUGMENTED, data, seed=0, checkpoints=tmp_path)
     assert without_time(resumed) == without_time(whole) == without_time(fit(AUGMENTED, data, seed=0))
     for one, other in zip(jax.tree.leaves(resumed.params), jax.tree.leaves(whole.params), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("changes", [{"shift_pixels": 1}, {"flip": True}])
+def test_the_changes_are_the_same_with_and_without_64_bit_types(changes):
+    rows = np.random.default_rng(0).integers(0, 256, (50, HEIGHT * WIDTH), dtype=np.uint8)
+    found = []
+    for enabled in (False, True):
+        with jax.enable_x64(enabled):
+            found.append(np.asarray(augmented(jax.random.key(1), jnp.asarray(rows), (HEIGHT, WIDTH), Data(**changes))))
+    np.testing.assert_array_equal(*found)
+
+
+WIDE = {
+    "augmented": AUGMENTED,
+    "dropout and batch norm": replace(
+        PLAIN, model=replace(PLAIN.model, dropout_sites="every", dropout_rate=0.2, batch_norm=True)
+    ),
+    "rrelu and cosine": replace(
+        PLAIN, model=replace(PLAIN.model, activation="rrelu"), schedule=Schedule("cosine", warmup_steps=3)
+    ),
+    "plateau and clipping": replace(
+        PLAIN, optim=Optim("momentum", 1e-2, clip_norm=1.0), schedule=Schedule("plateau", patience_epochs=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_float32_run_is_the_same_with_and_without_64_bit_types(name):
+    config = WIDE[name]
+    runs = []
+    for enabled in (False, True):
+        with jax.enable_x64(enabled):
+            runs.append(fit(config, small_dataset(config), seed=0))
+    assert without_time(runs[0]) == without_time(runs[1])
+    for one, other in zip(*(jax.tree.leaves(run.params) for run in runs), strict=True):
         np.testing.assert_array_equal(one, other)

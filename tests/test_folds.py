@@ -151,3 +151,19 @@ def test_members_on_folds_are_the_runs_alone_bit_for_bit_and_share_one_program()
         assert run.data is other.data
         assert_same(run, other)
     assert len({run.val_loss for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize(
+    ("fold", "are_folds", "message"),
+    [
+        (None, True, "names no fold, and the data are 2 folds"),
+        (2, True, "names fold 2, and the data are 2 folds"),
+        (-1, True, "names fold -1, and the data are 2 folds"),
+        (0, False, "names a fold, and the data are one data set"),
+    ],
+)
+def test_a_member_names_a_fold_exactly_where_folds_are_given(fold, are_folds, message):
+    whole = small_dataset(SMALL)
+    data = stratified_folds(whole, SMALL.data, 2) if are_folds else whole
+    with pytest.raises(UserError, match=message):
+        fit_all([Member(SMALL, 1, fold=fold)], data)

@@ -17,7 +17,8 @@ from jaxdeep.train.fit import fit
 from jaxdeep.train.lr_finder import RangeTest, find_learning_rate
 
 SGD = replace(SMALL, optim=Optim("sgd", learning_rate=0.1), train=replace(SMALL.train, batch_size=4))
-STEPS = 38  # 150 rows in batches of 4
+EPOCH_STEPS, EPOCHS = 38, 3  # 150 rows in batches of 4; fewer epochs have fewer than 100 steps
+STEPS = EPOCHS * EPOCH_STEPS
 SEEDS = (5, 6, 7)
 
 
@@ -26,7 +27,7 @@ def found(config: Config = SGD, seeds: tuple[int, ...] = SEEDS, highest: float =
     return find_learning_rate(config, small_dataset(config), seeds, lowest=1e-4, highest=highest)
 
 
-def test_the_rate_rises_geometrically_over_an_epoch() -> None:
+def test_the_rate_rises_geometrically_over_as_many_epochs_as_100_steps_take() -> None:
     expected = [1e-4 * np.exp(np.log(10.0 / 1e-4) / STEPS) ** i for i in range(STEPS)]
     np.testing.assert_allclose(found().rates, expected, rtol=1e-12)
 
@@ -34,12 +35,13 @@ def test_the_rate_rises_geometrically_over_an_epoch() -> None:
 def test_the_losses_are_those_of_plain_steps_at_these_rates() -> None:
     data, hyper = small_dataset(SGD), SGD.hyper()
     state = step.start(SGD, hyper, data, jax.random.key(SEEDS[1]))
-    batches, keys = step.epoch_batches(SGD, state, data)
+    epochs = [step.epoch_batches(SGD, state._replace(epoch=jnp.int32(epoch)), data) for epoch in range(EPOCHS)]
     jitted = jax.jit(step.train_step, static_argnums=0)
     losses = []
     for index, rate in enumerate(found().rates):
-        batch = jax.tree.map(lambda leaf, index=index: leaf[index], batches)
-        state, (total, _) = jitted(SGD, state, hyper, Rates(jnp.float32(rate), 0.9), data, batch, keys[index])
+        epoch, of_epoch = divmod(index, EPOCH_STEPS)
+        batch, key = jax.tree.map(lambda leaf, index=of_epoch: leaf[index], epochs[epoch])
+        state, (total, _) = jitted(SGD, state, hyper, Rates(jnp.float32(rate), 0.9), data, batch, key)
         losses.append(float(total) / int(batch.counted.sum()))
     counted = np.isfinite(found().losses[1])
     assert 10 < counted.sum() < STEPS  # it diverges before the end, or the next test shows nothing
@@ -114,6 +116,20 @@ def test_smoothing_looks_to_both_sides() -> None:
 def test_a_range_that_does_not_rise_is_refused(lowest, highest) -> None:
     with pytest.raises(UserError, match="learning rates from"):
         find_learning_rate(SGD, small_dataset(SGD), (0,), lowest=lowest, highest=highest)
+
+
+@pytest.mark.parametrize("batch_size", [4, 50, 150])
+def test_however_few_steps_an_epoch_has_seeds_are_told_apart(batch_size) -> None:
+    config = replace(SGD, train=replace(SGD.train, batch_size=batch_size))
+    test = found(config, highest=1e3)
+    assert 100 <= len(test.rates) < 100 + 38
+    assert np.isfinite(test.suggestions).all()
+    assert len(set(test.suggestions)) > 1
+
+
+def test_no_seeds_are_refused() -> None:
+    with pytest.raises(UserError, match="no seeds"):
+        find_learning_rate(SGD, small_dataset(SGD), ())
 
 
 def test_what_does_not_fit_the_images_is_refused() -> None:

@@ -25,11 +25,11 @@ from jaxdeep.config.config import TRACED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.errors import UserError
-from jaxdeep.train import together
+from jaxdeep.train import memory, together
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.members_program import Task, compiled, sizes_of, study_of
-from jaxdeep.train.together import fit_together
+from jaxdeep.train.together import fit_together, planned_bytes
 
 BASE = replace(
     SMALL,
@@ -166,10 +166,8 @@ def whole(lean: None) -> Story:
 
 
 def bytes_of(tasks: Sequence[Task], size: int) -> int:
-    """What the program of an epoch needs for so many members: all but what it writes over its arguments."""
-    analysis = compiled("epoch", study_of(tasks), size).call.memory_analysis()
-    written = analysis.output_size_in_bytes - analysis.alias_size_in_bytes
-    return analysis.argument_size_in_bytes + written + analysis.temp_size_in_bytes
+    """What so many members are planned to need."""
+    return planned_bytes(together._Programs(study_of(tasks)), size)
 
 
 def test_every_member_is_the_run_alone_but_for_rounding(whole: Story, alone: list[Run]) -> None:
@@ -192,12 +190,58 @@ def test_members_that_do_not_fit_are_trained_in_turns(alone: list[Run], less: in
     story = story_of(tasks, memory=bytes_of(tasks, 4) - less)
     assert story.sizes("epoch")[: len(tried)] == tried
     assert max(story.sizes("epoch")[len(tried) :]) == tried[-1]
-    assert story.sizes("start") == story.sizes("examine") == [tried[-1]] * -(-9 // tried[-1])
+    assert story.sizes("start") == story.sizes("examine")[1:] == [tried[-1]] * -(-9 // tried[-1])
+    assert story.sizes("examine")[0] == tried[-1]  # when it was planned
     assert_alike(story.runs, alone)
     assert story.epochs == {index: [*range(1, epochs + 1)] for index, epochs in enumerate(EPOCHS)}
     assert sorted(story.ends) == [*range(9)]
     seconds = sum(compiled(name, study_of(tasks), size).compile_seconds for name, size in {*story.programs})
     assert story.runs[-1].compile_seconds == pytest.approx(seconds)
+
+
+def test_what_does_not_fit_alone_is_refused_in_words() -> None:
+    with pytest.raises(UserError, match=r"training takes [\d.]+ KiB of memory, and there are 1.0 KiB"):
+        fit_together(study(), memory=1024)
+
+
+@pytest.mark.parametrize("size", [9, 4])
+def test_the_arrays_on_the_device_are_never_more_than_was_planned(tmp_path: Path, size: int) -> None:
+    tasks, live = study(tmp_path), []
+    planned = bytes_of(tasks, size)
+    shared = sum(leaf.nbytes for leaf in jax.tree.leaves(DATA))
+    # what other tests hold, the data set left out, which the plan counts too
+    others = sum(array.nbytes for array in jax.live_arrays()) - shared
+    write = together._write
+
+    def look(*_: Any) -> None:
+        live.append(sum(array.nbytes for array in jax.live_arrays()) - others)
+
+    def look_and_write(*arguments: Any) -> None:
+        look()
+        write(*arguments)
+
+    def compiled_and_seen(*arguments: Any) -> Any:
+        look()
+        return compiled(*arguments)
+
+    with (
+        mock.patch.object(together, "SECONDS_BETWEEN_CHECKPOINTS", 0.0),
+        mock.patch.object(together, "_write", look_and_write),
+        mock.patch.object(together, "compiled", compiled_and_seen),
+    ):
+        fit_together(tasks, on_epoch=look, on_end=look, memory=planned)
+    assert len(live) > 50
+    assert shared < max(live) <= planned
+
+
+def test_what_is_in_use_already_is_not_planned_with() -> None:
+    tasks = study()
+    shared = together._Programs(study_of(tasks)).shared_bytes
+    needed = bytes_of(tasks, 4)
+    for in_use, expected in ((shared, 4), (shared + 1, 2)):
+        stats = {"bytes_limit": int(needed / 0.9) + 1, "bytes_in_use": in_use}
+        with mock.patch.object(memory, "_stats", lambda stats=stats: stats):
+            assert together._sizes_that_fit(together._Programs(study_of(tasks)), 9, None)[0] == expected
 
 
 def test_a_study_that_is_stopped_goes_on_where_each_member_was(tmp_path: Path, alone: list[Run]) -> None:

@@ -27,12 +27,16 @@ BELOW_TURNING: Final = 10.0
 """A constant rate is suggested so many times below the turning point; 1cycle starts there and climbs to it."""
 
 
+FEWEST_STEPS: Final = 100
+"""Epochs are repeated up to this number of steps: fewer leave too few losses in a decade of the rate to read."""
+
+
 class RangeTest(NamedTuple):
     """What a range test found, for S seeds and N steps.
 
     Attributes:
         seeds: [S].
-        rates: [N], learning rate of each step.
+        rates: [N], learning rate of each step; N is an epoch's steps, or those of several epochs of few steps.
         losses: [S, N], each batch's loss before its step, in nats; NaN from the step on at which a seed diverged.
         smoothed: [S, N], likewise.
         turning_points: [S], highest rates before the smoothed loss climbs; NaN where it did not fall, or did not climb.
@@ -58,14 +62,16 @@ class RangeTest(NamedTuple):
 def find_learning_rate(
     config: Config, data: Dataset, seeds: Sequence[int], *, lowest: float = 1e-5, highest: float = 10.0
 ) -> RangeTest:
-    """Train for an epoch with a rate of lowest x (highest / lowest)^(i / N) at step i, from each seed's first weights.
+    """Train with a rate of lowest x (highest / lowest)^(i / N) at step i of N, from each seed's first weights.
+
+    N steps are an epoch, or as many epochs as FEWEST_STEPS take where an epoch has fewer.
 
     The weights are thrown away: nothing of it remains. The configuration's schedule does not run; it decides what is
     suggested: the turning point for 1cycle's highest rate, a tenth of it for any other.
 
     Args:
         config: of the run.
-        data: its training rows are used, in the order of the run's first epoch.
+        data: its training rows are used, in the order of the run's first epochs.
         seeds: of the runs.
         lowest: first learning rate, above 0.
         highest: the rate that would follow the last one.
@@ -80,13 +86,17 @@ def find_learning_rate(
     """
     if not 0 < lowest < highest < float("inf"):
         raise UserError(f"learning rates from {lowest} to {highest}; allowed: rising, above 0 and finite")
+    if not len(seeds):
+        raise UserError("no seeds are given. Give one or more.")
     check_fits(config, data)
     dtype = config.train.dtype
-    steps = step.length_of(config, data).epoch_steps
+    epoch_steps = step.length_of(config, data).epoch_steps
+    epochs = -(-FEWEST_STEPS // epoch_steps)
+    steps = epochs * epoch_steps
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
-    keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
+    keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
-    program = compile_with(jax.jit(partial(_all_losses, config)).lower(*arguments), FAST)
+    program = compile_with(jax.jit(partial(_all_losses, config, epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
     smoothed = np.stack([_smoothed(of_seed, rates) for of_seed in losses])
     turning = np.asarray([_turning_point(rates, of_seed) for of_seed in smoothed])
@@ -97,16 +107,20 @@ def find_learning_rate(
     return RangeTest(tuple(seeds), rates, losses, smoothed, turning, turning / BELOW_TURNING, rule)
 
 
-def _all_losses(config: Config, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array) -> jax.Array:
+def _all_losses(
+    config: Config, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array
+) -> jax.Array:
     """[S, N]. A `vmap` is the faster way on an accelerator, one after the other on a CPU."""
-    of_seed = partial(_losses, config, hyper, data, rates)
+    of_seed = partial(_losses, config, epochs, hyper, data, rates)
     return jax.lax.map(of_seed, keys) if jax.default_backend() == "cpu" else jax.vmap(of_seed)(keys)
 
 
-def _losses(config: Config, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:
+def _losses(config: Config, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:
     """[N], NaN from divergence on."""
     state = step.start(config, hyper, data, key)
-    batches, keys = step.epoch_batches(config, state, data)
+    numbers = jnp.arange(epochs, dtype=state.epoch.dtype)
+    of_epochs = jax.vmap(lambda epoch: step.epoch_batches(config, state._replace(epoch=epoch), data))(numbers)
+    batches, keys = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), of_epochs)
     nan = jnp.full((), jnp.nan, config.train.dtype)
 
     def one(carry: tuple, inputs: tuple) -> tuple[tuple, jax.Array]:

@@ -67,6 +67,13 @@ def shapes_of(leaves: Sequence[jax.Array]) -> tuple[jax.ShapeDtypeStruct, ...]:
     return tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
 
 
+def state_of(study: Study) -> TrainState:
+    """The shapes and types of one member's state."""
+    hyper, key = jax.eval_shape(lambda: traced(study.config)), jax.eval_shape(jax.random.key, 0)
+    data = study.structure.unflatten(study.shapes)
+    return jax.eval_shape(partial(step.start, study.config), hyper, data, key)
+
+
 class Compiled(NamedTuple):
     """A compiled program.
 
@@ -102,7 +109,7 @@ def compiled(name: str, study: Study, size: int) -> Compiled:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), tree)
 
     hyper, key = jax.eval_shape(lambda: traced(config)), jax.eval_shape(jax.random.key, 0)
-    state = jax.eval_shape(start, hyper, study.shapes, key)
+    state = state_of(study)
     leaves = [of_members(shape) if own else shape for own, shape in zip(study.is_own, study.shapes, strict=True)]
     own = [0 if own else None for own in study.is_own]
     function, given, mapped = {

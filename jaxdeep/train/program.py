@@ -15,6 +15,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.schedules import check_length
 from jaxdeep.train import evaluation, step
+from jaxdeep.train.memory import check_memory, program_bytes, refuse_more_than, total_memory, tree_bytes
 from jaxdeep.train.state import TrainState
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
@@ -32,12 +33,16 @@ class Program(NamedTuple):
         epoch: (state, hyper, data) -> (state, metrics); the state is donated.
         examine: (params, batch_stats, hyper, data) -> evaluations of the validation and the test rows.
         compile_seconds: what tracing and compiling took.
+        epoch_bytes: that the epoch's program holds while it runs, its arguments included.
+        kept_bytes: of the weights and moving statistics that a finished run keeps.
     """
 
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
     examine: Callable[[Params, BatchStats, Hyper, Dataset], tuple[evaluation.Evaluation, evaluation.Evaluation]]
     compile_seconds: float
+    epoch_bytes: int
+    kept_bytes: int
 
 
 def compile_program(config: Config, data: Dataset) -> Program:
@@ -48,11 +53,15 @@ def compile_program(config: Config, data: Dataset) -> Program:
         data: of the run; only its shapes and types count.
 
     Raises:
-        UserError: they do not fit.
+        UserError: they do not fit each other, or the memory.
     """
     check_fits(config, data)
     leaves, structure = jax.tree.flatten(data)
-    return _compile(config.static(), tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure)
+    program = _compile(
+        config.static(), tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), structure
+    )
+    refuse_more_than(total_memory(), program.epoch_bytes)
+    return program
 
 
 def traced(config: Config) -> Hyper:
@@ -65,9 +74,10 @@ def check_fits(config: Config, data: Dataset) -> None:
 
     Raises:
         UserError: the data set was made with another `Data`, the schedule has another length, or the augmentation
-            needs images of another shape.
+            needs images of another shape. Or the network is larger than the memory.
     """
     data.check_prepared_as(config.data)
+    check_memory(config, data)
     check_length(config.schedule, step.length_of(config, data))
     check_augmentation(config.data, data.image_shape)
 
@@ -89,7 +99,9 @@ def _compile(config: Config, shapes: tuple[jax.ShapeDtypeStruct, ...], structure
         lowered = jax.jit(partial(evaluation.examine, config)).lower(state.params, state.batch_stats, hyper, data)
         examine = pool.submit(compile_with, lowered, FAST)
     programs = (start.result(), epoch.result(), examine.result())
-    return Program(*programs, compile_seconds=time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    kept_bytes = tree_bytes((state.params, state.batch_stats))
+    return Program(*programs, seconds, program_bytes(epoch.result()), kept_bytes)
 
 
 def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:

@@ -18,10 +18,12 @@ import jax
 from jaxdeep.config import Config, short
 from jaxdeep.config.config import plain
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.members_program import Task
-from jaxdeep.train.program import compile_program
+from jaxdeep.train.memory import refuse_more_than, total_memory
+from jaxdeep.train.program import Program, compile_program
 from jaxdeep.train.together import fit_together
 
 
@@ -99,15 +101,15 @@ def fit_all(
             it raises ends the study, after a checkpoint of every member that is running.
         on_end: called with a member's index and its run when it is over, likewise.
         until: as of `fit`.
-        workers: threads on a CPU; None: one for each core that the process may use.
+        workers: threads on a CPU; None: one for each core that the process may use, as far as the memory holds them.
 
     Returns:
         The members' runs, in their order.
 
     Raises:
-        UserError: as `fit`.
+        UserError: as `fit`; a member names no fold where folds are given, or one that is not given.
     """
-    of_members = [data if isinstance(data, Dataset) else data[member.fold or 0] for member in members]
+    of_members = [_of_fold(data, member) for member in members]
     if jax.default_backend() != "cpu":
         return fit_together(
             [
@@ -118,8 +120,8 @@ def fit_all(
             on_end=on_end,
             until=until,
         )
-    for member, of_member in zip(members, of_members, strict=True):
-        compile_program(member.config, of_member)
+    programs = [compile_program(member.config, of) for member, of in zip(members, of_members, strict=True)]
+    refuse_more_than(total_memory(), sum(program.kept_bytes for program in programs))
     stop, lock = Event(), Lock()
 
     def run(index: int) -> Run:
@@ -144,7 +146,7 @@ def fit_all(
             on_end(index, found)
         return found
 
-    with ThreadPoolExecutor(workers or cores()) as pool:
+    with ThreadPoolExecutor(workers or _workers(programs)) as pool:
         futures = [pool.submit(run, index) for index in range(len(members))]
         try:
             running, failed = set(futures), False
@@ -157,3 +159,21 @@ def fit_all(
     for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
         raise error
     return [future.result() for future in futures]
+
+
+def _workers(programs: Sequence[Program]) -> int:
+    """How many members train at a time: one for each core, but no more than the memory holds."""
+    memory, largest = total_memory(), max((program.epoch_bytes for program in programs), default=0)
+    return cores() if memory is None or not largest else max(min(cores(), memory // largest), 1)
+
+
+def _of_fold(data: Dataset | Sequence[Dataset], member: Member) -> Dataset:
+    """The data set that a member is run on."""
+    if isinstance(data, Dataset):
+        if member.fold is not None:
+            raise UserError(f"{member.name} names a fold, and the data are one data set. Give the folds.")
+        return data
+    if member.fold is None or not 0 <= member.fold < len(data):
+        named = "no fold" if member.fold is None else f"fold {member.fold}"
+        raise UserError(f"{member.name} names {named}, and the data are {len(data)} folds. Set Member.fold from 0.")
+    return data[member.fold]

@@ -9,6 +9,7 @@ share of the members, and they do not communicate. A member differs from the sam
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +21,21 @@ import numpy as np
 from jaxdeep.train.fit import Run, check_dtype, finished, identity_of
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import SECONDS_BETWEEN_CHECKPOINTS, RunKeeper
-from jaxdeep.train.members_program import Compiled, Study, Task, compiled, shapes_of, sharding, sizes_of, study_of
+from jaxdeep.train.members_program import (
+    Compiled,
+    Study,
+    Task,
+    compiled,
+    shapes_of,
+    sharding,
+    sizes_of,
+    state_of,
+    study_of,
+)
+from jaxdeep.train.memory import free_memory, program_bytes, refuse_more_than, tree_bytes
 from jaxdeep.train.program import check_fits
 from jaxdeep.train.state import TrainState, is_over
 
-SHARE_OF_MEMORY: Final = 0.9
-"""Of what the device has, for a program and its arguments."""
 SHARE_OF_TIME: Final = 0.05
 """That checkpoints may take."""
 WRITERS: Final = 4
@@ -46,13 +56,13 @@ def fit_together(
         on_epoch: as of `fit_all`.
         on_end: as of `fit_all`.
         until: as of `fit`.
-        memory: bytes of a device that may be used; None: what it has.
+        memory: bytes of a device that may be used; None: what is free of it.
 
     Returns:
         The members' runs, in their order.
 
     Raises:
-        UserError: as `fit`.
+        UserError: as `fit`, or a single member is larger than the memory.
     """
     groups: dict[Any, list[int]] = {}
     for index, task in enumerate(tasks):
@@ -87,25 +97,56 @@ class _Programs:
         return found.call
 
     @property
+    def shared_bytes(self) -> int:
+        """Of the leaves of the data set that all members share."""
+        study = self.study
+        return tree_bytes([shape for own, shape in zip(study.is_own, study.shapes, strict=True) if not own])
+
+    def argument_bytes(self, size: int) -> int:
+        """Of the states, the traced numbers and the own leaves of this many members, and of what they share."""
+        study = self.study
+        own = [shape for own, shape in zip(study.is_own, study.shapes, strict=True) if own]
+        return size * tree_bytes((state_of(study), own)) + self.shared_bytes
+
+    @property
     def compile_seconds(self) -> float:
         """Of those that were asked for."""
         return sum(found.compile_seconds for found in self._found.values())
 
 
 def _sizes_that_fit(programs: _Programs, members: int, memory: int | None) -> list[int]:
-    """The numbers of members to train at once: the largest one whose program fits the device, by XLA's own figures."""
+    """The numbers of members to train at once: the largest one that fits the device, and its halves.
+
+    Raises:
+        UserError: not even one member for each device fits.
+    """
+    devices = jax.local_device_count()
     if memory is None:
-        stats = jax.local_devices()[0].memory_stats() or {}
-        memory = int(SHARE_OF_MEMORY * stats["bytes_limit"]) if "bytes_limit" in stats else None
-    sizes = sizes_of(members, jax.local_device_count())
+        # what all members share stands on a single device already, and is an argument of the programs
+        memory = free_memory(programs.shared_bytes if devices == 1 else 0)
+    sizes = sizes_of(members, devices)
     if memory is None:
         return sizes
-    for position, size in enumerate(sizes):
-        analysis: Any = programs.of("epoch", size).memory_analysis()
-        parts = (getattr(analysis, f"{part}_size_in_bytes") for part in ("argument", "output", "temp"))
-        if sum(parts) - analysis.alias_size_in_bytes <= memory:
+    for position, size in enumerate(sizes[:-1]):
+        if program_bytes(programs.of("epoch", size)) <= memory and planned_bytes(programs, size) <= memory:
             return sizes[position:]
-    return sizes[-1:]  # which fails with the device's own words, if it must
+    refuse_more_than(memory, planned_bytes(programs, sizes[-1]))
+    return sizes[-1:]
+
+
+def planned_bytes(programs: "_Programs", size: int) -> int:
+    """Return the most bytes that a device holds while its share of this many members is trained.
+
+    That is the larger of two programs, an epoch's and the examination's, or the states with the half of them to which
+    members are moved together, or which go to the host when they are over.
+
+    Args:
+        programs: of the study.
+        size: number of members.
+    """
+    epoch, examine = programs.of("epoch", size), programs.of("examine", size)
+    moved = programs.argument_bytes(size) * 3 // 2 // jax.local_device_count()
+    return max(program_bytes(epoch), program_bytes(examine), moved)
 
 
 class _Chunk:
@@ -145,16 +186,20 @@ class _Chunk:
         while True:
             over = is_over(self._config, states)
             now = {
-                index: _taken(states, row)
+                index: row
                 for row, index in enumerate(self._rows)
                 if index is not None and (over[row] or len(self._histories[index]) >= last)
             }
-            self._keep(now)
-            ended |= now
-            self._rows = [None if index in ended else index for index in self._rows]
+            if now:
+                found = _on_host(states, now)
+                self._keep(found)
+                ended |= {index: _without_training(state) for index, state in found.items()}
+                self._rows = [None if index in ended else index for index in self._rows]
             if not any(index is not None for index in self._rows):
-                return self._runs(ended)
+                break
             states = self._epoch(self._moved_together(states))
+        del states  # or they would stand beside the weights that are examined
+        return self._runs(ended)
 
     def _begun(self) -> TrainState:
         """The first states, or those that were kept."""
@@ -196,12 +241,17 @@ class _Chunk:
             for index in going:
                 self._on_epoch(index, self._histories[index])
         except BaseException:
-            self._keep({index: _taken(states, row) for index, row in going.items()})
+            self._keep_going(states, going)
             raise
         if time.perf_counter() - self._kept_at > self._interval:
-            self._keep({index: _taken(states, row) for index, row in going.items()})
+            self._keep_going(states, going)
             self._kept_at = time.perf_counter()
         return states
+
+    def _keep_going(self, states: TrainState, going: Mapping[int, int]) -> None:
+        """Begin to write checkpoints of the members that train, each in its row."""
+        if any(self._tasks[index].checkpoints is not None for index in going):
+            self._keep(_on_host(states, going))
 
     def _runs(self, ended: Mapping[int, TrainState]) -> dict[int, Run]:
         self._fill()
@@ -276,7 +326,35 @@ def _taken(tree: Any, rows: int | np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
-@jax.jit
+def _on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainState]:
+    """Some members' states as NumPy arrays, by one transfer; their keys as the keys' data.
+
+    Rows that are few are taken apart on the device first, in numbers that are powers of two, so that few programs are
+    compiled for it. No more than half of the rows is copied there.
+
+    Args:
+        states: of all rows, [S, ...].
+        rows: of the members that are wanted, by index.
+    """
+    states = states._replace(key=jax.random.key_data(states.key))
+    wanted, size = list(rows.values()), 1 << (len(rows) - 1).bit_length()
+    if 2 * size <= len(states.epoch):
+        states = _taken(states, np.asarray(wanted + wanted[:1] * (size - len(wanted))))
+        wanted = list(range(len(rows)))
+    host = jax.device_get(states)
+    # copies: a view would keep all members
+    return {
+        index: jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), host)
+        for index, row in zip(rows, wanted, strict=True)
+    }
+
+
+def _without_training(state: TrainState) -> TrainState:
+    """What is left of a member that is over: its best epoch, and whether it diverged."""
+    return state._replace(params=None, batch_stats=None, opt_state=None)
+
+
+@partial(jax.jit, donate_argnums=0)
 def _with_row(tree: Any, row: int, values: Any) -> Any:
     return jax.tree.map(lambda leaf, value: leaf.at[row].set(value), tree, values)
 

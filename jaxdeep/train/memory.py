@@ -1,0 +1,147 @@
+"""Whether a run fits into memory: refused with the size in words, before it is tried."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+
+from jaxdeep.config import Config
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.errors import UserError
+from jaxdeep.train.evaluation import model_of
+
+COPIES: Final = 3
+"""Of all weights, at the least: themselves, those of the best epoch, and their gradients."""
+SHARE: Final = 0.9
+"""Of an accelerator's memory, for a program and its arguments."""
+LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files in which Linux names the limit of a container, in bytes."""
+
+
+def in_words(size: int) -> str:
+    """Return a number of bytes in words.
+
+    Args:
+        size: bytes, 0 or more.
+
+    >>> in_words(1_500), in_words(23 * 2**30), in_words(10**400)
+    ('1.5 KiB', '23.0 GiB', 'more than 1,024 YiB')
+    """
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+    power = min(max(size.bit_length() - 1, 0) // 10, len(units))
+    if power == len(units):
+        return "more than 1,024 YiB"
+    return f"{size / 2 ** (10 * power):,.1f} {units[power]}" if power else f"{size} bytes"
+
+
+def total_memory() -> int | None:
+    """Return the bytes of the memory that a run computes in: the first device's, or the machine's on a CPU.
+
+    A container's limit counts where it is lower. None means that the system does not say.
+    """
+    if jax.default_backend() != "cpu":
+        stats = _stats()
+        return int(SHARE * stats["bytes_limit"]) if "bytes_limit" in stats else None
+    found = [limit for path in LIMITS if (limit := _number_in(path)) is not None]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(found, default=None)
+
+
+def free_memory(held: int = 0) -> int | None:
+    """Return the bytes that a program and its arguments may take on an accelerator.
+
+    Args:
+        held: bytes of these arguments that are on the device already.
+
+    Returns:
+        What is free of SHARE of the memory, with `held`; None on a CPU, or where the device does not say.
+    """
+    stats = _stats()
+    if "bytes_limit" not in stats:
+        return None
+    return int(SHARE * stats["bytes_limit"]) - stats.get("bytes_in_use", 0) + held
+
+
+def fewest_bytes(config: Config, data: Dataset) -> int:
+    """Return the bytes that training cannot do without: weights COPIES times, and a batch's values in all layers.
+
+    It is plain arithmetic on Python's integers, so that no size is too large for it.
+
+    Args:
+        config: of the run.
+        data: its width and number of classes count.
+    """
+    rows = min(config.train.batch_size, data.train.size)
+    stacks = model_of(config, data).stacks
+    weights = sum(length * block.units * (inputs + 1) for _, block, inputs, _, length in stacks)
+    values = sum(length * block.units * rows for _, block, _, _, length in stacks)
+    return (COPIES * weights + values) * jnp.dtype(config.train.dtype).itemsize
+
+
+def check_memory(config: Config, data: Dataset) -> None:
+    """Refuse a network that the memory cannot hold, before anything is compiled.
+
+    Args:
+        config: of the run.
+        data: its width and number of classes count.
+
+    Raises:
+        UserError: it takes more than all memory.
+    """
+    refuse_more_than(total_memory(), fewest_bytes(config, data), "at least ")
+
+
+def refuse_more_than(memory: int | None, needed: int, bound: str = "") -> None:
+    """Refuse a size.
+
+    Args:
+        memory: bytes that may be taken; None: any number.
+        needed: bytes.
+        bound: such as "at least ", for the message.
+
+    Raises:
+        UserError: more is needed than may be taken.
+    """
+    if memory is not None and needed > memory:
+        raise UserError(
+            f"training takes {bound}{in_words(needed)} of memory, and there are {in_words(memory)}. "
+            "Make model.units or train.batch_size smaller, or the runs fewer."
+        )
+
+
+def program_bytes(compiled: Any) -> int:
+    """Return the bytes that a compiled program holds while it runs: arguments, results and temporaries.
+
+    Args:
+        compiled: by XLA.
+    """
+    analysis = compiled.memory_analysis()
+    if analysis is None:
+        return 0
+    parts = (getattr(analysis, f"{part}_size_in_bytes") for part in ("argument", "output", "temp"))
+    return sum(parts) - analysis.alias_size_in_bytes
+
+
+def tree_bytes(tree: Any) -> int:
+    """Return the bytes of all arrays of a pytree, or of their shapes.
+
+    Args:
+        tree: of arrays or of `jax.ShapeDtypeStruct`.
+    """
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _stats() -> dict[str, int]:
+    """What the first device says of its memory; nothing on a CPU."""
+    return jax.local_devices()[0].memory_stats() or {}
+
+
+def _number_in(path: str) -> int | None:
+    try:
+        text = Path(path).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
