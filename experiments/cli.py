@@ -45,8 +45,9 @@ def _main(experiment: Experiment, given: Sequence[str]) -> int:
             print("\n".join(map(_listed, recipes, recipes.values())))
             return 0
         if commands := parse_compared(name, dataset, recipes, given):
-            print(compare_configurations(experiment, commands))
-            return 0
+            compared = compare_configurations(experiment, commands)
+            print(compared.text)
+            return compared.status
         return _answer(experiment, parse(name, dataset, recipes, given))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

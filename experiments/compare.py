@@ -1,17 +1,34 @@
 """`--compare`: several configurations on the same seeds, and what can be said of their differences."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from experiments.arguments import Arguments
 from experiments.recipe import Experiment
 from experiments.run import run
 from jaxdeep.config import shortened
-from jaxdeep.report.comparison import compare, comparison_table, read_study
+from jaxdeep.report.comparison import compare, read_study
+from jaxdeep.report.comparison_text import comparison_table, pairs_compared
+from jaxdeep.report.divergence import losses_in_words
 from jaxdeep.report.figures import learning_curves
 from jaxdeep.report.files import read_histories, write_json
 
 
-def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> str:
+class Compared(NamedTuple):
+    """What a comparison leaves to say.
+
+    Attributes:
+        text: to print: the table, the verdicts in words, and the path of comparison.json.
+        status: the exit status. 0: every pair is compared. 2: some pair is not, as too few of its runs have figures.
+            3: every run of every configuration diverged.
+    """
+
+    text: str
+    status: int
+
+
+def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> Compared:
     """Run each configuration in its own folder, or find it finished there, and compare them.
 
     Args:
@@ -19,7 +36,8 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
         commands: one for each of them, with the same seeds.
 
     Returns:
-        The text to print; comparison.json in a folder of its own holds its figures, curves.png draws all.
+        The text to print and the exit status. comparison.json in a folder of its own holds the figures, and
+        curves.png draws all runs.
 
     Raises:
         UserError: as `run`, or they cannot be compared.
@@ -36,4 +54,21 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
     histories = {study.name: read_histories(at / "metrics.jsonl") for study, at in zip(studies, folders, strict=True)}
     learning_curves(folder / "curves.png", histories, f"{experiment.name} on {comparison['data']['name']}")
     write_json(folder / "comparison.json", comparison)
-    return f"{comparison_table(comparison)}\n{folder / 'comparison.json'}"
+    return Compared(f"{comparison_table(comparison)}\n{folder / 'comparison.json'}", _status(comparison))
+
+
+def _status(comparison: Mapping[str, Any]) -> int:
+    """Judge how a comparison ended, and say on stderr who diverged where a pair could not be compared."""
+    counts = comparison["diverged"].values()
+    if all(of["diverged"] == of["runs"] for of in counts):
+        print("every run of every configuration diverged", file=sys.stderr)
+        return 3
+    if missing := len(comparison["pairs"]) - pairs_compared(comparison):
+        who = "; ".join(said for name, of in comparison["diverged"].items() for said in losses_in_words(name, **of))
+        print(
+            f"error: {missing} of {len(comparison['pairs'])} pairs could not be compared: {who}. "
+            "Lower the learning rate of what diverged, or leave it out of --compare.",
+            file=sys.stderr,
+        )
+        return 2
+    return 0

@@ -17,7 +17,7 @@ from experiments.studies import draw_exercise_8, studies_page, verdicts
 from experiments.uncertainty_page import uncertainty_page, uncertainty_table
 from jaxdeep.errors import UserError
 from jaxdeep.report.files import read_json
-from jaxdeep.report.tables import FIGURES, markdown_table, with_interval
+from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
 
 ROOT = Path(__file__).parent.parent
 BENCH_RECORDS = ROOT / "bench" / "records"
@@ -71,7 +71,7 @@ def cifar_table() -> str:
         [
             (
                 _named(record),
-                str(len(record["runs"])),
+                runs_of(record),
                 f"{record['mean']['best_epoch']['mean']:.1f}",
                 *(with_interval(record["mean"][figure]) for figure in FIGURES),
                 "; ".join(
@@ -93,14 +93,14 @@ def fashion_mnist_table() -> str:
         rows.append(
             (
                 _named(record),
-                str(len(record["runs"])),
+                runs_of(record),
                 f"{mean['epochs']['mean']:g}",
                 with_interval(mean["val_loss"]),
                 f"{chapter['val_loss']:.4f}",
                 with_interval(mean["val_accuracy"]),
-                f"{min(accuracies):.4f} - {max(accuracies):.4f}",
+                f"{min(accuracies):.4f} - {max(accuracies):.4f}" if accuracies else "-",
                 f"{chapter['val_accuracy']:.4f}",
-                f"{100 * (mean['val_accuracy']['mean'] - chapter['val_accuracy']):+.1f}",
+                f"{100 * (mean['val_accuracy']['mean'] - chapter['val_accuracy']):+.1f}" if accuracies else "-",
                 with_interval(mean["test_loss"]),
                 with_interval(mean["test_accuracy"]),
             )
@@ -120,7 +120,7 @@ def keras_table() -> str:
             (
                 f"{experiment} `{name}`",
                 who,
-                str(len(of["runs"])),
+                runs_of(of),
                 *(with_interval(of["mean"][figure]) for figure in FIGURES),
             )
             for who, of in by

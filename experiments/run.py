@@ -23,7 +23,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
-from jaxdeep.report.figures import RATE
+from jaxdeep.report.figures import RATE, seeds_without_suggestion
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
 from jaxdeep.train.devices import describe_device, use_compilation_cache
@@ -120,7 +120,11 @@ def _train(
     if RATE in arguments.study.varied:
         first = arguments.study.seeds[0]
         test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
-        summary["range_test"] = {"seeds": list(test.seeds), "suggestion": null_if_not_finite(test.suggestion)}
+        summary["range_test"] = {
+            "seeds": list(test.seeds),
+            "suggestion": null_if_not_finite(test.suggestion),
+            "without_suggestion": seeds_without_suggestion(test),
+        }
     folder.write_summary(summary, members, runs)
     return summary
 

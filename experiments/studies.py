@@ -8,7 +8,8 @@ from typing import Any, Final
 from experiments.records import RESULTS, histories, record_name, summaries
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
-from jaxdeep.report.comparison import compare, matrix, read_study, sentences
+from jaxdeep.report.comparison import compare, read_study
+from jaxdeep.report.comparison_text import matrix, pairs_compared, sentences
 from jaxdeep.report.figures import learning_curves
 from jaxdeep.report.summary import best_point
 from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
@@ -33,7 +34,7 @@ def studies_page(results: Path = RESULTS) -> str:
     """The text of STUDIES.md."""
     exercise, comparison = exercise_8(results)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
-    count = len(comparison["pairs"])
+    count = pairs_compared(comparison)
     parts += [f"\nAll pairs, over common seeds and common images; p-values corrected for {count} pairs (Holm).\n"]
     for figure, images in (("val_accuracy", "validation"), ("test_accuracy", "test")):
         parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison, figure)), ""]
@@ -75,7 +76,7 @@ def verdicts(results: Path = RESULTS) -> str:
 def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
     """What repeats each study, and what it took."""
     rows = [
-        (f"`{record['command']}`", str(len(record["runs"])), f"{_epochs(record):,}", _wall(record), record["device"])
+        (f"`{record['command']}`", runs_of(record), f"{_epochs(record):,}", _wall(record), record["device"])
         for record in records
     ]
     return markdown_table(("command", "runs", "epochs", "wall time", "device"), rows)
@@ -83,7 +84,7 @@ def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
 
 def grid_section(record: Mapping[str, Any]) -> list[str]:
     """A study over a grid: command, wall time, table and picture."""
-    names, best = list(record["grid"]), best_point(record["points"])
+    names, best = list(record["grid"]), best_point(record)
     rows = []
     for point in record["points"]:
         values = [short(value) for value in point["values"].values()]
@@ -103,11 +104,18 @@ def grid_section(record: Mapping[str, Any]) -> list[str]:
         f"## {record['experiment']} {record['name']}: {' x '.join(names)}\n",
         f"`{record['command']}`\n",
         f"{len(record['runs'])} runs of at most {most} epochs, {_epochs(record):,} epochs "
-        f"in all{programs}: {_wall(record)} on {record['device']}. Bold: the lowest mean validation loss. "
-        f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}.\n",
+        f"in all{programs}: {_wall(record)} on {record['device']}. "
+        f"{'Bold: the lowest mean validation loss' if best else 'None is bold: each lost a run (diverged)'}. "
+        f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}{_lost_by_finder(record)}.\n",
         markdown_table(headers, rows),
         f"\n![Accuracy against learning rate]({picture.replace(' ', '%20')})\n",
     ]
+
+
+def _lost_by_finder(record: Mapping[str, Any]) -> str:
+    found = record["range_test"]
+    lost = found.get("without_suggestion", 0)
+    return f" ({lost} of its {len(found['seeds'])} seeds have no suggestion)" if lost else ""
 
 
 def _epochs(record: Mapping[str, Any]) -> int:

@@ -104,15 +104,18 @@ def examine(
         data_dir: where other sets' classic files may be.
 
     Returns:
-        JSON values: of what was asked, and what `assess` gives.
+        JSON values: of what was asked, and what `assess` gives. `diverged` counts the runs, those that diverged, and
+        those left out, which diverged before they had an epoch to keep.
 
     Raises:
         UserError: too few networks did not diverge.
     """
     trained = [run for run in runs if run.best_epoch]
     if len(trained) < (2 if asked.ensemble else 1):
+        lost = ", ".join(str(run.seed) for run in runs if not run.best_epoch)
         raise UserError(
-            f"{len(trained)} of {len(runs)} networks did not diverge: too few for --mc-samples or --ensemble"
+            f"{len(trained)} of {len(runs)} networks did not diverge: too few for --mc-samples or --ensemble. "
+            f"Seeds {lost} diverged. Ask for more seeds, or lower optim.learning_rate."
         )
     others, left_out = _other_images(dataset, data, data_dir)
     images = {VALID: np.asarray(data.valid.images), TEST: np.asarray(data.test.images), **others}
@@ -133,6 +136,11 @@ def examine(
         **asdict(asked),
         "mask_bits": MASK_BITS if draws else None,
         "seeds": [run.seed for run in trained],
+        "diverged": {
+            "runs": len(runs),
+            "diverged": sum(run.diverged for run in runs),
+            "left_out": len(runs) - len(trained),
+        },
         "other_images": list(others),
         "left_out": left_out,
         **assess(predictors, labels, draws),

@@ -15,6 +15,7 @@ from jaxdeep.report.uncertainty_tables import (
     other_rows,
     sample_rows,
     verdict_rows,
+    who_diverged,
 )
 
 INTRODUCTION: Final = """# What the networks do not know
@@ -68,6 +69,7 @@ def _section(record: Mapping[str, Any]) -> list[str]:
         f"`{found['command']}`\n",
         f"{len(found['seeds'])} networks, {found['mc_samples']:,} samples of MC dropout (masks of {found['mask_bits']} "
         "random bits a value) of each network and image.\n",
+        *(f"{line[0].upper()}{line[1:]}.\n" for line in who_diverged(found)),
         *_table(figure_rows(found)),
         "Differences:\n",
         *_table(verdict_rows(found)),

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -251,29 +252,107 @@ def test_folds_are_compared_fold_by_fold(command, capsys) -> None:
         assert of_pair["difference"] == pytest.approx(np.mean([one[key] - other[key] for key in one]), abs=1e-7)
 
 
-def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path, monkeypatch) -> None:
-    """With results that are made up: all configurations, each in a folder whose name has the greatest length."""
-    rng, figures = np.random.default_rng(0), ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+
+
+def made_up_runs(folder_of: Callable[[str], Path], diverged: Mapping[str, int]) -> Callable[..., Finished]:
+    """Stands in for `run`: two seeds of each configuration, of which the last ones diverged in their first epoch."""
+    rng = np.random.default_rng(0)
 
     def made_up(experiment: Experiment, arguments: Arguments) -> Finished:
-        folder = tmp_path / f"{arguments.name},{'optim.epsilon=1e-7,' * 20}"[:211]
+        folder = folder_of(arguments.name)
         folder.mkdir()
-        runs = [{"seed": seed, **dict(zip(figures, rng.random(4), strict=True))} for seed in (42, 43)]
-        mean = {figure: {"mean": 0.5, "low": 0.4, "high": 0.6} for figure in figures}
-        content = {"data": {"name": "cifar10", "digest": "0"}, "runs": runs, "mean": mean}
+        lost = [place >= 2 - diverged.get(arguments.name, 0) for place in range(2)]
+        runs = [
+            {"seed": seed, "diverged": of_seed}
+            | {figure: None if of_seed else value for figure, value in zip(FIGURES, rng.random(4), strict=True)}
+            for seed, of_seed in zip((42, 43), lost, strict=True)
+        ]
+        mean = {figure: {"mean": None if all(lost) else 0.5, "low": None, "high": None} for figure in FIGURES}
+        config = arguments.config.to_dict()
+        content = {"data": {"name": "cifar10", "digest": "0"}, "config": config, "runs": runs, "mean": mean}
         (folder / "summary.json").write_text(json.dumps(content))
-        record = EpochRecord(1, *rng.random(6).tolist())
-        lines = [json.dumps({"seed": seed, **record._asdict()}) for seed in (42, 43)]
+        records = [
+            EpochRecord(1, *(None if of_seed else value for value in rng.random(6).tolist())) for of_seed in lost
+        ]
+        lines = [json.dumps({"seed": seed, **record._asdict()}) for seed, record in zip((42, 43), records, strict=True)]
         (folder / "metrics.jsonl").write_text("\n".join(lines))
         np.savez(folder / "hits.npz", valid=rng.random((2, 50)) < 0.5, test=rng.random((2, 50)) < 0.5)
         return Finished(content, folder)
 
+    return made_up
+
+
+def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path, monkeypatch) -> None:
+    """With results that are made up: all configurations, each in a folder whose name has the greatest length."""
+    made_up = made_up_runs(lambda name: tmp_path / f"{name},{'optim.epsilon=1e-7,' * 20}"[:211], {})
     monkeypatch.setattr(experiments.compare, "run", made_up)
     experiment = Experiment("cifar", "cifar10", CONFIGS)
     commands = parse_compared("cifar", "cifar10", CONFIGS, ["--compare", *CONFIGS, "--seeds", "2"])
-    path = Path(compare_configurations(experiment, commands).splitlines()[-1])
+    path = Path(compare_configurations(experiment, commands).text.splitlines()[-1])
     assert path.parent.name.startswith("+".join(CONFIGS))
     assert len(json.loads(path.read_text())["pairs"]) == 10 * 9 // 2
+
+
+@pytest.mark.parametrize(
+    ("diverged", "status", "error", "said"),
+    [
+        ({}, 0, "", "selu and elu are not distinguishable"),
+        (
+            {"selu": 1},
+            2,
+            "error: 2 of 3 pairs could not be compared: selu lost 1 of 2 seeds (diverged). Lower the learning rate of "
+            "what diverged, or leave it out of --compare.\n",
+            "elu are not compared: test accuracy, 1 finished seeds in common; selu lost 1 of 2 seeds (diverged) (they",
+        ),
+        (
+            {"selu": 2, "elu": 1},
+            2,
+            "error: 3 of 3 pairs could not be compared: selu lost 2 of 2 seeds (diverged); elu lost 1 of 2 seeds "
+            "(diverged). Lower the learning rate of what diverged, or leave it out of --compare.\n",
+            "0 finished seeds in common; selu lost 2 of 2 seeds (diverged); elu lost 1 of 2 seeds (diverged)",
+        ),
+        (
+            {"selu": 2, "elu": 2, "bn": 2},
+            3,
+            "every run of every configuration diverged\n",
+            "0 finished seeds in common; selu lost 2 of 2 seeds (diverged); elu lost 2 of 2 seeds (diverged)",
+        ),
+    ],
+    ids=["none", "one seed", "one wholly", "all"],
+)
+def test_a_comparison_says_who_diverged_and_its_status_says_what_it_could_not_do(
+    command, tmp_path, monkeypatch, capsys, diverged, status, error, said
+) -> None:
+    monkeypatch.setattr(experiments.compare, "run", made_up_runs(tmp_path.joinpath, diverged))
+    assert command("--compare", "selu", "elu", "bn", "--seeds", "2") == status
+    captured = capsys.readouterr()
+    assert captured.err == error
+    assert said in captured.out
+    path = Path(captured.out.splitlines()[-1])
+    assert path.with_name("curves.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(path.read_text())
+    assert {name: of["diverged"] for name, of in found["diverged"].items()} == {
+        name: diverged.get(name, 0) for name in ("selu", "elu", "bn")
+    }
+    assert found["pairs"][0]["differing"]["model.activation"] == ["selu", "elu"]
+
+
+WILD = ("--model.activation", "relu", "--model.kernel-init", "he_normal", "--optim.optimizer", "sgd")
+
+
+def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(command, capsys) -> None:
+    rates = ("--grid", "optim.learning_rate=1e30,1e-3", "--seeds", "2")
+    assert command(*QUICK, *WILD, *rates, "--workdir", "w") == 0
+    found, lines = summary("w"), capsys.readouterr().out.splitlines()
+    assert [point["diverged"] for point in found["points"]] == [2, 0]
+    assert (found["diverged"], [point["mean"]["val_loss"]["diverged"] for point in found["points"]]) == (2, [2, 0])
+    assert re.search(r"^ +1e\+30 +2, 2 diverged ", lines[2])
+    assert re.search(r"^ +0.001 +2 \* ", lines[3])
+    assert Path("w/rates.png").read_bytes().startswith(b"\x89PNG")
+    assert command(*QUICK, *WILD, "--grid", "optim.learning_rate=1e30,1e29", "--halving", "successive") == 3
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "none is best (*): each of them lost a run (diverged)"
 
 
 @pytest.mark.parametrize(

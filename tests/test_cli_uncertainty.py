@@ -259,11 +259,16 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
     monkeypatch.setattr(experiments.run, "fit_all", some_diverged)
     assert ask(*ASKED) == (0 if left == 2 else 2)
     if left == 1:
-        assert "error: 1 of 3 networks did not diverge: too few for --" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "error: 1 of 3 networks did not diverge: too few for --" in error
+        assert "Seeds 43, 44 diverged. Ask for more seeds, or lower" in error
         assert "uncertainty" not in summary(run)
         assert ask("--mc-samples", "10") == 0
     found, out = uncertainty(run), capsys.readouterr().out
     assert found["seeds"] == [42, 43][:left]
+    assert found["diverged"] == {"runs": 3, "diverged": 3 - left, "left_out": 3 - left}
+    assert f"the study lost {3 - left} of 3 networks (diverged)" in out
+    assert f"plain ({3 - left} of 3 diverged)" in out
     assert ("One network: no interval and no verdict" in out) == (left == 1)
     assert len(found["verdicts"]) == {2: 3, 1: 0}[left]
     accuracies = [of["test_accuracy"] for of in summary(run)["runs"]][:left]

@@ -13,8 +13,10 @@ import pytest
 from scipy import stats
 
 from jaxdeep.analysis.statistics import mean_over_runs, paired_hits
+from jaxdeep.config import Config, Data, Model, Optim
 from jaxdeep.errors import UserError
-from jaxdeep.report.comparison import Study, compare, comparison_table, matrix, read_study, sentences
+from jaxdeep.report.comparison import Study, compare, read_study
+from jaxdeep.report.comparison_text import comparison_table, matrix, pairs_compared, sentences
 from jaxdeep.report.run_folder import write_hits, write_json
 from jaxdeep.report.tables import FIGURES
 
@@ -30,10 +32,13 @@ def drawn_study(
     *,
     folds: int | None = None,
     diverged: Sequence[int] = (),
+    diverged_late: Sequence[int] = (),
     spread: float = 0.1,
+    config: Mapping[str, Any] | None = None,
 ) -> Study:
     """A study whose figures depend on seed, fold and image, on what it is ahead, and a little on its name.
 
+    Seeds that diverged have no figures, and those that did so late, after an epoch to keep, have all.
     Seeds are far apart from each other in loss, so that only runs of the same seed have differences of about -ahead.
     """
     runs, hits = [], {"valid": [], "test": []}
@@ -54,14 +59,13 @@ def drawn_study(
             if seed in diverged:
                 figures, told = dict.fromkeys(figures), [np.zeros(IMAGES, bool)] * 2
             runs.append(
-                {"seed": seed, **({"fold": fold} if folds else {})}
+                {"seed": seed, **({"fold": fold} if folds else {}), "diverged": seed in (*diverged, *diverged_late)}
                 | {figure: value if value is None else float(value) for figure, value in figures.items()}
             )
             for of_split, of_run in zip(hits.values(), told, strict=True):
                 of_split.append(of_run)
-    return Study(
-        name, summary_of(runs, list(seeds), folds), {split: np.stack(of_runs) for split, of_runs in hits.items()}
-    )
+    summary = summary_of(runs, list(seeds), folds) | {"config": config or Config().to_dict()}
+    return Study(name, summary, {split: np.stack(of_runs) for split, of_runs in hits.items()})
 
 
 def summary_of(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], folds: int | None = None) -> dict[str, Any]:
@@ -191,15 +195,10 @@ def test_studies_of_other_images_are_refused(one, other) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "common"),
-    [
-        (drawn_study("other", [1, 2, 3]), 0),
-        (drawn_study("other", [46, 47, 48]), 1),
-        (drawn_study("other", diverged=range(43, 47)), 1),
-    ],
+    ("other", "common"), [(drawn_study("other", [1, 2, 3]), 0), (drawn_study("other", [46, 47, 48]), 1)]
 )
 def test_fewer_than_two_common_seeds_are_refused(other, common) -> None:
-    with pytest.raises(UserError, match=f"one and other have {common} finished seeds in common; allowed: 2 or more"):
+    with pytest.raises(UserError, match=f"one and other have {common} seeds in common; allowed: 2 or more"):
         compare([drawn_study("one"), other])
 
 
@@ -209,17 +208,37 @@ def test_a_comparison_is_json() -> None:
     assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
     assert comparison["names"] == ["a", "b", "c"]
     assert comparison["means"]["a"]["val_loss"] == studies[0].summary["mean"]["val_loss"]
+    assert comparison["diverged"]["a"] == {"runs": 5, "diverged": 1, "left_out": 1}
     alike = comparison["pairs"][2]["figures"]
     assert {(of["difference"], of["p_value"], of["verdict"]) for of in alike.values()} == {
         (0, 1, "not distinguishable")
     }
 
 
-def made_pair(one: str, other: str, folds: int | None = None, **found: Any) -> dict[str, Any]:
+def made_pair(
+    one: str,
+    other: str,
+    folds: int | None = None,
+    lost: Mapping[str, tuple[int, int]] | None = None,
+    fields: Sequence[str] = ("model.batch_norm",),
+    **found: Any,
+) -> dict[str, Any]:
     same = {"pairs": 5, "p_value": 0.01}
-    return {"one": one, "other": other, "folds": folds, "figures": dict.fromkeys(FIGURES, same | found)}
+    counts = {name: (lost or {}).get(name, (0, 0)) for name in (one, other)}
+    return {
+        "one": one,
+        "other": other,
+        "folds": folds,
+        "differing": {name: [1, 2] for name in fields},
+        "diverged": {
+            name: {"runs": 7, "diverged": diverged, "left_out": left_out}
+            for name, (diverged, left_out) in counts.items()
+        },
+        "figures": dict.fromkeys(FIGURES, same | found),
+    }
 
 
+DIFFER = " (they differ in model.batch_norm)"
 INDISTINCT = {"verdict": "not distinguishable", "p_holm": 0.0831, "difference": -0.012, "low": -0.03, "high": 0.006}
 BETTER = {"verdict": "better", "p_holm": 0.00123, "difference": 0.0244, "low": 0.0201, "high": 0.0287}
 
@@ -229,21 +248,49 @@ BETTER = {"verdict": "better", "p_holm": 0.00123, "difference": 0.0244, "low": 0
     [
         (
             made_pair("bn", "elu", **BETTER, pairs_to_tell=2),
-            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds",
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds" + DIFFER,
         ),
         (
             made_pair("bn", "elu", **BETTER | {"verdict": "worse"}, folds=5, pairs_to_tell=None),
-            "bn is worse than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 runs",
+            "bn is worse than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 runs" + DIFFER,
         ),
         (
             made_pair("bn", "elu", **INDISTINCT, pairs_to_tell=12),
             "bn and elu are not distinguishable: test accuracy -1.20 points (-3.00 to +0.60), p = 0.083, 5 seeds; "
-            "about 12 seeds would tell such a difference",
+            "about 12 seeds would tell such a difference" + DIFFER,
         ),
         (
             made_pair("bn", "elu", **INDISTINCT, pairs_to_tell=None),
             "bn and elu are not distinguishable: test accuracy -1.20 points (-3.00 to +0.60), p = 0.083, 5 seeds; "
-            "more than 1,000 seeds, or more images, would tell such a difference",
+            "more than 1,000 seeds, or more images, would tell such a difference" + DIFFER,
+        ),
+        (
+            made_pair("bn", "elu", **BETTER, pairs_to_tell=2, lost={"bn": (2, 2)}),
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds; "
+            "bn lost 2 of 7 seeds (diverged)" + DIFFER,
+        ),
+        (
+            made_pair("bn", "elu", folds=5, **BETTER, pairs_to_tell=2, lost={"bn": (1, 0), "elu": (3, 2)}),
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 runs; "
+            "1 of 7 runs of bn diverged after the kept epoch, whose figures count; elu lost 2 of 7 runs (diverged); "
+            "1 of 7 runs of elu diverged after the kept epoch, whose figures count" + DIFFER,
+        ),
+        (
+            made_pair("bn", "elu", verdict="not compared", lost={"elu": (7, 7)}),
+            "bn and elu are not compared: test accuracy, 5 finished seeds in common; elu lost 7 of 7 seeds (diverged)"
+            + DIFFER,
+        ),
+        (
+            made_pair("bn", "elu", **BETTER, fields=()),
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds "
+            "(they differ in no field)",
+        ),
+        (
+            made_pair(
+                "bn", "elu", **BETTER, fields=("data.flip", *(f"model.f{n}" for n in range(4)), "optim.a", "optim.b")
+            ),
+            "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 seeds "
+            "(they differ in data.flip, 4 fields of model, 2 fields of optim)",
         ),
     ],
 )
@@ -257,7 +304,7 @@ def test_the_table_has_the_means_the_differences_and_both_accuracies_in_words() 
     title, header, *rest = comparison_table(comparison).splitlines()
     assert title.startswith("fashion_mnist: ")
     assert "3 pairs (Holm)" in title
-    assert header.split() == [word for figure in FIGURES for word in figure.split("_")]
+    assert header.split() == [*(word for figure in FIGURES for word in figure.split("_")), "differing", "fields"]
     rows = [re.split(r"\s{2,}", line.strip()) for line in rest[:6]]
     for row, study in zip(rows, studies, strict=False):
         mean = study.summary["mean"]
@@ -266,8 +313,9 @@ def test_the_table_has_the_means_the_differences_and_both_accuracies_in_words() 
     for row, pair in zip(rows[3:], comparison["pairs"], strict=True):
         told = [f["verdict"] != "not distinguishable" for f in pair["figures"].values()]
         assert row[0] == f"{pair['one']} - {pair['other']}"
-        assert [cell.endswith("*") for cell in row[1:]] == told
-        assert [float(cell.split(" ± ")[0]) for cell in row[1:]] == [
+        assert [cell.endswith("*") for cell in row[1:-1]] == told
+        assert row[-1] == "0"
+        assert [float(cell.split(" ± ")[0]) for cell in row[1:-1]] == [
             round(of["difference"], 4) for of in pair["figures"].values()
         ]
     assert rows[3][1].endswith("*")
@@ -290,6 +338,82 @@ def test_the_matrix_has_rows_minus_columns_in_points() -> None:
             assert cell.startswith("**") == cell.endswith("**") == (found["verdict"] != "not distinguishable")
     assert cells[0][1].startswith("**+")
     assert cells[1][0].startswith("**-")
+
+
+# ---- who diverged, and what differs
+
+
+def test_a_verdict_never_hides_that_a_seed_diverged() -> None:
+    """One loses three of ten seeds: two at once, and one after an epoch to keep, whose figures count."""
+    seeds = range(42, 52)
+    one = drawn_study("one", seeds, 0.5, diverged=[43, 50], diverged_late=[44])
+    comparison = compare([one, drawn_study("other", seeds), drawn_study("third", seeds, diverged=[43, 45])])
+    assert comparison["diverged"] == {
+        "one": {"runs": 10, "diverged": 3, "left_out": 2},
+        "other": {"runs": 10, "diverged": 0, "left_out": 0},
+        "third": {"runs": 10, "diverged": 2, "left_out": 2},
+    }
+    first, second, third = comparison["pairs"]
+    for pair, count in ((first, 8), (second, 7), (third, 8)):
+        assert {found["pairs"] for found in pair["figures"].values()} == {count}
+        assert pair["diverged"] == {name: comparison["diverged"][name] for name in (pair["one"], pair["other"])}
+    for figure in ACCURACIES:
+        better, *_ = said = sentences(comparison, figure)
+        assert better.startswith("one is better than other: ")
+        assert "; one lost 2 of 10 seeds (diverged); 1 of 10 seeds of one diverged after the kept epoch" in better
+        assert ["third lost 2 of 10 seeds (diverged)" in line for line in said] == [False, True, True]
+    table = comparison_table(comparison)
+    for name in ("one (3 of 10 diverged)", "third (2 of 10 diverged)"):
+        assert re.search(rf"^ *{re.escape(name)} +\d\.", table, re.MULTILINE)
+    assert re.search(r"^ *other +\d\.", table, re.MULTILINE)
+    headers, *rows = matrix(comparison, "test_accuracy")
+    assert headers == ("", "one (3 of 10 diverged)", "other", "third (2 of 10 diverged)")
+    assert [row[0] for row in rows] == list(headers[1:])
+
+
+@pytest.mark.parametrize("lost", [range(42, 47), range(43, 47)], ids=["all", "all but one"])
+def test_a_configuration_that_diverged_is_not_compared_and_the_others_are_as_if_it_were_not_there(lost) -> None:
+    one, other, wild = drawn_study("one", ahead=0.5), drawn_study("other"), drawn_study("wild", diverged=lost)
+    comparison = compare([one, wild, other])
+    assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
+    by_names = {(pair["one"], pair["other"]): pair["figures"] for pair in comparison["pairs"]}
+    assert by_names["one", "other"] == compare([one, other])["pairs"][0]["figures"]  # corrected for one pair
+    for names in (("one", "wild"), ("wild", "other")):
+        for found in by_names[names].values():
+            assert (found["verdict"], found["pairs"]) == ("not compared", 5 - len(lost))
+            assert {found[key] for key in ("difference", "low", "high", "p_value", "p_holm", "pairs_to_tell")} == {None}
+    first, _, second = sentences(comparison, "test_accuracy")
+    assert first.startswith(f"one and wild are not compared: test accuracy, {5 - len(lost)} finished seeds in common")
+    assert f"; wild lost {len(lost)} of 5 seeds (diverged)" in second
+    table = comparison_table(comparison)
+    assert "Holm" not in table
+    assert re.search(r"one - wild( +-){4} +0$", table, re.MULTILINE)
+    assert pairs_compared(comparison) == 1
+    _, *rows = matrix(comparison, "test_accuracy")
+    assert [row[2] for row in rows] == ["-", "", "-"]
+
+
+def test_where_all_diverged_nothing_is_compared() -> None:
+    comparison = compare([drawn_study(name, diverged=range(42, 47)) for name in ("a", "b")])
+    assert pairs_compared(comparison) == 0
+    (said,) = sentences(comparison, "val_accuracy")
+    assert "a lost 5 of 5 seeds (diverged); b lost 5 of 5 seeds (diverged)" in said
+    assert "nan" not in comparison_table(comparison)
+
+
+def test_the_fields_that_differ_stand_in_every_verdict_with_both_values() -> None:
+    one = Config(Data(scaling="standardize"), Model(activation="selu"), Optim(learning_rate=7e-4)).to_dict()
+    other = Config(Data(scaling="standardize"), Model(activation="elu"), Optim(learning_rate=5e-4)).to_dict()
+    earlier = {part: dict(fields) for part, fields in other.items() if part != "schedule"}  # of a version without it
+    del earlier["model"]["alpha"]
+    for of_other in (other, earlier):
+        comparison = compare([drawn_study("one", config=one), drawn_study("other", config=of_other)])
+        (pair,) = comparison["pairs"]
+        assert pair["differing"] == {"model.activation": ["selu", "elu"], "optim.learning_rate": [7e-4, 5e-4]}
+        for figure in ACCURACIES:
+            (said,) = sentences(comparison, figure)
+            assert said.endswith(" (they differ in model.activation, optim.learning_rate)")
+        assert re.search(r"one - other .* 2$", comparison_table(comparison), re.MULTILINE)
 
 
 def written(folder: Path) -> tuple[Path, Path]:

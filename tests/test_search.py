@@ -142,9 +142,9 @@ def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brack
                 for name in names:
                     reached[name] = max(reached[name], min(epochs, len(losses[name])))
                 seen = [losses[name][:epochs] for name in names]
-                means[point] = np.mean([rows[-1, 1] if keep == "last" else rows[:, 1].min() for rows in seen])
-                if not all(np.isfinite(rows).all() for rows in seen):
-                    means[point] = np.inf
+                finished = [rows for rows in seen if np.isfinite(rows).all()]
+                scores = [rows[-1, 1] if keep == "last" else rows[:, 1].min() for rows in finished]
+                means[point] = (len(seen) - len(finished), np.mean(scores) if scores else np.inf)
             left = sorted(left, key=lambda point: means[point])
     return dict(reached), taken
 
@@ -173,6 +173,7 @@ def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], 
         length = draw(st.sampled_from([epochs, epochs, int(rng.integers(1, epochs + 1))]))
         rows = rng.integers(1, 9, (length, 2)) / 8  # few values: ties
         if rng.random() < 0.2:
+            rows = rows[: rng.integers(1, length + 1)]  # often early, so that all points of a rung may have lost a run
             rows[-1, rng.integers(2)] = rng.choice([np.nan, np.inf])  # a diverged run is over
         losses[member.name] = rows
     return members, losses, brackets, keep
@@ -199,6 +200,25 @@ def test_the_points_that_go_on_are_those_with_the_lowest_mean_loss_interrupted_o
     again, rungs_again = stopped.search(members, brackets)
     assert repr(again) == repr(runs)
     assert (stopped.reached, stopped.trained, rungs_again) == (reached, whole.trained, rungs)
+
+
+def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() -> None:
+    """Three points of three seeds, then one: a lower loss never makes up for a lost seed, even one lost late."""
+    config = replace(SMALL, train=replace(SMALL.train, epochs=9))
+    rates = (0.1, 0.2, 0.3)
+    members = [Member(config, seed, {"regularize.l2": rate}) for rate in rates for seed in range(3)]
+    brackets = [Bracket(tuple(dict.fromkeys(member.group for member in members)), (Rung(3, 3), Rung(1, 9)))]
+
+    def losses(level: float, lost: int) -> list[np.ndarray]:
+        """Of one point: [epochs, 2] of each seed, the last ones of which diverge at epoch 2."""
+        return [np.full((9, 2), level)] * (3 - lost) + [np.asarray([(level, level), (level, np.nan)])] * lost
+
+    for lost, best in (((0, 1, 1), 0), ((1, 0, 2), 1), ((2, 3, 1), 2), ((1, 1, 1), 2), ((3, 2, 2), 2)):
+        found = itertools.chain.from_iterable(map(losses, (0.9, 0.5, 0.1), lost))
+        made_up = MadeUp(dict(zip((member.name for member in members), found, strict=True)))
+        made_up.search(members, brackets)
+        went_on = {member.group for member in members if made_up.reached[member.name] > 3}
+        assert went_on == ({brackets[0].points[best]}), lost
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 3))

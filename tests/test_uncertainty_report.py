@@ -48,6 +48,21 @@ def test_each_predictor_has_a_row_of_its_figures(found: dict[str, Any]) -> None:
         assert row[-1] == (cell(of["temperature"]) if "temperature" in of else "")
 
 
+def test_networks_that_diverged_are_counted_beside_every_figure_and_in_every_verdict(found: dict[str, Any]) -> None:
+    lost = {**found, "diverged": {"runs": 7, "diverged": 3, "left_out": 2}}
+    for rows in (tables.figure_rows, tables.other_rows):
+        before, after = rows(found), rows(lost)
+        assert [row[0] for row in after[1:]] == [f"{row[0]} (3 of 7 diverged)" for row in before[1:]]
+        assert [row[1:] for row in after] == [row[1:] for row in before]
+    said = ["the study lost 2 of 7 networks (diverged)"]
+    said.append("1 of 7 networks of the study diverged after the kept epoch, whose figures count")
+    assert tables.answers(lost) == ["; ".join((line, *said)) for line in tables.answers(found)]
+    assert set(said) <= set(tables.uncertainty_table(lost, "cifar10").splitlines())
+    for none in ({}, {"diverged": {"runs": 5, "diverged": 0, "left_out": 0}}):  # of an earlier version, and of this one
+        assert tables.uncertainty_table({**found, **none}, "cifar10") == tables.uncertainty_table(found, "cifar10")
+        assert "diverged" not in tables.uncertainty_table({**found, **none}, "cifar10")
+
+
 def test_each_measure_of_doubt_has_a_row_where_there_is_one(found: dict[str, Any]) -> None:
     headers, *rows = tables.other_rows(found)
     assert headers == ("predictor", "doubt", "AUROC far", "FPR95 far", "AUROC near", "FPR95 near")

@@ -1,7 +1,7 @@
 """How two configurations, or two runs, differ."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jaxdeep.errors import UserError
@@ -23,6 +23,26 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
         elif left != right:
             found[f"{prefix}{key}"] = (left, right)
     return found
+
+
+def in_words(fields: Sequence[str], most: int = 6) -> str:
+    """Return dotted field names as a list, in which the many fields of one part are counted if there are too many.
+
+    Args:
+        fields: names such as "model.units".
+        most: number of names above which they are counted by part, 1 or more.
+
+    >>> in_words(["model.activation", "optim.rho"])
+    'model.activation, optim.rho'
+    >>> in_words(["model.activation", "model.units", "optim.rho"], most=2)
+    '2 fields of model, optim.rho'
+    """
+    if len(fields) <= most:
+        return ", ".join(fields)
+    by_part: dict[str, list[str]] = {}
+    for name in fields:
+        by_part.setdefault(name.partition(".")[0], []).append(name)
+    return ", ".join(f"{len(of)} fields of {part}" if len(of) > 1 else of[0] for part, of in by_part.items())
 
 
 def short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Paired comparisons of finished studies, in figures and in words."""
+"""Paired comparisons of finished studies, in figures; `comparison_text` has the words."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,16 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from jaxdeep.analysis.statistics import MOST_PAIRS, SIGNIFICANCE, holm, paired, paired_hits
+from jaxdeep.analysis.statistics import SIGNIFICANCE, Paired, holm, paired, paired_hits
+from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
+from jaxdeep.report.divergence import diverged_in, left_out_of
 from jaxdeep.report.files import read_json
-from jaxdeep.report.tables import FIGURES, aligned, with_interval
+from jaxdeep.report.tables import FIGURES
 
 INDISTINCT: Final = "not distinguishable"
+NOT_COMPARED: Final = "not compared"
+"""The verdict on a figure that fewer than two runs of both configurations have, because others diverged."""
 HITS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
 """The figures that are compared image by image, and whose hits those are."""
 
@@ -58,14 +62,18 @@ def compare(studies: Sequence[Study]) -> dict[str, Any]:
     """Every configuration against every other one, over common seeds and common images.
 
     Accuracies are compared over seeds and images (`paired_hits`), losses over seeds (`paired`), and so is all of
-    cross-validation, whose folds have images of their own. The p-values of a
-    figure are corrected for the number of pairs (Holm). A seed that diverged with one of two counts for neither.
+    cross-validation, whose folds have images of their own. The p-values of a figure are corrected for the number of
+    pairs that are compared (Holm). A seed that diverged with one of two before it had an epoch to keep counts for
+    neither, and the pair says how many did.
 
     Args:
         studies: two or more, of the same images.
 
     Returns:
         JSON values: names, data, means by name and figure, and for each pair one, other and a verdict for each figure.
+        Each pair has the fields in which its configurations differ, with both values (`differing`), and by name the
+        numbers of runs, of those that diverged, and of those left out for it (`diverged`). Where fewer than two common
+        runs are left, the verdict is "not compared" and its figures are None.
 
     Raises:
         UserError: the images are not the same, or two studies have fewer than two seeds in common.
@@ -75,20 +83,53 @@ def compare(studies: Sequence[Study]) -> dict[str, Any]:
         if (one := _images(first)) != (other := _images(study)):
             raise UserError(f"{first.name} and {study.name} were run on other images: {one} and {other}")
     pairs = list(itertools.combinations(studies, 2))
-    compared = [{figure: _compared(one, other, figure, len(pairs)) for figure in FIGURES} for one, other in pairs]
+    compared: list[dict[str, dict[str, Any]]] = [{} for _ in pairs]
     for figure in FIGURES:
-        corrected = holm([of_pair[figure]["p_value"] for of_pair in compared])
-        for of_pair, p_value in zip(compared, corrected, strict=True):
-            of_pair[figure] |= {"p_holm": p_value, "verdict": _verdict(figure, of_pair[figure]["difference"], p_value)}
+        common = [_common(one, other, figure) for one, other in pairs]
+        count = sum(len(keys) > 1 for keys in common)
+        found = [
+            _compared(one, other, figure, keys, count) if len(keys) > 1 else _not_compared(keys)
+            for (one, other), keys in zip(pairs, common, strict=True)
+        ]
+        told = [of_pair for of_pair, keys in zip(found, common, strict=True) if len(keys) > 1]
+        for of_pair, p_value in zip(told, holm([of_pair["p_value"] for of_pair in told]), strict=True):
+            of_pair |= {"p_holm": p_value, "verdict": _verdict(figure, of_pair["difference"], p_value)}
+        for of_pair, of_figure in zip(compared, found, strict=True):
+            of_pair[figure] = of_figure
     return {
         "names": [study.name for study in studies],
         "data": dict(first.summary["data"]),
         "means": {study.name: {name: study.summary["mean"][name] for name in FIGURES} for study in studies},
+        "diverged": {study.name: _divergence(study) for study in studies},
         "pairs": [
-            {"one": one.name, "other": other.name, "folds": first.summary.get("folds"), "figures": figures}
+            {
+                "one": one.name,
+                "other": other.name,
+                "folds": first.summary.get("folds"),
+                "differing": differing_fields(one.summary["config"], other.summary["config"]),
+                "diverged": {study.name: _divergence(study) for study in (one, other)},
+                "figures": figures,
+            }
             for (one, other), figures in zip(pairs, compared, strict=True)
         ],
     }
+
+
+def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the fields in which two configurations differ, by dotted name, with both values.
+
+    Args:
+        one: a configuration as summary.json has it. A field that an earlier version did not have has its default.
+        other: another one, as JSON values too.
+    """
+    defaults = Config().to_dict()
+    whole = [{part: defaults.get(part, {}) | of.get(part, {}) for part in {**defaults, **of}} for of in (one, other)]
+    return {name: list(values) for name, values in differences(whole[0], whole[1]).items()}
+
+
+def _divergence(study: Study) -> dict[str, int]:
+    runs = study.summary["runs"]
+    return {"runs": len(runs), "diverged": diverged_in(runs), "left_out": left_out_of(runs)}
 
 
 def _images(study: Study) -> dict[str, Any]:
@@ -99,105 +140,45 @@ def _images(study: Study) -> dict[str, Any]:
     return digest | sizes | ({"folds": folds, "dealt by seed": study.summary["seeds"][0]} if folds else {})
 
 
-def _compared(one: Study, other: Study, figure: str, comparisons: int) -> dict[str, Any]:
-    runs = [_runs(study, figure) for study in (one, other)]
-    common = [key for key in runs[0] if key in runs[1]]
-    if len(common) < 2:
-        raise UserError(f"{one.name} and {other.name} have {len(common)} finished seeds in common; allowed: 2 or more")
+Key = tuple[int, int | None]
+"""The seed and the fold of a run."""
+
+
+def _common(one: Study, other: Study, figure: str) -> list[Key]:
+    """The runs of both studies that have a figure; seeds that are common are needed, those that diverged are not."""
+    keys = [_keys(study) for study in (one, other)]
+    if (count := len(keys[0].keys() & keys[1].keys())) < 2:
+        raise UserError(f"{one.name} and {other.name} have {count} seeds in common; allowed: 2 or more")
+    runs = [study.summary["runs"] for study in (one, other)]
+    return [
+        key
+        for key in keys[0]
+        if all(key in of and of_runs[of[key]][figure] is not None for of, of_runs in zip(keys, runs, strict=True))
+    ]
+
+
+def _compared(one: Study, other: Study, figure: str, common: Sequence[Key], comparisons: int) -> dict[str, Any]:
+    rows = [[of[key] for key in common] for of in map(_keys, (one, other))]
     folds = one.summary.get("folds")
     if figure in HITS and not folds:
-        rows = ([of[key] for key in common] for of in runs)
         hits = (study.hits[HITS[figure]][chosen] for study, chosen in zip((one, other), rows, strict=True))
         return paired_hits(*hits, comparisons=comparisons)._asdict()
     of_one, of_other = (
-        [study.summary["runs"][of[key]][figure] for key in common] for study, of in zip((one, other), runs, strict=True)
+        [study.summary["runs"][row][figure] for row in chosen] for study, chosen in zip((one, other), rows, strict=True)
     )
     return paired(of_one, of_other, 1 / (folds - 1) if folds else 0.0, comparisons)._asdict()
 
 
-def _runs(study: Study, figure: str) -> dict[tuple[int, int | None], int]:
-    """Where the runs with a finite figure stand, by seed and fold."""
-    return {
-        (run["seed"], run.get("fold")): index
-        for index, run in enumerate(study.summary["runs"])
-        if run[figure] is not None
-    }
+def _not_compared(common: Sequence[Key]) -> dict[str, Any]:
+    return {**dict.fromkeys(Paired._fields), "pairs": len(common), "p_holm": None, "verdict": NOT_COMPARED}
+
+
+def _keys(study: Study) -> dict[Key, int]:
+    """Where the runs stand, by seed and fold."""
+    return {(run["seed"], run.get("fold")): index for index, run in enumerate(study.summary["runs"])}
 
 
 def _verdict(figure: str, difference: float, p_value: float) -> str:
     if p_value >= SIGNIFICANCE:
         return INDISTINCT
     return "better" if (difference < 0) == figure.endswith("loss") else "worse"
-
-
-def comparison_table(comparison: Mapping[str, Any]) -> str:
-    """What a comparison prints: the means, the differences of all pairs, and the verdicts on the test images in words.
-
-    Args:
-        comparison: as `compare` gives it.
-    """
-    names = [name.replace("_", " ") for name in FIGURES]
-    rows: list[Sequence[str]] = [("", *names)]
-    rows += [(name, *(with_interval(mean[of]) for of in FIGURES)) for name, mean in comparison["means"].items()]
-    rows += [
-        (f"{pair['one']} - {pair['other']}", *(_difference(pair["figures"][of]) for of in FIGURES))
-        for pair in comparison["pairs"]
-    ]
-    count = len(comparison["pairs"])
-    corrected = f", p corrected for {count} pairs (Holm)" if count > 1 else ""
-    over = "folds, on these test images" if comparison["pairs"][0]["folds"] else "images"
-    return "\n".join(
-        (
-            f"{comparison['data']['name']}: means and paired differences, ± half of the 95% interval; "
-            f"* p < {SIGNIFICANCE}{corrected}",
-            *aligned(rows),
-            f"On the validation images, and on the test images, over other seeds and other {over}:",
-            *sentences(comparison, "val_accuracy"),
-            *sentences(comparison, "test_accuracy"),
-        )
-    )
-
-
-def sentences(comparison: Mapping[str, Any], figure: str) -> list[str]:
-    """The verdict on each pair in words.
-
-    Args:
-        comparison: as `compare` gives it.
-        figure: which: val_accuracy or test_accuracy.
-    """
-    return [_sentence(pair, figure) for pair in comparison["pairs"]]
-
-
-def matrix(comparison: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
-    """Rows minus columns: differences in points, bold where they are told from none; the headers first.
-
-    Args:
-        comparison: as `compare` gives it.
-        figure: which: val_accuracy or test_accuracy.
-    """
-    names = comparison["names"]
-    cells = {}
-    for pair in comparison["pairs"]:
-        found = pair["figures"][figure]
-        for key, sign in (((pair["one"], pair["other"]), 1), ((pair["other"], pair["one"]), -1)):
-            points = "0.0" if abs(found["difference"]) < 5e-4 else f"{100 * sign * found['difference']:+.1f}"
-            cells[key] = points if found["verdict"] == INDISTINCT else f"**{points}**"
-    return [("", *names), *((row, *(cells.get((row, column), "") for column in names)) for row in names)]
-
-
-def _sentence(pair: Mapping[str, Any], figure: str) -> str:
-    one, other, found = pair["one"], pair["other"], pair["figures"][figure]
-    runs = "runs" if pair["folds"] else "seeds"
-    points = f"{100 * found['difference']:+.2f} points ({100 * found['low']:+.2f} to {100 * found['high']:+.2f})"
-    known = f"{figure.replace('_', ' ')} {points}, p = {found['p_holm']:.2g}, {found['pairs']} {runs}"
-    if found["verdict"] != INDISTINCT:
-        return f"{one} is {found['verdict']} than {other}: {known}"
-    enough = found["pairs_to_tell"]
-    more = f"about {enough} {runs}" if enough else f"more than {MOST_PAIRS:,} {runs}, or more images,"
-    return f"{one} and {other} are not distinguishable: {known}; {more} would tell such a difference"
-
-
-def _difference(found: Mapping[str, Any]) -> str:
-    half = (found["high"] - found["low"]) / 2
-    mark = " " if found["verdict"] == INDISTINCT else "*"
-    return f"{found['difference']:+.4f} ± {half:.4f}{mark}"

@@ -9,8 +9,9 @@ import numpy as np
 
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import short
+from jaxdeep.report.divergence import diverged_in, named, runs_at
 from jaxdeep.report.summary import best_point
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
 
 RATE = "optim.learning_rate"
@@ -24,7 +25,8 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
 
     One group of few seeds is drawn seed by seed, the best epochs marked; several groups, or many seeds, are drawn as
     means over the runs that reach an epoch, half of them at least, with the band of the means' 95% intervals; of very
-    many groups only the validation is drawn, without bands.
+    many groups only the validation is drawn, without bands. The legend counts the runs that diverged, and a cross at
+    the foot marks the epoch at which each of them ended.
 
     Args:
         path: of the PNG file.
@@ -41,11 +43,15 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
     for index, (name, histories) in enumerate(groups.items()):
         if by_seed:
             for place, (seed, history) in enumerate(histories.items()):
-                _draw_run(panels, history, f"C{place % 10}", f"seed {seed}")
+                label = f"seed {seed}" + (", diverged" if has_diverged(history) else "")
+                _draw_run(panels, history, f"C{place % 10}", label)
+                _mark_diverged(panels, [history], f"C{place % 10}")
         else:
-            label = name if len(groups) > 1 else f"{len(histories)} runs"
+            runs, diverged = len(histories), sum(map(has_diverged, histories.values()))
+            label = named(name, runs, diverged) if len(groups) > 1 else _runs(runs, diverged)
             color: Any = f"C{index}" if with_bands else colormaps["viridis"](index / (len(groups) - 1))
             _draw_band(panels, list(histories.values()), color, label, alone=not with_bands)
+            _mark_diverged(panels, list(histories.values()), color)
     for quantity, axes in panels.items():
         axes.set(xlabel="epoch", ylabel={"loss": "cross-entropy (nats)"}.get(quantity, quantity))
         axes.grid(alpha=0.3)
@@ -54,6 +60,8 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
     handles, labels = panels["accuracy"].get_legend_handles_labels()
     mark = "dot: best epoch" if by_seed else "band: 95% interval"
     key = f"dashed: training\nsolid: validation\n{mark}" if with_bands else "validation"
+    if any(has_diverged(history) for histories in groups.values() for history in histories.values()):
+        key += "\ncross: a run diverged"
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
     figure.legend(handles[:MOST_LABELS], labels[:MOST_LABELS], title=key, loc=beside, fontsize="small")
     figure.suptitle(title)
@@ -62,12 +70,26 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
 
 def _draw_run(panels: Mapping[str, Any], history: Sequence[EpochRecord], color: str, label: str) -> None:
     epochs = [record.epoch for record in history]
-    best = min(history, key=lambda record: record.val_loss, default=None)
+    kept = [record for record in history if not has_diverged([record])]
+    best = min(kept, key=lambda record: record.val_loss, default=None)
     for quantity, axes in panels.items():
         axes.plot(epochs, [getattr(record, f"train_{quantity}") for record in history], "--", color=color, linewidth=1)
         axes.plot(epochs, [getattr(record, f"val_{quantity}") for record in history], color=color, label=label)
         if best is not None:
             axes.plot(best.epoch, getattr(best, f"val_{quantity}"), "o", color=color, markersize=5)
+
+
+def _runs(runs: int, diverged: int) -> str:
+    return f"{runs} runs" + (f", {diverged} diverged" if diverged else "")
+
+
+def _mark_diverged(panels: Mapping[str, Any], histories: Sequence[Sequence[EpochRecord]], color: Any) -> None:
+    """Mark at the foot of each panel the epochs at which runs diverged."""
+    ended = [history[-1].epoch for history in histories if has_diverged(history)]
+    for axes in panels.values():
+        if ended:
+            at_foot = axes.get_xaxis_transform()
+            axes.plot(ended, [0.02] * len(ended), "x", color=color, transform=at_foot, clip_on=False)
 
 
 def _draw_band(
@@ -94,8 +116,9 @@ def _draw_band(
 def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
     """Draw accuracy against learning rate, means over seeds with the band of their 95% intervals.
 
-    The point with the lowest mean val_loss is marked, and what the range test suggests. What the study varies besides
-    the rate makes a curve for each of its values.
+    The best point (`best_point`) is marked, and what the range test suggests. What the study varies besides the rate
+    makes a curve for each of its values. A point with runs that diverged is hollow, or has no figures at all, and their
+    share stands at the foot of the picture.
 
     Args:
         path: of the PNG file.
@@ -111,7 +134,7 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
     for point in sorted(summary["points"], key=lambda point: point["values"][RATE]):
         others = (f"{name}={short(point['values'][name])}" for name in beside_rate)
         curves.setdefault(",".join(others), []).append(point)
-    best = best_point(summary["points"])
+    best = best_point(summary)
     for index, (name, points) in enumerate(curves.items()):
         color = f"C{index % 10}"
         rates = [point["values"][RATE] for point in points]
@@ -129,14 +152,46 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
         if best in points:
             marked = (best["values"][RATE], best["mean"]["val_accuracy"]["mean"])
             axes.plot(*marked, "*", color=color, markersize=14, label="lowest val_loss")
-    if (suggestion := summary["range_test"]["suggestion"]) is not None:
-        axes.axvline(suggestion, color="black", linestyle="--", linewidth=1, label=f"finder: {suggestion:.1e}")
+        _mark_lost(axes, summary, points, color, index)
+    found = summary["range_test"]
+    if (suggestion := found["suggestion"]) is not None:
+        lost = found.get("without_suggestion", 0)
+        label = f"finder: {suggestion:.1e}" + (f"\n({lost} of {len(found['seeds'])} without)" if lost else "")
+        axes.axvline(suggestion, color="black", linestyle="--", linewidth=1, label=label)
     axes.set(xscale="log", xlabel="learning rate", ylabel="accuracy")
     axes.grid(alpha=0.3)
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
-    figure.legend(title="band: 95% interval\nof validation", loc=beside)
+    key = "band: 95% interval\nof validation"
+    if diverged_in(summary["runs"]):
+        key += "\nhollow, 1/3: 1 of 3\nruns diverged" + ("" if best else ";\nnone is best")
+    figure.legend(title=key, loc=beside)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
+
+
+def _mark_lost(
+    axes: Any, summary: Mapping[str, Any], points: Sequence[Mapping[str, Any]], color: str, row: int
+) -> None:
+    """Show the points of a curve that lost runs: hollow where they have a mean, and with their share at the foot."""
+    for point in points:
+        runs = runs_at(summary, point)
+        if not (diverged := diverged_in(runs)):
+            continue
+        rate, accuracy = point["values"][RATE], point["mean"]["val_accuracy"]["mean"]
+        if accuracy is not None:
+            axes.plot(rate, accuracy, "o", color=color, markersize=7, markerfacecolor="white")
+        foot = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": "x-small"}
+        axes.text(rate, 0.01 + 0.04 * row, f"{diverged}/{len(runs)}", color=color, **foot)
+        axes.plot(rate, 0.0, "x", color=color, markersize=4, transform=axes.get_xaxis_transform(), clip_on=False)
+
+
+def seeds_without_suggestion(test: RangeTest) -> int:
+    """Return how many seeds of a range test have no suggestion, so that the geometric mean leaves them out.
+
+    Args:
+        test: what the range test found.
+    """
+    return int(np.sum(~np.isfinite(test.suggestions)))
 
 
 def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
@@ -155,14 +210,18 @@ def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
         color = f"C{index % 10}"
         axes.plot(test.rates, test.losses[index], ".", color=color, markersize=2, alpha=0.3)
         axes.plot(test.rates, test.smoothed[index], color=color, label=f"seed {seed}")
-        axes.axvline(test.suggestions[index], color=color, linestyle=":", linewidth=1)
+        if np.isfinite(test.suggestions[index]):
+            axes.axvline(test.suggestions[index], color=color, linestyle=":", linewidth=1)
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss of the batch (nats)")
     smoothed = test.smoothed[np.isfinite(test.smoothed)]
     if len(smoothed):
         first = np.nanmax(test.smoothed[:, 0])
         axes.set_ylim(0.9 * smoothed.min(), min(smoothed.max(), 1.5 * max(first, smoothed.min())))
     axes.grid(alpha=0.3)
-    axes.legend(title=f"dotted: suggested,\n{test.suggestion:.1e} in the mean", loc="best")
+    lost = seeds_without_suggestion(test)
+    without = f"\n({lost} of {len(test.seeds)} seeds without)" if lost else ""
+    suggested = f"{test.suggestion:.1e} in the mean" if lost < len(test.seeds) else "nothing"
+    axes.legend(title=f"dotted: suggested,\n{suggested}{without}", loc="best")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
 from jaxdeep.config.config import plain
+from jaxdeep.report.divergence import diverged_in, runs_at
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.ranking import standing
 from jaxdeep.train.sweep import Member
 from jaxdeep.version import __version__
 
@@ -41,7 +43,8 @@ def summarise(
 
     Returns:
         JSON values; what is not finite is None. `mean` is over all seeds and folds; where a study has points, `points`
-        has one for each of them.
+        has one for each of them. `diverged` counts the runs that diverged: of each point, of all runs, and beside each
+        mean. `runs` beside a mean counts its values: a run that diverged has one if it had an epoch to keep before.
     """
     rows = [member.labels | _row(run) for member, run in zip(members, runs, strict=True)]
     programs = {(run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs}
@@ -52,6 +55,7 @@ def summarise(
         {
             "values": {name: plain(value) for name, value in members[indices[0]].values.items()},
             "mean": _means([rows[index] for index in indices], _overlap(members[indices[0]], runs[indices[0]])),
+            "diverged": diverged_in([rows[index] for index in indices]),
         }
         for indices in points.values()
     ]
@@ -59,6 +63,7 @@ def summarise(
         **identity,
         "runs": [{name: null_if_not_finite(value) for name, value in row.items()} for row in rows],
         **({"points": means} if members[0].values else {"mean": means[0]["mean"]}),
+        "diverged": diverged_in(rows),
         "chapter": list(chapter),
         "parameters": runs[0].parameters,
         "command": command,
@@ -73,14 +78,23 @@ def summarise(
     }
 
 
-def best_point(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The point of a study with the lowest mean val_loss; None where all diverged.
+def best_point(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the point of a study that is ranked first (`standing`): the lowest mean val_loss of those without a loss.
 
     Args:
-        points: as in summary.json.
+        summary: the content of summary.json, with `points`.
+
+    Returns:
+        One of the points. None where each of them lost a run, so that none is best.
     """
-    finite = [point for point in points if point["mean"]["val_loss"]["mean"] is not None]
-    return min(finite, key=lambda point: point["mean"]["val_loss"]["mean"], default=None)
+    if not summary["points"]:
+        return None
+    places = [
+        standing([point["mean"]["val_loss"]["mean"]], diverged_in(runs_at(summary, point)))
+        for point in summary["points"]
+    ]
+    first = min(range(len(places)), key=places.__getitem__)
+    return summary["points"][first] if places[first].may_be_best else None
 
 
 def _overlap(member: Member, run: Run) -> float:
@@ -90,8 +104,10 @@ def _overlap(member: Member, run: Run) -> float:
 
 def _means(rows: Sequence[Mapping[str, Any]], overlap: float) -> dict[str, Any]:
     values = {name: [row[name] for row in rows] for name in FIGURES}
+    diverged = diverged_in(rows)
     return {
-        name: mean_over_runs(of_runs, overlap)._asdict() | {"bootstrap": bootstrap_interval(of_runs)}
+        name: mean_over_runs(of_runs, overlap)._asdict()
+        | {"bootstrap": bootstrap_interval(of_runs), "diverged": diverged}
         for name, of_runs in values.items()
     }
 

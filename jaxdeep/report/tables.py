@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxdeep.config import short
+from jaxdeep.report.divergence import counted, diverged_in, named, runs_at
 from jaxdeep.report.files import key_of
 from jaxdeep.report.summary import best_point
 
 FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+NO_BEST = "none is best (*): each of them lost a run (diverged)"
 HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
@@ -15,13 +17,16 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     """What a finished study prints: a row a run and their mean with its 95% interval, or of a grid a row a point, and
     the chapter's figures.
 
+    The mean's row and each point's say how many runs diverged. Where every point lost a run, a last line says so.
+
     Args:
         summary: the content of summary.json.
     """
     data = summary["data"]
     title = f"{summary['experiment']} {summary['name']} on {data['name']} ({data['source']})"
     rows = _rows_of_points(summary) if "points" in summary else _rows_of_runs(summary)
-    return "\n".join((title, *aligned(rows)))
+    is_without_best = bool(summary.get("points")) and best_point(summary) is None
+    return "\n".join((title, *aligned(rows), *([NO_BEST] if is_without_best else [])))
 
 
 def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -37,14 +42,15 @@ def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         for run in summary["runs"]
     ]
     if len(summary["runs"]) > 1:
-        rows.append(("mean", *_means(summary["mean"])))
+        runs = summary["runs"]
+        rows.append((named("mean", len(runs), diverged_in(runs)), *_means(summary["mean"])))
     return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in summary["chapter"]]
 
 
 def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The lowest mean val_loss is marked."""
+    """Mark the lowest mean val_loss of the points without a run that diverged."""
     names = list(summary["points"][0]["values"])
-    best = best_point(summary["points"])
+    best = best_point(summary)
     rows: list[tuple[str, ...]] = [(*names, "runs", *HEADERS[1:])]
     for point in summary["points"]:
         mark = " *" if point is best else ""
@@ -52,11 +58,15 @@ def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def runs_of(summary: Mapping[str, Any], point: Mapping[str, Any]) -> str:
-    """How many runs a point of a study has, and how many of them diverged."""
-    runs = [run for run in summary["runs"] if all(run[name] == value for name, value in point["values"].items())]
-    diverged = sum(run["diverged"] for run in runs)
-    return f"{len(runs)}" + (f", {diverged} diverged" if diverged else "")
+def runs_of(summary: Mapping[str, Any], point: Mapping[str, Any] | None = None) -> str:
+    """Return how many runs there are, and how many of them diverged.
+
+    Args:
+        summary: the content of summary.json.
+        point: one of its `points`, whose runs are counted. None: all runs.
+    """
+    runs = summary["runs"] if point is None else runs_at(summary, point)
+    return counted(len(runs), diverged_in(runs))
 
 
 def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:

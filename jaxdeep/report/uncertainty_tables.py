@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jaxdeep.analysis.statistics import SIGNIFICANCE
+from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.tables import aligned, with_interval
 
 NAMES: Final = {
@@ -89,7 +90,17 @@ def answers(uncertainty: Mapping[str, Any]) -> list[str]:
     Args:
         uncertainty: as of `figure_rows`.
     """
-    return [_answer(pair) for pair in uncertainty["verdicts"]]
+    return ["; ".join((_answer(pair), *who_diverged(uncertainty))) for pair in uncertainty["verdicts"]]
+
+
+def who_diverged(uncertainty: Mapping[str, Any]) -> list[str]:
+    """Return what is said of networks that diverged. Nothing of a study without them, or of an earlier version.
+
+    Args:
+        uncertainty: the part `uncertainty` of summary.json.
+    """
+    counts = uncertainty.get("diverged")
+    return losses_in_words("the study", **counts, noun="networks") if counts else []
 
 
 def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
@@ -131,6 +142,7 @@ def uncertainty_table(uncertainty: Mapping[str, Any], images: str) -> str:
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
     parts += chapters(uncertainty)
+    parts += who_diverged(uncertainty)
     parts += [f"{name} is left out: {reason}" for name, reason in uncertainty["left_out"].items()]
     return "\n".join(parts)
 
@@ -138,7 +150,8 @@ def uncertainty_table(uncertainty: Mapping[str, Any], images: str) -> str:
 def _named(name: str, uncertainty: Mapping[str, Any]) -> str:
     many = f" of {len(uncertainty['seeds'])}" if name.startswith("ensemble") else ""
     base, *scaled = name.split(",")
-    return ",".join((f"{base}{many}", *scaled))
+    counts = uncertainty.get("diverged", {"runs": 0, "diverged": 0})
+    return named(",".join((f"{base}{many}", *scaled)), counts["runs"], counts["diverged"])
 
 
 def _name_of(figure: str) -> str:

@@ -17,6 +17,15 @@ class EpochRecord(NamedTuple):
     seconds: float
 
 
+def has_diverged(history: Sequence[EpochRecord]) -> bool:
+    """Return whether a training or validation loss of any epoch is not finite: such a run has diverged and is over.
+
+    Args:
+        history: the epochs of one run, from the first one on. Without epochs a run has not diverged.
+    """
+    return not all(math.isfinite(record.train_loss) and math.isfinite(record.val_loss) for record in history)
+
+
 def null_if_not_finite(value: Any) -> Any:
     """A value for JSON, which has no NaN and no infinity: None in their place.
 

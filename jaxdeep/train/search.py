@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from jaxdeep.config import shortened
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.history import EpochRecord, has_diverged
+from jaxdeep.train.ranking import Standing, standing
 from jaxdeep.train.sweep import Checkpoints, Member, OnEnd, OnEpoch, fit_all
 
 ETA: Final = 3
@@ -97,8 +98,9 @@ def fit_by_halving(
 
     A rung trains the members of its points to its epochs, from where the rung before left them. The points with the
     lowest mean over their members of the best val_loss so far go on (of the last val_loss, where the last epoch's
-    weights are kept); a point with a diverged member comes last. The decisions are a function of the runs, so a search
-    that was interrupted takes the same ones again. A point of several brackets is trained once.
+    weights are kept). A point with more diverged members than another comes after it, whatever its losses (`standing`).
+    The decisions are a function of the runs, so a search that was interrupted takes the same ones again. A point of
+    several brackets is trained once.
 
     Args:
         members: all points x seeds x folds.
@@ -134,8 +136,8 @@ def fit_by_halving(
             points = points[: rung.points]
             on_rung(rung, len(points))
             runs |= _climb(members, data, points, rung, checkpoints, on_epoch)
-            scores = _scores(members, runs, points, rung.epochs)
-            points.sort(key=scores.__getitem__)
+            places = _standings(members, runs, points, rung.epochs)
+            points.sort(key=places.__getitem__)
     for index, run in sorted(runs.items()):
         on_end(index, run)
     return [runs[index] for index in range(len(members))]
@@ -177,21 +179,22 @@ def _climb(
     return dict(zip(taking_part, found, strict=True))
 
 
-def _scores(members: Sequence[Member], runs: Mapping[int, Run], points: Sequence[str], epochs: int) -> dict[str, float]:
-    losses: dict[str, list[float]] = {point: [] for point in points}
+def _standings(
+    members: Sequence[Member], runs: Mapping[int, Run], points: Sequence[str], epochs: int
+) -> dict[str, Standing]:
+    """Give each candidate's place by its runs' first epochs alone: a run that is found again may have got further."""
+    histories: dict[str, list[Sequence[EpochRecord]]] = {point: [] for point in points}
     for index, run in runs.items():
-        if members[index].group in losses:
-            losses[members[index].group].append(_score(run, epochs))
-    return {point: sum(of_point) / len(of_point) for point, of_point in losses.items()}
-
-
-def _score(run: Run, epochs: int) -> float:
-    """Of the first epochs alone: a run that is found again may have got further."""
-    records = run.history[:epochs]
-    if not all(math.isfinite(record.train_loss) and math.isfinite(record.val_loss) for record in records):
-        return math.inf
-    seen = [record.val_loss for record in records]
-    return seen[-1] if run.config.train.keep == "last" else min(seen)
+        if (point := members[index].group) in histories:
+            histories[point].append(run.history[:epochs])
+    is_last = {member.group: member.config.train.keep == "last" for member in members}
+    places = {}
+    for point, of_point in histories.items():
+        finished = [history for history in of_point if not has_diverged(history)]
+        seen = [[record.val_loss for record in history] for history in finished]
+        losses = [of_run[-1] if is_last[point] else min(of_run) for of_run in seen]
+        places[point] = standing(losses, len(of_point) - len(finished))
+    return places
 
 
 def _floor_log(value: int, base: int) -> int:

@@ -1,0 +1,88 @@
+"""The one rule of reports: the number of runs that diverged stands beside every figure of several runs.
+
+A run that diverged has the figures of its kept epoch, if there was one before. Means, comparisons and ensembles take
+them, and the count says so. A run without figures is left out. A candidate with a run that diverged is never the best.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+"""Runs as summary.json has them."""
+
+
+def diverged_in(runs: Rows) -> int:
+    """Return how many runs diverged.
+
+    Args:
+        runs: rows of summary.json. A row of another program without the key `diverged` did not diverge.
+    """
+    return sum(bool(run.get("diverged", False)) for run in runs)
+
+
+def left_out_of(runs: Rows) -> int:
+    """Return how many runs diverged before they had an epoch to keep, so that they have no figures.
+
+    Args:
+        runs: rows of summary.json.
+    """
+    return sum(bool(run.get("diverged", False)) and run["val_loss"] is None for run in runs)
+
+
+def runs_at(summary: Mapping[str, Any], point: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the runs of one candidate of a study.
+
+    Args:
+        summary: the content of summary.json.
+        point: one of its `points`.
+    """
+    values = point["values"]
+    return [run for run in summary["runs"] if all(run[name] == value for name, value in values.items())]
+
+
+def counted(runs: int, diverged: int) -> str:
+    """Return a number of runs in words, with the number of those that diverged if there are any.
+
+    Args:
+        runs: number of runs, 0 or more.
+        diverged: number of those that diverged, 0 or more.
+
+    >>> counted(10, 0), counted(10, 2)
+    ('10', '10, 2 diverged')
+    """
+    return f"{runs}" + (f", {diverged} diverged" if diverged else "")
+
+
+def named(name: str, runs: int, diverged: int) -> str:
+    """Return a name, with the number of runs that diverged if there are any.
+
+    Args:
+        name: what the runs are called.
+        runs: number of runs, 0 or more.
+        diverged: number of those that diverged, 0 or more.
+
+    >>> named("mean", 3, 0), named("mean", 3, 1)
+    ('mean', 'mean (1 of 3 diverged)')
+    """
+    return f"{name} ({diverged} of {runs} diverged)" if diverged else name
+
+
+def losses_in_words(name: str, runs: int, diverged: int, left_out: int, noun: str = "seeds") -> list[str]:
+    """Return what is said of a configuration whose runs diverged: a sentence for those left out, and one for the rest.
+
+    Args:
+        name: of the configuration.
+        runs: number of runs, 0 or more.
+        diverged: number of those that diverged.
+        left_out: number of those that diverged before they had an epoch to keep, at most `diverged`.
+        noun: what the runs are called, in the plural.
+
+    >>> losses_in_words("selu", 10, 2, 2)
+    ['selu lost 2 of 10 seeds (diverged)']
+    >>> losses_in_words("selu", 10, 1, 0)
+    ['1 of 10 seeds of selu diverged after the kept epoch, whose figures count']
+    """
+    said = [f"{name} lost {left_out} of {runs} {noun} (diverged)"] if left_out else []
+    if late := diverged - left_out:
+        said.append(f"{late} of {runs} {noun} of {name} diverged after the kept epoch, whose figures count")
+    return said

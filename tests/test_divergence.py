@@ -1,0 +1,293 @@
+"""Runs that diverged are counted wherever their study's figures stand, and make no candidate the best."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from small_data import SMALL, lean_compilation, small_dataset
+
+from experiments import records, report, studies
+from jaxdeep.report.divergence import diverged_in, left_out_of
+from jaxdeep.report.figures import learning_curves, range_test_curves, rate_curves
+from jaxdeep.report.files import read_json
+from jaxdeep.report.summary import FIGURES, best_point, summarise
+from jaxdeep.report.tables import NO_BEST, runs_of, summary_table
+from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.history import EpochRecord, has_diverged
+from jaxdeep.train.lr_finder import RangeTest
+from jaxdeep.train.ranking import standing
+from jaxdeep.train.sweep import Member, fit_all
+
+RATE = "optim.learning_rate"
+IDENTITY = {
+    "experiment": "cifar",
+    "name": "selu",
+    "config": SMALL.to_dict(),
+    "seeds": [0, 1, 2],
+    "data": {"name": "cifar10", "source": "classic files", "synthetic": False},
+}
+
+
+@pytest.fixture(scope="module")
+def whole() -> Run:
+    with lean_compilation():
+        return fit(SMALL, small_dataset(SMALL), 0)
+
+
+def at_once(run: Run) -> Run:
+    """A run that diverged in its first epoch."""
+    nan = dict.fromkeys(("val_loss", "val_accuracy", "test_loss", "test_accuracy"), math.nan)
+    first = run.history[0]._replace(train_loss=math.nan, val_loss=math.nan)
+    return replace(run, history=(first,), best_epoch=0, diverged=True, **nan)
+
+
+def late(run: Run) -> Run:
+    """A run that diverged after an epoch that it kept: its figures are finite, and lower than any other's."""
+    last = run.history[1]._replace(val_loss=math.inf)
+    return replace(run, history=(run.history[0], last), best_epoch=1, diverged=True, val_loss=1e-3, test_loss=1e-3)
+
+
+def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0.2, 0.3), **identity) -> dict:
+    """The summary of a study with a point for each list of runs, of seeds 0, 1, ...; of one list, without points."""
+    rates = rates if len(of_points) > 1 else (None,)
+    members = [
+        Member(SMALL, seed, {} if rate is None else {RATE: rate})
+        for rate, runs in zip(rates, of_points, strict=False)
+        for seed in range(len(runs))
+    ]
+    runs = [run for of_point in of_points for run in of_point]
+    return summarise(IDENTITY | identity, members, runs, (), command="python", wall_seconds=1.0)
+
+
+def test_the_means_figures_stay_and_the_count_stands_beside_each(whole) -> None:
+    summary = studied([[whole, at_once(whole), late(whole)]])
+    assert (summary["diverged"], diverged_in(summary["runs"]), left_out_of(summary["runs"])) == (2, 2, 1)
+    assert {summary["mean"][name]["diverged"] for name in FIGURES} == {2}
+    assert summary["mean"]["val_loss"]["runs"] == 2  # those that have a figure, as ever
+    assert summary["mean"]["val_loss"]["mean"] == pytest.approx((whole.val_loss + 1e-3) / 2)
+    assert [run["val_loss"] for run in summary["runs"]] == [whole.val_loss, None, 1e-3]
+    without = studied([[whole, whole]])
+    assert {without["diverged"], *(without["mean"][name]["diverged"] for name in FIGURES)} == {0}
+
+
+def test_a_single_configurations_mean_says_how_many_diverged(whole) -> None:
+    *_, mean = summary_table(studied([[whole, at_once(whole), late(whole)]])).splitlines()
+    assert mean.strip().startswith("mean (2 of 3 diverged) ")
+    *_, mean = summary_table(studied([[whole, whole, whole]])).splitlines()
+    assert mean.strip().startswith("mean  ")
+    *_, mean = summary_table(studied([[at_once(whole)] * 3])).splitlines()
+    assert mean.split()[:5] == ["mean", "(3", "of", "3", "diverged)"]
+    assert mean.split()[7:-1] == ["-"] * 4
+
+
+def test_a_point_that_lost_a_seed_is_not_best_though_its_loss_is_the_lowest(whole) -> None:
+    worse = replace(whole, val_loss=9.0)
+    for lost in (at_once(whole), late(whole)):
+        summary = studied([[whole, whole, lost], [worse] * 3])
+        assert [point["diverged"] for point in summary["points"]] == [1, 0]
+        assert best_point(summary) is summary["points"][1]
+        _, _, first, second = summary_table(summary).splitlines()
+        assert "3, 1 diverged " in first
+        assert "*" not in first
+        assert " 3 * " in second
+        assert [runs_of(summary, point) for point in summary["points"]] == ["3, 1 diverged", "3"]
+        assert runs_of(summary) == "6, 1 diverged"
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_where_each_point_lost_a_seed_none_is_best_and_the_table_says_so(whole, lost: int) -> None:
+    summary = studied([[whole] * (3 - lost) + [at_once(whole)] * lost, [whole, late(whole), at_once(whole)]])
+    assert best_point(summary) is None
+    assert summary_table(summary).splitlines()[-1] == NO_BEST
+    assert "*" not in summary_table(summary).replace(NO_BEST, "")
+
+
+def test_in_a_study_of_folds_a_lost_fold_counts_like_a_lost_seed(whole) -> None:
+    rates = (0.1, 0.2)
+    members = [Member(SMALL, 0, {RATE: rate}, fold) for rate in rates for fold in range(3)]
+    runs = [whole, whole, late(whole), *[replace(whole, val_loss=9.0)] * 3]
+    summary = summarise(IDENTITY | {"folds": 3}, members, runs, (), command="python", wall_seconds=1.0)
+    assert [point["diverged"] for point in summary["points"]] == [1, 0]
+    assert best_point(summary) is summary["points"][1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 9)), min_size=1, max_size=9))
+def test_fewer_losses_rank_before_lower_ones(found: list[tuple[int, float]]) -> None:
+    places = sorted(standing([loss] * (3 - lost), lost) for lost, loss in found)
+    assert [place.diverged for place in places] == sorted(lost for lost, _ in found)
+    assert places[0].may_be_best == any(lost == 0 for lost, _ in found)
+    without_loss = [place.loss for place in places if not place.diverged]
+    assert without_loss == sorted(without_loss)
+
+
+def test_what_diverges_in_training_is_counted() -> None:
+    """A real study: at the second rate, every run overflows at once."""
+    rates, data = (3e-3, 1e30), small_dataset(SMALL)
+    config = replace(SMALL, optim=replace(SMALL.optim, optimizer="sgd"), train=replace(SMALL.train, epochs=2))
+    members = [
+        Member(replace(config, optim=replace(config.optim, learning_rate=rate)), seed, {RATE: rate})
+        for rate in rates
+        for seed in (0, 1)
+    ]
+    with lean_compilation():
+        runs = fit_all(members, data)
+    assert [has_diverged(run.history) for run in runs] == [run.diverged for run in runs] == [False, False, True, True]
+    summary = summarise(IDENTITY, members, runs, (), command="python", wall_seconds=1.0)
+    assert [point["diverged"] for point in summary["points"]] == [0, 2]
+    assert best_point(summary) is summary["points"][0]
+
+
+# ---- pictures
+
+
+@pytest.fixture
+def drawn(monkeypatch, tmp_path) -> tuple[Path, list[Figure]]:
+    """Where to save a picture, and what was saved."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: (self.canvas.draw(), figures.append(self)))
+    return tmp_path / "picture.png", figures
+
+
+def legend_of(figure: Figure) -> tuple[str, list[str]]:
+    (legend,) = figure.legends or [axes.get_legend() for axes in figure.axes]
+    return legend.get_title().get_text(), [text.get_text() for text in legend.get_texts()]
+
+
+def crosses(figure: Figure) -> list[float]:
+    """Where crosses stand on the x axis of the last panel."""
+    lines = [line for line in figure.axes[-1].lines if line.get_marker() == "x"]
+    return [float(x) for line in lines for x in line.get_xdata()]
+
+
+def test_learning_curves_show_the_runs_that_diverged(whole, drawn) -> None:
+    path, figures = drawn
+    one, other, third = whole.history, late(whole).history, at_once(whole).history
+    learning_curves(path, {"": {0: one, 1: other, 2: third}}, "by seed")
+    learning_curves(path, {"": dict(enumerate([one, other, third, one, one]))}, "a band")
+    learning_curves(path, {"wild": {0: third, 1: other}, "tame": {0: one, 1: one}}, "two")
+    learning_curves(path, {"": {0: one, 1: one}}, "none")
+    learning_curves(path, {"": {0: third, 1: third}}, "all")
+    (key, by_seed), (_, band), (_, two), (without, none), (_, everyone) = map(legend_of, figures)
+    assert key.endswith("cross: a run diverged")
+    assert "cross" not in without
+    assert by_seed == ["seed 0", "seed 1, diverged", "seed 2, diverged"]
+    assert band == ["5 runs, 2 diverged"]
+    assert two == ["wild (2 of 2 diverged)", "tame"]
+    assert none == ["seed 0", "seed 1"]
+    assert everyone == ["seed 0, diverged", "seed 1, diverged"]
+    assert [sorted(crosses(figure)) for figure in figures] == [[1, 2], [1, 2], [1, 2], [], [1, 1]]
+
+
+def test_the_epoch_marked_as_best_is_one_that_was_kept(whole, drawn) -> None:
+    """Its validation loss is the lowest, but its training loss is not finite."""
+    path, figures = drawn
+    first, last = whole.history[0], whole.history[1]._replace(train_loss=math.nan, val_loss=0.0)
+    learning_curves(path, {"": {0: (first, last)}}, "one")
+    (dot,) = [line for line in figures[0].axes[0].lines if line.get_marker() == "o"]
+    assert dot.get_xdata() == [1]
+
+
+@pytest.mark.parametrize("is_best_left", [True, False])
+def test_rates_at_which_runs_diverged_are_drawn_as_such(whole, drawn, is_best_left: bool) -> None:
+    path, figures = drawn
+    last = [whole] * 3 if is_best_left else [whole, whole, late(whole)]
+    summary = studied([[whole, at_once(whole), late(whole)], [at_once(whole)] * 3, last])
+    summary["range_test"] = {"seeds": [0, 1, 2, 3, 4], "suggestion": 0.1, "without_suggestion": 2}
+    rate_curves(path, summary, "rates")
+    (axes,) = figures[0].axes
+    title, labels = legend_of(figures[0])
+    shares = ["2/3", "3/3"] + ([] if is_best_left else ["1/3"])
+    assert [text.get_text() for text in axes.texts] == shares
+    assert crosses(figures[0]) == [0.1, 0.2, 0.3][: len(shares)]
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert [line.get_xdata() for line in hollow] == [[0.1]] + ([] if is_best_left else [[0.3]])
+    assert "runs diverged" in title
+    assert ("none is best" in title) != is_best_left
+    assert ("lowest val_loss" in labels) == is_best_left
+    assert "finder: 1.0e-01\n(2 of 5 without)" in labels
+
+
+def test_rates_without_divergence_are_drawn_without_a_word_of_it(whole, drawn) -> None:
+    path, figures = drawn
+    summary = studied([[whole] * 3] * 2) | {"range_test": {"seeds": [0, 1], "suggestion": 0.1}}
+    rate_curves(path, summary, "rates")
+    title, labels = legend_of(figures[0])
+    assert "diverged" not in title
+    assert "finder: 1.0e-01" in labels
+    assert not figures[0].axes[0].texts
+
+
+@pytest.mark.parametrize(
+    ("suggestions", "title"),
+    [
+        ([1e-2, 1e-4], "dotted: suggested,\n1.0e-03 in the mean"),
+        ([1e-2, np.nan], "dotted: suggested,\n1.0e-02 in the mean\n(1 of 2 seeds without)"),
+        ([np.nan, np.nan], "dotted: suggested,\nnothing\n(2 of 2 seeds without)"),
+    ],
+)
+def test_seeds_without_a_suggestion_are_counted_beside_the_mean(drawn, suggestions: list[float], title: str) -> None:
+    path, figures = drawn
+    losses = np.ones((2, 9))
+    found = np.asarray(suggestions)
+    range_test_curves(path, RangeTest((0, 1), np.geomspace(1e-5, 1, 9), losses, losses, found, found, "a rule"), "test")
+    assert legend_of(figures[0])[0] == title
+
+
+# ---- documents
+
+
+def test_the_documents_tables_count_what_diverged(whole, monkeypatch) -> None:
+    chapter = [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]
+    for runs, count in (([whole, late(whole), at_once(whole)], "3, 2 diverged"), ([whole] * 3, "3")):
+        record = studied([runs]) | {"chapter": chapter, "config": records.RECIPES["cifar"]["selu"].config.to_dict()}
+        monkeypatch.setattr(report, "summaries", lambda _, record=record: [record])
+        monkeypatch.setattr(report, "record_name", lambda _: "selu")
+        for table in (report.cifar_table(), report.fashion_mnist_table()):
+            assert table.splitlines()[2].split(" | ")[:2] == ["| `selu`", count]
+        assert f" | {count} | " in studies.costs_table([record])
+
+
+def test_a_configuration_that_diverged_wholly_is_a_row_without_figures(whole, monkeypatch) -> None:
+    record = studied([[at_once(whole)] * 2]) | {"chapter": [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]}
+    monkeypatch.setattr(report, "summaries", lambda _: [record])
+    monkeypatch.setattr(report, "record_name", lambda _: "selu")
+    for table in (report.cifar_table(), report.fashion_mnist_table()):
+        assert "| 2, 2 diverged |" in table
+        assert "nan" not in table
+        assert " - |" in table
+
+
+@pytest.mark.parametrize("is_best_left", [True, False])
+def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, monkeypatch, is_best_left: bool) -> None:
+    last = [replace(whole, val_loss=9.0)] * 2 if is_best_left else [at_once(whole), whole]
+    record = studied([[whole, late(whole)], last], grid={RATE: [0.1, 0.2]})
+    record["range_test"] = {"seeds": [0, 1], "suggestion": 0.1, "without_suggestion": 1}
+    monkeypatch.setattr(studies, "record_name", lambda _: "selu")
+    text = "\n".join(studies.grid_section(record))
+    assert "| 0.1 | 2, 1 diverged |" in text
+    assert ("| **0.2** | 2 |" in text) == is_best_left
+    assert ("Bold: the lowest mean validation loss. " in text) == is_best_left
+    assert ("None is bold: each lost a run (diverged). " in text) != is_best_left
+    assert "The finder suggests 1.0e-01 (1 of its 2 seeds have no suggestion)." in text
+
+
+def test_no_committed_record_has_a_run_that_diverged() -> None:
+    """So that no figure of theirs depends on what is done with one."""
+    found = [read_json(path) for path in records.RESULTS.glob("*/*.json") if not path.name.endswith(".find-lr.json")]
+    assert len(found) > 20
+    assert sum(diverged_in(record["runs"]) for record in found) == 0
+
+
+def test_a_history_has_diverged_if_any_loss_is_not_finite() -> None:
+    fine = EpochRecord(1, 0.5, 0.5, 0.5, 0.5, 1e-3, 1.0)
+    assert not has_diverged([])
+    assert not has_diverged([fine, fine._replace(val_accuracy=math.nan)])
+    for figure in ("train_loss", "val_loss"):
+        for value in (math.nan, math.inf, -math.inf):
+            assert has_diverged([fine, fine._replace(**{figure: value})])
