@@ -64,7 +64,10 @@ def _status(comparison: Mapping[str, Any]) -> int:
         print("every run of every configuration diverged", file=sys.stderr)
         return 3
     if missing := len(comparison["pairs"]) - pairs_compared(comparison):
-        who = "; ".join(said for name, of in comparison["diverged"].items() for said in losses_in_words(name, **of))
+        noun = "runs" if comparison["pairs"][0]["folds"] else "seeds"
+        who = "; ".join(
+            said for name, of in comparison["diverged"].items() for said in losses_in_words(name, **of, noun=noun)
+        )
         print(
             f"error: {missing} of {len(comparison['pairs'])} pairs could not be compared: {who}. "
             "Lower the learning rate of what diverged, or leave it out of --compare.",

@@ -341,6 +341,16 @@ def test_a_comparison_says_who_diverged_and_its_status_says_what_it_could_not_do
 WILD = ("--model.activation", "relu", "--model.kernel-init", "he_normal", "--optim.optimizer", "sgd")
 
 
+def test_a_comparison_whose_runs_all_diverge_in_training_is_status_3(command, capsys) -> None:
+    rate = ("--optim.optimizer", "sgd", "--optim.learning-rate", "1e37")
+    assert command("--compare", "selu", "elu", *COMPARED, *rate, "--seeds", "2") == 3
+    captured = capsys.readouterr()
+    assert captured.err.endswith("every run of every configuration diverged\n")
+    assert "selu lost 2 of 2 seeds (diverged); elu lost 2 of 2 seeds (diverged)" in captured.out
+    found = json.loads(Path(captured.out.splitlines()[-1]).read_text())
+    assert {of["verdict"] for of in found["pairs"][0]["figures"].values()} == {"not compared"}
+
+
 def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(command, capsys) -> None:
     rates = ("--grid", "optim.learning_rate=1e30,1e-3", "--seeds", "2")
     assert command(*QUICK, *WILD, *rates, "--workdir", "w") == 0

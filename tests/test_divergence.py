@@ -53,11 +53,15 @@ def late(run: Run) -> Run:
     return replace(run, history=(run.history[0], last), best_epoch=1, diverged=True, val_loss=1e-3, test_loss=1e-3)
 
 
+def at_rate(rate: float, seed: int, fold: int | None = None) -> Member:
+    return Member(replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)), seed, {RATE: rate}, fold)
+
+
 def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0.2, 0.3), **identity) -> dict:
     """The summary of a study with a point for each list of runs, of seeds 0, 1, ...; of one list, without points."""
     rates = rates if len(of_points) > 1 else (None,)
     members = [
-        Member(SMALL, seed, {} if rate is None else {RATE: rate})
+        Member(SMALL, seed) if rate is None else at_rate(rate, seed)
         for rate, runs in zip(rates, of_points, strict=False)
         for seed in range(len(runs))
     ]
@@ -110,7 +114,7 @@ def test_where_each_point_lost_a_seed_none_is_best_and_the_table_says_so(whole, 
 
 def test_in_a_study_of_folds_a_lost_fold_counts_like_a_lost_seed(whole) -> None:
     rates = (0.1, 0.2)
-    members = [Member(SMALL, 0, {RATE: rate}, fold) for rate in rates for fold in range(3)]
+    members = [at_rate(rate, 0, fold) for rate in rates for fold in range(3)]
     runs = [whole, whole, late(whole), *[replace(whole, val_loss=9.0)] * 3]
     summary = summarise(IDENTITY | {"folds": 3}, members, runs, (), command="python", wall_seconds=1.0)
     assert [point["diverged"] for point in summary["points"]] == [1, 0]

@@ -206,7 +206,11 @@ def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() 
     """Three points of three seeds, then one: a lower loss never makes up for a lost seed, even one lost late."""
     config = replace(SMALL, train=replace(SMALL.train, epochs=9))
     rates = (0.1, 0.2, 0.3)
-    members = [Member(config, seed, {"regularize.l2": rate}) for rate in rates for seed in range(3)]
+    members = [
+        Member(replace(config, regularize=replace(config.regularize, l2=rate)), seed, {"regularize.l2": rate})
+        for rate in rates
+        for seed in range(3)
+    ]
     brackets = [Bracket(tuple(dict.fromkeys(member.group for member in members)), (Rung(3, 3), Rung(1, 9)))]
 
     def losses(level: float, lost: int) -> list[np.ndarray]:
