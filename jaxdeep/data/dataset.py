@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.data import npz
 from jaxdeep.data.sources import Images
 from jaxdeep.errors import UserError
 
@@ -261,27 +262,23 @@ class Dataset:
 
     @classmethod
     def from_npz(cls, path: str | Path, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
-        """A user's own `.npz` file with the arrays x_train and y_train, and x_test and y_test where there are any.
+        """Make a data set of a user's own `.npz` file.
+
+        Its arrays go by the names that the field uses, such as x_train and y_train, X and y, train_images and
+        test_labels. Test arrays may be missing. Validation rows of the file's own need a `data.valid_size` of their
+        number.
 
         Args:
-            path: of the file.
+            path: of the file; `~` is the home folder.
             data: sizes and scaling.
 
         Returns:
             The data set, on the default device.
 
         Raises:
-            UserError: the file or one of its arrays is not there, or the arrays do not fit.
+            UserError: the file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
         """
-        try:
-            with np.load(path) as file:
-                found = {key: file[key] for key in file.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: not a readable .npz file ({error})") from error
-        if missing := {"x_train", "y_train"} - found.keys():
-            raise UserError(f"{path}: holds {sorted(found)}, lacks {sorted(missing)}")
-        arrays = (found["x_train"], found["y_train"], found.get("x_test"), found.get("y_test"))
-        return cls.from_arrays(*arrays, data=data, name=Path(path).stem)
+        return cls.from_arrays(*npz.training_and_test(path, data.valid_size), data=data, name=Path(path).stem)
 
 
 def _check_rows(part: str, images: np.ndarray, labels: np.ndarray) -> None:

@@ -8,7 +8,6 @@ import gzip
 import io
 import pickle
 import tarfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,29 +16,51 @@ import numpy as np
 from jaxdeep.data.images import Arrays
 from jaxdeep.errors import UserError
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of packed data."""
+
 CLASSES = 10
 CIFAR_PIXELS = 3 * 32 * 32
 PARTS = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
 
 
 def unpack_gzip(data: bytes, file: str) -> bytes:
-    """The bytes that were packed."""
+    """Return the bytes that were packed.
+
+    Args:
+        data: a gzip file.
+        file: its name, for the error.
+
+    Raises:
+        UserError: the bytes do not unpack.
+    """
     try:
         return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected gzip") from error
+    except Exception as error:  # damaged bytes can raise anything
+        raise _unpackable(data, file, error, "gzip") from error
 
 
 def unpack_tar(data: bytes, members: tuple[str, ...], file: str) -> list[bytes]:
-    """The bytes of the members, in the order asked for."""
+    """Return the bytes of the members, in the order asked for.
+
+    Args:
+        data: an archive, packed by gzip or not.
+        members: names of the files in it; the folder of a file does not matter.
+        file: name of the archive, for the error.
+
+    Raises:
+        UserError: the bytes do not unpack, or a member is missing.
+    """
+    wanted = {member.rpartition("/")[2]: member for member in members}
     found = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz" if data.startswith(GZIP) else "r:") as archive:
             for entry in archive:
-                if entry.name.removeprefix("./") in members and (stream := archive.extractfile(entry)):
-                    found[entry.name.removeprefix("./")] = stream.read()
-    except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
-        raise UserError(f"{file}: found {len(data):,} bytes that do not unpack ({error}), expected tar.gz") from error
+                member = wanted.get(entry.name.rpartition("/")[2])
+                if member is not None and (stream := archive.extractfile(entry)):
+                    found[member] = stream.read()
+    except Exception as error:  # a damaged archive can raise anything
+        raise _unpackable(data, file, error, "tar.gz") from error
     for member in members:
         if member not in found:
             raise UserError(f"{file}: found no member {member}, expected {', '.join(members)}")
@@ -57,7 +78,7 @@ def python_batch(data: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:
         batch = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
         pixels, labels = batch[b"data"], batch[b"labels"]
     except Exception as error:  # a damaged pickle can raise anything
-        found = f"{type(error).__name__}: {error}".replace("\n", " ")
+        found = one_line(error)
         raise UserError(f"{file}: found no readable batch ({found}), expected a pickled CIFAR-10 batch") from error
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (CIFAR_PIXELS,):
         found = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
@@ -94,6 +115,27 @@ def idx_labels(data: bytes, file: str) -> np.ndarray:
     return _checked(_idx(data, 1, file), file)
 
 
+def as_idx(array: np.ndarray | None, file: str) -> bytes:
+    """Return the idx file that holds the array.
+
+    Args:
+        array: [N, ...] uint8.
+        file: where it came from, for the error.
+
+    Raises:
+        UserError: there is no array, or its type is not uint8.
+    """
+    if array is None or array.dtype != np.uint8:
+        found = "no test arrays" if array is None else f"an array of {array.dtype}"
+        raise UserError(f"{file}: found {found}, expected training and test arrays of uint8")
+    return bytes([0, 0, 8, array.ndim]) + np.asarray(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's type and message without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def joined(batches: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
     """CIFAR-10 from its batches in the order of PARTS: the last one is the test set.
 
@@ -117,6 +159,10 @@ def _idx(data: bytes, dimensions: int, file: str) -> np.ndarray:
     if len(data) != size:
         raise UserError(f"{file}: found {len(data):,} bytes, expected {size:,} for the shape {shape} in its header")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()
+
+
+def _unpackable(data: bytes, file: str, error: Exception, kind: str) -> UserError:
+    return UserError(f"{file}: found {len(data):,} bytes that do not unpack ({one_line(error)}), expected {kind}")
 
 
 def _channels_last(pixels: np.ndarray) -> np.ndarray:
