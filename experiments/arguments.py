@@ -114,7 +114,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             seed: the first seed.
             seeds: how many: seed, seed + 1, ...; None: 1, and 5 with --find-lr and --compare.
             data: auto: the real images, and the built-in synthetic set where they cannot be had.
-            data_dir: folder with the classic files; else JAXDEEP_DATA.
+            data_dir: folder with the classic files, the only place looked in. Without it JAXDEEP_DATA comes first.
             workdir: folder of the run; by default runs/EXPERIMENT/CONFIG and what else was changed.
             overwrite: remove another run's files from the folder first.
             profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.

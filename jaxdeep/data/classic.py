@@ -1,84 +1,102 @@
 """The classic files of CIFAR-10, MNIST and Fashion-MNIST in a folder, packed or unpacked, each of them checked.
 
-A file that is not there is looked for under its next name; a file that is there and wrong is an error.
+What is checked is the content: the bytes unpacked have the official md5, or they are refused. They are made into arrays
+only after that.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from jaxdeep.data import digests, formats
+from jaxdeep.data import digests, formats, layouts, npz
 from jaxdeep.data.images import Arrays
 from jaxdeep.errors import UserError
 
-IDX_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-CIFAR_PYTHON = tuple(f"cifar-10-batches-py/{part}" for part in formats.PARTS)
-CIFAR_BINARY = tuple(f"cifar-10-batches-bin/{part}.bin" for part in formats.PARTS)
+IDX_FILES: Final = layouts.IDX_FILES
+BINARY_PARTS: Final = tuple(f"{part}.bin" for part in formats.PARTS)
+CIFAR_PYTHON: Final = tuple(f"cifar-10-batches-py/{part}" for part in formats.PARTS)
+CIFAR_BINARY: Final = tuple(f"cifar-10-batches-bin/{part}" for part in BINARY_PARTS)
 
 Batch = tuple[np.ndarray, np.ndarray]
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
-def read(name: str, folder: Path) -> Arrays | None:
-    """The data set in the folder, None where the folder has no file of it.
+class Absent(UserError):
+    """The folder holds no file of the set; the message lists what it holds."""
 
-    CIFAR-10 is looked for as `cifar-10-batches-py/`, `cifar-10-python.tar.gz`, `cifar-10-batches-bin/` and
-    `cifar-10-binary.tar.gz`, in this order; the others as four idx files in a folder of their name, each with or
-    without `.gz`.
+
+class _Part(NamedTuple):
+    """The bytes of one part of a set, unpacked.
+
+    Attributes:
+        data: the bytes.
+        digest: what they are recognised by.
+        file: where they came from, for errors.
+    """
+
+    data: bytes
+    digest: digests.Digest
+    file: str
+
+
+class _Form(NamedTuple):
+    """One of the two forms of CIFAR-10.
+
+    Attributes:
+        folder: name of the folder of the batches.
+        parts: file names of the batches.
+        archives: names that the packed folder goes by.
+        parse: makes arrays of a batch's bytes; its second argument names the file.
+    """
+
+    folder: str
+    parts: tuple[str, ...]
+    archives: tuple[str, ...]
+    parse: Callable[[bytes, str], Batch]
+
+
+_FORMS: Final = (
+    _Form(
+        "cifar-10-batches-py",
+        formats.PARTS,
+        ("cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz", "cifar-10-batches-py-target_archive"),
+        formats.python_batch,
+    ),
+    _Form("cifar-10-batches-bin", BINARY_PARTS, ("cifar-10-binary.tar.gz",), formats.binary_batch),
+)
+
+
+def read(name: str, folder: Path) -> Arrays:
+    """Return the data set that lies in the folder, in one of the layouts of `layouts`.
+
+    Of MNIST and Fashion-MNIST, a folder of the set's name comes first, then an `.npz` file, then files without a folder
+    of their own. Of CIFAR-10, batches come before an archive, and python batches before binary ones.
 
     Args:
         name: "cifar10", "mnist" or "fashion_mnist".
         folder: holds the files; only read.
 
+    Returns:
+        Arrays: in the official order.
+
     Raises:
-        UserError: a file is missing from a set that has others, or its size, md5, shape or labels are wrong.
+        Absent: the folder has no file of the set.
+        UserError: a file is missing from a set that has others, or the content of one is not the official one.
     """
-    return _cifar(folder) if name == "cifar10" else _idx(folder, name)
+    return _cifar(folder) if name == "cifar10" else _idx(name, folder)
 
 
-def _cifar(folder: Path) -> Arrays | None:
-    for members, archive, parse in (
-        (CIFAR_PYTHON, "cifar-10-python.tar.gz", formats.python_batch),
-        (CIFAR_BINARY, "cifar-10-binary.tar.gz", formats.binary_batch),
-    ):
-        if any((folder / member).exists() for member in members):
-            return _cifar_unpacked(folder, members, parse)
-        if (folder / archive).exists():
-            data = formats.unpack_tar(_verified(folder, archive), members, str(folder / archive))
-            files = [f"{folder / archive}: {member}" for member in members]
-            return formats.joined([parse(*pair) for pair in zip(data, files, strict=True)])
-    return None
-
-
-def _cifar_unpacked(folder: Path, members: Iterable[str], parse: Callable[[bytes, str], Batch]) -> Arrays:
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        batches = pool.map(lambda member: parse(_verified(folder, member), str(folder / member)), members)
-        return formats.joined(list(batches))
-
-
-def _idx(folder: Path, name: str) -> Arrays | None:
-    names = [_either(folder, f"{name}/{file}") for file in IDX_FILES]
-    if not any((folder / file).exists() for file in names):
-        return None
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        data = list(pool.map(lambda file: _unpacked(folder, file), names))
-    files = [str(folder / file) for file in names]
-    return idx_arrays(data, files)
-
-
-def idx_arrays(data: list[bytes], files: list[str]) -> Arrays:
-    """The four idx files in the order of IDX_FILES, made into arrays.
+def idx_arrays(data: Sequence[bytes], files: Sequence[str]) -> Arrays:
+    """Make arrays of the four idx files in the order of IDX_FILES.
 
     Args:
-        data: their bytes, unpacked.
-        files: their names, for the errors.
+        data: the bytes of each, unpacked.
+        files: the name of each, for the errors.
 
     Raises:
         UserError: they are not idx files of 28x28 images and of as many labels from 0 to 9.
@@ -94,30 +112,91 @@ def idx_arrays(data: list[bytes], files: list[str]) -> Arrays:
     return arrays
 
 
-def _either(folder: Path, file: str) -> str:
-    return file if (folder / file).exists() else f"{file}.gz"
+def _cifar(root: Path) -> Arrays:
+    for place in layouts.cifar_folders(root):
+        for form in _FORMS:
+            for folder in (place / form.folder, place):
+                if any(os.path.isfile(folder / name) for name in form.parts):
+                    return _batches(form, lambda name: _read_part(folder / name))  # noqa: B023 (called at once)
+            for archive in form.archives:
+                if os.path.isfile(place / archive):
+                    return _archived(form, place / archive)
+    raise _absent("cifar10", root)
 
 
-def _unpacked(folder: Path, file: str) -> bytes:
-    data = _verified(folder, file)
-    return formats.unpack_gzip(data, str(folder / file)) if file.endswith(".gz") else data
+def _archived(form: _Form, archive: Path) -> Arrays:
+    members = dict(zip(form.parts, formats.unpack_tar(_bytes(archive), form.parts, str(archive)), strict=True))
+    return _batches(form, lambda name: _part(members[name], f"{archive}: {name}"))
 
 
-def _verified(folder: Path, file: str) -> bytes:
-    """The file's bytes, once its size and md5 are the official ones (any, for a file that has no official ones)."""
-    path = folder / file
+def _batches(form: _Form, read_part: Callable[[str], _Part]) -> Arrays:
+    def batch(name: str) -> Batch:
+        part = read_part(name)
+        digests.check("cifar10", name, part.digest, part.file)
+        return form.parse(part.data, part.file)
+
+    return formats.joined(_threaded(batch, form.parts))
+
+
+def _idx(name: str, root: Path) -> Arrays:
+    for folder in layouts.named_folders(name, root):
+        if paths := _idx_paths(folder):
+            return _official(name, _threaded(_read_part, paths))
+    for file in layouts.npz_files(name, root):
+        rows = npz.read_rows(file)
+        arrays = (rows.x, rows.y, rows.x_test, rows.y_test)
+        return _official(name, [_part(formats.as_idx(array, str(file)), str(file)) for array in arrays])
+    owner = None
+    for folder in layouts.flat_folders(root):
+        if paths := _idx_paths(folder):
+            parts = _threaded(_read_part, paths)
+            owners = {digests.owner_of(file, part.digest) for file, part in zip(IDX_FILES, parts, strict=True)}
+            if owners & {name, None} or len(owners) > 1:
+                return _official(name, parts)
+            owner = owners.pop()
+    raise _absent(name, root, owner)
+
+
+def _idx_paths(folder: Path) -> list[Path]:
+    """The set's four files in the folder, those that are missing by their plain names; empty without any."""
+    found = [layouts.idx_file(folder, part) for part in IDX_FILES]
+    return [path or folder / part for path, part in zip(found, IDX_FILES, strict=True)] if any(found) else []
+
+
+def _official(name: str, parts: Sequence[_Part]) -> Arrays:
+    for file, part in zip(IDX_FILES, parts, strict=True):
+        digests.check(name, file, part.digest, part.file)
+    return idx_arrays([part.data for part in parts], [part.file for part in parts])
+
+
+def _absent(name: str, root: Path, owner: str | None = None) -> Absent:
+    what = f"the files of {owner}, none of {name}" if owner else f"no files of {name}"
+    asked = f"ask for {owner}, or give" if owner else "give"
+    return Absent(
+        f"{root}: found {what}. The folder holds {layouts.contents(root)}. "
+        f"{asked.capitalize()} the folder, or its parent, that holds {layouts.EXPECTED[name]}"
+    )
+
+
+def _threaded(function: Callable[[Key], Item], keys: Sequence[Key]) -> list[Item]:
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return list(pool.map(function, keys))
+
+
+def _part(data: bytes, file: str) -> _Part:
+    return _Part(data, digests.digest_of(data), file)
+
+
+def _read_part(path: Path) -> _Part:
+    """The part in the file, unpacked if it is packed, whatever its name says."""
+    data = _bytes(path)
+    return _part(formats.unpack_gzip(data, str(path)) if data.startswith(formats.GZIP) else data, str(path))
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"{path}: found no such file, expected it beside the others of its set") from error
     except OSError as error:
         raise UserError(f"{path}: found {error.strerror}, expected a file that can be read") from error
-    official = digests.OFFICIAL.get(file)
-    if official is None:
-        return data
-    if len(data) != official.size:
-        raise UserError(f"{path}: found {len(data):,} bytes, expected {official.size:,}")
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if md5 != official.md5:
-        raise UserError(f"{path}: found md5 {md5}, expected {official.md5}")
-    return data

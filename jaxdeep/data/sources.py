@@ -1,17 +1,19 @@
 """Where images come from: the order in which the sources are tried.
 
-`auto` takes the classic files, else the cache, else a download, else the built-in set with a notice. A data set's own
-name takes the same order and ends in an error. `synthetic` takes the built-in set at once.
+A folder that the caller gives is the only place. Without one, `auto` takes the classic files of JAXDEEP_DATA, else the
+cache, else a download, else the built-in set with a notice. A data set's own name takes the same order and ends in an
+error. `synthetic` takes the built-in set at once.
 """
 
 import difflib
 import os
 import sys
+import warnings
 from pathlib import Path
 
-from jaxdeep.data import cache, classic, prepared, synthetic
+from jaxdeep.data import cache, classic, layouts, prepared, synthetic
 from jaxdeep.data.images import SPECS, Arrays, Images
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 
 __all__ = ["Images", "load_images"]
 
@@ -22,29 +24,39 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | None = None
     Args:
         name: "cifar10", "mnist" or "fashion_mnist".
         source: "auto"; the name itself, for real images or an error; or "synthetic", for the built-in set.
-        data_dir: folder with the classic files; without it, the environment's JAXDEEP_DATA.
+        data_dir: folder with the classic files, or its parent; `~` is the home folder. It is the only place looked in.
+            None: the environment's JAXDEEP_DATA is looked in first, then the cache, then a download is tried.
 
     Returns:
         Images: [N, H, W, C] uint8 and their labels, in the official order, and where they came from.
 
     Raises:
-        UserError: the name, the source or the folder does not exist; a classic file is damaged or missing from its set;
-            or real images were asked for and cannot be had.
+        UserError: the name, the source or the folder does not exist; data_dir lacks the set; a classic file is damaged
+            or missing from its set; or real images were asked for and cannot be had.
+
+    Warns:
+        JaxdeepWarning: the folder of JAXDEEP_DATA lacks the set.
     """
     _check(name, "data set", list(SPECS))
     _check(source, "source of the data", ["auto", name, "synthetic"])
     if source == "synthetic":
         return _built_in(name)
-    folder = _folder(data_dir)
-    if folder is not None and (arrays := classic.read(name, folder)):
-        return _real(arrays, name, "classic files")
+    if data_dir is not None:
+        return _real(classic.read(name, _folder("--data-dir", data_dir)), name, "classic files")
+    without = "no --data-dir and no JAXDEEP_DATA given"
+    if given := os.environ.get("JAXDEEP_DATA"):
+        folder = _folder("JAXDEEP_DATA", given)
+        try:
+            return _real(classic.read(name, folder), name, "classic files")
+        except classic.Absent as reason:
+            warnings.warn(f"JAXDEEP_DATA {reason}. The cache or a download is taken", JaxdeepWarning, stacklevel=2)
+            without = f"no classic files of it in {folder}"
     try:
         return _real(_downloaded(name), name, "tensorflow_datasets")
     except prepared.Unavailable as reason:
         if source == name:
-            where = f"no classic files of it in {folder}" if folder else "no --data-dir and no JAXDEEP_DATA given"
-            raise UserError(f"{name}: {where}, and it cannot be downloaded: {reason}") from reason
-        _notice(name, folder, str(reason))
+            raise UserError(f"{name}: {without}, and it cannot be downloaded: {reason}") from reason
+        _notice(name, without, str(reason))
         return _built_in(name)
 
 
@@ -67,15 +79,10 @@ def _built_in(name: str) -> Images:
     return Images(*arrays, f"synthetic_{name}", "built-in synthetic", synthetic=True, class_names=names)
 
 
-def _folder(data_dir: Path | None) -> Path | None:
-    given, origin = data_dir, "--data-dir"
-    if given is None:
-        given, origin = os.environ.get("JAXDEEP_DATA") or None, "JAXDEEP_DATA"
-    if given is None:
-        return None
-    folder = Path(given).expanduser()
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+def _folder(origin: str, given: str | Path) -> Path:
+    folder = Path(os.path.expanduser(given))
+    if not os.path.isdir(folder):
+        found = "a file" if os.path.exists(folder) else "nothing"
         raise UserError(f"{origin} {given}: found {found} there, expected a folder with the classic files")
     return folder
 
@@ -87,14 +94,13 @@ def _check(value: str, what: str, allowed: list[str]) -> None:
         raise UserError(f"{what} {value!r}: expected one of {', '.join(allowed)}{hint}")
 
 
-def _notice(name: str, folder: Path | None, reason: str) -> None:
-    files = {"cifar10": "cifar-10-batches-py/, cifar-10-python.tar.gz or their binary versions"}
+def _notice(name: str, without: str, reason: str) -> None:
     lines = (
         f"THIS IS NOT {name.upper()}: the images are the built-in synthetic set.",
         f"Its figures say nothing about {name}. The real images could not be had:",
-        f"  files:    {f'none of {name} in {folder}' if folder else 'no --data-dir and no JAXDEEP_DATA given'}",
+        f"  files:    {without}",
         f"  download: {reason}",
-        f"To give them: --data-dir DIR (or JAXDEEP_DATA=DIR), DIR with {files.get(name, f'{name}/*-ubyte.gz')}.",
+        f"To give them: --data-dir DIR (or JAXDEEP_DATA=DIR), DIR with {layouts.EXPECTED[name]}.",
         f"To refuse the built-in set: --data {name}. To ask for it: --data synthetic.",
     )
     rule = "=" * 100
