@@ -8,7 +8,7 @@ from experiments.arguments import Arguments
 from experiments.recipe import Experiment
 from experiments.run import identity_of, load, workdir_of
 from jaxdeep.config import refuse_other
-from jaxdeep.report.figures import range_test_curves
+from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
 from jaxdeep.report.files import read_json, write_json
 from jaxdeep.report.tables import aligned
 from jaxdeep.train.devices import describe_device
@@ -66,7 +66,7 @@ def _suggested(test: RangeTest) -> str:
             f"{test.rates[0]:.1e} and {test.rates[-1]:.1e}."
         )
     spread = f", from {found.min():.1e} to {found.max():.1e}" if len(found) > 1 else ""
-    missing = len(test.seeds) - len(found)
+    missing = seeds_without_suggestion(test)
     lost = f", {missing} of {len(test.seeds)} seeds suggest nothing" if missing else ""
     return f"{test.suggestion:.1e} (geometric mean{spread}{lost})"
 
