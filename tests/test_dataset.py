@@ -77,12 +77,12 @@ def test_what_the_images_are_does_not_make_another_program() -> None:
     ("change", "message"),
     [
         (lambda x, y: (x, y[:-1]), r"images have the shape \(200, 6, 6, 1\) and labels \(199,\)"),
-        (lambda x, y: (x.astype(np.int64), y), "images are int64; allowed: uint8 or a floating type"),
-        (lambda x, y: (x, y.astype(np.float32)), "labels are float32"),
-        (lambda x, y: (x, y.astype(np.int64) - 1), "labels are int64 from -1; allowed: integers from 0"),
-        (lambda x, y: (x[np.argsort(y)], np.sort(y)), "are the rows sorted by class"),
+        (lambda x, y: (x[:, 0, 0, 0], y), r"shape \(200,\) .* One column\? Give images.reshape\(-1, 1\)"),
+        (lambda x, y: (x[:, :0], y), r"shape \(200, 0, 6, 1\), without a value"),
+        (lambda x, y: (x[np.argsort(y)], np.sort(y)), r"lacks the classes \[0, 3\].* are the rows sorted by class"),
         (lambda x, y: (x[:80], y[:80]), "data.valid_size is 50"),
         (lambda x, y: (x[:0], y[:0]), "no training rows"),
+        (lambda x, y: (x[:40], y[:40]), "data.valid_size is 50; 0 rows are left"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_with_the_reason(change, message) -> None:
@@ -94,3 +94,42 @@ def test_test_rows_of_another_shape_are_refused() -> None:
     images, labels = small_arrays(200)
     with pytest.raises(UserError, match=r"a test row has the shape \(36,\), a training row \(6, 6, 1\)"):
         Dataset.from_arrays(images, labels, images.reshape(200, -1), labels, data=VALID)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "float16", "int64", "bool"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_happens_to_the_arrays_afterwards_does_not_matter(dtype: str, order) -> None:
+    images = np.asarray(np.random.default_rng(0).integers(0, 2, (200, 8, 8)), dtype, order=order)
+    labels = np.arange(200, dtype=np.int32) % 4
+    tests, test_labels = images[:60].copy(order), labels[:60].copy()
+    data = Dataset.from_arrays(images, labels, tests, test_labels, data=VALID)
+    before = [np.array(leaf) for leaf in jax.tree.leaves(data)]
+    assert data.info is not None
+    assert data.info.columns is not None
+    low, high = data.info.columns.low.copy(), data.info.columns.high.copy()
+    for array in (images, labels, tests, test_labels):
+        array[...] = 1
+    for leaf, was in zip(jax.tree.leaves(data), before, strict=True):
+        np.testing.assert_array_equal(leaf, was)
+    np.testing.assert_array_equal(data.info.columns.low, low)
+    np.testing.assert_array_equal(data.info.columns.high, high)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "digest"),
+    [("uint8", "6120bec6e84d6f9d"), ("float32", "e0f2b68054d44e1c")],
+)
+def test_the_digest_of_plain_arrays_is_what_records_hold(dtype: str, digest: str) -> None:
+    images, labels = small_arrays(200)
+    info = Dataset.from_arrays(images.astype(dtype), labels, data=VALID).info
+    assert info is not None
+    assert info.digest == digest
+
+
+def test_the_digest_tells_other_encodings() -> None:
+    images, labels = small_arrays(200)
+    given = [labels, labels + 1, labels * 2, np.array(["a", "b", "c", "d"])[labels], np.array([*"abce"])[labels]]
+    infos = [Dataset.from_arrays(images, of, data=VALID).info for of in given]
+    assert len({info.digest for info in infos if info}) == len(given)
+    objects = [np.array([f"name {label}" for label in labels], object) for _ in range(2)]
+    assert len({str(Dataset.from_arrays(images, of, data=VALID).identity()) for of in objects}) == 1

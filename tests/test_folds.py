@@ -14,7 +14,7 @@ from small_data import SMALL, compilations, lean_compilation, small_arrays, smal
 from jaxdeep.config import Data
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.folds import stratified_folds
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.sweep import Member, fit_all
 
@@ -135,6 +135,50 @@ def test_so_many_folds_are_refused_as_one_class_has_too_few_rows_for(count: int)
     assert len(stratified_folds(dataset, Data("none"), 3)) == 3
     with pytest.raises(UserError, match=f"^{count} folds; allowed: 2 to 3, the rows of the rarest class$"):
         stratified_folds(dataset, Data("none"), count)
+
+
+def test_a_class_that_is_in_the_test_rows_only_is_not_dealt() -> None:
+    dataset = numbered(np.asarray([0, 1, 1, 0, 1, 0, 1], np.int32), 2)
+    dataset = replace(dataset, classes=3)
+    assert len(stratified_folds(dataset, Data("none"), 3)) == 3
+    with pytest.raises(UserError, match=r"^4 folds; allowed: 2 to 3"):
+        stratified_folds(dataset, Data("none"), 4)
+
+
+def test_no_folds_are_made_where_a_class_has_one_row() -> None:
+    dataset = numbered(np.asarray([0, 1, 1, 0, 2, 0, 1], np.int32), 2)
+    with pytest.raises(UserError, match=r"^2 folds; none are possible, because a class has 1 row only"):
+        stratified_folds(dataset, Data("none"), 2)
+
+
+def test_folds_are_made_where_validation_lacks_a_class() -> None:
+    images, labels = small_arrays(200)
+    labels[:50] = np.where(labels[:50] == 3, 1, labels[:50])
+    with pytest.warns(JaxdeepWarning, match="the validation part lacks"):
+        data = Dataset.from_arrays(images, labels, data=SMALL.data)
+    for fold in stratified_folds(data, SMALL.data, 3):
+        assert set(rows_of(fold.valid)[1]) == set(rows_of(fold.train)[1]) == {0, 1, 2, 3}
+
+
+def test_a_fold_of_rows_with_an_offset_is_scaled_and_known_by_its_own_training_rows() -> None:
+    rows = np.random.default_rng(0).random((200, 3)) + np.asarray([1.7e9, 0, 0])
+    data = Dataset.from_arrays(rows, np.arange(200) % 2, data=SMALL.data)
+    for fold in stratified_folds(data, SMALL.data, 3):
+        assert fold.info is not None
+        assert fold.info.columns is not None
+        given = rows[:150][np.asarray(fold.train.rows)]
+        np.testing.assert_allclose(fold.info.columns.low, given.min(0), rtol=1e-7)
+        np.testing.assert_allclose(fold.info.columns.high, given.max(0), rtol=1e-7)
+        entering = (rows_of(fold.train)[0] - np.asarray(fold.mean)) * np.asarray(fold.scale)
+        np.testing.assert_allclose(entering, (given - given.mean(0)) / given.std(0), atol=2**-11)
+
+
+def test_what_float32_loses_in_one_fold_is_warned_of() -> None:
+    rows = np.random.default_rng(0).random((200, 3)) + 1e5
+    rows[120, 1] = 1e7
+    data = Dataset.from_arrays(rows[:, 1:2], np.arange(200) % 2, data=SMALL.data)
+    with pytest.warns(JaxdeepWarning, match="^column 0 varies too little around its mean for float32"):
+        stratified_folds(data, SMALL.data, 2)
 
 
 def test_members_on_folds_are_the_runs_alone_bit_for_bit_and_share_one_program() -> None:

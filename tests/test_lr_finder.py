@@ -20,6 +20,8 @@ SGD = replace(SMALL, optim=Optim("sgd", learning_rate=0.1), train=replace(SMALL.
 EPOCH_STEPS, EPOCHS = 38, 3  # 150 rows in batches of 4; fewer epochs have fewer than 100 steps
 STEPS = EPOCHS * EPOCH_STEPS
 SEEDS = (5, 6, 7)
+WILD = 1e4
+"""A rate at which all diverge."""
 
 
 @cache
@@ -38,14 +40,15 @@ def test_the_losses_are_those_of_plain_steps_at_these_rates() -> None:
     epochs = [step.epoch_batches(SGD, state._replace(epoch=jnp.int32(epoch)), data) for epoch in range(EPOCHS)]
     jitted = jax.jit(step.train_step, static_argnums=0)
     losses = []
-    for index, rate in enumerate(found().rates):
+    test = found(highest=WILD)
+    for index, rate in enumerate(test.rates):
         epoch, of_epoch = divmod(index, EPOCH_STEPS)
         batch, key = jax.tree.map(lambda leaf, index=of_epoch: leaf[index], epochs[epoch])
         state, (total, _) = jitted(SGD, state, hyper, Rates(jnp.float32(rate), 0.9), data, batch, key)
         losses.append(float(total) / int(batch.counted.sum()))
-    counted = np.isfinite(found().losses[1])
+    counted = np.isfinite(test.losses[1])
     assert 10 < counted.sum() < STEPS  # it diverges before the end, or the next test shows nothing
-    np.testing.assert_allclose(found().losses[1][counted], np.asarray(losses)[counted], rtol=1e-4)
+    np.testing.assert_allclose(test.losses[1][counted], np.asarray(losses)[counted], rtol=1e-4)
 
 
 def test_counting_stops_at_divergence() -> None:
@@ -120,8 +123,8 @@ def test_a_range_that_does_not_rise_is_refused(lowest, highest) -> None:
 
 @pytest.mark.parametrize("batch_size", [4, 50, 150])
 def test_however_few_steps_an_epoch_has_seeds_are_told_apart(batch_size) -> None:
-    config = replace(SGD, train=replace(SGD.train, batch_size=batch_size))
-    test = found(config, highest=1e3)
+    config = replace(SMALL, train=replace(SMALL.train, batch_size=batch_size))
+    test = found(config, highest=WILD)
     assert 100 <= len(test.rates) < 100 + 38
     assert np.isfinite(test.suggestions).all()
     assert len(set(test.suggestions)) > 1

@@ -1,6 +1,6 @@
 """The images of a run on the device: training, validation and test rows as they are stored, and how to scale them."""
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,9 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.data import npz
+from jaxdeep.data.parts import divide
+from jaxdeep.data.rows import as_rows, flat, stored
+from jaxdeep.data.scaling import constants_of
 from jaxdeep.data.sources import Images
 from jaxdeep.errors import UserError
 
@@ -23,7 +26,7 @@ class Split(NamedTuple):
     """Rows and their classes.
 
     Attributes:
-        images: [N, D], uint8, or the floating type of a user's own arrays.
+        images: [N, D], uint8, float32 or float64, less the offset of their columns.
         labels: [N], int32, 0 .. C - 1.
         rows: [n], int32: those of the N that are the split's, where several splits share the images; None: all.
     """
@@ -52,12 +55,14 @@ class Columns:
         low: [D] float64, the smallest training value of each column.
         high: [D] float64, the largest one.
         names: D names of columns, where the rows were given as a data frame.
+        offset: [D] float64, what is subtracted from rows before the device holds them. None: nothing is.
     """
 
     dtype: str
     low: np.ndarray = field(compare=False, repr=False)
     high: np.ndarray = field(compare=False, repr=False)
     names: tuple[str, ...] | None = None
+    offset: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 class Info(NamedTuple):
@@ -71,6 +76,7 @@ class Info(NamedTuple):
         digest: of all arrays as they were given; another value means other images or labels.
         data: how the rows were split and scaled; a run whose configuration says otherwise is refused.
         columns: what other rows are checked by.
+        label_values: C labels as they were given. A prediction of class i means label_values[i].
     """
 
     name: str
@@ -80,6 +86,7 @@ class Info(NamedTuple):
     digest: str
     data: Data | None = None
     columns: Columns | None = None
+    label_values: tuple[int | bool | str, ...] | None = None
 
 
 @partial(
@@ -96,8 +103,8 @@ class Dataset:
         train: N rows to train on.
         valid: rows that choose the epoch.
         test: rows that choose nothing.
-        mean: scalar or [1, D]; a row enters the network as (row - mean) x scale.
-        scale: scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation (1 where that is 0).
+        mean: scalar or [1, D]. A stored row enters the network as (row - mean) x scale.
+        scale: scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation. Where that is 0: 1 for uint8 rows, 0 for others.
         classes: C, number of classes.
         image_shape: of one image, such as (H, W, channels); its product is D.
         info: what the images are; None inside a compiled program, which does not depend on it.
@@ -134,6 +141,11 @@ class Dataset:
         if self.info is None or self.info.data is None:
             return
         own = self.info.data
+        if data.augmented and self.info.columns is not None and self.info.columns.offset is not None:
+            raise UserError(
+                "the data set subtracts a mean from each column, and data.shift_pixels or data.flip would mix columns. "
+                "Make the data set with data=config.data"
+            )
         differing = [name for name in PREPARED if getattr(own, name) != getattr(data, name)]
         if differing:
             fields = ", ".join(
@@ -145,92 +157,90 @@ class Dataset:
                 "Make the data set with data=config.data"
             )
 
+    def to_stored(self, rows: np.ndarray) -> np.ndarray:
+        """Turn new rows into what the device holds, as the data set's own rows were.
+
+        Args:
+            rows: [N, D], numbers on the scale of the rows that the data set was made of.
+
+        Returns:
+            [N, D], a copy: uint8, float32 or float64.
+        """
+        columns = self.info.columns if self.info else None
+        return stored(as_rows(rows, "rows").values, columns.offset if columns else None)
+
     @classmethod
     def from_arrays(
         cls,
-        images: np.ndarray,
-        labels: np.ndarray,
-        test_images: np.ndarray | None = None,
-        test_labels: np.ndarray | None = None,
+        images: Any,
+        labels: Any,
+        test_images: Any = None,
+        test_labels: Any = None,
         *,
         data: Data = Data(),  # noqa: B008 (frozen)
         name: str = "arrays",
         source: str = "arrays",
         synthetic: bool = False,
-        class_names: tuple[str, ...] | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> "Dataset":
-        """A user's own arrays as a data set.
+        """Make a data set of a user's own arrays.
 
         The first `data.valid_size` rows are for validation. Without test arrays, the last `data.valid_size` rows are
         the test set. Rows are taken as they stand: shuffle them first if they are sorted by class.
 
+        Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
+        matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.
+
+        With scaling standardize, a column whose mean exceeds 4,096 standard deviations is stored less its mean. A column
+        that is constant in the training rows enters the network as 0, except in uint8 rows.
+
         Args:
-            images: [N, ...], uint8 or floating; what is behind the first axis is flattened.
-            labels: [N], integers 0 .. C - 1.
+            images: [N, ...], real numbers. What is behind the first axis is flattened.
+            labels: [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
             test_images: [M, ...], like images.
             test_labels: [M], like labels.
             data: sizes and scaling.
             name: of the data set, for titles and files.
             source: where the arrays came from.
             synthetic: whether they were drawn, not observed.
-            class_names: C names; the numbers themselves where there are none.
+            class_names: C names. Integer labels are indices into them, strings are looked up. None: the labels.
 
         Returns:
             The data set, on the default device.
 
         Raises:
-            UserError: shapes, types or sizes do not fit, or a part lacks a class.
+            UserError: shapes, types, values or sizes do not fit, or the training part lacks a class.
 
         >>> rows, classes = np.random.default_rng(0).random((100, 8)), np.arange(100) % 4
         >>> dataset = Dataset.from_arrays(rows, classes, data=Data(valid_size=20))
         >>> [part.size for part in (dataset.train, dataset.valid, dataset.test)]
         [60, 20, 20]
+        >>> named = Dataset.from_arrays(rows, np.array(["red", "blue"])[classes // 2], data=Data(valid_size=20))
+        >>> named.info.class_names
+        ('blue', 'red')
         """
-        images, labels = np.asarray(images), np.asarray(labels)
-        if (test_images is None) != (test_labels is None):
-            raise UserError("test_images and test_labels go together: one of them is missing")
-        _check_rows("training", images, labels)
-        if test_images is None or test_labels is None:
-            rest = max(len(labels) - data.valid_size, 0)
-            images, test_images = images[:rest], images[rest:]
-            labels, test_labels = labels[:rest], labels[rest:]
-        test_images, test_labels = np.asarray(test_images), np.asarray(test_labels)
-        _check_rows("test", test_images, test_labels)
-        if test_images.shape[1:] != images.shape[1:]:
-            raise UserError(f"a test row has the shape {test_images.shape[1:]}, a training row {images.shape[1:]}")
-        if len(labels) <= data.valid_size:
-            raise UserError(
-                f"data.valid_size is {data.valid_size}; {len(labels)} rows are left for training and validation, "
-                "and both need some"
-            )
-
-        classes = len(class_names) if class_names else int(max(labels.max(), test_labels.max())) + 1
-        end = None if data.train_size is None else data.valid_size + data.train_size
-        train = (images[data.valid_size : end], labels[data.valid_size : end])
-        valid = (images[: data.valid_size], labels[: data.valid_size])
-        test = (test_images, test_labels)
-        for part, (_, part_labels) in {"training": train, "validation": valid, "test": test}.items():
-            found = np.unique(part_labels)
-            if not np.array_equal(found, np.arange(classes)):
-                raise UserError(
-                    f"the {part} part has the classes {_shortened(found)}, not all of 0..{classes - 1}: "
-                    "are the rows sorted by class? shuffle them first"
-                )
-        mean, scale = mean_and_scale(data, train[0])
+        parts, encoding, digest = divide(images, labels, test_images, test_labels, data, class_names)
+        rows = parts[0].rows
+        arrays = [flat(part.rows.values) for part in parts]
+        constants = constants_of(data, parts)
         return cls(
-            *(Split(jnp.asarray(_flat(x)), jnp.asarray(y.astype(np.int32))) for x, y in (train, valid, test)),
-            mean=jnp.asarray(mean),
-            scale=jnp.asarray(scale),
-            classes=classes,
-            image_shape=images.shape[1:],
+            *(
+                Split(jnp.asarray(stored(values, constants.offset)), jnp.asarray(part.labels.copy()))
+                for values, part in zip(arrays, parts, strict=True)
+            ),
+            mean=jnp.asarray(constants.mean),
+            scale=jnp.asarray(constants.scale),
+            classes=len(encoding.values),
+            image_shape=rows.values.shape[1:],
             info=Info(
                 name,
                 source,
                 synthetic,
-                class_names or tuple(map(str, range(classes))),
-                _digest(images, labels, test_images, test_labels),
+                encoding.names,
+                digest,
                 data,
-                _columns(train[0]),
+                Columns(rows.dtype, *constants.training, rows.names, constants.offset),
+                encoding.values,
             ),
         )
 
@@ -279,58 +289,3 @@ class Dataset:
             UserError: the file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
         """
         return cls.from_arrays(*npz.training_and_test(path, data.valid_size), data=data, name=Path(path).stem)
-
-
-def _check_rows(part: str, images: np.ndarray, labels: np.ndarray) -> None:
-    if images.ndim < 2 or labels.ndim != 1 or len(images) != len(labels):
-        raise UserError(
-            f"{part} images have the shape {images.shape} and labels {labels.shape}; allowed: [N, ...] and [N]"
-        )
-    if len(labels) == 0:
-        raise UserError(f"there are no {part} rows")
-    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"{part} images are {images.dtype}; allowed: uint8 or a floating type")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise UserError(f"{part} labels are {labels.dtype} from {labels.min()}; allowed: integers from 0")
-
-
-def _columns(rows: np.ndarray) -> Columns:
-    flat = _flat(rows)
-    return Columns(str(rows.dtype), flat.min(0).astype(np.float64), flat.max(0).astype(np.float64))
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1)
-
-
-def mean_and_scale(data: Data, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The constants that scale rows [N, ...] before they enter the network: scalars, or [1, D] each."""
-    match data.scaling:
-        case "none":
-            return np.zeros(()), np.ones(())
-        case "unit":
-            return np.zeros(()), np.asarray(1 / 255)
-        case "standardize":
-            rows = _flat(images)
-            count = len(rows)
-            mean, square = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-            for chunk in np.array_split(rows, max(count // 2_000, 1)):
-                values = chunk.astype(np.float64)
-                mean += values.sum(0) / count
-                square += np.einsum("nd,nd->d", values, values) / count
-            std = np.sqrt(np.maximum(square - mean**2, 0))
-            constant = std < 1e-6 * np.maximum(np.abs(mean), 1e-30)
-            return mean[None], 1 / np.where(constant, 1, std)[None]
-
-
-def _shortened(values: np.ndarray) -> str:
-    listed = ", ".join(map(str, values[:10]))
-    return f"[{listed}{', ...' if len(values) > 10 else ''}]"

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
-from jaxdeep.data.dataset import Dataset, Split, mean_and_scale
+from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.scaling import Range, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError
 
 
@@ -52,7 +53,10 @@ def check_folds(dataset: Dataset, count: int) -> None:
     Raises:
         UserError: fewer than two, or a class has fewer rows.
     """
-    rarest = np.bincount(_labels(dataset), minlength=dataset.classes).min()
+    counts = np.bincount(_labels(dataset), minlength=dataset.classes)
+    rarest = counts[counts > 0].min()  # a class may be in the test rows only
+    if rarest < 2:
+        raise UserError(f"{count} folds; none are possible, because a class has 1 row only. Give it more, or remove it")
     if not 2 <= count <= rarest:
         raise UserError(f"{count} folds; allowed: 2 to {rarest}, the rows of the rarest class")
 
@@ -67,9 +71,19 @@ def _rows(split: Split) -> Any:
 
 def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:
     train, valid = (np.flatnonzero(chosen).astype(np.int32) for chosen in (~is_valid, is_valid))
-    mean, scale = mean_and_scale(data, images[train])
+    rows, info = images[train], dataset.info
+    of_rows = Range.of(rows)
+    mean, scale = mean_and_scale(data, rows)
+    columns = info.columns if info else None
+    if (lost := offset_of(rows, of_rows, str(rows.dtype))) is not None and data.scaling == "standardize":
+        warn_of_offset(lost, columns.names if columns else None, stacklevel=5)
+    if info and columns:
+        shift = 0 if columns.offset is None else columns.offset
+        columns = replace(columns, low=of_rows.low + shift, high=of_rows.high + shift)
+        info = info._replace(columns=columns)
     return replace(
         dataset,
+        info=info,
         train=pool._replace(rows=jnp.asarray(train)),
         valid=pool._replace(rows=jnp.asarray(valid)),
         mean=jnp.asarray(mean),

@@ -1,0 +1,202 @@
+"""Encode labels of any kind as classes 0 .. C - 1, and keep the originals."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Final, Literal, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdeep.data.arrays import EXACT_IN_FLOAT64, as_array, is_missing
+from jaxdeep.errors import UserError
+
+SHOWN: Final = 10
+"""Labels that a message lists."""
+
+Kind = Literal["integers", "booleans", "text"]
+
+
+class Labels(NamedTuple):
+    """Labels of one argument.
+
+    Attributes:
+        values: [N], integers, booleans or strings.
+        kind: what they are.
+        is_integer_array: whether they were given as an array of an integer type.
+    """
+
+    values: np.ndarray
+    kind: Kind
+    is_integer_array: bool
+
+
+class Encoding(NamedTuple):
+    """Labels as classes.
+
+    Attributes:
+        codes: for each argument, [N] int32, 0 .. C - 1.
+        names: C names of the classes.
+        values: C labels as they were given, of which class i is values[i].
+        is_identity: whether every label is the number of its class.
+    """
+
+    codes: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+    values: tuple[int | bool | str, ...]
+    is_identity: bool
+
+
+def as_labels(given: Any, what: str) -> Labels:
+    """Turn labels of any origin into integers, booleans or strings.
+
+    Args:
+        given: [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
+        what: name of the argument, for the message.
+
+    Returns:
+        The labels, in one dimension where they have one column.
+
+    Raises:
+        UserError: several columns, missing values, fractions, mixed types, or a type that names no class.
+    """
+    if np.ma.isMaskedArray(given) and np.ma.is_masked(given):
+        row = int(np.flatnonzero(np.ma.getmaskarray(given))[0])
+        raise UserError(f"{what} masks the label of row {row}. Remove such rows, or fill in a label")
+    array = as_array(given, what)
+    if array.ndim == 2:
+        array = _one_column(array, what)
+    if array.dtype.kind == "O":
+        array = _uniform(array, what)
+    dtype = array.dtype
+    if dtype == np.bool_:
+        return Labels(array, "booleans", is_integer_array=False)
+    if jnp.issubdtype(dtype, jnp.integer) and dtype.kind != "m":  # NumPy counts durations among the integers
+        return Labels(array, "integers", is_integer_array=np.issubdtype(dtype, np.integer))
+    if jnp.issubdtype(dtype, jnp.floating):
+        return Labels(_integers(array, what), "integers", is_integer_array=False)
+    if dtype.kind in "UTSO":
+        return Labels(_strings(array, what), "text", is_integer_array=False)
+    raise UserError(f"{what} is {dtype}. Give integers, booleans or strings: a label names a class")
+
+
+def encode(given: Mapping[str, Labels], class_names: Sequence[str] | None) -> Encoding:
+    """Number the classes of all labels together.
+
+    Without names, the classes are the labels in sorted order. With names, strings are looked up among them, and
+    integers are indices into them.
+
+    Args:
+        given: labels by the name of their argument.
+        class_names: C names. None: the labels name the classes.
+
+    Returns:
+        The labels as classes.
+
+    Raises:
+        UserError: arguments differ in kind, a label is not among the names, or there is one class only.
+    """
+    kinds = {what: labels.kind for what, labels in given.items()}
+    if len(set(kinds.values())) > 1:
+        raise UserError(f"{' and '.join(f'{what} holds {kind}' for what, kind in kinds.items())}. Give one kind")
+    kind = next(iter(kinds.values()))
+    unique = [np.unique(labels.values, return_inverse=True) for labels in given.values()]
+    found: list[Any] = sorted({value for values, _ in unique for value in values.tolist()})
+    names = _checked_names(class_names)
+    values = tuple(found) if names is None else _named(found, names, kind)
+    if len(values) < 2:
+        raise UserError(f"the labels have one class only, {listed(values)}. Give rows of 2 or more")
+    index = {value: code for code, value in enumerate(values)}
+    codes = tuple(
+        np.asarray([index[value] for value in values.tolist()], np.int32)[places] for values, places in unique
+    )
+    is_identity = kind == "integers" and values == tuple(range(len(values)))
+    return Encoding(codes, names or tuple(map(str, values)), values, is_identity)
+
+
+def listed(values: Sequence[Any]) -> str:
+    """List labels for a message, the first ten of them."""
+    return f"[{', '.join(map(repr, values[:SHOWN]))}{', ...' if len(values) > SHOWN else ''}]"
+
+
+def _one_column(array: np.ndarray, what: str) -> np.ndarray:
+    if array.shape[1] == 1:
+        return array[:, 0]
+    is_number = array.dtype == np.bool_ or jnp.issubdtype(array.dtype, jnp.number)
+    if array.size and is_number and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all():
+        raise UserError(f"{what} has the shape {array.shape}: one-hot? Give {what}.argmax(1)")
+    raise UserError(f"{what} has the shape {array.shape}. Give one label a row, [N] or [N, 1]")
+
+
+def _uniform(array: np.ndarray, what: str) -> np.ndarray:
+    """Objects that are all of one kind, as an array of that kind; strings stay objects."""
+    if array.ndim != 1:
+        return np.zeros(array.shape, np.int64)  # its shape is refused with that of the rows
+    kinds: dict[str, int] = {}
+    for row, value in enumerate(array):
+        if is_missing(value):
+            raise UserError(f"{what} misses the label of row {row}. Remove such rows, or fill in a label")
+        kinds.setdefault(_kind_of(value, what, row), row)
+    if kinds.keys() == {"integer", "fraction"}:
+        return _integers(np.asarray(array.tolist(), np.longdouble), what)
+    if len(kinds) > 1:
+        mixed = " and ".join(f"{array[row]!r} (row {row})" for row in kinds.values())
+        raise UserError(f"{what} mixes types: {mixed}. Give integers, booleans or strings, of one kind")
+    if kinds.keys() == {"boolean"}:
+        return array.astype(np.bool_)
+    if kinds.keys() == {"integer"}:
+        if outside := [value for value in array if not -(2**63) <= value < 2**63]:
+            raise UserError(f"{what} holds {outside[0]}, too large for a class. Give integers of 64 bits")
+        return array.astype(np.int64)
+    return array.astype(np.float64) if kinds.keys() == {"fraction"} else array
+
+
+def _kind_of(value: Any, what: str, row: int) -> str:
+    if isinstance(value, str | bytes):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, Integral):
+        return "integer"
+    if isinstance(value, Real):
+        return "fraction"
+    raise UserError(f"{what} holds a {type(value).__name__} in row {row}. Give integers, booleans or strings")
+
+
+def _integers(array: np.ndarray, what: str) -> np.ndarray:
+    wrong = np.flatnonzero(~np.isfinite(array) | (array != np.floor(array)) | (np.abs(array) > EXACT_IN_FLOAT64))
+    if wrong.size:
+        value = array.reshape(-1)[wrong[0]]
+        reason = "a fraction" if np.isfinite(value) and value != np.floor(value) else "no integer"
+        raise UserError(f"{what} holds {value} in row {wrong[0]}, {reason}. Give classes: integers or names")
+    return array.astype(np.int64)
+
+
+def _strings(array: np.ndarray, what: str) -> np.ndarray:
+    try:
+        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in array.tolist()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{what} holds bytes that are no UTF-8 ({error}). Give strings") from error
+    return np.asarray(texts, object).reshape(array.shape)
+
+
+def _checked_names(class_names: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(class_names, str):
+        raise UserError(f"class_names is the string {class_names!r}. Give one for each class: ('cat', 'dog')")
+    if class_names is None or len(class_names) == 0:
+        return None
+    return tuple(map(str, class_names))
+
+
+def _named(found: Sequence[Any], names: tuple[str, ...], kind: str) -> tuple[Any, ...]:
+    """The labels of the named classes, in the order of the names."""
+    if kind == "text" and len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise UserError(f"class_names has {listed(twice)} twice. Give each class a name of its own")
+    of_kinds: dict[str, tuple[Any, ...]] = {"text": names, "booleans": (False, True)}
+    values = of_kinds.get(kind, tuple(range(len(names))))
+    if kind == "booleans" and len(names) != 2:
+        raise UserError(f"class_names has {len(names)} names, and the labels are booleans. Give 2 names")
+    if outside := [value for value in found if value not in values]:
+        allowed = f"{listed(names)}" if kind == "text" else f"0 .. {len(names) - 1}, one for each of class_names"
+        raise UserError(f"the labels hold {listed(outside)}; allowed: {allowed}. Correct the labels, or class_names")
+    return values

@@ -1,0 +1,234 @@
+"""Divide a user's rows into training, validation and test part, and check each of them."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from jaxdeep.config import Data
+from jaxdeep.data.arrays import column_name
+from jaxdeep.data.labels import Encoding, Labels, as_labels, encode, listed
+from jaxdeep.data.rows import CHUNK_ROWS, Rows, aligned, as_rows, flat
+from jaxdeep.errors import JaxdeepWarning, UserError
+
+LARGEST: Final = float(np.finfo(np.float32).max)
+"""Value that float32 holds."""
+
+
+class Part(NamedTuple):
+    """Rows of one part of a data set, and where the user finds them.
+
+    Attributes:
+        name: "training", "validation" or "test".
+        argument: name of the argument that holds the rows.
+        first: index of the part's first row in that argument.
+        rows: the rows.
+        labels: [N], int32, 0 .. C - 1.
+    """
+
+    name: str
+    argument: str
+    first: int
+    rows: Rows
+    labels: np.ndarray
+
+    def place(self, row: int, column: int) -> str:
+        """Name the place of a value for a message.
+
+        Args:
+            row: index in the part.
+            column: index in a flattened row.
+        """
+        return f"row {self.first + row} of {self.argument}, {column_name(column, self.rows.names)}"
+
+
+class Division(NamedTuple):
+    """Rows divided into parts.
+
+    Attributes:
+        parts: training, validation and test.
+        encoding: of the labels.
+        digest: of all arrays as they were given.
+    """
+
+    parts: tuple[Part, Part, Part]
+    encoding: Encoding
+    digest: str
+
+
+def divide(
+    images: Any, labels: Any, test_images: Any, test_labels: Any, data: Data, class_names: Sequence[str] | None
+) -> Division:
+    """Divide rows into training, validation and test part.
+
+    Args:
+        images: [N, ...], as of `Dataset.from_arrays`.
+        labels: [N] or [N, 1].
+        test_images: [M, ...]. None: the last `data.valid_size` of images are the test rows.
+        test_labels: [M] or [M, 1], or None.
+        data: sizes.
+        class_names: C names, or None.
+
+    Returns:
+        The parts.
+
+    Raises:
+        UserError: shapes, types or sizes do not fit, or a value or a label cannot be used.
+    """
+    if (test_images is None) != (test_labels is None):
+        raise UserError("test_images and test_labels go together: one of them is missing")
+    rows, given = as_rows(images, "images"), {"labels": as_labels(labels, "labels")}
+    _check_shapes("training", rows, given["labels"])
+    if test_images is None:
+        test, rest = "images", max(len(rows.values) - data.valid_size, 0)
+        first, test_rows, rows = rest, rows.taken(slice(rest, None)), rows.taken(slice(rest))
+        if not len(test_rows.values) or not rest:
+            raise _too_few(data, rest)
+    else:
+        test, rest, first = "test_images", len(rows.values), 0
+        test_rows = aligned(as_rows(test_images, test), rows.names, test)
+        given["test_labels"] = as_labels(test_labels, "test_labels")
+        _check_shapes("test", test_rows, given["test_labels"])
+    if test_rows.values.shape[1:] != rows.values.shape[1:]:
+        raise UserError(
+            f"a test row has the shape {test_rows.values.shape[1:]}, a training row {rows.values.shape[1:]}"
+        )
+    if rest <= data.valid_size:
+        raise _too_few(data, rest)
+
+    encoding = encode(given, class_names)
+    codes, test_codes = encoding.codes[0][:rest], encoding.codes[-1][first:]
+    start, end = data.valid_size, None if data.train_size is None else data.valid_size + data.train_size
+    parts = (
+        Part("training", "images", start, rows.taken(slice(start, end)), codes[start:end]),
+        Part("validation", "images", 0, rows.taken(slice(start)), codes[:start]),
+        Part("test", test, first, test_rows, test_codes),
+    )
+    check_classes(parts, encoding.values)
+    for part in parts:
+        check_values(part)
+    sources = [
+        found.values if encoding.is_identity and found.is_integer_array else code
+        for found, code in zip(given.values(), encoding.codes, strict=True)
+    ]
+    digest = _digest(
+        (rows.source, sources[0][:rest], test_rows.source, sources[-1][first:]),
+        "" if encoding.is_identity else repr(encoding.values),
+    )
+    return Division(parts, encoding, digest)
+
+
+def check_values(part: Part) -> None:
+    """Refuse values that float32 cannot hold.
+
+    Args:
+        part: rows to check.
+
+    Raises:
+        UserError: a value is masked, not finite, or infinite in float32. It tells count and place of the first.
+    """
+    rows = part.rows
+    if rows.mask is not None:
+        refuse_where(part, lambda start, stop: flat(rows.mask)[start:stop], "masked", "Fill in a value")
+    if rows.values.dtype == np.uint8:
+        return
+    values = flat(rows.values)
+    with np.errstate(invalid="ignore"):
+        low, high = float(values.min()), float(values.max())
+    if low >= -LARGEST and high <= LARGEST:
+        return
+    refuse_where(part, lambda start, stop: ~np.isfinite(values[start:stop]), "not finite", "Fill in a value")
+    refuse_where(part, lambda start, stop: np.abs(values[start:stop]) > LARGEST, "infinite in float32", "Rescale it")
+
+
+def refuse_where(part: Part, is_bad: Callable[[int, int], Any], what: str, advice: str) -> None:
+    """Refuse a part that has bad values.
+
+    Args:
+        part: rows to look at.
+        is_bad: start, stop -> [stop - start, D] booleans for these rows.
+        what: what a bad value is, for the message.
+        advice: what to do.
+
+    Raises:
+        UserError: a value is bad. It tells how many are, and place and value of the first.
+    """
+    count, first = 0, None
+    for start in range(0, len(part.rows.values), CHUNK_ROWS):
+        bad = np.asarray(is_bad(start, start + CHUNK_ROWS))
+        count += int(bad.sum())
+        if first is None and bad.any():
+            row, column = np.argwhere(bad)[0].tolist()
+            first = start + row, column
+    if first is not None:
+        value = "" if what == "masked" else f" ({flat(part.rows.values)[first]})"
+        values = "1 value" if count == 1 else f"{count} values"
+        raise UserError(
+            f"{values} of the {part.name} rows {'is' if count == 1 else 'are'} {what}, the first{value} in "
+            f"{part.place(*first)}. {advice}, or remove such rows"
+        )
+
+
+def check_classes(parts: Sequence[Part], values: Sequence[Any]) -> None:
+    """Refuse a class that cannot be learnt, and warn of one that is not measured.
+
+    Args:
+        parts: training, validation and test.
+        values: C labels, as they were given.
+
+    Raises:
+        UserError: no training row has the class.
+    """
+    train, *others = parts
+    absent = _absent(train, values)
+    if absent.size:
+        labels = listed([values[index] for index in absent])
+        tested = [part.name for part in others if np.isin(absent, part.labels).any()]
+        where = f"the {' and the '.join(tested)} rows have them" if tested else "no row has them"
+        raise UserError(
+            f"the training part lacks the classes {labels}, and {where}: are the rows sorted by class? "
+            "Shuffle them first, or remove these classes"
+        )
+    for part in others:
+        if (absent := _absent(part, values)).size:
+            labels = listed([values[index] for index in absent])
+            warnings.warn(
+                f"the {part.name} part lacks the classes {labels}: its figures say nothing of them. "
+                "Shuffle the rows, or give it more",
+                JaxdeepWarning,
+                stacklevel=4,
+            )
+
+
+def _absent(part: Part, values: Sequence[Any]) -> np.ndarray:
+    return np.flatnonzero(np.bincount(part.labels, minlength=len(values)) == 0)
+
+
+def _check_shapes(part: str, rows: Rows, labels: Labels) -> None:
+    shape, of_labels = rows.values.shape, labels.values.shape
+    if len(shape) < 2 or len(of_labels) != 1 or shape[0] != of_labels[0]:
+        advice = ". One column? Give images.reshape(-1, 1)" if len(shape) == 1 else ""
+        raise UserError(
+            f"{part} images have the shape {shape} and labels {of_labels}; allowed: [N, ...] and [N]{advice}"
+        )
+    if shape[0] == 0:
+        raise UserError(f"there are no {part} rows")
+    if 0 in shape:
+        raise UserError(f"{part} images have the shape {shape}, without a value. Give one column or more")
+
+
+def _too_few(data: Data, rest: int) -> UserError:
+    return UserError(
+        f"data.valid_size is {data.valid_size}; {rest} rows are left for training and validation, and both need some"
+    )
+
+
+def _digest(arrays: Sequence[np.ndarray], encoding: str) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    digest.update(encoding.encode(errors="surrogatepass"))
+    return digest.hexdigest()[:16]
