@@ -191,7 +191,7 @@ class Dataset:
         Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
         matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.
 
-        With scaling standardize, a column whose mean exceeds 4,096 standard deviations is stored less its mean. A column
+        With scaling standardize, a column with |mean| above 4,096 standard deviations is stored less its mean. A column
         that is constant in the training rows enters the network as 0, except in uint8 rows.
 
         Args:
