@@ -15,6 +15,7 @@ from jaxdeep.analysis.uncertainty import check_mc_dropout
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.images import SPECS
+from jaxdeep.data.new_rows import checked_rows
 from jaxdeep.data.other_images import in_shape, noise
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
@@ -151,7 +152,7 @@ def examine(
 
 
 def _other_images(dataset: str, data: Dataset, data_dir: Path | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Rows of the other sets' test images by name, and of noise; and of what is left out, why."""
+    """Stored rows of the other sets' test images by name, and of noise; and of what is left out, why."""
     found, left_out = {}, {}
     synthetic = data.identity()["synthetic"]
     for name in (name for name in SPECS if name != dataset and not synthetic):
@@ -162,7 +163,7 @@ def _other_images(dataset: str, data: Dataset, data_dir: Path | None) -> tuple[d
         else:
             found[name] = in_shape(images, data.image_shape)
     found[NOISE] = noise(data.test.size, data.image_shape)
-    return {name: images.reshape(len(images), -1) for name, images in found.items()}, left_out
+    return {name: checked_rows(data, images, check=False) for name, images in found.items()}, left_out
 
 
 def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:

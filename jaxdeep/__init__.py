@@ -1,6 +1,7 @@
 """Training deep neural networks in JAX: the chapter's MLP experiments, compiled as a whole."""
 
-from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_dropout, mc_predict
+from jaxdeep.analysis.ensembles import ensemble
+from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds

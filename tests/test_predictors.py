@@ -22,7 +22,7 @@ from jaxdeep.analysis.predictors import (
     mc_draws,
     plain,
 )
-from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict, pooled
+from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_of_stored_rows, mc_predict, pooled
 from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
 from jaxdeep.train.sweep import Member, fit_all
@@ -47,12 +47,12 @@ class Recorded:
 
         def record(*given, **options) -> Uncertainty:
             wanted = options.pop("keep_samples")
-            self.blocks.append(mc_predict(*given, **options, keep_samples=True))
+            self.blocks.append(mc_of_stored_rows(*given, **options, keep_samples=True))
             return self.blocks[-1] if wanted else self.blocks[-1]._replace(samples=None)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(predictors, "BLOCK", 10)
-            patch.setattr(predictors, "mc_predict", record)
+            patch.setattr(predictors, "mc_of_stored_rows", record)
             self.draws: Draws = mc_draws(iter(runs), IMAGES, SAMPLES)
         kept = [np.asarray(block.samples, np.float64) for block in self.blocks]
         assert [len(of) for of in kept] == [8, 8, 7] * len(runs) * len(IMAGES)

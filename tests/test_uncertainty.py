@@ -11,7 +11,8 @@ import pytest
 from small_data import CLASSES, SHAPE, SMALL
 
 from jaxdeep.analysis import uncertainty
-from jaxdeep.analysis.uncertainty import ensemble, entropy, features, mc_dropout
+from jaxdeep.analysis.ensembles import ensemble
+from jaxdeep.analysis.uncertainty import entropy, features, mc_dropout
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import Model, dnn

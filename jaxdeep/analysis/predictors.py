@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.analysis.ensembles import ensemble
 from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import SMALLEST, temperature
-from jaxdeep.analysis.uncertainty import Uncertainty, ensemble, mc_predict, pooled
+from jaxdeep.analysis.uncertainty import Uncertainty, mc_of_stored_rows, pooled
 from jaxdeep.nn.layers import MaskBits
+from jaxdeep.train.evaluation import probabilities as probabilities_of
 from jaxdeep.train.fit import Run
 
 VALID: Final = "valid"
@@ -22,7 +25,9 @@ FEWEST_LEFT_OUT: Final = 3
 """Members of an ensemble from which one can be left out, and the rest is one still."""
 
 Images = Mapping[str, np.ndarray]
-"""Rows [N, D] as they are stored, by name: `valid`, `test`, and the names of other sets."""
+"""Rows [N, D] as the data set stores rows, by name: `valid`, `test`, and the names of other sets.
+
+Rows of another set become it by `checked_rows(dataset, rows, check=False)`."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,12 @@ def plain(runs: Sequence[Run], images: Images) -> Predictor:
         runs: of S seeds.
         images: to be told.
     """
-    of_images = {name: np.stack([run.predict(rows) for run in runs]) for name, rows in images.items()}
-    return Predictor("plain", {name: Answers(probabilities) for name, probabilities in of_images.items()})
+
+    def of_run(run: Run, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(probabilities_of(run.config, run.params, run.batch_stats, run.data, jnp.asarray(rows)))
+
+    answers = {name: Answers(np.stack([of_run(run, rows) for run in runs])) for name, rows in images.items()}
+    return Predictor("plain", answers)
 
 
 def ensemble_of(networks: Predictor) -> Predictor:
@@ -215,7 +224,7 @@ def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: Mask
     key = jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(f"mc_dropout {name}".encode()))
     for index, size in enumerate(_sizes(samples)):
         block_key, keep_samples = jax.random.fold_in(key, index), name in (VALID, TEST)
-        yield mc_predict(run, rows, block_key, size, mask_bits=mask_bits, keep_samples=keep_samples)
+        yield mc_of_stored_rows(run, rows, block_key, size, mask_bits=mask_bits, keep_samples=keep_samples)
 
 
 def _sizes(samples: int) -> list[int]:

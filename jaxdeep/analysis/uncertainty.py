@@ -1,4 +1,4 @@
-"""What a network does not know: Monte Carlo dropout, and ensembles."""
+"""What a network does not know, by Monte Carlo dropout."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.nn.layers import MaskBits
@@ -112,25 +113,62 @@ def mc_predict(
     *,
     mask_bits: MaskBits = 16,
     keep_samples: bool = False,
+    check: bool = True,
 ) -> Uncertainty:
-    """What a trained network says of images by MC dropout, at the dropout rate that it was trained with.
+    """Predict by MC dropout with a trained network, at the dropout rate that it was trained with.
 
     Args:
-        run: finished.
-        images: [N, ...], unscaled, as the training images were given.
-        key: of all masks.
-        samples: as of `mc_dropout`, and what follows.
-        mask_bits: likewise.
-        keep_samples: likewise.
+        run: a finished run.
+        images: [N, *image_shape] or [N, D], N at least 1, unscaled like the training images; an array, or a data frame
+            whose columns are matched by name.
+        key: random key of all masks.
+        samples: M, number of passes, 2 or more.
+        mask_bits: random bits for each value of a mask: with 16, the rate is the nearest multiple of 1/65536.
+        keep_samples: return the samples too, M x N x C numbers.
+        check: compare the images with the range of the training images. Turn it off to evaluate images of another
+            kind.
+
+    Returns:
+        Moments and doubts of N images.
 
     Raises:
-        UserError: as `mc_dropout`.
+        UserError: the images do not fit, as `Run.predict` says, or nothing would be random, as `check_mc_dropout` says.
+
+    Warns:
+        JaxdeepWarning: values lie outside the range of the training images.
+    """
+    run.check_trained()
+    check_mc_dropout(model_of(run.config, run.data), run.config.model.dropout_rate, samples)
+    rows = checked_rows(run.data, images, check=check, dtype=run.config.train.dtype)
+    found = mc_of_stored_rows(run, rows, key, samples, mask_bits=mask_bits, keep_samples=keep_samples)
+    check_answers(np.asarray(found.mean))
+    return found
+
+
+def mc_of_stored_rows(
+    run: Run, rows: np.ndarray, key: jax.Array, samples: int, *, mask_bits: MaskBits, keep_samples: bool
+) -> Uncertainty:
+    """Predict by MC dropout, like `mc_predict`, for rows that are stored already: those of a data set, or checked ones.
+
+    Args:
+        run: a finished run.
+        rows: [N, D], as the data set stores them.
+        key: random key of all masks.
+        samples: M, number of passes, 2 or more.
+        mask_bits: random bits for each value of a mask.
+        keep_samples: return the samples too.
+
+    Returns:
+        Moments and doubts of N rows.
+
+    Raises:
+        UserError: nothing would be random, as `check_mc_dropout` says.
     """
     return mc_dropout(
         model_of(run.config, run.data),
         run.params,
         run.batch_stats,
-        scaled(run.config, run.data, jnp.asarray(np.reshape(images, (len(images), -1)))),
+        scaled(run.config, run.data, jnp.asarray(rows)),
         key,
         samples,
         dropout_rate=run.config.model.dropout_rate,
@@ -202,7 +240,7 @@ def _sampled(
             parts += [] if drawn is None else [drawn]
         deviation, square, of_samples = jax.tree.map(lambda total: total / samples, sums)
         mean, variance = (plain + deviation).T, (square - jnp.square(deviation)).T
-        return _moments(mean, variance, of_samples), jnp.concatenate(parts) if parts else None
+        return moments(mean, variance, of_samples), jnp.concatenate(parts) if parts else None
 
     hidden = features(model, params, batch_stats, images, first)
     count = len(images)
@@ -223,8 +261,17 @@ def _softmax(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
     return probabilities, jnp.log(total) - (probabilities * shifted).sum(0)
 
 
-def _moments(mean: jax.Array, variance: jax.Array, of_samples: jax.Array) -> Uncertainty:
-    """Of the mean [N, C], the variance [N, C] and the samples' mean entropy [N]."""
+def moments(mean: jax.Array, variance: jax.Array, of_samples: jax.Array) -> Uncertainty:
+    """Take moments together, without the samples.
+
+    Args:
+        mean: [N, C], mean probabilities.
+        variance: [N, C], variance of the samples' probabilities; rounding may make it negative.
+        of_samples: [N], mean entropy of the samples, in nats.
+
+    Returns:
+        Moments and doubts of N images.
+    """
     of_mean = entropy(mean)
     return Uncertainty(mean, jnp.sqrt(jnp.maximum(variance, 0)), of_mean, jnp.maximum(of_mean - of_samples, 0))
 
@@ -243,28 +290,10 @@ def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
 
     mean = averaged([part.mean for part in parts])
     variance = averaged([jnp.square(part.std) + jnp.square(part.mean - mean) for part in parts])
-    return _moments(mean, variance, averaged([part.entropy - part.mutual_information for part in parts]))
+    return moments(mean, variance, averaged([part.entropy - part.mutual_information for part in parts]))
 
 
 def entropy(probabilities: jax.Array) -> jax.Array:
     """[..., C] -> [...], in nats."""
     positive = jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny)
     return -(probabilities * jnp.log(positive)).sum(-1)
-
-
-def ensemble(probabilities: Sequence[np.ndarray] | np.ndarray) -> Uncertainty:
-    """The members of a study as one predictor: the same moments, over members.
-
-    Args:
-        probabilities: [M, N, C], of 2 or more networks on the same images.
-
-    Raises:
-        UserError: fewer than 2.
-
-    Source: Lakshminarayanan, Pritzel, Blundell, "Simple and scalable predictive uncertainty estimation using deep
-    ensembles" (2017).
-    """
-    drawn = jnp.asarray(np.stack(list(probabilities)))
-    if len(drawn) < 2:
-        raise UserError(f"an ensemble of {len(drawn)} networks; allowed: 2 or more, as of --seeds 5")
-    return _moments(drawn.mean(0), drawn.var(0), entropy(drawn).mean(0))._replace(samples=drawn)

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluation import Evaluation, probabilities
@@ -72,17 +73,43 @@ class Run:
         """Number of weights, biases and moving statistics, as Keras counts them."""
         return sum(leaf.size for leaf in jax.tree.leaves((self.params, self.batch_stats)))
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities by the best weights.
+    def predict(self, images: np.ndarray, *, check: bool = True) -> np.ndarray:
+        """Return class probabilities by the weights of the best epoch.
 
         Args:
-            images: [N, ...], unscaled, as the training images were given.
+            images: [N, *image_shape] or [N, D], N at least 1, unscaled like the training images; an array, or a data
+                frame whose columns are matched by name.
+            check: compare the images with the range of the training images. Turn it off to evaluate images of
+                another kind.
 
         Returns:
             [N, C], each row sums to 1.
+
+        Raises:
+            UserError: the run has no best epoch, the images have another shape, type or scale than the training images,
+                a value is not finite, or an answer is not.
+
+        Warns:
+            JaxdeepWarning: values lie outside the range of the training images.
         """
-        rows = jnp.asarray(np.reshape(images, (len(images), -1)))
-        return np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
+        self.check_trained()
+        rows = jnp.asarray(checked_rows(self.data, images, check=check, dtype=self.config.train.dtype))
+        found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
+        check_answers(found)
+        return found
+
+    def check_trained(self) -> None:
+        """Refuse a run without a best epoch: its weights are the initial ones.
+
+        Raises:
+            UserError: the run diverged, or was stopped, before its first epoch was evaluated.
+        """
+        if not self.best_epoch:
+            why = "diverged" if self.diverged else "was stopped"
+            raise UserError(
+                f"the run with seed {self.seed} {why} before it had a best epoch: its weights are untrained. "
+                "Predict with another run"
+            )
 
 
 def fit(

@@ -1,0 +1,116 @@
+"""Whether new rows lie where the training rows did: another scale of pixels, and values outside the range."""
+
+from typing import Final
+
+import numpy as np
+
+from jaxdeep.data.dataset import Columns, Dataset
+from jaxdeep.errors import UserError
+
+WHITE: Final = 255
+"""The largest value of a pixel in bytes; on the other scale it is 1."""
+BRIGHT: Final = 128
+"""The value that pixels in bytes reach somewhere, and values in 0..1 never do."""
+EVIDENCE: Final = 8
+"""Values it takes to tell a scale: fewer can be small, or large, by chance."""
+RARE: Final = 1 / 1_000
+"""Share of the training rows that may lie in 0..1 though the others are pixels in bytes."""
+
+
+def check_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> None:
+    """Refuse pixels in 0..1 for a network trained on pixels in 0..255, and the reverse.
+
+    A table of other quantities may hold small rows too, so a refusal needs evidence.
+
+    Trained on 0..255: no training value is negative or above 255, and the largest is 128 or more. All rows are in 0..1.
+    Rows of nothing but 0 pass, for black is 0 on either scale. So do uint8 rows if the training rows were uint8. Then
+    one of two things must hold.
+
+    - The training rows were integers, and a value is a fraction.
+    - Half of the columns that vary reach 128 in training, and the rows hold 8 or more values other than 0 there. No
+      training rows, but for one in a thousand, lie in 0..1 themselves.
+
+    Trained on 0..1: no training value is outside. The rows are in 0..255 and reach 128. Of their values other than 0,
+    half or more exceed 1, and these are 8 or more.
+
+    Args:
+        dataset: its training rows are looked at where the columns alone do not decide.
+        columns: what is known of the training rows.
+        rows: [N, D], finite numbers.
+
+    Raises:
+        UserError: the rows are on the other scale.
+    """
+    low, high = columns.low.min(), columns.high.max()
+    smallest, largest = rows.min(), rows.max()
+    if smallest < 0 or low < 0:
+        return
+    if BRIGHT <= high <= WHITE and 0 < largest <= 1 and not (rows.dtype == np.uint8 and columns.dtype == "uint8"):
+        if (_are_integers(columns) and _has_fraction(rows)) or _are_dim(dataset, columns, rows):
+            raise UserError(
+                f"all rows are within 0..1, and the training rows were in {low:g}..{high:g}: another scale of pixels. "
+                f"Give rows * {WHITE}, or check=False if these are right"
+            )
+    elif high <= 1 and BRIGHT <= largest <= WHITE:
+        above, other = np.count_nonzero(rows > 1), np.count_nonzero(rows)
+        if above >= EVIDENCE and 2 * above >= other:
+            raise UserError(
+                f"the rows reach {largest:g}, and the training rows were within 0..1: another scale of pixels. "
+                f"Give rows / {WHITE}, or check=False if these are right"
+            )
+
+
+def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarray) -> str | None:
+    """Describe the values that are smaller or larger than all training values.
+
+    Pixels share one range: that of uint8 training rows, or of rows with two axes and more. In other tables, each
+    column has its own. A rounding error of float32 is not outside.
+
+    Args:
+        columns: what is known of the training rows.
+        image_shape: shape of one training row.
+        rows: [N, D], finite numbers.
+
+    Returns:
+        One line for a warning, or None if no value is outside.
+    """
+    low, high = columns.low, columns.high
+    if columns.dtype == "uint8" or len(image_shape) > 1:
+        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+    rounding = np.finfo(np.float32).eps
+    if rows.dtype.kind == "f":
+        rounding = max(rounding, np.finfo(rows.dtype).eps)
+    slack = rounding * np.maximum(np.abs(low), np.abs(high))
+    suspects = np.flatnonzero((rows.min(0) < low - slack) | (rows.max(0) > high + slack))
+    if len(suspects) == 0:
+        return None
+    values = rows[:, suspects].astype(np.float64)
+    low, high, slack = low[suspects], high[suspects], slack[suspects]
+    beyond = np.maximum(low - values, values - high)
+    count = np.count_nonzero(beyond > slack)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        row, worst = np.unravel_index(np.nanargmax(beyond / (high - low)), beyond.shape)
+    column = suspects[worst] if columns.names is None else repr(columns.names[suspects[worst]])
+    return (
+        f"{count} of {rows.size} values, in {len(suspects)} of {rows.shape[1]} columns, are outside the range of the "
+        f"training rows, the worst {values[row, worst]:g} in row {row}, column {column} (training "
+        f"{low[worst]:g}..{high[worst]:g}): the network extrapolates. Check the rows, or pass check=False"
+    )
+
+
+def _are_integers(columns: Columns) -> bool:
+    return columns.dtype.startswith(("int", "uint"))
+
+
+def _has_fraction(rows: np.ndarray) -> bool:
+    return bool((rows != np.trunc(rows)).any())
+
+
+def _are_dim(dataset: Dataset, columns: Columns, rows: np.ndarray) -> bool:
+    """Whether the rows, all within 0..1, are too dim to be like the training rows."""
+    bright = columns.high >= BRIGHT
+    if 2 * bright.sum() < (columns.high > columns.low).sum() or np.count_nonzero(rows[:, bright]) < EVIDENCE:
+        return False
+    images = dataset.train.images
+    least, most = np.asarray(images.min(1)), np.asarray(images.max(1))
+    return bool(np.mean((least >= 0) & (most > 0) & (most <= 1)) <= RARE)
