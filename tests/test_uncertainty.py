@@ -154,5 +154,36 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
         ensemble(samples[:1])
 
 
+HALVES = np.full((2, 5, 4), 0.25)
+NOT_MEMBERS: dict[str, tuple[Any, str]] = {
+    "one network's": (HALVES[0], r"have the shapes \(4,\)"),
+    "other images": ([HALVES[0], HALVES[1, :3]], r"\(5, 4\), \(3, 4\)"),
+    "other classes": ([HALVES[0], HALVES[1, :, :3]], r"\(5, 4\), \(5, 3\)"),
+    "no images": (HALVES[:, :0], r"\(0, 4\)"),
+    "logits": (HALVES * 7, "10 of 10 rows are not probabilities"),
+    "a negative one": (HALVES + np.array([1, -1, 0, 0]), "10 of 10 rows"),
+    "nan": (np.where(np.arange(10).reshape(2, 5, 1) == 7, np.nan, HALVES), "1 of 10 rows .* row 2 of member 1"),
+    "infinite": (np.where(np.arange(10).reshape(2, 5, 1) == 7, np.inf, HALVES), "1 of 10 rows"),
+    "classes": (np.eye(4, dtype=int)[None].repeat(2, 0), "probabilities are int64. Give floats"),
+    "ragged": ([[[0.5, 0.5], [1.0]]] * 2, "are not arrays"),
+    "a number": (0.5, "are not arrays"),
+    "none": ([], "0 networks; allowed: 2 or more"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_MEMBERS)
+def test_what_is_not_probabilities_of_several_networks_is_no_ensemble(name: str) -> None:
+    probabilities, message = NOT_MEMBERS[name]
+    with pytest.raises(UserError, match=message) as caught:
+        ensemble(probabilities)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", jnp.bfloat16])
+def test_probabilities_of_every_precision_are_an_ensemble(dtype: Any) -> None:
+    probabilities = jax.nn.softmax(jax.random.normal(jax.random.key(0), (3, 50, 10)) * 3).astype(jnp.float32)
+    assert ensemble(np.asarray(probabilities).astype(dtype)).mean.shape == (50, 10)
+
+
 def test_a_configuration_says_whether_it_has_dropout() -> None:
     assert dnn(Config().model, INPUTS, CLASSES).first_dropout is None
