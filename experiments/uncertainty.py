@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxdeep.analysis.assessment import assess
+from jaxdeep.analysis.mc_checks import check_mc_dropout
 from jaxdeep.analysis.predictors import TEST, VALID, Draws, Predictor, at_temperature, ensemble_of, mc_draws, plain
-from jaxdeep.analysis.uncertainty import check_mc_dropout
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.images import SPECS

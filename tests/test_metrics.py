@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from jaxdeep.analysis import metrics
+from jaxdeep.errors import UserError
 
 CLASSES = 5
 rng = np.random.default_rng(0)
@@ -106,3 +107,86 @@ def test_the_temperature_that_sharpened_logits_is_found(true: float) -> None:
     chances = rng.dirichlet(np.ones(CLASSES), 100_000)
     labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
     assert metrics.temperature(true * np.log(chances), labels) == pytest.approx(true, rel=0.02)
+
+
+BY_LABEL = {
+    "log_losses": metrics.log_losses,
+    "brier_scores": metrics.brier_scores,
+    "hits": metrics.hits,
+    "calibration": metrics.calibration,
+    "temperature": metrics.temperature,
+}
+OF_PROBABILITIES = ("log_losses", "brier_scores", "calibration")
+
+
+def with_first(values: np.ndarray, first: float) -> np.ndarray:
+    changed = values.copy()
+    changed[0] = first
+    return changed
+
+
+UNLABELLED = {
+    "labels of no class": (
+        PROBABILITIES,
+        with_first(LABELS, CLASSES),
+        "1 of 400 labels .* 5 in row 0; allowed: 0 to 4",
+    ),
+    "labels from -1": (PROBABILITIES, with_first(LABELS, -1), "1 of 400 labels .* -1 in row 0"),
+    "labels as fractions": (PROBABILITIES, LABELS + 0.5, "labels are float64; allowed: integers"),
+    "fewer labels": (PROBABILITIES, LABELS[:-1], r"\(400, 5\), labels \(399,\)"),
+    "a column of labels": (PROBABILITIES, LABELS[:, None], r"labels \(400, 1\)"),
+    "one-hot labels": (PROBABILITIES, np.eye(CLASSES, dtype=int)[LABELS], r"labels \(400, 5\)"),
+    "no images": (PROBABILITIES[:0], LABELS[:0], r"shape \(0, 5\)"),
+    "one row": (PROBABILITIES[0], LABELS[:1], r"shape \(5,\)"),
+    "nan": (with_first(PROBABILITIES, np.nan), LABELS, "1 of 400 rows of scores are not finite"),
+    "infinite": (with_first(PROBABILITIES, -np.inf), LABELS, "1 of 400 rows of scores are not finite"),
+    "text": (PROBABILITIES.astype(str), LABELS, "allowed: real numbers"),
+}
+IMPROBABLE = {
+    "logits": np.log(PROBABILITIES),
+    "percent": 100 * PROBABILITIES,
+    "a row of ones": with_first(PROBABILITIES, 1),
+}
+
+
+@pytest.mark.parametrize("metric", BY_LABEL)
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_scores_and_labels_that_do_not_belong_together_have_no_figure(metric: str, name: str) -> None:
+    probabilities, labels, message = UNLABELLED[name]
+    with pytest.raises(UserError, match=message):
+        BY_LABEL[metric](probabilities, labels)
+
+
+@pytest.mark.parametrize("metric", OF_PROBABILITIES)
+@pytest.mark.parametrize("name", IMPROBABLE)
+def test_rows_that_are_not_probabilities_have_no_proper_score(metric: str, name: str) -> None:
+    with pytest.raises(UserError, match="rows are not probabilities, the first of them row 0"):
+        BY_LABEL[metric](IMPROBABLE[name], LABELS)
+
+
+@pytest.mark.parametrize("bins", [0, -1, 2.5])
+def test_a_calibration_needs_bins(bins: int) -> None:
+    with pytest.raises(UserError, match="allowed: an integer, 1 or more"):
+        metrics.calibration(PROBABILITIES, LABELS, bins)
+
+
+SCORES = np.array([0.1, 0.5, 0.9])
+
+
+@pytest.mark.parametrize("bad", [np.array([0.1, np.nan, 0.9]), SCORES[:0], SCORES[:, None], SCORES.astype(str)])
+@pytest.mark.parametrize("metric", [metrics.auroc, metrics.false_positive_rate, metrics.rejection_curve])
+def test_scores_without_an_order_have_no_figure(metric, bad: np.ndarray) -> None:
+    for scores in ((bad, SCORES), (SCORES, bad)):
+        with pytest.raises(UserError, match="scores"):
+            metric(*scores)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.5, 1.01, np.nan])
+def test_a_share_that_cannot_be_found_is_refused(rate: float) -> None:
+    with pytest.raises(UserError, match="allowed: above 0, up to 1"):
+        metrics.false_positive_rate(SCORES, SCORES, rate)
+
+
+def test_a_curve_needs_a_doubt_of_each_image() -> None:
+    with pytest.raises(UserError, match="3 doubts of 2 images"):
+        metrics.rejection_curve(SCORES, np.array([True, False]))

@@ -7,6 +7,7 @@ from scipy import stats
 from small_data import small_arrays
 
 from jaxdeep.data.other_images import in_shape, noise
+from jaxdeep.errors import UserError
 
 
 def smooth(size: int, count: int = 3) -> np.ndarray:
@@ -69,6 +70,21 @@ def test_the_order_of_the_images_and_their_sides_are_kept() -> None:
 def test_other_numbers_of_channels_are_refused(given: int, wanted: int) -> None:
     with pytest.raises(ValueError, match=f"{given} channels as {wanted}; allowed: 1 and 3"):
         in_shape(np.zeros((1, 4, 4, given), np.uint8), (4, 4, wanted))
+
+
+@pytest.mark.parametrize(
+    ("images", "shape", "message"),
+    [
+        (np.full((2, 4, 4, 1), 0.5), (4, 4, 1), "images are float64; allowed: uint8"),
+        (np.full((2, 4, 4, 1), 99), (4, 4, 1), "images are int64; allowed: uint8"),
+        (np.zeros((2, 4, 4), np.uint8), (4, 4, 1), r"images \(2, 4, 4\) in the shape"),
+        (np.zeros((2, 4, 4, 1), np.uint8), (16,), r"in the shape \(16,\)"),
+        (np.zeros((2, 4, 4, 1), np.uint8), (0, 4, 1), r"in the shape \(0, 4, 1\)"),
+    ],
+)
+def test_what_is_not_images_of_bytes_is_refused(images: np.ndarray, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        in_shape(images, shape)
 
 
 def test_noise_is_uniform_and_always_the_same() -> None:

@@ -132,6 +132,77 @@ def test_where_nothing_would_be_random_it_is_refused(changes: Any, options: Any,
         Network(**changes).sampled(**{"samples": 10, **options})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 10.0}, "10.0 samples; allowed: an integer"),
+        ({"samples": True}, "True samples; allowed: an integer"),
+        ({"samples": "10"}, "'10' samples; allowed: an integer"),
+        ({"dropout_rate": 1.0}, "dropout_rate 1.0; allowed: above 0 and below 1"),
+        ({"dropout_rate": 30}, "dropout_rate 30; allowed"),
+        ({"dropout_rate": np.nan}, "dropout_rate nan; allowed"),
+        ({"dropout_rate": -0.1}, "dropout_rate -0.1"),
+        ({"dropout_rate": "half"}, "dropout_rate 'half'; allowed: a number"),
+        ({"mask_bits": 4}, "mask_bits is 4; allowed: 8, 16, 32"),
+        ({"mask_bits": 64}, "mask_bits is 64; allowed: 8, 16, 32"),
+    ],
+)
+def test_numbers_that_draw_no_masks_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        network("head").sampled(**{"samples": 10, **options})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (0, "key of MC dropout is 0. Give one key"),
+        (None, "key of MC dropout is None"),
+        (np.zeros(2), r"key of MC dropout is float64 \(2,\)"),
+        (lambda: jax.random.split(jax.random.key(0), 3), r"key<fry> \(3,\). Give one key"),
+    ],
+)
+def test_what_is_not_one_key_is_refused(key: Any, message: str) -> None:
+    of = network("head")
+    with pytest.raises(UserError, match=message):
+        mc_dropout(of.model, of.params, of.stats, of.images, key() if callable(key) else key, 2, dropout_rate=RATE)
+
+
+def test_a_key_s_data_are_a_key_and_numpy_counts_samples() -> None:
+    of = network("head")
+    given, expected = (of.model, of.params, of.stats, of.images), of.sampled(10)
+    found = mc_dropout(*given, jax.random.key_data(jax.random.key(2)), np.int64(10), dropout_rate=RATE)  # type: ignore
+    np.testing.assert_array_equal(found.mean, expected.mean)
+
+
+IMAGES_OF = np.zeros((3, INPUTS), np.float32)
+NOT_INPUTS: dict[str, tuple[Any, str]] = {
+    "bytes, whose rate would be 0": (IMAGES_OF.astype(np.uint8), "are uint8. Give floats as they enter"),
+    "a list": (IMAGES_OF.tolist(), "are list"),
+    "one row": (IMAGES_OF[0], r"shape \(36,\); allowed: \[N, 36\]"),
+    "narrow": (IMAGES_OF[:, :9], r"shape \(3, 9\)"),
+    "empty": (IMAGES_OF[:0], r"shape \(0, 36\)"),
+    "images": (IMAGES_OF.reshape(3, *SHAPE), r"shape \(3, 6, 6, 1\)"),
+    "nan": (np.where(np.arange(INPUTS) == 7, np.float32(np.nan), IMAGES_OF), "3 values .* are not finite"),
+    "infinite": (np.where(np.arange(INPUTS) == 7, np.float32(np.inf), IMAGES_OF), "3 values .* are not finite"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_INPUTS)
+def test_what_does_not_enter_the_network_is_refused(name: str) -> None:
+    of, (images, message) = network("head"), NOT_INPUTS[name]
+    with pytest.raises(UserError, match=message):
+        mc_dropout(of.model, of.params, of.stats, images, jax.random.key(0), 2, dropout_rate=RATE)
+
+
+def test_mc_dropout_can_be_traced() -> None:
+    of = network("head")
+
+    def mean(images: jax.Array, key: jax.Array) -> jax.Array:
+        return mc_dropout(of.model, of.params, of.stats, images, key, 10, dropout_rate=RATE).mean
+
+    np.testing.assert_allclose(jax.jit(mean)(of.images, jax.random.key(2)), of.sampled(10).mean, atol=1e-6)
+
+
 @pytest.mark.parametrize("drop", [dropout, alpha_dropout])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_fewer_bits_drop_at_the_nearest_rate_they_have_and_keep_the_mean(drop: Any, bits: Any) -> None:

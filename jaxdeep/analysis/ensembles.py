@@ -1,16 +1,13 @@
 """What several networks do not know, as an ensemble."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.analysis.metric_checks import not_probabilities
 from jaxdeep.analysis.uncertainty import Uncertainty, entropy, moments
 from jaxdeep.errors import UserError
-
-SUM_ERROR: Final = 1e-2
-"""By which a row of probabilities may miss the sum of 1: bfloat16 rounds each of them by up to 0.4%."""
 
 
 def ensemble(probabilities: Sequence[np.ndarray] | np.ndarray) -> Uncertainty:
@@ -50,8 +47,7 @@ def _members(probabilities: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         types = ", ".join(dict.fromkeys(str(of_member.dtype) for of_member in members))
         raise UserError(f"the members' probabilities are {types}. Give floats, as Run.predict returns them")
     drawn = np.stack(members)
-    with np.errstate(invalid="ignore", over="ignore"):
-        wrong = ~((drawn >= 0).all(2) & (np.abs(drawn.sum(2, dtype=np.float64) - 1) < SUM_ERROR))
+    wrong = not_probabilities(drawn)
     if wrong.any():
         member, row = np.argwhere(wrong)[0]
         raise UserError(

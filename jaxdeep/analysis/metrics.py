@@ -3,9 +3,13 @@
 On the host, in NumPy: N images, C classes, probabilities [N, C] whose rows sum to 1, labels [N].
 """
 
+from numbers import Integral
 from typing import Final, NamedTuple
 
 import numpy as np
+
+from jaxdeep.analysis.metric_checks import check_labelled, check_probabilities, check_scores
+from jaxdeep.errors import UserError
 
 BINS: Final = 15
 SMALLEST: Final = 1e-12
@@ -13,25 +17,50 @@ SMALLEST: Final = 1e-12
 
 
 def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Minus the logarithm of the label's probability, in nats: [N]; its mean is the NLL.
+    """Take minus the logarithm of the label's probability, in nats: [N]. Its mean is the NLL.
+
+    Args:
+        probabilities: [N, C], each row sums to 1.
+        labels: [N], integers 0 .. C - 1.
+
+    Raises:
+        UserError: a row is not one of probabilities, or a label not one of a class.
 
     >>> float(log_losses(np.array([[0.25, 0.75]]), np.array([1])).round(4)[0])
     0.2877
     """
+    check_probabilities(probabilities, labels)
     return -np.log(np.maximum(_of_labels(probabilities, labels), SMALLEST))
 
 
 def brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Squared distance from the label's one-hot vector, in [0, 2]: [N].
+    """Take the squared distance from the label's one-hot vector, in [0, 2]: [N].
+
+    Args:
+        probabilities: [N, C], each row sums to 1.
+        labels: [N], integers 0 .. C - 1.
+
+    Raises:
+        UserError: a row is not one of probabilities, or a label not one of a class.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability" (1950).
     """
+    check_probabilities(probabilities, labels)
     chances = np.asarray(probabilities, np.float64)
     return np.square(chances).sum(1) - 2 * _of_labels(chances, labels) + 1
 
 
 def hits(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Whether the most probable class is the label's: [N], booleans."""
+    """Tell whether the most probable class is the label's: [N], booleans.
+
+    Args:
+        probabilities: [N, C]; logits have the same answer.
+        labels: [N], integers 0 .. C - 1.
+
+    Raises:
+        UserError: a value is not finite, or a label not one of a class.
+    """
+    check_labelled(probabilities, labels)
     return probabilities.argmax(1) == labels
 
 
@@ -59,13 +88,19 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS,
     """Confidence against accuracy: what a reliability diagram shows.
 
     Args:
-        probabilities: [N, C].
-        labels: [N].
-        bins: how many.
+        probabilities: [N, C], each row sums to 1.
+        labels: [N], integers 0 .. C - 1.
+        bins: B, number of bins, 1 or more.
         equal_mass: bins of as many images each, in place of bins of equal width on [0, 1].
+
+    Raises:
+        UserError: a row is not one of probabilities, a label not one of a class, or there is no bin.
 
     Source: Guo et al., "On calibration of modern neural networks" (2017), section 2.
     """
+    check_probabilities(probabilities, labels)
+    if not isinstance(bins, Integral) or bins < 1:
+        raise UserError(f"{bins!r} bins; allowed: an integer, 1 or more")
     confidence, right = probabilities.max(1).astype(np.float64), hits(probabilities, labels)
     if equal_mass:
         index = np.empty(len(labels), np.int64)
@@ -85,11 +120,15 @@ def auroc(unlike: np.ndarray, alike: np.ndarray) -> float:
         unlike: [N], scores of what is to be found, as of images of another data set.
         alike: [M], scores of the others.
 
+    Raises:
+        UserError: there are no scores of a kind, or one is NaN.
+
     >>> auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
     0.875
     """
     from scipy import stats  # 0.7 s to import
 
+    check_scores(unlike, alike)
     return float(stats.mannwhitneyu(unlike, alike).statistic / (len(unlike) * len(alike)))
 
 
@@ -99,10 +138,16 @@ def false_positive_rate(unlike: np.ndarray, alike: np.ndarray, true_positive_rat
     Args:
         unlike: [N], scores of what is to be found.
         alike: [M], scores of the others.
-        true_positive_rate: share of the first kind that is found, at least.
+        true_positive_rate: share of the first kind that is found, at least; above 0, up to 1.
+
+    Raises:
+        UserError: there are no scores of a kind, one is NaN, or the rate is not one.
 
     Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution examples" (2017).
     """
+    check_scores(unlike, alike)
+    if not 0 < true_positive_rate <= 1:
+        raise UserError(f"true_positive_rate is {true_positive_rate}; allowed: above 0, up to 1")
     found = int(np.ceil(true_positive_rate * len(unlike)))
     threshold = np.sort(unlike)[::-1][found - 1]
     return float(np.mean(alike >= threshold))
@@ -116,7 +161,13 @@ def rejection_curve(doubt: np.ndarray, right: np.ndarray) -> np.ndarray:
     Args:
         doubt: [N], such as the predictive entropy.
         right: [N], booleans.
+
+    Raises:
+        UserError: there are no images, a doubt is NaN, or the lengths differ.
     """
+    check_scores(doubt, right)
+    if len(doubt) != len(right):
+        raise UserError(f"{len(doubt)} doubts of {len(right)} images; allowed: one of each")
     _, group, sizes = np.unique(doubt, return_inverse=True, return_counts=True)
     of_group = np.bincount(group, weights=right) / sizes
     return np.cumsum(np.repeat(of_group, sizes)) / np.arange(1, len(right) + 1)
@@ -134,13 +185,17 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature by which logits are divided for the lowest NLL.
 
     Args:
-        logits: [N, C], of validation images; or logarithms of probabilities.
-        labels: [N].
+        logits: [N, C], finite, of validation images; or logarithms of probabilities.
+        labels: [N], integers 0 .. C - 1.
+
+    Raises:
+        UserError: a value is not finite, or a label not one of a class.
 
     Source: Guo et al. (2017), section 4.2.
     """
     from scipy import optimize, special
 
+    check_labelled(logits, labels)
     values = np.asarray(logits, np.float64)
 
     def loss(log_temperature: float) -> float:

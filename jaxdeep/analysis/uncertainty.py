@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.analysis.mc_checks import check_inputs, check_masks, check_mc_dropout
 from jaxdeep.data.new_rows import check_answers, checked_rows
-from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.nn.layers import MaskBits
 from jaxdeep.train.evaluation import model_of, scaled
@@ -84,10 +84,10 @@ def mc_dropout(
         model: the network.
         params: its weights.
         batch_stats: its batch statistics.
-        images: [N, D], as they enter the network.
-        key: of all masks.
+        images: [N, D], floating and finite, as they enter the network.
+        key: one random key, of all masks.
         samples: M, 2 or more.
-        dropout_rate: of the masks.
+        dropout_rate: share of values that a mask drops, above 0 and below 1.
         mask_bits: random bits for each value of a mask: with 16, the rate is the nearest multiple of 1/65536.
         keep_samples: give the samples too: M x N x C numbers.
 
@@ -95,14 +95,16 @@ def mc_dropout(
         Moments and doubts of every image.
 
     Raises:
-        UserError: nothing would be random, as `check_mc_dropout` has it.
+        UserError: nothing would be random, as `check_mc_dropout` says, or the key or the images are of another kind.
 
     Source: Gal and Ghahramani, "Dropout as a Bayesian approximation" (2016); the mutual information is that of
     Houlsby et al., "Bayesian active learning for classification and preference learning" (2011).
     """
     check_mc_dropout(model, dropout_rate, samples)
+    check_masks(key, mask_bits)
+    check_inputs(model, images)
     rate = jnp.asarray(dropout_rate, images.dtype)
-    return _sampled(model, samples, mask_bits, keep_samples, params, batch_stats, images, key, rate)
+    return _sampled(model, int(samples), mask_bits, keep_samples, params, batch_stats, images, key, rate)
 
 
 def mc_predict(
@@ -175,25 +177,6 @@ def mc_of_stored_rows(
         mask_bits=mask_bits,
         keep_samples=keep_samples,
     )
-
-
-def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
-    """Refuse passes of which nothing would be random.
-
-    Args:
-        model: the network.
-        dropout_rate: of its masks.
-        samples: passes.
-
-    Raises:
-        UserError: no dropout in the network, a rate of 0, or fewer than 2 samples.
-    """
-    if model.first_dropout is None:
-        raise UserError("MC dropout of a network without dropout: every pass would be the same")
-    if dropout_rate <= 0:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same")
-    if samples < 2:
-        raise UserError(f"MC dropout with {samples} samples; allowed: 2 or more")
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))

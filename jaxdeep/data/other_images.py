@@ -5,6 +5,8 @@ from typing import Final
 import jax
 import numpy as np
 
+from jaxdeep.errors import UserError
+
 LUMA: Final = (0.299, 0.587, 0.114)
 """Of red, green and blue (ITU-R BT.601)."""
 
@@ -20,13 +22,19 @@ def in_shape(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         [N, height, width, channels] uint8.
 
     Raises:
-        ValueError: another number of channels.
+        UserError: images or shape have another rank or number of channels, or the images are not uint8.
 
     >>> in_shape(np.full((2, 28, 28, 1), 7, np.uint8), (32, 32, 3)).shape
     (2, 32, 32, 3)
     """
+    if images.ndim != 4 or len(shape) != 3 or min(shape) < 1:
+        raise UserError(
+            f"images {images.shape} in the shape {shape}; allowed: [N, H, W, C] in (height, width, channels)"
+        )
+    if images.dtype != np.uint8:
+        raise UserError(f"images are {images.dtype}; allowed: uint8, pixels from 0 to 255")
     if images.shape[3] not in (1, 3) or shape[2] not in (1, 3):
-        raise ValueError(f"{images.shape[3]} channels as {shape[2]}; allowed: 1 and 3")
+        raise UserError(f"{images.shape[3]} channels as {shape[2]}; allowed: 1 and 3")
     pixels = images.astype(np.float32)
     if shape[2] < pixels.shape[3]:
         pixels = pixels @ np.asarray(LUMA, np.float32)[:, None]
