@@ -158,6 +158,7 @@ def test_numbers_that_draw_no_masks_are_refused(options: Any, message: str) -> N
         (0, "key of MC dropout is 0. Give one key"),
         (None, "key of MC dropout is None"),
         (np.zeros(2), r"key of MC dropout is float64 \(2,\)"),
+        (lambda: jax.random.PRNGKey(0), r"uint32 \(2,\). Give one key, such as jax.random.key"),
         (lambda: jax.random.split(jax.random.key(0), 3), r"key<fry> \(3,\). Give one key"),
     ],
 )
@@ -167,11 +168,10 @@ def test_what_is_not_one_key_is_refused(key: Any, message: str) -> None:
         mc_dropout(of.model, of.params, of.stats, of.images, key() if callable(key) else key, 2, dropout_rate=RATE)
 
 
-def test_a_key_s_data_are_a_key_and_numpy_counts_samples() -> None:
+def test_a_numpy_integer_counts_samples() -> None:
     of = network("head")
-    given, expected = (of.model, of.params, of.stats, of.images), of.sampled(10)
-    found = mc_dropout(*given, jax.random.key_data(jax.random.key(2)), np.int64(10), dropout_rate=RATE)  # type: ignore
-    np.testing.assert_array_equal(found.mean, expected.mean)
+    found = of.sampled(np.int64(10))  # type: ignore
+    np.testing.assert_array_equal(found.mean, of.sampled(10).mean)
 
 
 IMAGES_OF = np.zeros((3, INPUTS), np.float32)

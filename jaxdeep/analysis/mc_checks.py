@@ -45,15 +45,14 @@ def check_masks(key: Any, mask_bits: Any) -> None:
     """Refuse what draws no masks.
 
     Args:
-        key: a key of `jax.random.key`, or its data.
+        key: a key of `jax.random.key`.
         mask_bits: random bits for each value of a mask.
 
     Raises:
         UserError: the key is another thing, or several keys, or there is no mask of so many bits.
     """
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
-    if not (typed or (dtype == jnp.uint32 and shape is not None and len(shape) == 1)):
+    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or shape != ():
         given = f"{dtype} {shape}" if dtype is not None else repr(key)
         raise UserError(f"the key of MC dropout is {given}. Give one key, such as jax.random.key(0)")
     if isinstance(mask_bits, bool) or mask_bits not in MASK_BITS:
