@@ -7,6 +7,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
+from jaxdeep.lint import lint
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.search import Bracket, fit_by_halving, hyperband, successive_halving
@@ -34,6 +35,7 @@ __all__ = [
     "fit_all",
     "fit_by_halving",
     "hyperband",
+    "lint",
     "load_images",
     "mc_dropout",
     "mc_predict",
