@@ -36,6 +36,7 @@ class Arguments:
     summary: bool
     find_lr: bool
     asked: Asked
+    strict: bool = False
 
 
 def parse_compared(
@@ -103,6 +104,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         folds: int | None = None,
         mc_samples: int | None = None,
         ensemble: bool = False,
+        strict: bool = False,
         compare: tuple[names, ...] = (),  # pyright: ignore[reportInvalidTypeForm]
         list: bool = False,
     ) -> Arguments:
@@ -127,6 +129,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             folds: of stratified cross-validation on the training and validation images together.
             mc_samples: what the trained networks do not know, by so many passes with dropout on; and whether it helps.
             ensemble: likewise, by the networks of all seeds as one predictor.
+            strict: refuse, before anything is trained, what is else a warning about the configuration or its images.
             compare: in place of --config: two or more, each a study with the same seeds, compared in pairs.
             list: print the configurations.
         """
@@ -136,6 +139,8 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             raise UserError(f"--seeds is {count}; allowed: 1 or more")
         if summary and find_lr:
             raise UserError("--summary and --find-lr are both given; allowed: one of them")
+        if strict and (summary or find_lr):
+            raise UserError("--strict has no effect with --summary or --find-lr, which train nothing. Remove it.")
         seeds_ = tuple(range(seed, seed + count))
         study = Study(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
         if (study.varied or folds) and (find_lr or summary):
@@ -151,7 +156,9 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
                 "allowed: none of them, the seeds of one configuration"
             )
         study.members(settings)  # which finds what cannot be combined
-        return Arguments(config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr, asked)
+        return Arguments(
+            config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr, asked, strict
+        )
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

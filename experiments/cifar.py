@@ -91,6 +91,7 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
     "as_002_alpha_dropout": Recipe(
         AS_002_ALPHA_DROPOUT,
         "an exhibit of what goes wrong: 002's alpha dropout of .5 after every ELU layer with He weights",
+        expected=("alpha-dropout-without-selu",),
     ),
     "sanity": Recipe(SANITY, "small and quick: 3 SELU layers, 5,000 training images, 5 epochs"),
 }

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from experiments.arguments import Arguments
+from experiments.findings import check_pairs, check_study
 from experiments.recipe import Experiment
-from experiments.run import run
+from experiments.run import load, run
 from jaxdeep.config import shortened
 from jaxdeep.report.comparison import compare, read_study
 from jaxdeep.report.comparison_text import comparison_table, pairs_compared
@@ -42,6 +43,10 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
     Raises:
         UserError: as `run`, or they cannot be compared.
     """
+    check_pairs(commands)
+    for arguments in commands:
+        if arguments.strict:  # before the first one is trained
+            check_study(experiment, arguments, *load(experiment, arguments))
     studies, folders = [], []
     for arguments in commands:
         finished = run(experiment, arguments)

@@ -110,7 +110,10 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
         (ReportedMC("001", 100, "accuracy", 0.8830, 0.8844),),
     ),
     "max_norm": Recipe(
-        MAX_NORM, "300-100 SELU, LeCun, max-norm 1 on the hidden kernels; Nadam 1e-3", _001(2, 0.3714, 0.8662)
+        MAX_NORM,
+        "300-100 SELU, LeCun, max-norm 1 on the hidden kernels; Nadam 1e-3",
+        _001(2, 0.3714, 0.8662),
+        expected=("selu-with-max-norm",),
     ),
 }
 

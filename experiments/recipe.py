@@ -56,12 +56,14 @@ class Recipe:
         description: one line for `--list`.
         reported: the chapter's figures; empty where it has none.
         reported_mc: likewise, of MC dropout.
+        expected: names of the findings of `jaxdeep.lint` that it shows on purpose, of which nobody is warned.
     """
 
     config: Config
     description: str
     reported: tuple[Reported, ...] = ()
     reported_mc: tuple[ReportedMC, ...] = ()
+    expected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 
 from experiments.arguments import SEEDS_OF_RANGE_TEST, Arguments
+from experiments.findings import check_study
 from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
@@ -72,6 +73,8 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
     config, data = load(experiment, arguments)
     workdir = workdir_of(experiment, arguments, data)
     identity = identity_of(experiment, arguments, config, data)
+    if arguments.overwrite or not (workdir / "summary.json").exists():  # what is only shown again needs no warning
+        check_study(experiment, arguments, config, data)
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
         if (summary := folder.summary()) is not None:
             print(f"{workdir} is finished: these are its results", file=sys.stderr)

@@ -14,15 +14,15 @@ def images(name: str, *, source: str, data_dir: Path | None) -> Images:
     """10 classes of noise around a pattern, few and small; real or synthetic as asked."""
     del data_dir
     rng = np.random.default_rng(0)
-    labels = (np.arange(5_400) % 10).astype(np.uint8)
+    labels = (np.arange(5_900) % 10).astype(np.uint8)
     patterns = rng.integers(60, 196, (10, 4, 4, 3))
-    pixels = np.clip(patterns[labels] + rng.normal(0, 40, (5_400, 4, 4, 3)), 0, 255).astype(np.uint8)
+    pixels = np.clip(patterns[labels] + rng.normal(0, 40, (5_900, 4, 4, 3)), 0, 255).astype(np.uint8)
     synthetic = source != name
     return Images(
-        pixels,
-        labels,
-        pixels[:500],
-        labels[:500],
+        pixels[:5_400],
+        labels[:5_400],
+        pixels[5_400:],
+        labels[5_400:],
         name=f"synthetic_{name}" if synthetic else name,
         source="built-in synthetic" if synthetic else "classic files",
         synthetic=synthetic,

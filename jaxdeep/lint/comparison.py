@@ -47,10 +47,13 @@ def compared(one: Config, other: Config) -> Finding | None:
         del fields["the optimizer"]
     if len(fields) < 2:
         return None
-    listed = ", ".join(f"{thing} ({', '.join(names)})" for thing, names in fields.items())
+    mend = "Change one at a time."
+    if fields.get("the optimizer") == [RATE]:
+        fields["the learning rate"] = fields.pop("the optimizer")
+        mend = "Change one at a time, or see that each rate is the best of its network."
+    listed = " and ".join(f"{thing} ({', '.join(names)})" for thing, names in fields.items())
     return Finding(
         "more-than-one-difference",
-        f"the two differ in {listed}: no difference of their figures can be put down to one of these. "
-        "Change one at a time.",
+        f"the two differ in {listed}: no difference of their figures can be put down to one of these. {mend}",
         9,
     )

@@ -30,7 +30,7 @@ def mc_dropout_without_dropout(config: Config, data: Dataset) -> Finding | None:
         check_mc_dropout(model_of(config, data), config.model.dropout_rate, samples=2)
     except UserError as error:
         mend = "Give model.dropout_sites and a model.dropout_rate above 0."
-        return Finding("mc-dropout-without-dropout", f"{error}. {mend}", 1)
+        return Finding("mc-dropout-without-dropout", f"{str(error).rstrip('.')}. {mend}", 1)
     return None
 
 

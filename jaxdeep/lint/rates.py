@@ -57,11 +57,11 @@ def rate_out_of_range(config: Config, data: Dataset) -> Finding | None:
     is_raw = optim.optimizer in GRADIENTS and config.data.scaling == "none"
     if (is_raw or allowed.low <= highest) and highest <= allowed.high:
         return None
-    effect = "diverges or wipes out the initial weights" if highest > allowed.high else "trains next to nothing"
+    effect = "a larger one wipes out the weights" if highest > allowed.high else "a smaller one trains next to nothing"
     return Finding(
         "rate-out-of-range",
-        f"the learning rate is {highest:g} with optim.optimizer {optim.optimizer!r}, which {effect} out of "
-        f"{allowed.low:g} to {allowed.high:g}. Look for a rate with --find-lr.",
+        f"the learning rate is {highest:g}, and optim.optimizer {optim.optimizer!r} trains with {allowed.low:g} to "
+        f"{allowed.high:g}: {effect}. Take one of these, as --find-lr suggests it.",
         11,
     )
 
