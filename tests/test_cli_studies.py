@@ -17,6 +17,7 @@ from experiments.cifar import CONFIGS
 from experiments.compare import compare_configurations
 from experiments.recipe import Experiment
 from experiments.run import Finished
+from jaxdeep.errors import JaxdeepWarning
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.train.history import EpochRecord
 
@@ -289,7 +290,8 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
     monkeypatch.setattr(experiments.compare, "run", made_up)
     experiment = Experiment("cifar", "cifar10", CONFIGS)
     commands = parse_compared("cifar", "cifar10", CONFIGS, ["--compare", *CONFIGS, "--seeds", "2"])
-    path = Path(compare_configurations(experiment, commands).text.splitlines()[-1])
+    with pytest.warns(JaxdeepWarning, match="more-than-one-difference"):
+        path = Path(compare_configurations(experiment, commands).text.splitlines()[-1])
     assert path.parent.name.startswith("+".join(CONFIGS))
     assert len(json.loads(path.read_text())["pairs"]) == 10 * 9 // 2
 
