@@ -4,11 +4,11 @@ import warnings
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.row_ranges import check_scale, outside_range
+from jaxdeep.data.rows import aligned, as_rows, stored
 from jaxdeep.errors import JaxdeepWarning, UserError
 
 
@@ -36,13 +36,16 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     """
     columns = dataset.info.columns if dataset.info else None
     names = columns.names if columns else None
-    flat = _flat(_numbers(_by_name(rows, names)), dataset.image_shape, dataset.inputs)
+    given = aligned(as_rows(rows, "rows"), names, "the data frame")
+    if given.mask is not None:
+        raise UserError(f"{given.mask.sum()} values of the rows are masked. Fill them in, or leave their rows out")
+    flat = _flat(given.values, dataset.image_shape, dataset.inputs)
     _check_finite(flat, dtype, names)
     if check and columns is not None:
         check_scale(dataset, columns, flat)
         if text := outside_range(columns, dataset.image_shape, flat):
             warnings.warn(text, JaxdeepWarning, stacklevel=3)
-    return _as_stored(dataset, flat)
+    return stored(flat, columns.offset if columns else None)
 
 
 def check_answers(probabilities: np.ndarray) -> None:
@@ -60,40 +63,6 @@ def check_answers(probabilities: np.ndarray) -> None:
             f"the network's answers to {len(wrong)} of {len(probabilities)} rows are not finite, the first of them to "
             f"row {wrong[0]}: values of such rows overflow in the network. Give rows on the scale of the training rows"
         )
-
-
-def _by_name(rows: Any, names: tuple[str, ...] | None) -> Any:
-    """Take a data frame's values in the training order of its columns, and anything else as it is."""
-    if not (hasattr(rows, "columns") and hasattr(rows, "to_numpy")):
-        return rows
-    values = rows.to_numpy()
-    if names is None:
-        return values
-    own = [str(name) for name in rows.columns]
-    missing = [name for name in names if name not in own]
-    extra = [name for name in own if name not in names]
-    doubled = sorted({name for name in own if own.count(name) > 1})
-    wrong = {"lacks": missing, "has beyond the training columns": extra, "has more than once": doubled}
-    if any(wrong.values()):
-        found = ", and ".join(f"{what} {_listed(which)}" for what, which in wrong.items() if which)
-        raise UserError(f"the data frame {found}. Give the {len(names)} columns of the training rows")
-    return values[:, [own.index(name) for name in names]]
-
-
-def _numbers(rows: Any) -> np.ndarray:
-    """Refuse what is not an array of real numbers without gaps."""
-    if np.ma.isMaskedArray(rows) and (count := int(np.ma.getmaskarray(rows).sum())):
-        raise UserError(f"{count} values of the rows are masked. Fill them in, or leave their rows out")
-    try:
-        array = np.asarray(rows)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"the rows are not an array: {' '.join(str(error).split())}. Give an array [N, D]") from error
-    if array.dtype.kind == "b" or (array.dtype.kind == "V" and jnp.issubdtype(array.dtype, jnp.floating)):
-        return array.astype(np.float32)  # flags, and bfloat16 with its kin, which NumPy cannot convert further
-    if array.dtype.kind not in "iuf":
-        advice = "Convert them: rows.astype(float)" if array.dtype.kind in "OSU" else "Give integers or floats"
-        raise UserError(f"the rows are {array.dtype}, not real numbers. {advice}")
-    return array
 
 
 def _flat(rows: np.ndarray, image_shape: tuple[int, ...], inputs: int) -> np.ndarray:
@@ -134,13 +103,6 @@ def _check_finite(rows: np.ndarray, dtype: str, names: tuple[str, ...] | None) -
         f"{finite.size - finite.sum()} of {finite.size} values are {problem}, the first of them {value} in row {row}, "
         f"column {column if names is None else repr(names[column])}. Replace such values, or leave their rows out"
     )
-
-
-def _as_stored(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """Convert rows [N, D] to the type in which the data set stores them, or to a floating type that holds them."""
-    if rows.dtype == np.uint8 and dataset.train.images.dtype == np.uint8:
-        return rows
-    return rows.astype(_floating(rows.dtype if rows.dtype.kind == "f" else "float64"), copy=False)
 
 
 def _floating(dtype: Any) -> np.dtype:
