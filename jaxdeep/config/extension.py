@@ -1,0 +1,65 @@
+"""When a run goes on from a shorter one: its epochs were raised, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jaxdeep.config.compare import differences, refuse_other
+from jaxdeep.config.schedule import USERS
+from jaxdeep.errors import UserError
+
+EPOCHS: Final = "config.train.epochs"
+AS_LONG_AS_THE_RUN: Final = USERS["total_steps"]
+"""The schedules whose factor depends on the run's epochs."""
+
+
+def is_extension(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether one run is the beginning of another.
+
+    It is where they differ in the epochs alone, and where more epochs leave the first ones as they are. Both may be
+    what `fit` records, or what a run folder does.
+
+    Args:
+        found: what was recorded, as nested JSON values.
+        wanted: what is asked for, as nested JSON values.
+
+    >>> short, long = ({"config": {"train": {"epochs": n}, "schedule": {"kind": "constant"}}} for n in (5, 8))
+    >>> is_extension(short, long), is_extension(long, short), is_extension(long, long)
+    (True, False, False)
+    """
+    return set(differences(found, wanted)) == {EPOCHS} and _obstacle(found, wanted) is None
+
+
+def check_continues(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Stop where a folder holds neither the run that is wanted nor its beginning.
+
+    Args:
+        folder: for the message.
+        found: what the folder holds, as nested JSON values.
+        wanted: what is asked for, as nested JSON values.
+
+    Raises:
+        UserError: names the fields that differ, and why more epochs do not make the run longer.
+    """
+    differing = differences(found, wanted)
+    if set(differing) != {EPOCHS}:
+        refuse_other(folder, found, wanted)
+    elif (obstacle := _obstacle(found, wanted)) is not None:
+        was, now = differing[EPOCHS]
+        raise UserError(
+            f"{folder} holds another run: {EPOCHS} (there {was!r}, here {now!r}). {obstacle}. "
+            "Choose another folder, or --overwrite it"
+        )
+
+
+def _obstacle(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Why a run that differs in its epochs alone does not go on; None where it does."""
+    was, now = (run["config"]["train"]["epochs"] for run in (found, wanted))
+    if not isinstance(was, int) or not isinstance(now, int) or now <= was:
+        return "Epochs can be raised, not lowered"
+    if halving := wanted.get("halving"):
+        return f"The rounds of --halving {halving} depend on the epochs"
+    kinds = wanted.get("grid", {}).get("schedule.kind") or [wanted["config"].get("schedule", {}).get("kind")]
+    for kind in kinds:
+        if kind in AS_LONG_AS_THE_RUN:
+            return f"The rates of schedule {kind} depend on the epochs"
+    return None
