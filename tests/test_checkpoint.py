@@ -1,9 +1,10 @@
 """A checkpoint comes back bit for bit, or is not used."""
 
-import gc
-import time
-from collections.abc import Callable, Iterator
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from small_data import SMALL, small_dataset
 
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train import step
 from jaxdeep.train.checkpoint import CheckpointStore
 from jaxdeep.train.fit import fit
@@ -25,21 +26,7 @@ def state() -> TrainState:
     return step.run_epoch(SMALL, state, SMALL.hyper(), data)[0]
 
 
-@pytest.fixture
-def abandoned_reads() -> Iterator[None]:
-    """Let Orbax's other reads of a damaged checkpoint end here: they report to an event loop that is closed by then."""
-    yield
-    time.sleep(0.5)
-    gc.collect()
-
-
 RUN = {"seed": 3}
-
-
-def with_damage(test: Callable) -> Callable:
-    """Mark a test that damages a checkpoint."""
-    ignored = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    return pytest.mark.usefixtures("abandoned_reads")(ignored(test))
 
 
 def leaves(state: TrainState) -> list[np.ndarray]:
@@ -100,18 +87,16 @@ def test_a_state_may_be_donated_right_after_it_is_saved(tmp_path, state) -> None
         np.testing.assert_array_equal(left, right)
 
 
-@with_damage
-def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state, capsys) -> None:
+def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state) -> None:
     saved(tmp_path, state)
     path = largest_file(tmp_path / "2" / "state")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with CheckpointStore(tmp_path, RUN) as store:
+    with CheckpointStore(tmp_path, RUN) as store, pytest.warns(JaxdeepWarning, match="2: damaged checkpoint, not used"):
         restored = store.restore(like=state)
     assert restored is not None
     assert restored.record["number"] == 1
-    assert "2: damaged checkpoint, not used" in capsys.readouterr().err
     saved(tmp_path, state, steps=(2,))
     with CheckpointStore(tmp_path, RUN) as store:
         restored = store.restore(like=state)
@@ -119,7 +104,6 @@ def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state, cap
     assert restored.record["number"] == 2
 
 
-@with_damage
 def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path, state) -> None:
     saved(tmp_path, state)
     for number in ("1", "2"):
@@ -127,9 +111,49 @@ def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path,
         path.write_bytes(path.read_bytes()[:100])
     with (
         CheckpointStore(tmp_path, RUN) as store,
+        pytest.warns(JaxdeepWarning, match="damaged checkpoint"),
         pytest.raises(UserError, match=f"{tmp_path}: no checkpoint can be read"),
     ):
         store.restore(like=state)
+
+
+def as_earlier_versions_wrote_it(folder: Path, **changes: Any) -> None:
+    """Rewrite a checkpoint's record: its digest covers the arrays, and nothing but these."""
+    path = folder / "record" / "metadata"
+    record = json.loads(path.read_text())
+    digest = record.pop("arrays")
+    path.write_text(json.dumps({**record, "digest": digest, **changes}))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_restored_and_its_arrays_are_verified(tmp_path, state) -> None:
+    saved(tmp_path, state)
+    for number in ("1", "2"):
+        as_earlier_versions_wrote_it(tmp_path / number)
+    with CheckpointStore(tmp_path, RUN) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert restored.record["number"] == 2
+    largest = largest_file(tmp_path / "2" / "state")
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    with CheckpointStore(tmp_path, RUN) as store, pytest.warns(JaxdeepWarning, match="2: damaged checkpoint"):
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert restored.record["number"] == 1
+
+
+def test_an_earlier_versions_history_must_be_one_of_as_many_epochs(tmp_path) -> None:
+    data = small_dataset(SMALL)
+    whole = fit(SMALL, data, seed=1)
+    for rows in ([], [[1, "text", 0, 0, 0, 0, 0]], 3, [[epoch] + [0.5] * 6 for epoch in (1, 2, 4)]):
+        shutil.rmtree(tmp_path / "kept", ignore_errors=True)
+        for until in (2, 3):
+            fit(SMALL, data, seed=1, checkpoints=tmp_path / "kept", until=until)
+        as_earlier_versions_wrote_it(tmp_path / "kept" / "3", history=rows)
+        with pytest.warns(JaxdeepWarning, match="3: damaged checkpoint"):
+            run = fit(SMALL, data, seed=1, checkpoints=tmp_path / "kept")
+        assert [record[:-1] for record in run.history] == [record[:-1] for record in whole.history]
 
 
 @pytest.mark.parametrize("field", ["seed", "config", "shape", "data"])
@@ -152,3 +176,31 @@ def test_another_runs_checkpoints_are_refused_with_what_differs(tmp_path, field)
             message = "data.digest"
     with pytest.raises(UserError, match=message):
         fit(config, data, seed=seed, checkpoints=tmp_path)
+
+
+NAMES = ("a[1]b", "what?", "50%20", "a#b", "a\\b", "two\nlines", "{x}", "~x", "3.orbax-checkpoint-tmp", "\udcff")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_folder_may_have_any_name(tmp_path, state, name) -> None:
+    (tmp_path / "a1b").mkdir()  # what a pattern would find
+    saved(tmp_path / name, state)
+    with CheckpointStore(tmp_path / name, RUN) as store:
+        restored = store.restore(like=state)
+    assert restored is not None
+    assert restored.record["number"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a1b", name])
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path, state) -> None:
+    (tmp_path / "file").write_text("mine")
+    for folder, reason in (("file", "not a folder"), ("file/deeper", "not a folder"), ("a\0b", "null byte")):
+        with pytest.raises(UserError, match=f"cannot be used for checkpoints.*{reason}"):
+            fit(SMALL, small_dataset(SMALL), checkpoints=tmp_path / folder)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_home_is_where_a_tilde_leads(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fit(SMALL, small_dataset(SMALL), checkpoints="~/kept", until=1)
+    assert (tmp_path / "kept" / "1").is_dir()

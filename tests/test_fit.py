@@ -277,3 +277,38 @@ def test_a_users_own_function_trains_and_continues_as_itself_only(
     with pytest.raises(UserError, match=r"config.{}.{} \(there '{}', here '{}'\)".format(part, field, *names)):
         fit(with_function(another), data, checkpoints=tmp_path)
     assert_same_run(fit(config, data, checkpoints=tmp_path), whole)
+
+
+def test_numpys_seeds_are_seeds_and_a_run_of_theirs_is_kept(tmp_path: Path) -> None:
+    data = small_dataset(SMALL)
+    for seed in (np.int64(3), np.uint32(3), np.array(3)):
+        run = fit(SMALL, data, seed, checkpoints=tmp_path)  # pyright: ignore[reportArgumentType]
+        assert (run.seed, type(run.seed)) == (3, int)
+    assert len(list(tmp_path.iterdir())) == 1  # one run, which was found again
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, np.int64(-1), 2**70, 3.0, "3", None, True, np.float32(3), np.bool_(True)])
+def test_another_seed_is_refused_before_anything_is_made(tmp_path: Path, seed: object) -> None:
+    with pytest.raises(UserError, match=r"^seed is .*Give an integer in 0 \.\. 4294967295$"):
+        fit(SMALL, small_dataset(SMALL), seed, checkpoints=tmp_path / "kept")  # pyright: ignore[reportArgumentType]
+    assert not (tmp_path / "kept").exists()
+
+
+def test_the_largest_seed_is_one_of_its_own() -> None:
+    config = with_train(epochs=1)
+    losses = {fit(config, small_dataset(config), seed).val_loss for seed in (0, 2**32 - 1, 2**31)}
+    assert len(losses) == 3
+
+
+def test_what_json_has_not_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    data = small_dataset(SMALL)
+    assert data.info is not None
+    numpys = replace(data, info=data.info._replace(digest=np.str_("text"), name=np.int64(4)))
+    fit(SMALL, numpys, checkpoints=tmp_path / "numpy", until=1)
+    seen: list[object] = []
+    for wrong in (object(), {1, 2}, b"bytes", 1j):
+        other = replace(data, info=data.info._replace(name=wrong))  # pyright: ignore[reportArgumentType]
+        with pytest.raises(UserError, match="cannot be recorded with"):
+            fit(SMALL, other, checkpoints=tmp_path / "wrong", on_epoch=seen.append)
+    assert not seen
+    assert not (tmp_path / "wrong").exists()

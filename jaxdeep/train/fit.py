@@ -19,6 +19,7 @@ from jaxdeep.train.evaluation import Evaluation, probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program, traced
+from jaxdeep.train.seeds import check_seed
 from jaxdeep.train.state import TrainState, is_over
 
 
@@ -124,12 +125,13 @@ def fit(
     """Train the network of a configuration.
 
     A run is a function of configuration, data and seed. With a folder for checkpoints it may be killed at any time: the
-    same call continues it, to the same bits.
+    same call continues it, to the same bits. The same call with more epochs goes on too, from where the shorter run
+    stopped, unless its schedule depends on the epochs: to the bits of a run that had more from the first.
 
     Args:
         config: what to run.
         data: on what.
-        seed: of the initial weights, the order of the images and the dropout masks.
+        seed: of the initial weights, the order of the images and the dropout masks; in 0 .. 2^32 - 1.
         checkpoints: a folder of this run's own; None: keep none.
         on_epoch: called with the history so far after each epoch, and when a run is continued. What it raises ends the
             run, after a checkpoint.
@@ -139,8 +141,10 @@ def fit(
         The best epoch's weights, and the figures.
 
     Raises:
-        UserError: the type is not to be had, the configuration does not fit the data, or the folder holds another run.
+        UserError: the type is not to be had, the configuration does not fit the data, the seed is out of range. Or the
+            folder holds another run, is used by another call, or cannot be written to.
     """
+    seed = check_seed(seed)
     check_dtype(config)
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until

@@ -41,11 +41,21 @@ def to_rows(history: Sequence[EpochRecord]) -> list[list[Any]]:
 
 
 def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
-    """The inverse of `to_rows`; what was not finite is NaN.
+    """Return the history of `to_rows`; what was not finite is NaN.
+
+    Args:
+        rows: of epochs 1, 2, ..., seven numbers each, None where one is not finite.
+
+    Raises:
+        ValueError: they are something else.
 
     >>> record = EpochRecord(1, 0.5, 0.8, math.nan, 0.7, 1e-3, 2.0)
     >>> from_rows(to_rows([record]))[0].val_loss
     nan
     """
+    for epoch, row in enumerate(rows, 1):
+        numbers = all(value is None or type(value) in (int, float) for value in row)
+        if len(row) != len(EpochRecord._fields) or not numbers or row[0] != epoch:
+            raise ValueError(f"not the figures of epoch {epoch}: {row}")
     figures = ([math.nan if value is None else value for value in row[1:]] for row in rows)
     return [EpochRecord(row[0], *values) for row, values in zip(rows, figures, strict=True)]
