@@ -6,19 +6,22 @@
 A folder belongs to one configuration, one list of seeds, one grid of values and one source of data. `metrics.jsonl` and
 the TensorBoard events follow the history that a checkpoint holds: where a run is continued they are written anew from
 it, so that nothing is lost, doubled or torn.
+
+A finished run whose epochs are raised goes on from its checkpoints. Its summary stays until the longer run's is there.
 """
 
 import json
-import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxdeep.config import refuse_other, shortened
+from jaxdeep.config import shortened
+from jaxdeep.config.extension import check_continues, is_extension
 from jaxdeep.errors import UserError
+from jaxdeep.locks import alone_in
 from jaxdeep.report.files import key_of, read_json, write_hits, write_json, write_text
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
@@ -47,7 +50,7 @@ class RunFolder:
         Raises:
             UserError: the folder holds another run, or something else, or another process has it open.
         """
-        self.path = path
+        self.path, self._identity = path, identity
         self.histories: dict[str, list[EpochRecord]] = {}
         self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
         self._metrics: TextIO | None = None
@@ -56,7 +59,7 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
-                stack.enter_context(_alone_in(path))
+                stack.enter_context(alone_in(path))
                 self._claim(identity, overwrite=overwrite)
                 self._closing = stack.pop_all()
         except (OSError, json.JSONDecodeError) as error:
@@ -69,9 +72,14 @@ class RunFolder:
         if overwrite:
             _remove_run(self.path)
         elif config.exists():
-            refuse_other(str(self.path), json.loads(config.read_text()), identity)
+            check_continues(str(self.path), json.loads(config.read_text()), identity)
         write_json(config, identity)
-        self._seconds_before = read_json(wall)["seconds"] if wall.exists() else 0.0
+        if wall.exists():
+            self._seconds_before = read_json(wall)["seconds"]
+        elif (shorter := self._shorter_summary()) is not None:
+            self._seconds_before = shorter.get("wall_seconds", 0.0)
+        else:
+            self._seconds_before = 0.0
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -91,9 +99,9 @@ class RunFolder:
         return self._seconds_before + time.perf_counter() - self._began
 
     def summary(self) -> dict[str, Any] | None:
-        """The summary of a finished run; None where it is not finished."""
-        path = self.path / "summary.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        """Return the summary of a finished run; None where it is not finished, or was when it had fewer epochs."""
+        found = self._any_summary()
+        return None if found is None or self._is_shorter(found) else found
 
     def checkpoints(self, member: Member) -> Path:
         """Where the checkpoints of a member are kept."""
@@ -144,6 +152,9 @@ class RunFolder:
         learning_curves(self.path / "curves.png", groups, title)
         if "range_test" in summary:
             rate_curves(self.path / "rates.png", summary, title)
+        if self._shorter_summary() is not None:
+            for name in UNCERTAINTY_PICTURES:  # of other weights than these
+                (self.path / name).unlink(missing_ok=True)
         write_json(self.path / "summary.json", summary)
         (self.path / "wall.json").unlink(missing_ok=True)
 
@@ -154,6 +165,18 @@ class RunFolder:
             summary: its content, and more.
         """
         write_json(self.path / "summary.json", summary)
+
+    def _any_summary(self) -> dict[str, Any] | None:
+        path = self.path / "summary.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def _shorter_summary(self) -> dict[str, Any] | None:
+        """The summary that the run had when it was shorter."""
+        found = self._any_summary()
+        return found if found is not None and self._is_shorter(found) else None
+
+    def _is_shorter(self, summary: Mapping[str, Any]) -> bool:
+        return is_extension({name: summary.get(name) for name in self._identity}, self._identity)
 
     def _note_wall(self) -> None:
         write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
@@ -173,25 +196,6 @@ class RunFolder:
             if value is not None:
                 self._writers[member.name].add_scalar(name, value, epoch)
         self._writers[member.name].flush()
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let no other process open the folder; it is free again when this one ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two commands in one folder are not noticed there
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{folder}: another process has it open; wait for it, or choose another folder") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove_run(path: Path) -> None:
