@@ -35,7 +35,7 @@ def test_another_processs_folder_is_free_after_sigkill(tmp_path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         try:
-            with pytest.raises(UserError, match=f"{tmp_path}: another process has it open"):
+            with pytest.raises(UserError, match=f"^{tmp_path}: another process has it open"):
                 fit(SMALL, small_dataset(SMALL), checkpoints=tmp_path)
         finally:
             other.kill()

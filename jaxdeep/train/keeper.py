@@ -120,6 +120,8 @@ def _claimed(folder: Path) -> Iterator[None]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone_in(folder))
+        except UserError:  # a ValueError too
+            raise
         except (FileExistsError, NotADirectoryError) as error:
             raise UserError(f"{folder}: cannot be used for checkpoints: not a folder. Choose another one") from error
         except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
