@@ -4,6 +4,7 @@ The flags are the fields of `Config`, by tyro; `--config` is read first and give
 """
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,9 +157,13 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
                 "allowed: none of them, the seeds of one configuration"
             )
         study.members(settings)  # which finds what cannot be combined
-        return Arguments(
-            config, settings, study, data, data_dir, workdir, overwrite, profile, summary, find_lr, asked, strict
-        )
+        places = (_expanded(data_dir), _expanded(workdir))
+        return Arguments(config, settings, study, data, *places, overwrite, profile, summary, find_lr, asked, strict)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def _expanded(path: Path | None) -> Path | None:
+    """A path with ~ as the user's home; a name that is nobody's home stays as it is."""
+    return None if path is None else Path(os.path.expanduser(path))

@@ -1,19 +1,21 @@
 """The command line that every experiment shares: what is asked for, and how the process ends."""
 
+import io
 import os
 import shlex
 import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 from experiments.arguments import Arguments, parse, parse_compared
 from experiments.compare import compare_configurations
 from experiments.find_lr import find_lr
 from experiments.recipe import Experiment, Recipe
-from experiments.run import Interrupted, run
+from experiments.run import run
+from experiments.signals import LenientStream, signals
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
@@ -31,34 +33,42 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
         argv: arguments; None: those of the process.
 
     Returns:
-        The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM.
+        The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM,
+        129 after SIGHUP.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    with _warnings_as_lines():
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a folder's name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines():
         return _main(Experiment(name, dataset, recipes), given)
 
 
 def _main(experiment: Experiment, given: Sequence[str]) -> int:
     name, dataset, recipes = experiment.name, experiment.dataset, experiment.recipes
     try:
-        if "--list" in given:
-            print("\n".join(map(_listed, recipes, recipes.values())))
-            return 0
-        if commands := parse_compared(name, dataset, recipes, given):
-            compared = compare_configurations(experiment, commands)
-            print(compared.text)
-            return compared.status
-        return _answer(experiment, parse(name, dataset, recipes, given))
+        with signals(lambda: "what is saved stays, and the same command goes on from there"):
+            if "--list" in given:
+                print("\n".join(map(_listed, recipes, recipes.values())))
+                return 0
+            if commands := parse_compared(name, dataset, recipes, given):
+                compared = compare_configurations(experiment, commands)
+                print(compared.text)
+                return compared.status
+            return _answer(experiment, parse(name, dataset, recipes, given))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # as in `... | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except OSError as error:  # what the system refuses: a full disk, too many open files
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
         command = shlex.join(("python", "-m", f"experiments.{name}", *given))
-        print(f"stopped; to continue: {command}", file=sys.stderr)
-        return 128 + (stop.number if isinstance(stop, Interrupted) else signal.SIGINT)
+        do = "begin anew" if "--find-lr" in given else "continue"
+        print(f"stopped; to {do}: {command}", file=sys.stderr)
+        return 128 + getattr(stop, "number", signal.SIGINT)
 
 
 def _answer(experiment: Experiment, arguments: Arguments) -> int:
@@ -97,3 +107,8 @@ def _warnings_as_lines() -> Iterator[None]:
 def _listed(name: str, recipe: Recipe) -> str:
     figures = [f"{of.source}: {of.val_loss:.4f} / {of.val_accuracy:.4f}" for of in recipe.reported]
     return f"{name:20} {recipe.description}" + (f" [{', '.join(figures)}]" if figures else "")
+
+
+def _one_line(error: Exception) -> str:
+    """An error's message, which may name a folder that has a line break in its name."""
+    return " ".join(str(error).splitlines())

@@ -13,7 +13,7 @@ from jaxdeep.report.comparison import compare, read_study
 from jaxdeep.report.comparison_text import comparison_table, pairs_compared
 from jaxdeep.report.divergence import losses_in_words
 from jaxdeep.report.figures import learning_curves
-from jaxdeep.report.files import read_histories, write_json
+from jaxdeep.report.files import read_histories, write_json, writing
 
 
 class Compared(NamedTuple):
@@ -55,7 +55,8 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
     comparison = compare(studies)
     names = "+".join(comparison["names"])
     folder = folders[0].with_name(shortened(folders[0].name.replace(studies[0].name, names, 1)))
-    folder.mkdir(exist_ok=True)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
     histories = {study.name: read_histories(at / "metrics.jsonl") for study, at in zip(studies, folders, strict=True)}
     learning_curves(folder / "curves.png", histories, f"{experiment.name} on {comparison['data']['name']}")
     write_json(folder / "comparison.json", comparison)

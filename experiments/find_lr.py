@@ -1,15 +1,19 @@
 """`--find-lr`: the range test of a configuration, as a picture, a file and a suggestion."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from experiments.arguments import Arguments
 from experiments.recipe import Experiment
 from experiments.run import identity_of, load, workdir_of
+from experiments.signals import signals
 from jaxdeep.config import refuse_other
+from jaxdeep.errors import UserError
 from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
-from jaxdeep.report.files import read_json, write_json
+from jaxdeep.report.files import read_json, write_json, writing
 from jaxdeep.report.tables import aligned
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.history import null_if_not_finite
@@ -27,21 +31,30 @@ def find_lr(experiment: Experiment, arguments: Arguments) -> str:
         The text to print.
 
     Raises:
-        UserError: the folder holds another test.
+        UserError: the folder holds another test, or cannot be written.
     """
     config, data = load(experiment, arguments)
     identity = identity_of(experiment, arguments, config, data)
     folder = workdir_of(experiment, arguments, data, "find-lr")
     record = folder / "lr_finder.json"
     if record.exists() and not arguments.overwrite:
-        refuse_other(str(folder), {name: read_json(record).get(name) for name in identity}, identity)
+        refuse_other(str(folder), {name: _read(record).get(name) for name in identity}, identity)
     print(f"{experiment.name} {arguments.name}: range test on {describe_device()}, to {folder}", file=sys.stderr)
-    test = find_learning_rate(config, data, arguments.study.seeds)
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with signals(lambda: "nothing of a range test is saved: the same command begins anew"):
+        test = find_learning_rate(config, data, arguments.study.seeds)
     name = f"{experiment.name} {arguments.name} on {identity['data']['name']}"
     range_test_curves(folder / "lr_finder.png", test, name)
     write_json(record, {**identity, **as_json(test)})
     return "\n".join((f"{name}: learning rates suggested as {test.rule}", *table(test), f"{folder / 'lr_finder.png'}"))
+
+
+def _read(record: Path) -> dict[str, Any]:
+    try:
+        return read_json(record)
+    except UserError as error:
+        raise UserError(f"{error}. Choose another folder, or --overwrite it") from error
 
 
 def table(test: RangeTest) -> list[str]:

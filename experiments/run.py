@@ -1,11 +1,8 @@
 """An experiment's run: images, run folder, seeds, signals, summary."""
 
-import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +14,7 @@ from experiments.findings import check_study
 from experiments.profile import Profiler
 from experiments.progress import Progress
 from experiments.recipe import Experiment
+from experiments.signals import Interrupted, signals
 from experiments.study import Study, programs_of, words_of
 from experiments.uncertainty import Asked, examine
 from jaxdeep.config import Config, differences, short, shortened
@@ -25,6 +23,7 @@ from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import RATE, seeds_without_suggestion
+from jaxdeep.report.finished import Finished as Left
 from jaxdeep.report.run_folder import RunFolder
 from jaxdeep.report.summary import summarise
 from jaxdeep.train.devices import describe_device, use_compilation_cache
@@ -33,18 +32,10 @@ from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.program import check_fits
 from jaxdeep.train.search import epochs_of, fit_by_halving
-from jaxdeep.train.sweep import fit_all
+from jaxdeep.train.sweep import Member, fit_all
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
-
-
-class Interrupted(Exception):
-    """A signal came; the epoch that was going on is finished and saved."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 class Finished(NamedTuple):
@@ -76,17 +67,45 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
     if arguments.overwrite or not (workdir / "summary.json").exists():  # what is only shown again needs no warning
         check_study(experiment, arguments, config, data)
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
-        if (summary := folder.summary()) is not None:
-            print(f"{workdir} is finished: these are its results", file=sys.stderr)
-        else:
+        found = folder.finished(arguments.study.members(config))
+        if found is None:
             summary = _train(experiment, arguments, config, data, identity, folder)
+        else:
+            summary = _mended(found, experiment, arguments, config, data, identity, folder)
+            print(f"{workdir} is finished: these are its results", file=sys.stderr)
         diverged = all(run["diverged"] for run in summary["runs"])
         before = summary.get("uncertainty")
         asked = arguments.asked.with_earlier(before)
-        if arguments.asked and not diverged and not asked.is_answered(before, arguments.data_dir):
+        is_answered = asked.is_answered(before, arguments.data_dir) and not (found and found.needs_asking)
+        if arguments.asked and not diverged and not is_answered:
             summary |= {"uncertainty": _uncertainty(experiment, arguments, asked, config, data, folder)}
             folder.rewrite_summary(summary)
         return Finished(summary, workdir)
+
+
+def _mended(
+    found: Left,
+    experiment: Experiment,
+    arguments: Arguments,
+    config: Config,
+    data: Dataset,
+    identity: Mapping[str, Any],
+    folder: RunFolder,
+) -> dict[str, Any]:
+    """The summary of a finished run, whose files are whole afterwards."""
+    members = arguments.study.members(config)
+    if found.summary is None or found.needs_networks:
+        if any(folder.saved_epoch(member) is None for member in members):
+            raise UserError(
+                f"{folder.path}: {found}, and its checkpoints are gone, from which it could be made again. "
+                "Copy it back to there, or --overwrite trains anew"
+            )
+        print(f"{folder.path}: {found}; made again from its checkpoints", file=sys.stderr)
+        return _train(experiment, arguments, config, data, identity, folder, found.summary)
+    if found.needs_drawing:
+        print(f"{folder.path}: {found}; drawn again", file=sys.stderr)
+        folder.redraw(found.summary, members)
+    return found.summary
 
 
 def _train(
@@ -96,8 +115,9 @@ def _train(
     data: Dataset,
     identity: Mapping[str, Any],
     folder: RunFolder,
+    kept: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The study, or the rest of it; what the folder holds then."""
+    """The study, or the rest of it; what the folder holds then. A summary that is kept stays as it is."""
     train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
     folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
     images = identity["data"]
@@ -120,7 +140,9 @@ def _train(
         command=command_of(experiment, arguments),
         wall_seconds=folder.wall_seconds,
     )
-    if RATE in arguments.study.varied:
+    if kept is not None and list(map(_extent, kept["runs"])) == list(map(_extent, summary["runs"])):
+        summary = kept
+    elif RATE in arguments.study.varied:
         first = arguments.study.seeds[0]
         test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
         summary["range_test"] = {
@@ -137,15 +159,21 @@ def _uncertainty(
 ) -> dict[str, Any]:
     """What the finished study's networks do not know; they come from their checkpoints."""
     members = arguments.study.members(config)
-    if not all(any(folder.checkpoints(member).glob("*")) for member in members):
+    if any(folder.saved_epoch(member) is None for member in members):
         raise UserError(f"{folder.path}: its checkpoints are gone, and with them the networks; --overwrite trains anew")
-    runs = fit_all(members, data, checkpoints=folder.checkpoints)
     title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
-    found = examine(asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
+    with signals(lambda: "the trained networks are saved; what is asked of them begins anew"):
+        runs = fit_all(members, data, checkpoints=folder.checkpoints)
+        found = examine(asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
     is_comparable = asked.mc_samples is not None and not data.identity()["synthetic"]
     reported = experiment.recipes[arguments.name].reported_mc if is_comparable else ()
     command = " ".join((command_of(experiment, arguments), *asked.words()))
     return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
+
+
+def _extent(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of a run's figures no machine and no version rounds."""
+    return run["epochs"], run["best_epoch"], run["diverged"]
 
 
 def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:
@@ -212,7 +240,7 @@ def _fit(study: Study, config: Config, data: Dataset, folder: RunFolder, profile
     images = data.train.size if isinstance(folds, Dataset) else folds[0].train.size
     with (
         Progress(members, images, epochs_of(brackets, members) if brackets else None) as progress,
-        _signals() as received,
+        signals(lambda: _saved(members, folder), waits=True) as received,
     ):
 
         def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
@@ -235,21 +263,11 @@ def _fit(study: Study, config: Config, data: Dataset, folder: RunFolder, profile
         return fit_all(members, folds, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
 
 
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM in place of dying of them; a second one stops at once."""
-    received: list[int] = []
-
-    def receive(number: int, _: object) -> None:
-        if received:  # the members' threads would go on to the end of their epochs
-            print("stopped at once; the same command continues from the last checkpoint", file=sys.stderr, flush=True)
-            os._exit(128 + number)
-        received.append(number)
-        print("\nstopping after this epoch; once more stops at once", file=sys.stderr)
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _saved(members: Sequence[Member], folder: RunFolder) -> str:
+    """What of a study is on disk, and what the same command does next."""
+    epochs = [epoch for member in members if (epoch := folder.saved_epoch(member)) is not None]
+    if not epochs:
+        return "nothing is saved yet: the same command begins anew"
+    if len(members) == 1:
+        return f"the same command continues from the last checkpoint (epoch {epochs[0]})"
+    return f"the same command continues from the last checkpoints ({len(epochs)} of {len(members)} runs have one)"

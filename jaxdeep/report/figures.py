@@ -10,6 +10,7 @@ import numpy as np
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import short
 from jaxdeep.report.divergence import diverged_in, named, runs_at
+from jaxdeep.report.files import save_figure
 from jaxdeep.report.summary import best_point
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
@@ -65,7 +66,7 @@ def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
     figure.legend(handles[:MOST_LABELS], labels[:MOST_LABELS], title=key, loc=beside, fontsize="small")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    save_figure(path, figure, dpi=120)
 
 
 def _draw_run(panels: Mapping[str, Any], history: Sequence[EpochRecord], color: str, label: str) -> None:
@@ -166,7 +167,7 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
         key += "\nhollow, 1/3: 1 of 3\nruns diverged" + ("" if best else ";\nnone is best")
     figure.legend(title=key, loc=beside)
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    save_figure(path, figure, dpi=120)
 
 
 def _mark_lost(
@@ -223,7 +224,7 @@ def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
     suggested = f"{test.suggestion:.1e} in the mean" if lost < len(test.seeds) else "nothing"
     axes.legend(title=f"dotted: suggested,\n{suggested}{without}", loc="best")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    save_figure(path, figure, dpi=120)
 
 
 def _loss_limit(histories: Sequence[Sequence[EpochRecord]]) -> float | None:

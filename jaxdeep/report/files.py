@@ -1,9 +1,11 @@
 """The files of a run, read and written whole."""
 
+import io
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 
+PART = ".part"
+"""Ends the name of a file that is being written; a kill may leave one behind."""
+
 
 def write_hits(path: Path, runs: Sequence[Run]) -> None:
     """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs.
@@ -21,12 +26,37 @@ def write_hits(path: Path, runs: Sequence[Run]) -> None:
     """
     most = max(len(run.val_hits) for run in runs)
     valid = np.stack([np.pad(run.val_hits, (0, most - len(run.val_hits))) for run in runs])
-    np.savez_compressed(path, valid=valid, test=np.stack([run.test_hits for run in runs]))
+    content = io.BytesIO()
+    np.savez_compressed(content, valid=valid, test=np.stack([run.test_hits for run in runs]))
+    write_bytes(path, content.getvalue())
 
 
 def key_of(labels: Mapping[str, Any]) -> int | str:
     """What tells the runs of one configuration: the seed, or seed and fold."""
     return f"{labels['seed']} fold {labels['fold']}" if "fold" in labels else labels["seed"]
+
+
+def read_rows(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
+    """Read a metrics.jsonl.
+
+    Args:
+        path: Where the file is.
+
+    Returns:
+        For each line the whole row, and its figures. What was not finite is NaN.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    found = []
+    try:
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
+            found.append((row, EpochRecord(**figures)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    return found
 
 
 def read_histories(path: Path) -> dict[int | str, list[EpochRecord]]:
@@ -36,13 +66,8 @@ def read_histories(path: Path) -> dict[int | str, list[EpochRecord]]:
         UserError: it cannot be read.
     """
     found: dict[int | str, list[EpochRecord]] = {}
-    try:
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
-            found.setdefault(key_of(row), []).append(EpochRecord(**figures))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+    for row, record in read_rows(path):
+        found.setdefault(key_of(row), []).append(record)
     return found
 
 
@@ -53,9 +78,12 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: cannot be read (no JSON object)")
+    return content
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -65,6 +93,58 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text)
-    os.replace(part, path)
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: Where the file is to be.
+        content: What it is to hold.
+
+    Raises:
+        UserError: The system refuses, as when the disk is full. What was there is still there.
+    """
+    part = path.with_name(path.name + PART)
+    with writing(path):
+        try:
+            part.write_bytes(content)
+            os.replace(part, path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make one line of what the system says when it refuses to write a file.
+
+    Args:
+        path: What is being written, for the line.
+
+    Raises:
+        UserError: The system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({reason}). Mend that, and the same command goes on.") from error
+
+
+def save_figure(path: Path, figure: Any, dpi: int) -> None:
+    """Write a picture whole or not at all.
+
+    Args:
+        path: Where the PNG file is to be.
+        figure: Matplotlib's figure.
+        dpi: Pixels an inch.
+
+    Raises:
+        UserError: The system refuses, as when the disk is full.
+    """
+    content = io.BytesIO()
+    figure.savefig(content, dpi=dpi)
+    write_bytes(path, content.getvalue())

@@ -13,21 +13,23 @@ A finished run whose epochs are raised goes on from its checkpoints. Its summary
 import json
 import shutil
 import time
+import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues, is_extension
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
-from jaxdeep.report.files import key_of, read_json, write_hits, write_json, write_text
+from jaxdeep.report.events import append_events
+from jaxdeep.report.files import PART, key_of, read_json, write_hits, write_json, write_text, writing
+from jaxdeep.report.finished import UNCERTAINTY_PICTURES, Finished, histories_of, read_finished, sealed
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.sweep import Member
 
-UNCERTAINTY_PICTURES = ("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png")
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
     *UNCERTAINTY_PICTURES,
@@ -54,7 +56,7 @@ class RunFolder:
         self.histories: dict[str, list[EpochRecord]] = {}
         self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
         self._metrics: TextIO | None = None
-        self._writers: dict[str, Any] = {}
+        self._events = f"events.out.tfevents.{int(time.time())}.jaxdeep"
         self._began = self._noted = time.perf_counter()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -62,50 +64,106 @@ class RunFolder:
                 stack.enter_context(alone_in(path))
                 self._claim(identity, overwrite=overwrite)
                 self._closing = stack.pop_all()
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(f"{path}: cannot be used as a run folder ({error})") from error
+        except OSError as error:
+            raise UserError(f"{path}: cannot be used as a run folder ({_reason(path, error)})") from error
 
     def _claim(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
-        config, wall = self.path / "config.json", self.path / "wall.json"
-        if not config.exists() and any(self.path.iterdir()):
-            raise UserError(f"{self.path} is not empty and holds no config.json: not a run folder")
-        if overwrite:
-            _remove_run(self.path)
-        elif config.exists():
-            check_continues(str(self.path), json.loads(config.read_text()), identity)
-        write_json(config, identity)
-        if wall.exists():
-            self._seconds_before = read_json(wall)["seconds"]
-        elif (shorter := self._shorter_summary()) is not None:
-            self._seconds_before = shorter.get("wall_seconds", 0.0)
-        else:
-            self._seconds_before = 0.0
+        config, parts = self.path / "config.json", {name + PART for name in FILES}
+        is_new = all(entry.name in parts for entry in self.path.iterdir())
+        if not is_new:
+            there = None if overwrite and config.exists() else self._identity_there()
+            if overwrite:
+                _remove_run(self.path)
+            elif there is not None:
+                check_continues(str(self.path), there, identity)
+        for name in parts:  # what a kill left behind as it was being written
+            (self.path / name).unlink(missing_ok=True)
+        if _content(config) != identity:
+            write_json(config, identity)
+        self._seconds_before = self._wall_before()
+
+    def _identity_there(self) -> Mapping[str, Any]:
+        """What the folder says that it is: by config.json, and where that is lost by the summary."""
+        config = self.path / "config.json"
+        if (found := _content(config)) is not None:
+            return found
+        summary = _content(self.path / "summary.json")
+        if summary is not None and all(name in summary for name in self._identity):
+            return {name: summary[name] for name in self._identity}
+        mend = "give the same command another --workdir, stop it, and copy its config.json to here"
+        if config.exists():
+            raise UserError(
+                f"{self.path}: cannot be used as a run folder (config.json is damaged). To go on, {mend}. "
+                "--overwrite starts the run anew"
+            )
+        raise UserError(
+            f"{self.path} is not empty and holds no config.json: not a run folder. Choose another folder. "
+            f"If it is one, {mend}"
+        )
+
+    def _wall_before(self) -> float | None:
+        """Seconds that earlier processes had the folder open, or None where that is lost."""
+        wall = self.path / "wall.json"
+        if not wall.exists() and (shorter := self._shorter_summary()) is not None:
+            return shorter.get("wall_seconds")
+        if not wall.exists():
+            return None if (self.path / "metrics.jsonl").exists() else 0.0
+        seconds = (_content(wall) or {}).get("seconds")
+        if isinstance(seconds, int | float) and 0 <= seconds < float("inf"):
+            return float(seconds)
+        if not (self.path / "summary.json").exists():
+            text = f"{wall} is damaged: the run goes on, and its wall_seconds will be null"
+            warnings.warn(text, JaxdeepWarning, stacklevel=4)
+        return None
 
     def __enter__(self) -> "RunFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
-            if self.summary() is None:
-                self._note_wall()
-        for writer in self._writers.values():
-            writer.close()
-        self._closing.close()
+        with self._closing:
+            if self._metrics is None:
+                return
+            with suppress(OSError):  # a full disk, of which `follow` has told
+                self._metrics.close()
+            with suppress(UserError):
+                if self.summary() is None:
+                    self._note_wall()
 
     @property
-    def wall_seconds(self) -> float:
-        """That all processes have had the folder open: of the study, compilation included, loading images not."""
-        return self._seconds_before + time.perf_counter() - self._began
+    def wall_seconds(self) -> float | None:
+        """That all processes have had the folder open: of the study, compilation included, loading images not.
+
+        None where the note of it was lost.
+        """
+        return None if self._seconds_before is None else self._seconds_before + time.perf_counter() - self._began
 
     def summary(self) -> dict[str, Any] | None:
         """Return the summary of a finished run; None where it is not finished, or was when it had fewer epochs."""
-        found = self._any_summary()
+        path = self.path / "summary.json"
+        found = read_json(path) if path.exists() else None
         return None if found is None or self._is_shorter(found) else found
+
+    def finished(self, members: Sequence[Member]) -> Finished | None:
+        """Read what the finished run left, and check it; None where it is not finished.
+
+        Args:
+            members: All runs of the study, in their order.
+        """
+        return read_finished(self.path, self._identity, members)
 
     def checkpoints(self, member: Member) -> Path:
         """Where the checkpoints of a member are kept."""
         return self.path / "checkpoints" / shortened(member.name)
+
+    def saved_epoch(self, member: Member) -> int | None:
+        """Find the epoch of a member's last checkpoint on disk; None where there is none.
+
+        Args:
+            member: A run of the study.
+        """
+        folder = self.checkpoints(member)
+        steps = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
+        return max(steps, default=None)
 
     @property
     def profile(self) -> Path:
@@ -118,16 +176,22 @@ class RunFolder:
         Args:
             member: of the study.
             history: all its epochs so far; only grows.
+
+        Raises:
+            UserError: the system refuses, as when the disk is full.
         """
-        if self._metrics is None:
-            shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
-            self._metrics = (self.path / "metrics.jsonl").open("w")
-        known = self.histories.setdefault(member.name, [])
-        for record in history[len(known) :]:
-            known.append(record)
-            self._metrics.write(self._line(member, record))
-            self._write_events(member, record)
-        self._metrics.flush()
+        metrics = self.path / "metrics.jsonl"
+        with writing(metrics):
+            if self._metrics is None:
+                self._note_wall()
+                shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+                self._metrics = metrics.open("w")
+            known = self.histories.setdefault(member.name, [])
+            for record in history[len(known) :]:
+                known.append(record)
+                self._metrics.write(self._line(member, record))
+                self._write_events(member, record)
+            self._metrics.flush()
         if time.perf_counter() - self._noted > SECONDS_BETWEEN_NOTES:
             self._note_wall()
 
@@ -139,23 +203,15 @@ class RunFolder:
             members: of the study.
             runs: theirs.
         """
-        from jaxdeep.report.figures import learning_curves, rate_curves
-
         histories = [(member, self.histories[member.name]) for member in members]
         lines = (self._line(member, record) for member, history in histories for record in history)
         write_text(self.path / "metrics.jsonl", "".join(lines))
         write_hits(self.path / "hits.npz", runs)
-        title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
-        groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
-        for member, history in histories:
-            groups.setdefault(member.group, {})[key_of(member.labels)] = history
-        learning_curves(self.path / "curves.png", groups, title)
-        if "range_test" in summary:
-            rate_curves(self.path / "rates.png", summary, title)
         if self._shorter_summary() is not None:
             for name in UNCERTAINTY_PICTURES:  # of other weights than these
                 (self.path / name).unlink(missing_ok=True)
-        write_json(self.path / "summary.json", summary)
+        self._draw(summary, members)
+        self.rewrite_summary(summary)
         (self.path / "wall.json").unlink(missing_ok=True)
 
     def rewrite_summary(self, summary: Mapping[str, Any]) -> None:
@@ -164,15 +220,37 @@ class RunFolder:
         Args:
             summary: its content, and more.
         """
-        write_json(self.path / "summary.json", summary)
+        write_json(self.path / "summary.json", sealed(summary, self.path))
 
-    def _any_summary(self) -> dict[str, Any] | None:
-        path = self.path / "summary.json"
-        return json.loads(path.read_text()) if path.exists() else None
+    def redraw(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
+        """Write the pictures and TensorBoard's events of a finished run anew, from its metrics.jsonl.
 
-    def _shorter_summary(self) -> dict[str, Any] | None:
+        Args:
+            summary: The content of summary.json.
+            members: All runs of the study, in their order.
+        """
+        self.histories = histories_of(self.path / "metrics.jsonl", members)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+        for member in members:
+            for record in self.histories[member.name]:
+                self._write_events(member, record)
+        self._draw(summary, members)
+        self.rewrite_summary(summary)
+
+    def _draw(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
+        from jaxdeep.report.figures import learning_curves, rate_curves
+
+        title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
+        groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
+        for member in members:
+            groups.setdefault(member.group, {})[key_of(member.labels)] = self.histories[member.name]
+        learning_curves(self.path / "curves.png", groups, title)
+        if "range_test" in summary:
+            rate_curves(self.path / "rates.png", summary, title)
+
+    def _shorter_summary(self) -> Mapping[str, Any] | None:
         """The summary that the run had when it was shorter."""
-        found = self._any_summary()
+        found = _content(self.path / "summary.json")
         return found if found is not None and self._is_shorter(found) else None
 
     def _is_shorter(self, summary: Mapping[str, Any]) -> bool:
@@ -186,26 +264,35 @@ class RunFolder:
         return json.dumps({**member.labels, **finite(record), **self._marks}) + "\n"
 
     def _write_events(self, member: Member, record: EpochRecord) -> None:
-        if member.name not in self._writers:
-            from tensorboardX import SummaryWriter  # 0.15 s to import
-
-            self._writers[member.name] = SummaryWriter(str(self.path / "tensorboard" / shortened(member.name)))
         figures = finite(record)
         epoch = figures.pop("epoch")
-        for name, value in figures.items():
-            if value is not None:
-                self._writers[member.name].add_scalar(name, value, epoch)
-        self._writers[member.name].flush()
+        path = self.path / "tensorboard" / shortened(member.name) / self._events
+        append_events(path, epoch, {name: value for name, value in figures.items() if value is not None})
 
 
 def _remove_run(path: Path) -> None:
     """Remove what a run writes, and nothing else that a user may keep there."""
     for name in FILES:
         entry = path / name
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file, or None where it cannot be read."""
+    try:
+        return read_json(path)
+    except UserError:
+        return None
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """Why a folder cannot be made or opened."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return "a link to what is not there"
+    return "a file, not a folder" if os.path.isfile(path) else error.strerror or str(error)
 
 
 def finite(record: EpochRecord) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def summarise(
     chapter: Sequence[Mapping[str, Any]],
     *,
     command: str,
-    wall_seconds: float,
+    wall_seconds: float | None,
 ) -> dict[str, Any]:
     """The content of summary.json.
 
@@ -39,7 +39,7 @@ def summarise(
         runs: theirs, finished.
         chapter: the figures that the chapter's sources print.
         command: that repeats it.
-        wall_seconds: that all processes took for it.
+        wall_seconds: that all processes took for it; None where the note of it was lost.
 
     Returns:
         JSON values; what is not finite is None. `mean` is over all seeds and folds; where a study has points, `points`

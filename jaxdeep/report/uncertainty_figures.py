@@ -12,6 +12,7 @@ from jaxdeep.analysis.metrics import Bins, calibration, hits, rejection_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.analysis.uncertainty import entropy
+from jaxdeep.report.files import save_figure
 
 SHOWN: Final = 8
 """Images of each kind."""
@@ -43,7 +44,7 @@ def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np
     for axes in panels[-1]:
         axes.set_xlabel("confidence")
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
 
 
 def _together(predictor: Predictor, labels: np.ndarray) -> tuple[Bins, float]:
@@ -93,7 +94,7 @@ def rejection_curves(path: Path, predictors: Sequence[Predictor], labels: np.nda
     axes.grid(alpha=0.3)
     axes.legend(title="band: 95% interval over seeds")
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
 
 
 def sample_curves(path: Path, uncertainty: Mapping[str, Any], title: str) -> None:
@@ -119,7 +120,7 @@ def sample_curves(path: Path, uncertainty: Mapping[str, Any], title: str) -> Non
         axes.grid(alpha=0.3)
         axes.legend(title="band: 95% interval over seeds")
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
 
 
 def _draw_estimates(
@@ -159,7 +160,7 @@ def certainty(
             axes.set_yticks([])
         of_row[0].set_ylabel(name)
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
 
 
 def first_image(
@@ -208,7 +209,7 @@ def first_image(
     right.grid(alpha=0.3)
     right.legend()
     figure.suptitle(f"{title}: the first test image, {len(drawn)} {'samples' if plain is not None else 'networks'}")
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
 
 
 def _shown(image: np.ndarray) -> np.ndarray:

@@ -207,7 +207,7 @@ class _Chunk:
         keys = self._placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
         for row, (index, task) in enumerate(self._tasks.items()):
-            if task.checkpoints is None or not Path(task.checkpoints).exists():
+            if task.checkpoints is None or not Path(task.checkpoints).expanduser().exists():
                 continue
             with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
                 state, history = keeper.resume(_taken(states, row))
@@ -237,6 +237,9 @@ class _Chunk:
             figures = {name: float(values[row]) for name, values in metrics._asdict().items()}
             history = self._histories[index]
             history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=seconds))
+        for writing in self._writing:
+            if writing.done():
+                writing.result()  # or a full disk would be heard of at the next checkpoint
         try:
             for index in going:
                 self._on_epoch(index, self._histories[index])
