@@ -1,13 +1,16 @@
 """The command line as a user meets it: exit statuses, one-line errors, continuing, refusing."""
 
+import fcntl
 import gzip
 import json
 import os
+import pty
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ import experiments.run
 from experiments.cifar import CONFIGS
 from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
 
+ROOT = Path(__file__).parent.parent
 FILES_OF_A_RUN = ("config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json")
 
 
@@ -288,8 +292,7 @@ class Processes:
         argv = (*self.ARGV, *more, "--workdir", str(self.folder / workdir))
         command = [sys.executable, "-m", "experiments.cifar", *argv]
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAXDEEP_CACHE": str(self.folder / "cache")}
-        root = Path(__file__).parent.parent
-        return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
     def figures(self, workdir: str) -> tuple[list[dict], list[dict]]:
         """All but the seconds of metrics.jsonl and of the summary's runs."""
@@ -320,11 +323,13 @@ def test_a_second_signal_stops_at_once_and_loses_no_more_than_a_kill(processes) 
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
     assert process.returncode in (143, 130)  # both may arrive as one is handled: either may be the second
-    assert "stopped at once" in rest
+    assert "stopped at once; nothing is saved yet: the same command begins anew" in rest
     assert not (processes.folder / "twice" / "summary.json").exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
+)
 def test_a_stopped_process_continues_to_the_same_figures(processes, number, status) -> None:
     workdir = f"stopped by {number.name}"
     with processes.start(workdir) as process:
@@ -344,3 +349,33 @@ def test_a_stopped_process_continues_to_the_same_figures(processes, number, stat
     figures, runs = processes.figures(workdir)
     assert [row["epoch"] for row in figures] == list(range(1, 9))
     assert (figures, runs) == processes.figures("whole")
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_terminal_that_goes_away_stops_a_run_and_after_nohup_it_does_not(processes, hangs_up) -> None:
+    """A real one: the kernel sends SIGHUP, and what is written to it is refused."""
+    terminal, ours = pty.openpty()
+    workdir = processes.folder / f"terminal {hangs_up}"
+
+    def adopt() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        if not hangs_up:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    argv = [sys.executable, "-m", "experiments.cifar", *Processes.ARGV, "--workdir", str(workdir)]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAXDEEP_CACHE": str(processes.folder / "cache")}
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), ours)
+    process = subprocess.Popen(argv, cwd=ROOT, env=environment, start_new_session=True, preexec_fn=adopt, **streams)
+    os.close(ours)
+    seen = b""
+    while b"3/8" not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    status = process.wait()
+    if hangs_up:
+        assert status == 129
+        assert not (workdir / "summary.json").exists()
+        with processes.start(workdir.name) as process:
+            assert "epoch 1/8" not in process.communicate()[1]
+        assert process.returncode == 0
+    assert processes.figures(workdir.name) == processes.figures("whole")

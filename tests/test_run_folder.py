@@ -1,6 +1,9 @@
 """A run folder holds one run, whole, and nothing of another."""
 
+import io
 import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,3 +157,103 @@ def test_folds_of_a_seed_are_read_apart(tmp_path) -> None:
         for member, count in zip(members, (2, 3), strict=True):
             folder.follow(member, HISTORY[:count])
     assert read_histories(tmp_path / "metrics.jsonl") == {"1 fold 0": HISTORY[:2], "1 fold 1": HISTORY}
+
+
+class FullDisk:
+    """Lets so many files be opened for writing, and then the disk is full, whether a file is opened or flushed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: float = float("inf")
+        opened = io.open
+
+        def open_(file, mode="r", *given, **options):
+            if set("wa") & set(mode):
+                self.left -= 1
+                if self.left < 0:
+                    return opened("/dev/full", mode, *given, **options)
+            return opened(file, mode, *given, **options)
+
+        monkeypatch.setattr(io, "open", open_)
+
+
+@pytest.mark.parametrize("room", range(16))
+def test_a_full_disk_is_one_line_wherever_it_comes_and_the_same_goes_on_afterwards(tmp_path, monkeypatch, room) -> None:
+    """Where a file is opened first, each epoch's events are appended, and the summary's files are written."""
+    summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
+    disk = FullDisk(monkeypatch)
+
+    def run() -> None:
+        with RunFolder(tmp_path, IDENTITY) as folder:
+            for count in (1, 2, 3):
+                folder.follow(ONE, HISTORY[:count])
+            folder.write_summary(summary, [ONE], RUNS[:1])
+
+    disk.left = room
+    try:
+        run()
+    except UserError as error:
+        (line,) = str(error).splitlines()
+        assert "cannot be written (No space left on device). Mend that, and the same command goes on." in line
+        assert not (tmp_path / "summary.json").exists()
+        assert not list(tmp_path.glob("*.part"))
+        disk.left = float("inf")
+        run()
+    else:
+        assert room > 9
+    assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3]
+    assert event_epochs(tmp_path, "val_loss") == [1, 2, 3]
+    assert json.loads((tmp_path / "summary.json").read_text())["name"] == "n"
+
+
+def test_many_members_leave_no_file_open(tmp_path) -> None:
+    members = [Member(SMALL, 1, {"optim.learning_rate": rate / 1000}) for rate in range(1, 301)]
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        for count in (1, 2):
+            for member in members:
+                folder.follow(member, HISTORY[:count])
+        after = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        assert after <= before + 1  # metrics.jsonl
+    assert event_epochs(tmp_path, "val_loss") == [1, 2] * 300
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_text("mine"), "a file, not a folder"),
+        (lambda path: path.symlink_to("nowhere"), "a link to what is not there"),
+    ],
+)
+def test_what_cannot_be_a_folder_is_refused_with_the_reason(tmp_path, make, reason) -> None:
+    make(tmp_path / "run")
+    with pytest.raises(UserError, match=rf"run: cannot be used as a run folder \({reason}\)$"):
+        RunFolder(tmp_path / "run", IDENTITY)
+
+
+def test_a_name_that_is_too_long_is_refused_with_the_reason(tmp_path) -> None:
+    with pytest.raises(UserError, match=r"cannot be used as a run folder \(File name too long\)$"):
+        RunFolder(tmp_path / ("x" * 256), IDENTITY)
+
+
+def test_where_the_configuration_is_lost_the_summary_says_what_the_folder_is(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(ONE, HISTORY)
+        folder.write_summary({**IDENTITY, "data": {"name": "d", "synthetic": False}}, [ONE], RUNS[:1])
+    identity = {**IDENTITY, "data": {"name": "d", "synthetic": False}}
+    for content in (None, "", '{"exp', "[]"):
+        (tmp_path / "config.json").unlink()
+        if content is not None:
+            (tmp_path / "config.json").write_text(content)
+        with pytest.raises(UserError, match=r"holds another run: seeds \(there \[1\], here \[2\]\)"):
+            RunFolder(tmp_path, {**identity, "seeds": [2]})
+        with RunFolder(tmp_path, identity):
+            assert json.loads((tmp_path / "config.json").read_text()) == identity
+
+
+def test_without_configuration_and_summary_the_line_says_how_to_go_on(tmp_path) -> None:
+    with RunFolder(tmp_path, IDENTITY) as folder:
+        folder.follow(ONE, HISTORY)
+    for damage in (lambda path: path.write_text(""), Path.unlink):
+        damage(tmp_path / "config.json")
+        with pytest.raises(UserError, match=r"another --workdir, stop it, and copy its config\.json to here"):
+            RunFolder(tmp_path, IDENTITY)

@@ -11,6 +11,7 @@ A finished run whose epochs are raised goes on from its checkpoints. Its summary
 """
 
 import json
+import os
 import shutil
 import time
 import warnings
@@ -85,7 +86,8 @@ class RunFolder:
     def _identity_there(self) -> Mapping[str, Any]:
         """What the folder says that it is: by config.json, and where that is lost by the summary."""
         config = self.path / "config.json"
-        if (found := _content(config)) is not None:
+        found = _content(config)
+        if found is not None and {"config", "data"} <= found.keys():
             return found
         summary = _content(self.path / "summary.json")
         if summary is not None and all(name in summary for name in self._identity):
