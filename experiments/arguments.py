@@ -14,7 +14,7 @@ import tyro
 
 from experiments.grid import parse_grid, parse_space
 from experiments.recipe import Recipe
-from experiments.study import Halving, Study
+from experiments.study import Halving, Study, seeds_from
 from experiments.uncertainty import Asked
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
@@ -142,7 +142,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
             raise UserError("--summary and --find-lr are both given; allowed: one of them")
         if strict and (summary or find_lr):
             raise UserError("--strict has no effect with --summary or --find-lr, which train nothing. Remove it.")
-        seeds_ = tuple(range(seed, seed + count))
+        seeds_ = seeds_from(seed, count)
         study = Study(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
         if (study.varied or folds) and (find_lr or summary):
             raise UserError("--grid, --space or --folds with --find-lr or --summary, which are of one configuration")

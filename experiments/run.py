@@ -18,6 +18,7 @@ from experiments.signals import Interrupted, signals
 from experiments.study import Study, programs_of, words_of
 from experiments.uncertainty import Asked, examine
 from jaxdeep.config import Config, differences, short, shortened
+from jaxdeep.config.seeds import LARGEST_SEED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
@@ -143,7 +144,7 @@ def _train(
     if kept is not None and list(map(_extent, kept["runs"])) == list(map(_extent, summary["runs"])):
         summary = kept
     elif RATE in arguments.study.varied:
-        first = arguments.study.seeds[0]
+        first = min(arguments.study.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
         test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
         summary["range_test"] = {
             "seeds": list(test.seeds),

@@ -1,6 +1,7 @@
 """What a command runs: all points of a grid or of random samples, with all seeds and folds, whole or by halving."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -10,6 +11,7 @@ import numpy as np
 from experiments.grid import Grid, Space
 from jaxdeep.config import Config, short
 from jaxdeep.config.config import TRACED, plain
+from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.errors import UserError
 from jaxdeep.train.search import Bracket, hyperband, successive_halving
 from jaxdeep.train.sweep import Member
@@ -17,6 +19,8 @@ from jaxdeep.train.sweep import Member
 Halving = Literal["successive", "hyperband"]
 Point = Mapping[str, Any]
 EPOCHS: Final = "train.epochs"
+LARGEST_STUDY: Final = 100_000
+"""Runs of a study at most: more would fill the memory before the first one is trained."""
 DRAWS: Final = 100
 """For each point that is asked for, before a space counts as too small for them."""
 
@@ -42,8 +46,7 @@ class Study:
     halving: Halving | None = None
 
     def __post_init__(self) -> None:
-        if self.seeds[0] < 0:
-            raise UserError(f"--seed is {self.seeds[0]}; allowed: 0 or more")
+        object.__setattr__(self, "seeds", plain_seeds(self.seeds, "--seed"))
         if both := sorted(self.grid.keys() & self.space.keys()):
             raise UserError(f"{', '.join(both)}: in --grid and in --space; allowed: one of them")
         if self.halving is not None and not self.varied:
@@ -73,8 +76,11 @@ class Study:
             config: what the points vary.
 
         Raises:
-            UserError: a point is not a configuration, or the space has too few.
+            UserError: a point is not a configuration, the space has too few, or there are more than LARGEST_STUDY runs.
         """
+        runs = self._most_points(config) * len(self.seeds) * (self.folds or 1)
+        if runs > LARGEST_STUDY:
+            raise UserError(f"a study of {runs:,} runs: points x seeds x folds; allowed: {LARGEST_STUDY:,} at most")
         unique = {_key(point): point for points in self._points(config) for point in points}
         folds = (None,) if self.folds is None else range(self.folds)
         return tuple(
@@ -88,7 +94,10 @@ class Study:
         """The rounds of its search; none where all points are trained whole."""
         if self.halving is None:
             return ()
-        points = [tuple(Member(config, 0, dict(point)).group for point in part) for part in self._points(config)]
+        points = [
+            tuple(Member(_varied(config, point), 0, dict(point)).group for point in part)
+            for part in self._points(config)
+        ]
         epochs = config.train.epochs
         rungs = hyperband(epochs) if self.halving == "hyperband" else (successive_halving(len(points[0]), epochs),)
         return tuple(itertools.starmap(Bracket, zip(points, rungs, strict=True)))
@@ -120,6 +129,14 @@ class Study:
             words += [f"--{name}", str(value)] if (value := getattr(self, name)) else []
         words += ["--seed", str(self.seeds[0])] if self.seeds[0] != 42 else []
         return words + (["--seeds", str(len(self.seeds))] if len(self.seeds) > 1 else [])
+
+    def _most_points(self, config: Config) -> int:
+        """How many points there are at most, before any is made."""
+        if self.samples is not None:
+            return self.samples
+        if self.space:
+            return sum(rungs[0].points for rungs in hyperband(config.train.epochs))
+        return math.prod(map(len, self.grid.values()))
 
     def _points(self, config: Config) -> Sequence[Sequence[Point]]:
         """The points of each bracket; of one, where there are none."""
@@ -156,6 +173,24 @@ class Study:
                 seen.add(_key(point))
                 yield point
         raise UserError(f"--space has {len(seen)} points at three digits; {count} are asked for")
+
+
+def seeds_from(first: int, count: int) -> tuple[int, ...]:
+    """Return the seeds first, first + 1, ..., of which there are `count`.
+
+    Args:
+        first: the value of --seed, in 0 .. 2^32 - 1.
+        count: the value of --seeds, 1 or more.
+
+    Raises:
+        UserError: the first or the last seed is out of its range, or there are more than a study takes.
+    """
+    plain_seed(first, "--seed")
+    if count > LARGEST_STUDY:
+        raise UserError(f"--seeds is {count}; allowed: {LARGEST_STUDY:,} at most")
+    if first + count - 1 > LARGEST_SEED:
+        raise UserError(f"--seed {first} --seeds {count} ends at {first + count - 1}; allowed: {LARGEST_SEED} at most")
+    return tuple(range(first, first + count))
 
 
 def programs_of(members: Sequence[Member], varied: Sequence[str]) -> str:

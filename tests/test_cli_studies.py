@@ -383,7 +383,7 @@ def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(comma
         ([*QUICK, *SPACE, "--halving", "hyperban"], "'successive'"),
         ([*QUICK, "--grid", "train.epochs=1,9", "--halving", "successive"], "decides it for each point; allowed: one"),
         ([*QUICK, "--folds", "1"], "--folds is 1; allowed: 2 or more"),
-        ([*QUICK, "--seed", "-1"], "--seed is -1; allowed: 0 or more"),
+        ([*QUICK, "--seed", "-1"], "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
         ([*QUICK, "--folds", "2", "--find-lr"], "--grid, --space or --folds with --find-lr or --summary"),
         ([*QUICK, *SPACE, "--samples", "2", "--summary"], "--grid, --space or --folds with --find-lr or --summary"),
         ([*COMPARED, "--compare"], "allowed: two or more configurations, each once"),

@@ -306,7 +306,7 @@ PIECES = {"boundaries_epochs": (5,), "factors": (1.0, 0.5)}
         (Optim, {"optimizer": sign_sgd, "ftrl_l1": 0.1}, "ftrl_l1", "ftrl"),
         (Optim, {"ftrl_l2": 0.1}, "ftrl_l2", "ftrl"),
         (Schedule, {"factor": 0.5}, "factor", "exponential, plateau"),
-        (Schedule, {"kind": "power", "decay_steps": 10, "decay_epochs": 5}, "decay_epochs", "exponential"),
+        (Schedule, {"kind": "power", "decay_steps": 10, "decay_epochs": 5.0}, "decay_epochs", "exponential"),
         (Schedule, {"kind": "plateau", "decay_steps": 10}, "decay_steps", "power, exponential"),
         (Schedule, {"kind": "exponential", "exponent": 2.0}, "exponent", "power"),
         (Schedule, {"kind": "cosine", "boundaries_epochs": (5,)}, "boundaries_epochs", "piecewise"),

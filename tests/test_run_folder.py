@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from small_data import SMALL
 from tensorboardX.proto.event_pb2 import Event
 
+from jaxdeep.config import Model
 from jaxdeep.errors import UserError
 from jaxdeep.report import run_folder
 from jaxdeep.report.files import read_histories
@@ -51,7 +53,12 @@ def test_a_line_and_events_for_every_epoch(tmp_path) -> None:
 
 
 def test_members_stand_in_one_file_by_their_values_and_at_the_end_in_their_order(tmp_path) -> None:
-    members = [Member(SMALL, seed, {"optim.learning_rate": rate}) for rate in (0.1, 0.2) for seed in (1, 2)]
+    optims = {rate: replace(SMALL.optim, learning_rate=rate) for rate in (0.1, 0.2)}
+    members = [
+        Member(replace(SMALL, optim=optim), seed, {"optim.learning_rate": rate})
+        for rate, optim in optims.items()
+        for seed in (1, 2)
+    ]
     summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
     with RunFolder(tmp_path, IDENTITY) as folder:
         for member in reversed(members):
@@ -143,7 +150,10 @@ def test_a_folder_is_one_processs_at_a_time(tmp_path) -> None:
 
 
 def test_a_members_folder_has_a_name_that_file_systems_allow(tmp_path) -> None:
-    deep, deeper = (Member(SMALL, 1, {"model.units": (8,) * depth}) for depth in (150, 151))
+    deep, deeper = (
+        Member(replace(SMALL, model=Model(units=units)), 1, {"model.units": units})
+        for units in ((8,) * 150, (8,) * 151)
+    )
     with RunFolder(tmp_path, IDENTITY) as folder:
         assert len(folder.checkpoints(deep).name) < 255
         assert folder.checkpoints(deep) != folder.checkpoints(deeper)

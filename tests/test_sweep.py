@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_data import SMALL, compilations, lean_compilation, small_dataset
 
-from jaxdeep.config import Config, Optim, Regularize
+from jaxdeep.config import Config, Model, Optim, Regularize
 from jaxdeep.config.config import TRACED
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -133,7 +133,8 @@ def test_each_end_is_told_once() -> None:
 
 def test_a_member_is_named_by_what_tells_it_from_the_others() -> None:
     assert Member(SMALL, 42).name == "seed_42"
-    member = Member(SMALL, 7, {"optim.learning_rate": 1e-3, "model.units": (8, 8)})
+    config = replace(SMALL, optim=Optim(learning_rate=1e-3), model=Model(units=(8, 8)))
+    member = Member(config, 7, {"optim.learning_rate": 1e-3, "model.units": (8, 8)})
     assert member.name == "optim.learning_rate=0.001,model.units=8-8,seed_7"
     assert len({other.name for other in study()}) == len(study())
 

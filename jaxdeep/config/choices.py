@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
+from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
 
 Scaling = Literal["none", "unit", "standardize"]
@@ -35,6 +36,9 @@ Layers = LayerGroup | tuple[int, ...]
 Keep = Literal["best", "last"]
 DType = Literal["float32", "float64"]
 
+FUNCTION: Final = "a function is allowed"
+"""Marks the type of a field that takes a function from Python beside its names."""
+
 if TYPE_CHECKING:
     ActivationChoice = Activation | Callable[..., Any]
     InitializerChoice = Initializer | Callable[..., Any]
@@ -42,10 +46,10 @@ if TYPE_CHECKING:
     ScheduleChoice = ScheduleKind | Callable[..., Any]
 else:  # the command line, which reads these types, takes names only
     ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice = (
-        Activation,
-        Initializer,
-        Optimizer,
-        ScheduleKind,
+        Annotated[Activation, FUNCTION],
+        Annotated[Initializer, FUNCTION],
+        Annotated[Optimizer, FUNCTION],
+        Annotated[ScheduleKind, FUNCTION],
     )
 
 
@@ -56,27 +60,23 @@ def check(name: str, value: Any, valid: bool, allowed: str) -> None:
         UserError: it is not valid.
     """
     if not valid:
-        raise UserError(f"{name} is {value!r}; allowed: {allowed}")
+        raise UserError(f"{name} is {shown(value)}; allowed: {allowed}")
 
 
-def check_choice(name: str, value: Any, choices: Any) -> None:
-    """Refuse what is not one of a Literal's values."""
-    check(name, value, value in get_args(choices), ", ".join(get_args(choices)))
+def check_function(name: str, value: Any) -> Any:
+    """Return a function that has a name of its own.
 
-
-def check_name_or_function(name: str, value: Any, choices: Any) -> None:
-    """Refuse what is neither one of a Literal's values nor a function that has a name of its own."""
-    if callable(value):
-        allowed = "a function defined by `def` at the top of a module, since a run is recorded by its name"
-        check(name, value, _named(value) is value, allowed)
-    else:
-        check(name, value, value in get_args(choices), f"{', '.join(get_args(choices))}, or a function from Python")
+    Raises:
+        UserError: its name does not lead back to it, or it is a class.
+    """
+    allowed = "a function defined by `def` at the top of a module, since a run is recorded by its name"
+    check(name, value, not isinstance(value, type) and _named(value) is value, allowed)
+    return value
 
 
 def check_layers(name: str, value: Layers, layers: int) -> None:
     """Refuse layers that a network of so many dense layers does not have."""
     if isinstance(value, str):
-        check_choice(name, value, LayerGroup)
         return
     allowed = f"{', '.join(get_args(LayerGroup))}, or different indices in 0 .. {layers - 1}"
     valid = bool(value) and len(set(value)) == len(value) and all(0 <= index < layers for index in value)
@@ -133,7 +133,9 @@ def qualified_name(function: Callable[..., Any]) -> str:
 def _named(function: Callable[..., Any]) -> Any:
     """What stands where a function says that it is defined; not the function itself where that is in another one."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    found: Any = sys.modules.get(module) if module else None
-    for part in (name or "").split("."):
+    if not isinstance(module, str) or not isinstance(name, str):
+        return None
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
         found = getattr(found, part, None)
     return found

@@ -1,16 +1,19 @@
 """The parts of a configuration in one value, and what of it is traced."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from jaxdeep.config.choices import check, check_layers, qualified_name
 from jaxdeep.config.data import Data
+from jaxdeep.config.fields import hints_of, plain_field
 from jaxdeep.config.model import Model
 from jaxdeep.config.optim import WITH_MOMENTUM, Optim
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
 from jaxdeep.config.train import Train
+from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
 
 
@@ -34,6 +37,9 @@ class Config:
     regularize: Regularize = field(default_factory=Regularize)
 
     def __post_init__(self) -> None:
+        for name, part in PARTS.items():
+            value = getattr(self, name)
+            check(name, value, isinstance(value, part), f"a {part.__name__}")
         layers = len(self.model.units) + 1
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
@@ -69,19 +75,16 @@ class Config:
         """The inverse of `to_dict`; what an earlier version did not have takes its default.
 
         Raises:
-            UserError: a field is unknown or out of its range; a user's function, of which only the name is recorded,
-                is among these.
+            UserError: a part or a field is unknown, has another type, or is out of its range. A user's function is
+                refused too, as only its name is recorded.
 
         >>> Config.from_dict(Config().to_dict()) == Config()
         True
         """
-        if unknown := plain.keys() - PARTS.keys():
-            raise UserError(f"not a configuration of this version: it has the parts {sorted(unknown)}")
-        try:
-            parts = {name: part(**plain.get(name, {})) for name, part in PARTS.items()}
-        except TypeError as error:
-            raise UserError(f"not a configuration of this version: {error}") from error
-        return cls(**parts)
+        _check_names("", plain, PARTS)
+        for name, values in plain.items():
+            _check_names(name, values, hints_of(PARTS[name]))
+        return cls(**{name: part(**plain.get(name, {})) for name, part in PARTS.items()})
 
     def static(self) -> "Config":
         """The configuration but for the values of what is traced: those that agree in it share their programs.
@@ -156,6 +159,49 @@ class Hyper(NamedTuple):
     l2: Any
     max_norm: Any
     plateau_factor: Any
+
+
+def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:
+    """Refuse what is not a mapping of known names; part is "" for the parts themselves."""
+    what = part or "the configuration"
+    if not isinstance(values, Mapping):
+        raise UserError(f"{what} is {shown(values)}; allowed: a mapping of names to values")
+    for name in values:
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name), known, n=1)
+            perhaps = f"perhaps {nearest[0]}" if nearest else f"allowed: {', '.join(known)}"
+            raise UserError(f"{what} has {shown(name)}, which this version does not know; {perhaps}")
+
+
+def checked_values(config: Config, values: Any) -> dict[str, Any]:
+    """Return what a study varies as plain values, each of which is the configuration's own.
+
+    Args:
+        config: of one run.
+        values: a mapping of fields, such as "optim.learning_rate", to their values.
+
+    Raises:
+        UserError: no mapping, an unknown field, or a value that is not the configuration's.
+
+    >>> checked_values(Config(), {"model.units": [100] * 20})["model.units"] == (100,) * 20
+    True
+    """
+    if not isinstance(values, Mapping):
+        raise UserError(f"values is {shown(values)}; allowed: a mapping of fields to values")
+    found = {}
+    for name, value in values.items():
+        part, _, field_name = str(name).partition(".")
+        if part not in PARTS or field_name not in hints_of(PARTS[part]):
+            fields = [f"{part}.{inner}" for part, of in PARTS.items() for inner in hints_of(of)]
+            nearest = difflib.get_close_matches(str(name), fields, n=1)
+            raise UserError(f"values: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
+        own = getattr(getattr(config, part), field_name)
+        if plain_field(part, PARTS[part], field_name, value) != own:
+            raise UserError(
+                f"values: {name} is {shown(value)}, and the configuration's is {shown(own)}; make them equal"
+            )
+        found[name] = own
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import Scaling, check, check_choice
+from jaxdeep.config.choices import Scaling, check
+from jaxdeep.config.fields import make_plain
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Data:
     """Mirror each training image, left to right, with probability 1/2."""
 
     def __post_init__(self) -> None:
-        check_choice("data.scaling", self.scaling, Scaling)
+        make_plain("data", self)
         check("data.valid_size", self.valid_size, self.valid_size >= 1, "1 or more")
         size = self.train_size
         check("data.train_size", size, size is None or size >= 1, "1 or more, or None")

@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from jaxdeep.config.choices import (
-    Activation,
     ActivationChoice,
     Dropout,
     DropoutSites,
     InitDistribution,
-    Initializer,
     InitializerChoice,
     InitMode,
     NormPlace,
     check,
-    check_choice,
     check_is_used,
-    check_name_or_function,
 )
+from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
 ALPHAS: Final = {"leaky_relu": 0.01, "prelu": 0.25, "elu": 1.0}
@@ -62,15 +59,9 @@ class Model:
     """variance_scaling: what is drawn from; truncated_normal has its variance corrected."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", tuple(self.units))  # a list is not hashable
+        make_plain("model", self)
         check("model.units", self.units, min(self.units, default=0) >= 1, "one or more widths of 1 or more")
-        check_name_or_function("model.activation", self.activation, Activation)
-        check_name_or_function("model.kernel_init", self.kernel_init, Initializer)
-        check_name_or_function("model.head_init", self.head_init, Initializer)
-        check_choice("model.dropout", self.dropout, Dropout)
-        check_choice("model.dropout_sites", self.dropout_sites, DropoutSites)
         check("model.dropout_rate", self.dropout_rate, 0 <= self.dropout_rate < 1, "in [0, 1)")
-        check_choice("model.batch_norm_place", self.batch_norm_place, NormPlace)
         alpha = self.alpha
         check("model.alpha", alpha, alpha is None or math.isfinite(alpha), "finite, or None")
         check_is_used("model", self, (self.activation,), {"alpha": tuple(ALPHAS)})
@@ -79,8 +70,6 @@ class Model:
 
     def _check_init(self) -> None:
         check("model.init_scale", self.init_scale, math.isfinite(self.init_scale), "finite")
-        check_choice("model.init_mode", self.init_mode, InitMode)
-        check_choice("model.init_distribution", self.init_distribution, InitDistribution)
         chosen, variance = (self.kernel_init, self.head_init), ("variance_scaling",)
         users = {"init_scale": SCALED, "init_mode": variance, "init_distribution": variance}
         check_is_used("model", self, chosen, users)

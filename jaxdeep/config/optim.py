@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from jaxdeep.config.choices import Optimizer, OptimizerChoice, check, check_is_used, check_name_or_function
+from jaxdeep.config.choices import OptimizerChoice, check, check_is_used
+from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
 ADAMS: Final = ("nadam", "adam", "adamax", "adamw")
@@ -57,7 +58,7 @@ class Optim:
     """Clip the norm of all gradients together to this."""
 
     def __post_init__(self) -> None:
-        check_name_or_function("optim.optimizer", self.optimizer, Optimizer)
+        make_plain("optim", self)
         check("optim.learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0 and finite")
         for name in ("beta_1", "beta_2", "rho"):
             value = getattr(self, name)

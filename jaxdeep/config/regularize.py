@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from jaxdeep.config.choices import Layers, check
+from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
 
@@ -23,10 +24,7 @@ class Regularize:
     """Whose units max_norm is of."""
 
     def __post_init__(self) -> None:
-        for name in ("penalized", "constrained"):
-            value = getattr(self, name)
-            if not isinstance(value, str):
-                object.__setattr__(self, name, tuple(value))
+        make_plain("regularize", self)
         for name in ("l1", "l2"):
             value = getattr(self, name)
             check(f"regularize.{name}", value, 0 <= value < math.inf, "0 or more and finite")

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from jaxdeep.config.choices import ScheduleChoice, ScheduleKind, check, check_is_used, check_name_or_function
+from jaxdeep.config.choices import ScheduleChoice, check, check_is_used
+from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
 USERS: Final = {
@@ -54,9 +55,7 @@ class Schedule:
     """Any but onecycle: the rate rises linearly from 0 over so many steps, and the schedule begins behind them."""
 
     def __post_init__(self) -> None:
-        for name in ("boundaries_epochs", "factors"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_name_or_function("schedule.kind", self.kind, ScheduleKind)
+        make_plain("schedule", self)
         check("schedule.factor", self.factor, 0 < self.factor <= 1, "in (0, 1]")
         check("schedule.decay_epochs", self.decay_epochs, 0 < self.decay_epochs < math.inf, "above 0 and finite")
         check("schedule.exponent", self.exponent, 0 < self.exponent < math.inf, "above 0 and finite")
@@ -67,8 +66,8 @@ class Schedule:
             value = getattr(self, name)
             check(f"schedule.{name}", value, value is None or value >= 1, "1 or more, or None")
         low, high = self.momentum_low, self.momentum_high
+        check("schedule.momentum_high", high, 0 <= high < 1, "0 or more, and below 1")
         check("schedule.momentum_low", low, 0 <= low <= high, f"from 0 to schedule.momentum_high, {high}")
-        check("schedule.momentum_high", high, high < 1, "below 1")
         check_is_used("schedule", self, (self.kind,), USERS)
         self._check_kind()
 

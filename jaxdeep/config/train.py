@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import DType, Keep, check, check_choice
+from jaxdeep.config.choices import DType, Keep, check
+from jaxdeep.config.fields import make_plain
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class Train:
     """Whose weights are kept and tested: best: the epoch's with the lowest val_loss; last: the last epoch's."""
 
     def __post_init__(self) -> None:
+        make_plain("train", self)
         check("train.batch_size", self.batch_size, self.batch_size >= 1, "1 or more")
         check("train.epochs", self.epochs, self.epochs >= 1, "1 or more")
         check("train.patience", self.patience, self.patience >= 1, "1 or more")
-        check_choice("train.dtype", self.dtype, DType)
-        check_choice("train.keep", self.keep, Keep)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config, Hyper
+from jaxdeep.config.seeds import plain_seeds
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
@@ -80,14 +81,14 @@ def find_learning_rate(
         Losses, and a suggested `optim.learning_rate` for each seed.
 
     Raises:
-        UserError: a range that does not rise, or a configuration that does not fit the data.
+        UserError: a range that does not rise, a seed out of 0 .. 2^32 - 1, or a configuration that does not fit the
+            data.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), section 3.3.
     """
     if not 0 < lowest < highest < float("inf"):
         raise UserError(f"learning rates from {lowest} to {highest}; allowed: rising, above 0 and finite")
-    if not len(seeds):
-        raise UserError("no seeds are given. Give one or more.")
+    seeds = plain_seeds(seeds)
     check_fits(config, data)
     dtype = config.train.dtype
     epoch_steps = step.length_of(config, data).epoch_steps
@@ -102,9 +103,9 @@ def find_learning_rate(
     turning = np.asarray([_turning_point(rates, of_seed) for of_seed in smoothed])
     rule = f"the highest rate before the smoothed batch loss climbs by {CLIMB:.0%} of what it had fallen"
     if config.schedule.kind == "onecycle":
-        return RangeTest(tuple(seeds), rates, losses, smoothed, turning, turning, rule)
+        return RangeTest(seeds, rates, losses, smoothed, turning, turning, rule)
     rule = f"1/{BELOW_TURNING:g} of {rule}"
-    return RangeTest(tuple(seeds), rates, losses, smoothed, turning, turning / BELOW_TURNING, rule)
+    return RangeTest(seeds, rates, losses, smoothed, turning, turning / BELOW_TURNING, rule)
 
 
 def _all_losses(

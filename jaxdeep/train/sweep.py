@@ -16,7 +16,10 @@ from typing import Any
 import jax
 
 from jaxdeep.config import Config, short
-from jaxdeep.config.config import plain
+from jaxdeep.config.choices import check
+from jaxdeep.config.config import checked_values, plain
+from jaxdeep.config.seeds import plain_seed
+from jaxdeep.config.values import scalar
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
@@ -33,15 +36,27 @@ class Member:
 
     Attributes:
         config: what is run.
-        seed: with which seed.
-        values: what of the configuration the study varies: field, such as optim.learning_rate, -> value.
+        seed: with which seed, in 0 .. 2^32 - 1.
+        values: what of the configuration the study varies: field, such as optim.learning_rate, -> its value there.
         fold: which of the study's folds it is run on, from 0; None: there are no folds.
+
+    Raises:
+        UserError: no configuration, a seed or a fold out of its range, or values that the configuration does not have.
     """
 
     config: Config
     seed: int
     values: dict[str, Any] = field(default_factory=dict, hash=False)
     fold: int | None = None
+
+    def __post_init__(self) -> None:
+        check("config", self.config, isinstance(self.config, Config), "a Config")
+        object.__setattr__(self, "seed", plain_seed(self.seed))
+        object.__setattr__(self, "values", checked_values(self.config, self.values))
+        fold = scalar(self.fold)
+        is_index = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 0
+        check("fold", self.fold, fold is None or is_index, "0 or more, or None")
+        object.__setattr__(self, "fold", fold)
 
     @property
     def group(self) -> str:

@@ -1,0 +1,108 @@
+"""The fields of a configuration's parts, made plain and checked by their type hints."""
+
+import types
+import typing
+from dataclasses import fields
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from jaxdeep.config.choices import FUNCTION, check_function
+from jaxdeep.config.values import NotPlain, entries, integer, number, scalar, shown, text, truth
+from jaxdeep.errors import UserError
+
+BOUNDED_BY_MEMORY = ("model.units",)
+"""Whole numbers whose largest value depends on the machine; all others fit an int32."""
+
+
+def make_plain(part: str, values: Any) -> None:
+    """Make each field of a frozen part a plain Python value of the type that its hint says.
+
+    A whole number may come as a float without a fraction, a float as a whole number, and a tuple as a list or an
+    array [N]. Scalars of NumPy and JAX become Python's.
+
+    Args:
+        part: name of the part, for the message.
+        values: the part, a dataclass, changed in place before anything sees it.
+
+    Raises:
+        UserError: a field has another type, or is none of the names that its hint allows.
+    """
+    for name in hints_of(type(values)):
+        object.__setattr__(values, name, plain_field(part, type(values), name, getattr(values, name)))
+
+
+def plain_field(part: str, of: type, name: str, value: Any) -> Any:
+    """Return a field's value as a plain Python value of the type that its hint says.
+
+    Args:
+        part: name of the part, such as "train".
+        of: the part's class.
+        name: the field, such as "epochs".
+        value: any value.
+
+    Raises:
+        UserError: another type, or a name that is not allowed.
+    """
+    try:
+        return _plain(f"{part}.{name}", hints_of(of)[name], value)
+    except NotPlain as allowed:
+        raise UserError(f"{part}.{name} is {shown(value)}; allowed: {allowed}") from None
+
+
+@cache
+def hints_of(of: type) -> dict[str, Any]:
+    """Return the type hint of each field of a dataclass, by name."""
+    hints = typing.get_type_hints(of, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(of)}
+
+
+def _plain(name: str, hint: Any, value: Any) -> Any:
+    if hint is bool:
+        return truth(value)
+    if hint is int:
+        return integer(value) if name not in BOUNDED_BY_MEMORY else integer(value, None)
+    if hint is float:
+        return number(value)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return _choice(value, arguments, "")
+    if origin is Annotated and FUNCTION in arguments:
+        if callable(value):
+            return check_function(name, value)
+        return _choice(value, get_args(arguments[0]), ", or a function from Python")
+    if origin is tuple:
+        return _tuple(name, arguments[0], value)
+    if origin in (Union, types.UnionType):
+        return _one_of(name, arguments, value)
+    raise TypeError(f"{name}: no rule for the type {hint}")
+
+
+def _choice(value: Any, choices: tuple[str, ...], more: str) -> str:
+    value = text(value)
+    if not isinstance(value, str) or value not in choices:
+        raise NotPlain(f"{', '.join(choices)}{more}")
+    return value
+
+
+def _tuple(name: str, of: Any, value: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(_plain(name, of, entry) for entry in entries(value))
+    except NotPlain:
+        numbers = "whole numbers" if of is int else "numbers"
+        raise NotPlain(f"a tuple of {numbers}, such as ({'8, 8' if of is int else '1.0, 0.1'})") from None
+
+
+def _one_of(name: str, hints: tuple[Any, ...], value: Any) -> Any:
+    """A value of one of several types: None or a number, or a name or a tuple."""
+    value = scalar(value)
+    if value is None and types.NoneType in hints:
+        return None
+    first, other = hints
+    try:
+        if other is types.NoneType:
+            return _plain(name, first, value)
+        return _plain(name, first if isinstance(value, str) else other, value)
+    except NotPlain as allowed:
+        if other is types.NoneType:
+            raise NotPlain(f"{allowed}, or None") from None
+        raise NotPlain(f"{', '.join(get_args(first))}, or indices such as (0, 1)") from None

@@ -1,0 +1,54 @@
+"""Seeds: whole numbers that JAX's keys tell apart."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from jaxdeep.config.values import scalar, shown
+from jaxdeep.errors import UserError
+
+LARGEST_SEED: Final = 2**32 - 1
+"""A key is made of 32 bits of its seed, so that 2^32 would be the key of 0."""
+
+
+def plain_seed(seed: Any, name: str = "seed") -> int:
+    """Return a seed as an int.
+
+    Args:
+        seed: a whole number in 0 .. 2^32 - 1, of Python, NumPy or JAX.
+        name: of the argument, for the message.
+
+    Raises:
+        UserError: another type, True or False, or a number out of the range.
+
+    >>> import numpy as np
+    >>> plain_seed(np.int64(42))
+    42
+    """
+    value = scalar(seed)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_SEED:
+        raise UserError(f"{name} is {shown(seed)}; allowed: a whole number in 0 .. {LARGEST_SEED}")
+    return int(value)
+
+
+def plain_seeds(seeds: Iterable[Any], name: str = "seeds") -> tuple[int, ...]:
+    """Return one or more different seeds as ints.
+
+    Args:
+        seeds: S seeds, such as a range, a list or an array [S].
+        name: of the argument, for the message.
+
+    Raises:
+        UserError: no sequence, none, one twice, or one that `plain_seed` refuses.
+
+    >>> plain_seeds(range(3))
+    (0, 1, 2)
+    """
+    if isinstance(seeds, str | bytes | dict) or not hasattr(seeds, "__iter__"):
+        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more seeds, such as (42, 43)")
+    try:
+        found = tuple(plain_seed(seed, name) for seed in seeds)
+    except TypeError:  # such as an array [], which says that it has __iter__
+        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more seeds, such as (42, 43)") from None
+    if not found or len(set(found)) < len(found):
+        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more different seeds")
+    return found
