@@ -323,7 +323,7 @@ def part_values(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     return found
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(part_values())
 def test_any_value_makes_a_configuration_that_survives_json_or_is_refused(values) -> None:
     try:

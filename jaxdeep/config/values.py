@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+from jaxdeep.errors import UserError
+
 LONGEST_SHOWN: Final = 200
 """Characters of a refused value in a message."""
 LARGEST_INT: Final = 2**31 - 1
@@ -60,6 +62,29 @@ def integer(value: Any, largest: int | None = LARGEST_INT) -> int:
     if largest is not None and abs(value) > largest:
         raise NotPlain(f"a whole number within {largest} either way")
     return int(value)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return an argument as an int, not below a bound and within an int32.
+
+    Args:
+        name: of the argument, for the message.
+        value: any value.
+        least: the smallest value that is allowed.
+
+    Raises:
+        UserError: another type, a fraction, or out of the range.
+
+    >>> whole("epochs", 5.0, 1)
+    5
+    """
+    try:
+        found = integer(value)
+    except NotPlain as allowed:
+        raise UserError(f"{name} is {shown(value)}; allowed: {allowed}, {least} or more") from None
+    if found < least:
+        raise UserError(f"{name} is {shown(value)}; allowed: {least} or more")
+    return found
 
 
 def number(value: Any) -> float:

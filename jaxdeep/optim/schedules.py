@@ -13,6 +13,7 @@ import optax
 
 from jaxdeep import config
 from jaxdeep.config.optim import WITH_MOMENTUM
+from jaxdeep.config.values import LARGEST_INT
 from jaxdeep.errors import UserError
 
 Factor = Callable[[jax.Array], Any]
@@ -195,6 +196,8 @@ def check_length(schedule: config.Schedule, length: Length) -> None:
             f"schedule.boundaries_epochs is {edges}, behind {warmup} steps of warm-up, and {run}: the last factor "
             "would never hold"
         )
+    if schedule.kind in ("onecycle", "cosine") and length.steps > LARGEST_INT:
+        raise UserError(f"schedule.kind is {schedule.kind!r}, and {run}; allowed: {LARGEST_INT} steps at most")
     if schedule.kind == "onecycle" and _half_of_cycle(length.steps) < 1:
         raise UserError(f"schedule.kind is 'onecycle', and {run}: too few for a cycle; allowed: 3 or more")
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from jaxdeep.config import shortened
+from jaxdeep.config.values import whole
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
@@ -47,13 +48,17 @@ def successive_halving(points: int, epochs: int, eta: int = ETA) -> tuple[Rung, 
     Args:
         points: that begin.
         epochs: of a whole run.
-        eta: of so many points one goes on.
+        eta: of so many points one goes on, 2 or more.
+
+    Raises:
+        UserError: a number is no whole number, or out of its range.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (2016).
 
     >>> successive_halving(27, 100)
     (Rung(points=27, epochs=4), Rung(points=9, epochs=12), Rung(points=3, epochs=34), Rung(points=1, epochs=100))
     """
+    points, epochs, eta = whole("points", points, 1), whole("epochs", epochs, 1), whole("eta", eta, 2)
     halvings = min(_floor_log(points, eta), _floor_log(epochs, eta))
     return tuple(
         Rung(max(points // eta**done, 1), math.ceil(epochs / eta ** (halvings - done))) for done in range(halvings + 1)
@@ -65,7 +70,10 @@ def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
 
     Args:
         epochs: of a whole run.
-        eta: of so many points one goes on.
+        eta: of so many points one goes on, 2 or more.
+
+    Raises:
+        UserError: a number is no whole number, or out of its range.
 
     Source: Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization" (2018), algorithm 1.
 
@@ -73,6 +81,7 @@ def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
     [Rung(points=81, epochs=1), Rung(points=34, epochs=3), Rung(points=15, epochs=9), Rung(points=8, epochs=27), \
 Rung(points=5, epochs=81)]
     """
+    epochs, eta = whole("epochs", epochs, 1), whole("eta", eta, 2)
     most = _floor_log(epochs, eta)
     counts = [math.ceil((most + 1) / (halvings + 1) * eta**halvings) for halvings in range(most, -1, -1)]
     return tuple(

@@ -1,0 +1,206 @@
+"""What becomes of one bad command line or call: refused in one line, or something else."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from unittest import mock
+
+import numpy as np
+
+from bench.children import ROOT
+from jaxdeep.data.images import Images
+from jaxdeep.errors import UserError
+
+SECONDS: Final = 30
+"""A call that is not refused by then is not refused."""
+
+
+class Attempt(NamedTuple):
+    """A bad command line or call.
+
+    Attributes:
+        kind: what it is an example of.
+        name: of the attempt, unique within its kind.
+        make: makes it in the working folder, and returns what is wrong with the refusal: "" for nothing.
+    """
+
+    kind: str
+    name: str
+    make: Callable[[], str]
+
+
+class TooLong(BaseException):
+    """An attempt took more than SECONDS."""
+
+
+def outcome(attempt: Attempt) -> str:
+    """Make an attempt in an empty folder.
+
+    Returns:
+        "" where it was refused as it must be; otherwise what happened, in one line.
+    """
+    with _empty_folder() as folder, _quiet(), _limited():
+        try:
+            found = attempt.make()
+        except TooLong:
+            return f"still running after {SECONDS} s"
+        except Exception as error:
+            found = _shortened(f"{type(error).__name__}: {error}")
+        written = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return found or (_shortened(f"refused, but written: {', '.join(written)}") if written else "")
+
+
+def call(kind: str, name: str, function: Callable[[], Any]) -> Attempt:
+    """Describe a call that must raise UserError with one line."""
+
+    def make() -> str:
+        try:
+            found = function()
+        except UserError as error:
+            return "several lines" if "\n" in str(error) else ""
+        return _shortened(f"accepted: {type(found).__name__}")
+
+    return Attempt(kind, name, make)
+
+
+def each(kind: str, name: str, function: Callable[[Any], Any], values: Iterable[Any]) -> Iterator[Attempt]:
+    """Yield a call for each value; the name says the argument."""
+    for index, value in enumerate(values):
+        shown = repr(value)
+        shown = " ".join(shown.split()) if len(shown) < 40 else f"a {type(value).__name__} ({index})"
+        yield call(kind, f"{name}: {shown}", lambda value=value: function(value))
+
+
+def command(kind: str, argv: Sequence[str], *, real_images: bool = False) -> Attempt:
+    """Describe a command line of experiments.cifar, made in this process, that must end with exit status 2.
+
+    Args:
+        kind: of the attempt.
+        argv: the arguments.
+        real_images: whether the images are looked for; otherwise they are few, small and made up.
+    """
+
+    def make() -> str:
+        from experiments import cli, run
+        from experiments.cifar import CONFIGS
+
+        errors = io.StringIO()
+        images = run.load_images if real_images else small_images
+        without = {name: value for name, value in os.environ.items() if name != "JAXDEEP_DATA"}
+        with (
+            mock.patch.object(run, "load_images", images),
+            mock.patch.object(run, "use_compilation_cache"),
+            mock.patch.dict(os.environ, without, clear=True),
+            contextlib.redirect_stderr(errors),
+        ):
+            try:
+                status, by_tyro = cli.main("cifar", "cifar10", CONFIGS, argv), False
+            except SystemExit as stop:
+                status, by_tyro = stop.code, True
+        return judged(status, errors.getvalue(), by_tyro)
+
+    return Attempt(kind, " ".join(map(_quoted, argv)), make)
+
+
+def process(kind: str, argv: Sequence[str]) -> Attempt:
+    """Describe a command line, as `command` does, that is made as a process of its own."""
+
+    def make() -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "JAXDEEP_DATA"}
+        environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+        words = (sys.executable, "-m", "experiments.cifar", *argv)
+        try:
+            done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return f"still running after {SECONDS} s"
+        return judged(done.returncode, done.stderr, done.stderr.startswith("╭"))
+
+    return Attempt(kind, " ".join(map(_quoted, argv)), make)
+
+
+def judged(status: Any, errors: str, by_tyro: bool) -> str:
+    """Return what is wrong with the end of a command: "" for exit status 2 with one line, or tyro's box, on stderr."""
+    if "Traceback" in errors:
+        return _shortened(f"a traceback: {errors.strip().splitlines()[-1]}")
+    if status != 2:
+        return _shortened(f"exit status {status}: {errors.strip() or 'nothing on stderr'}")
+    lines = [line for line in errors.splitlines() if not line.startswith("warning: ")]
+    if not by_tyro and len([line for line in lines if line.startswith("error: ")]) != 1:
+        return _shortened(f"no line of its own for the error: {errors.strip()}")
+    if not by_tyro and len(lines) != 1:
+        return _shortened(f"{len(lines)} lines on stderr: {errors.strip()}")
+    return "" if errors.strip() else "nothing on stderr"
+
+
+def small_images(name: str, *, source: str, data_dir: Path | None) -> Images:
+    """Return 10 classes of noise around a pattern in place of a data set: 5,400 rows to train on, 500 to test."""
+    del data_dir
+    rng = np.random.default_rng(0)
+    labels = (np.arange(5_400) % 10).astype(np.uint8)
+    patterns = rng.integers(60, 196, (10, 4, 4, 3))
+    pixels = np.clip(patterns[labels] + rng.normal(0, 40, (5_400, 4, 4, 3)), 0, 255).astype(np.uint8)
+    return Images(
+        pixels,
+        labels,
+        pixels[:500],
+        labels[:500],
+        name=name,
+        source="made up",
+        synthetic=source == "synthetic",
+        class_names=tuple(map(str, range(10))),
+    )
+
+
+@contextlib.contextmanager
+def _empty_folder() -> Iterator[Path]:
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        os.chdir(name)
+        try:
+            yield Path(name)
+        finally:
+            os.chdir(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what is printed and warned of to itself."""
+    nowhere = io.StringIO()
+    with (
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _quoted(word: str) -> str:
+    return word if word and " " not in word else repr(word)
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:200]}..."
