@@ -97,7 +97,7 @@ def _counts() -> Iterator[Attempt]:
         yield command("command: --mc-samples", [*QUICK, *dropout, "--mc-samples", word])
     yield command("command: --mc-samples", [*QUICK, "--mc-samples", "10"])
     yield command("command: --mc-samples", [*QUICK, "--ensemble"])
-    for word in ("hyperban", "", "1", "None"):
+    for word in ("hyperban", "", "1"):
         yield command("command: --halving", [*QUICK, "--grid", "optim.beta_1=0.5,0.9", "--halving", word])
     yield command("command: --halving", [*QUICK, "--halving", "successive"])
     yield command("command: --halving", [*QUICK, "--grid", "train.epochs=1,9", "--halving", "successive"])

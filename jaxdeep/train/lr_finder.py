@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxdeep.config import Config, Hyper
 from jaxdeep.config.seeds import plain_seeds
+from jaxdeep.config.values import NotPlain, number, shown
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
@@ -86,8 +87,14 @@ def find_learning_rate(
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), section 3.3.
     """
-    if not 0 < lowest < highest < float("inf"):
-        raise UserError(f"learning rates from {lowest} to {highest}; allowed: rising, above 0 and finite")
+    try:
+        lowest, highest = number(lowest), number(highest)
+        is_rising = 0 < lowest < highest < float("inf")
+    except NotPlain:
+        is_rising = False
+    if not is_rising:
+        shown_range = f"from {shown(lowest)} to {shown(highest)}"
+        raise UserError(f"learning rates {shown_range}; allowed: rising, above 0 and within a float32")
     seeds = plain_seeds(seeds)
     check_fits(config, data)
     dtype = config.train.dtype
