@@ -136,7 +136,6 @@ def _labels() -> Iterator[Attempt]:
         "None among them": changed(y.astype(object), 3, None),
         "lists": changed(y.astype(object), 3, [1]),
         "masked": np.ma.masked_array(y, y == 3),
-        "one class": np.zeros(ROWS, int),
         "sorted, so that training lacks some": np.sort(y),
     }.items():
         yield call(kind, name, lambda bad=bad: Dataset.from_arrays(x, bad, data=DATA))
@@ -192,7 +191,6 @@ def _predictions() -> Iterator[Attempt]:
         "a matrix": shares[0],
         "of other images": [shares[0], shares[0, :-1]],
         "NaN": shares * np.nan,
-        "no probabilities": shares * 2,
         "strings": shares.astype(str),
     }.items():
         yield call("call: ensemble", name, lambda bad=bad: ensemble(bad))

@@ -17,9 +17,9 @@ def test_a_search_is_of_whole_numbers(wrong) -> None:
     }.items():
         with pytest.raises(UserError, match=rf"^{name} is .*; allowed: .*[12] or more"):
             make()
-    with pytest.raises(UserError, match="^epochs is "):
+    with pytest.raises(UserError, match=r"^epochs is "):
         hyperband(wrong)
-    with pytest.raises(UserError, match="^eta is "):
+    with pytest.raises(UserError, match=r"^eta is "):
         hyperband(9, wrong)
 
 
