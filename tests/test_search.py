@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_data import SMALL, lean_compilation, small_dataset
 
+from jaxdeep.config import Config, Regularize
 from jaxdeep.train import search
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -149,6 +150,10 @@ def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brack
     return dict(reached), taken
 
 
+def member_of(config: Config, l2: float, seed: int) -> Member:
+    return Member(replace(config, regularize=Regularize(l2=l2)), seed, {"regularize.l2": l2})
+
+
 @st.composite
 def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], str]:
     """Members, their losses, brackets and which weights are kept; points of several brackets, runs that stop early,
@@ -157,7 +162,7 @@ def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], 
     keep = draw(st.sampled_from(["best", "last"]))
     count = draw(st.integers(1, 30))
     config = replace(SMALL, train=replace(SMALL.train, epochs=epochs, keep=keep))
-    members = [Member(config, seed, {"regularize.l2": float(point)}) for point in range(count) for seed in range(seeds)]
+    members = [member_of(config, float(point), seed) for point in range(count) for seed in range(seeds)]
     names = list(dict.fromkeys(member.group for member in members))
     if draw(st.booleans()):
         brackets = [Bracket(tuple(names), successive_halving(count, epochs))]
@@ -235,7 +240,7 @@ def test_the_epochs_that_are_foretold_are_those_of_runs_that_never_stop_early(
         Bracket(tuple(itertools.islice(names, min(rungs[0].points, most))), rungs) for rungs in hyperband(epochs)
     ]
     points = [float(name.partition("=")[2]) for bracket in brackets for name in bracket.points]
-    members = [Member(config, seed, {"regularize.l2": point}) for point in points for seed in range(seeds)]
+    members = [member_of(config, point, seed) for point in points for seed in range(seeds)]
     made_up = MadeUp({member.name: np.ones((epochs, 2)) for member in members})
     made_up.search(members, brackets)
     assert epochs_of(brackets, members) == made_up.trained.total()
