@@ -130,11 +130,6 @@ def test_however_few_steps_an_epoch_has_seeds_are_told_apart(batch_size) -> None
     assert len(set(test.suggestions)) > 1
 
 
-def test_no_seeds_are_refused() -> None:
-    with pytest.raises(UserError, match="no seeds"):
-        find_learning_rate(SGD, small_dataset(SGD), ())
-
-
 def test_what_does_not_fit_the_images_is_refused() -> None:
     config = replace(SGD, data=Data(valid_size=50, shift_pixels=6))
     with pytest.raises(UserError, match="shift_pixels is 6"):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config
+from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
@@ -19,7 +20,6 @@ from jaxdeep.train.evaluation import Evaluation, probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program, traced
-from jaxdeep.train.seeds import check_seed
 from jaxdeep.train.state import TrainState, is_over
 
 
@@ -144,7 +144,7 @@ def fit(
         UserError: the type is not to be had, the configuration does not fit the data, the seed is out of range. Or the
             folder holds another run, is used by another call, or cannot be written to.
     """
-    seed = check_seed(seed)
+    seed = plain_seed(seed)
     check_dtype(config)
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until
