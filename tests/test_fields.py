@@ -187,7 +187,9 @@ def test_zero_has_no_sign() -> None:
     assert json.dumps(Config(regularize=Regularize(l1=-0.0)).to_dict()) == json.dumps(Config().to_dict())
 
 
-@pytest.mark.parametrize("of", [list, tuple, np.array, jnp.asarray, np.ma.array], ids=str)
+@pytest.mark.parametrize(
+    "of", [list, tuple, np.array, jnp.asarray, np.ma.array], ids=["list", "tuple", "numpy", "jax", "masked"]
+)
 def test_a_tuple_from_anywhere_is_a_tuple_of_plain_numbers(of) -> None:
     config = Config(
         model=Model(units=of([8, 8])),

@@ -405,9 +405,9 @@ def test_the_exhibits_are_the_recipes_that_expect_something():
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs())
 @example(changed(schedule={"kind": "exponential", "decay_epochs": 5e-324}))
-@example(changed(schedule={"kind": "power", "decay_steps": 1, "exponent": 1e308}))
+@example(changed(schedule={"kind": "power", "decay_steps": 1, "exponent": 3e38}))
 @example(changed(schedule={"kind": "exponential", "warmup_steps": 10**6}))
-@example(changed(train={"epochs": 10**18}, schedule={"kind": "power", "decay_steps": 10**9}))
+@example(changed(train={"epochs": 2**31 - 1}, schedule={"kind": "power", "decay_steps": 10**9}))
 def test_it_never_raises_and_says_what_it_finds_in_one_line(config):
     for finding in lint(config, DATASET, mc_dropout=True):
         assert finding.name == finding.name.lower().replace(" ", "-")
