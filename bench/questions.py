@@ -21,6 +21,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "floor": "bench.floor",
     "mc_dropout": "bench.mc_dropout",
     "abuse": "bench.abuse",
+    "resume": "bench.resume",
 }
 
 

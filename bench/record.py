@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.children import ROOT
 from jaxdeep.report.files import write_json
+from jaxdeep.train.devices import describe_processor
 
 RECORDS = ROOT / "bench" / "records"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "numpy")
@@ -29,7 +30,7 @@ def machine(device: Mapping[str, Any]) -> dict[str, Any]:
         device: as of `bench.children.device`.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    processor = _processor()
+    processor = describe_processor()
     return {
         "name": f"{processor}, {cores} cores" if device["platform"] == "cpu" else device["kind"],
         "processor": processor,
@@ -98,12 +99,3 @@ def _git(*argv: str) -> str | None:
     except OSError:
         return None
     return None if done.returncode else done.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())

@@ -8,7 +8,7 @@ from typing import Any
 from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
 from jaxdeep.config.config import plain
 from jaxdeep.report.divergence import diverged_in, runs_at
-from jaxdeep.train.devices import describe_device
+from jaxdeep.train.devices import describe_device, describe_processor
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.train.ranking import standing
@@ -70,6 +70,7 @@ def summarise(
         "wall_seconds": wall_seconds,
         "compile_seconds": sum(programs.values()),
         "device": describe_device(),
+        "processor": describe_processor(),
         "versions": {
             "jaxdeep": __version__,
             "python": platform.python_version(),

@@ -1,5 +1,8 @@
 """What depends on the machine and not on the run."""
 
+import platform
+from pathlib import Path
+
 import jax
 
 from jaxdeep.data import cache
@@ -19,3 +22,13 @@ def describe_device() -> str:
     """The device that computations run on, in words, such as `2 x cpu` or `1 x NVIDIA H200`."""
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind}"
+
+
+def describe_processor() -> str:
+    """Return the processor's name, such as `AMD EPYC`: the bits of batch normalisation differ between processors."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())

@@ -1,0 +1,14 @@
+"""A command of experiments.cifar that keeps a checkpoint twice a second, so that kills fall between."""
+
+import sys
+from typing import Final
+
+from experiments.cifar import CONFIGS
+from experiments.cli import main
+from jaxdeep.train import keeper
+
+SECONDS: Final = 0.5
+
+if __name__ == "__main__":
+    keeper.SECONDS_BETWEEN_CHECKPOINTS = SECONDS
+    raise SystemExit(main("cifar", "cifar10", CONFIGS, sys.argv[1:]))

@@ -1,0 +1,179 @@
+"""`resume`: studies killed by SIGKILL at random moments, and continued by the same command until they end.
+
+A moment is uniform between a command's start and the time that an undisturbed command took. Each kind of study is
+killed six times, perhaps several times on its way to one end. What it leaves is compared with what the undisturbed
+command left: each figure of summary.json and metrics.jsonl to the last digit, and each image in hits.npz. Seconds are
+left out. Checkpoints are kept twice a second, so that kills fall before, into and behind them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bench.children import ROOT, Failed, last_words
+from bench.contestants import clean_environment
+from bench.options import Options, say
+from jaxdeep.report.tables import aligned
+
+QUESTION: Final = "resume"
+HEADERS: Final = ("kind of study", "kills", "studies ended", "that differ")
+KILLS: Final = 6
+"""Of each kind of study."""
+TIMES: Final = frozenset({"seconds", "checkpoint_seconds", "wall_seconds", "compile_seconds", "files"})
+"""Keys that differ from one process to the next; `files` holds digests of files with seconds in them."""
+SMALL: Final = "--data.train-size 2000 --data.valid-size 1000 --model.units 32 32 32"
+KINDS: Final[Mapping[str, str]] = {
+    "one run": "--config selu --schedule.kind plateau --train.epochs 60 --train.patience 60",
+    "seeds": "--config bn --seeds 4 --train.epochs 20",
+    "rates": "--config elu --grid optim.learning_rate=1e-5,1e-4,1e-3 --seeds 2 --train.epochs 15",
+    "architectures": "--config selu --grid model.units=24,48 --grid train.batch_size=32,64 --train.epochs 20",
+    "random points": "--config swish --space optim.learning_rate=1e-5:1e-2:log --samples 5 --train.epochs 20",
+    "folds": "--config selu --folds 4 --train.epochs 20",
+    "successive halving": "--config selu --grid optim.learning_rate=1e-5,3e-5,1e-4,3e-4,1e-3,3e-3,1e-2,3e-2,1e-1 "
+    "--halving successive --train.epochs 27",
+    "hyperband": "--config selu --space optim.learning_rate=1e-5:1e-1:log --halving hyperband --train.epochs 9",
+    "uncertainty": "--config alpha_dropout --seeds 3 --train.epochs 15 --mc-samples 20 --ensemble",
+}
+
+
+def run(options: Options) -> None:
+    """Kill and continue a study of each kind, keep the record, and print the table."""
+    rng = np.random.default_rng()
+    with tempfile.TemporaryDirectory() as place:
+        kinds = {}
+        for name, argv in KINDS.items():
+            say(f"resume: {name}")
+            kinds[name] = killed(argv.split(), Path(place) / name.replace(" ", "_"), rng)
+    entry = {"rounds": 1, "data": "cifar10" if _has_images() else "synthetic", "kinds": kinds}
+    options.keep(QUESTION, "nine kinds of study", (), entry)
+    print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+
+
+def killed(argv: Sequence[str], place: Path, rng: np.random.Generator, kills: int = KILLS) -> dict[str, Any]:
+    """Kill the commands of a study at random moments and continue them, until there were enough kills.
+
+    Args:
+        argv: of the study.
+        place: where its folders are made.
+        rng: of the moments.
+        kills: how many.
+
+    Returns:
+        JSON values: the seconds of an undisturbed command, the moments of the kills in seconds, by study, and for each
+        study the files in which it differs from the undisturbed one.
+
+    Raises:
+        Failed: a command that was not killed did not end with status 0.
+    """
+    whole = place / "undisturbed"
+    _end(argv, whole)  # which fills the cache of compiled programs
+    began = time.perf_counter()
+    _end(argv, place / "timed")
+    seconds = time.perf_counter() - began
+    moments: list[list[float]] = []
+    differences: list[list[str]] = []
+    left = kills
+    while left:
+        folder = place / f"killed_{len(moments)}"
+        moments.append([])
+        for moment in rng.uniform(0, seconds, left):
+            if _ends_within(argv, folder, moment):
+                break
+            moments[-1].append(round(float(moment), 3))
+            left -= 1
+        _end(argv, folder)
+        differences.append(differing(whole, folder))
+    return {"seconds": round(seconds, 3), "moments": moments, "differences": differences}
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Name the files of two run folders that do not hold the same figures.
+
+    Args:
+        one: folder of a finished run.
+        other: of another one.
+    """
+    return [name for name, left in _figures(one) if left != dict(_figures(other))[name]]
+
+
+def title(entry: Mapping[str, Any]) -> str:
+    """Return how many kills there were, and how many studies differ behind them."""
+    kills, ended, differ = (sum(counts) for counts in zip(*map(_counts, entry["kinds"].values()), strict=True))
+    return (
+        f"{kills} kills in {len(entry['kinds'])} kinds of study on {entry['data']}, {differ} of {ended} studies differ"
+    )
+
+
+def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row for each kind of study, the headers first."""
+    return [HEADERS, *((name, *map(str, _counts(kind))) for name, kind in entry["kinds"].items())]
+
+
+def _counts(kind: Mapping[str, Any]) -> tuple[int, int, int]:
+    return sum(map(len, kind["moments"])), len(kind["differences"]), sum(map(bool, kind["differences"]))
+
+
+def _figures(folder: Path) -> Iterator[tuple[str, Any]]:
+    rows = (json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines())
+    yield "metrics.jsonl", [json.dumps(_without_times(row), sort_keys=True) for row in rows]
+    yield "summary.json", _without_times(json.loads((folder / "summary.json").read_text()))
+    with np.load(folder / "hits.npz") as hits:
+        yield "hits.npz", {name: (hits[name].shape, hits[name].tobytes()) for name in hits.files}
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_times(inner) for name, inner in value.items() if name not in TIMES}
+    return [_without_times(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    source = "cifar10" if _has_images() else "synthetic"
+    command = (sys.executable, "-m", "bench.peers.saving_often", *SMALL.split(), *argv, "--data", source)
+    environment = clean_environment(folder.parent) | {"JAXDEEP_CACHE": str(folder.parent / "cache")}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        (*command, "--workdir", str(folder)),
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _ends_within(argv: Sequence[str], folder: Path, seconds: float) -> bool:
+    """Whether a command ends by itself before it is killed."""
+    process = _started(argv, folder)
+    try:
+        _, said = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return False
+    _check(process, said)
+    return True
+
+
+def _end(argv: Sequence[str], folder: Path) -> None:
+    process = _started(argv, folder)
+    _, said = process.communicate()
+    _check(process, said)
+
+
+def _check(process: subprocess.Popen[str], said: str) -> None:
+    if process.returncode:
+        raise Failed(f"status {process.returncode}: {last_words(said.splitlines())}")
+
+
+def _has_images() -> bool:
+    return bool(os.environ.get("JAXDEEP_DATA"))
