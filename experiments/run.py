@@ -1,5 +1,6 @@
 """An experiment's run: images, run folder, seeds, signals, summary."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
     config, data = load(experiment, arguments)
     workdir = workdir_of(experiment, arguments, data)
     identity = identity_of(experiment, arguments, config, data)
-    if arguments.overwrite or not (workdir / "summary.json").exists():  # what is only shown again needs no warning
+    if arguments.overwrite or not os.path.exists(workdir / "summary.json"):  # what is only shown again needs no warning
         check_study(experiment, arguments, config, data)
     with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
         found = folder.finished(arguments.study.members(config))

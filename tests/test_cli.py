@@ -1,6 +1,5 @@
 """The command line as a user meets it: exit statuses, one-line errors, continuing, refusing."""
 
-import fcntl
 import gzip
 import json
 import os
@@ -358,15 +357,14 @@ def test_a_terminal_that_goes_away_stops_a_run_and_after_nohup_it_does_not(proce
     termios.tcsetwinsize(ours, (40, 120))
     workdir = processes.folder / f"terminal {hangs_up}"
 
-    def adopt() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        if not hangs_up:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    argv = [sys.executable, "-m", "experiments.cifar", *Processes.ARGV, "--workdir", str(workdir)]
+    adopt = "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    adopt += "" if hangs_up else "signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    adopt += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    command = ["-m", "experiments.cifar", *Processes.ARGV, "--workdir", str(workdir)]
+    argv = [sys.executable, "-c", adopt, *command]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAXDEEP_CACHE": str(processes.folder / "cache")}
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), ours)
-    process = subprocess.Popen(argv, cwd=ROOT, env=environment, start_new_session=True, preexec_fn=adopt, **streams)
+    process = subprocess.Popen(argv, cwd=ROOT, env=environment, start_new_session=True, **streams)
     os.close(ours)
     seen = b""
     while not re.search(rb" [2-6]/8", seen):

@@ -202,7 +202,6 @@ def test_members_on_folds_are_the_runs_alone_bit_for_bit_and_share_one_program()
     [
         (None, True, "names no fold, and the data are 2 folds"),
         (2, True, "names fold 2, and the data are 2 folds"),
-        (-1, True, "names fold -1, and the data are 2 folds"),
         (0, False, "names a fold, and the data are one data set"),
     ],
 )

@@ -216,7 +216,9 @@ def test_a_full_disk_is_one_line_wherever_it_comes_and_the_same_goes_on_afterwar
 
 
 def test_many_members_leave_no_file_open(tmp_path) -> None:
-    members = [Member(SMALL, 1, {"optim.learning_rate": rate / 1000}) for rate in range(1, 301)]
+    rates = [rate / 1000 for rate in range(1, 301)]
+    configs = [replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)) for rate in rates]
+    members = [Member(config, 1, {"optim.learning_rate": rate}) for config, rate in zip(configs, rates, strict=True)]
     with RunFolder(tmp_path, IDENTITY) as folder:
         before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         for count in (1, 2):

@@ -43,7 +43,7 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     _check_finite(flat, dtype, names)
     if check and columns is not None:
         check_scale(dataset, columns, flat)
-        if text := outside_range(columns, dataset.image_shape, flat):
+        if text := outside_range(columns, dataset.image_shape, flat, given.dtype):
             warnings.warn(text, JaxdeepWarning, stacklevel=3)
     return stored(flat, columns.offset if columns else None)
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.data.dataset import Columns, Dataset
@@ -60,16 +61,17 @@ def check_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> None:
             )
 
 
-def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarray) -> str | None:
+def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarray, dtype: str) -> str | None:
     """Describe the values that are smaller or larger than all training values.
 
     Pixels share one range: that of uint8 training rows, or of rows with two axes and more. In other tables, each
-    column has its own. A rounding error of float32 is not outside.
+    column has its own. A rounding error of float32, or of a smaller type, is not outside.
 
     Args:
         columns: what is known of the training rows.
         image_shape: shape of one training row.
         rows: [N, D], finite numbers.
+        dtype: type of the rows as they were given, such as "float16".
 
     Returns:
         One line for a warning, or None if no value is outside.
@@ -78,8 +80,8 @@ def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarr
     if columns.dtype == "uint8" or len(image_shape) > 1:
         low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     rounding = np.finfo(np.float32).eps
-    if rows.dtype.kind == "f":
-        rounding = max(rounding, np.finfo(rows.dtype).eps)
+    if jnp.issubdtype(dtype, jnp.floating):
+        rounding = max(rounding, float(jnp.finfo(dtype).eps))
     slack = rounding * np.maximum(np.abs(low), np.abs(high))
     suspects = np.flatnonzero((rows.min(0) < low - slack) | (rows.max(0) > high + slack))
     if len(suspects) == 0:

@@ -11,6 +11,8 @@ from jaxdeep.errors import UserError
 
 CHUNK_ROWS: Final = 2_000
 """Rows that are converted at a time, to save memory."""
+LISTED: Final = 10
+"""Names that a message lists."""
 
 
 class Rows(NamedTuple):
@@ -78,7 +80,8 @@ def aligned(rows: Rows, names: tuple[str, ...] | None, what: str) -> Rows:
     wanted, found = Counter(names), Counter(rows.names)
     missing, unknown = sorted((wanted - found).elements()), sorted((found - wanted).elements())
     if missing or unknown:
-        parts = [f"lacks {missing}"] * bool(missing) + [f"has the unknown {unknown}"] * bool(unknown)
+        parts = [f"lacks {_listed(missing)}"] * bool(missing)
+        parts += [f"has the unknown {_listed(unknown)}"] * bool(unknown)
         raise UserError(f"{what} {' and '.join(parts)}. Give the columns of the training rows")
     if max(wanted.values()) > 1:
         twice = sorted(name for name, count in wanted.items() if count > 1)
@@ -86,6 +89,10 @@ def aligned(rows: Rows, names: tuple[str, ...] | None, what: str) -> Rows:
     order = [rows.names.index(name) for name in names]
     mask = None if rows.mask is None else rows.mask[:, order]
     return rows._replace(values=rows.values[:, order], source=rows.source[:, order], names=names, mask=mask)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{names[:LISTED]}" + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
 
 
 def flat(values: Any) -> np.ndarray:
