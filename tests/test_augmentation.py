@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from small_data import SMALL, small_dataset
+from small_data import SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Data, Optim, Schedule
 from jaxdeep.data.augmentation import augmented, check_augmentation
@@ -205,7 +205,7 @@ def test_a_float32_run_is_the_same_with_and_without_64_bit_types(name):
     config = WIDE[name]
     runs = []
     for enabled in (False, True):
-        with jax.enable_x64(enabled):
+        with jax.enable_x64(enabled), lean_compilation():
             runs.append(fit(config, small_dataset(config), seed=0))
     assert without_time(runs[0]) == without_time(runs[1])
     for one, other in zip(*(jax.tree.leaves(run.params) for run in runs), strict=True):

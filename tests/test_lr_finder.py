@@ -1,13 +1,15 @@
 """The learning rate range test."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_data import SMALL, small_dataset
+from small_data import LEAN, SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Data, Optim, Schedule
 from jaxdeep.errors import UserError
@@ -22,6 +24,12 @@ STEPS = EPOCHS * EPOCH_STEPS
 SEEDS = (5, 6, 7)
 WILD = 1e4
 """A rate at which all diverge."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean() -> Iterator[None]:
+    with lean_compilation(), mock.patch.object(lr_finder, "FAST", LEAN):
+        yield
 
 
 @cache
