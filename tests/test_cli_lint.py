@@ -1,14 +1,22 @@
 """Findings on the command line: a warning each, an error with --strict, nothing for what a recipe expects."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from small_commands import QUICK
+from small_data import lean_compilation
 
 from experiments.cifar import CONFIGS
 
 HE = ("--model.kernel-init", "he_normal")
 FOUND = "warning: model.kernel_init is 'he_normal' with model.activation 'selu'"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lean() -> Iterator[None]:
+    with lean_compilation():
+        yield
 
 
 def warned(capsys: pytest.CaptureFixture[str]) -> list[str]:
