@@ -6,7 +6,7 @@ from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Tra
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import lint
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -20,6 +20,7 @@ __all__ = [
     "Data",
     "Dataset",
     "EpochRecord",
+    "JaxdeepWarning",
     "Member",
     "Model",
     "Optim",
