@@ -118,6 +118,14 @@ def _runs(inputs: Path) -> Iterator[Attempt]:
         kind, "checkpoints", lambda at: fit(CONFIG, dataset(), checkpoints=at), (file, file / "below", 5, "/proc/x")
     )
     yield from each(kind, "on_epoch", lambda on: fit(CONFIG, dataset(), on_epoch=on), ("print", 5))
+    for name, change in {
+        "an activation of NumPy's": {"model": replace(CONFIG.model, activation=np.tanh)},
+        "an activation of Python's math": {"model": replace(CONFIG.model, activation=math.tanh)},
+        "an initialiser of NumPy's": {"model": replace(CONFIG.model, kernel_init=np.zeros)},
+        "an optimizer that is none": {"optim": Optim(np.sign)},
+        "a schedule of NumPy's": {"schedule": Schedule(np.cos)},
+    }.items():
+        yield call(kind, name, lambda change=change: fit(replace(CONFIG, **change), dataset()))
     flat = Dataset.from_arrays(rows(), labels(), data=replace(DATA, flip=True))
     for name, make in {
         "float64 that JAX has not": lambda: fit(replace(CONFIG, train=Train(epochs=1, dtype="float64")), dataset()),
@@ -165,7 +173,15 @@ def _studies() -> Iterator[Attempt]:
     yield from each(kind, "data", lambda data: fit_all(one, data), (*NO_DATA, (), [None]))
     yield from each(kind, "until", lambda until: fit_all(one, dataset(), until=until), (0, -1, 2.5, "1"))
     yield from each(kind, "workers", lambda workers: fit_all(one, dataset(), workers=workers), (0, -1, 2.5, "1"))
+    yield from each(
+        kind, "checkpoints", lambda at: fit_all(one, dataset(), checkpoints=at), (None, "kept", Path("kept"))
+    )
+    two = (*one, Member(CONFIG, 2))
     for name, make in {
+        "one folder for two members": lambda: fit_all(two, dataset(), checkpoints=lambda _: Path("kept")),
+        "a folder of the second member that cannot be made": lambda: fit_all(
+            two, dataset(), checkpoints=lambda member: Path("/proc/x") if member.seed == 2 else Path("kept")
+        ),
         "folds, and no member's fold": lambda: fit_all(one, folds),
         "a fold, and one data set": lambda: fit_all((first,), dataset()),
         "a fold that there is not": lambda: fit_all((last,), folds),
@@ -187,4 +203,5 @@ def _searches() -> Iterator[Attempt]:
     wrong = (None, (), (right, None), (Bracket((), rungs),), (Bracket(("x",), rungs),), (Bracket(("",), ()),))
     yield from each(kind, "brackets", lambda brackets: fit_by_halving(one, dataset(), brackets), wrong)
     yield from each(kind, "members", lambda members: fit_by_halving(members, dataset(), (right,)), (None, (CONFIG,)))
+    yield call(kind, "a member twice", lambda: fit_by_halving(one * 2, dataset(), (right,)))
     yield from each(kind, "data", lambda data: fit_by_halving(one, data, (right,)), (*NO_DATA, ()))

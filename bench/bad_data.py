@@ -136,9 +136,10 @@ def _labels() -> Iterator[Attempt]:
         "None among them": changed(y.astype(object), 3, None),
         "lists": changed(y.astype(object), 3, [1]),
         "masked": np.ma.masked_array(y, y == 3),
-        "sorted, so that training lacks some": np.sort(y),
     }.items():
         yield call(kind, name, lambda bad=bad: Dataset.from_arrays(x, bad, data=DATA))
+    many = Data(valid_size=40)  # of 20, every class has rows in training: that is warned of
+    yield call(kind, "sorted, so that training lacks some", lambda: Dataset.from_arrays(x, np.sort(y), data=many))
     for name, test in {
         "test labels unknown in training": y + 10,
         "fractions in test": y + 0.5,

@@ -12,6 +12,7 @@ from small_data import SMALL, compilations, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Model, Optim, Regularize
 from jaxdeep.config.config import TRACED
+from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.sweep import Member, fit_all
@@ -140,7 +141,7 @@ def test_a_member_is_named_by_what_tells_it_from_the_others() -> None:
 
 
 def test_an_error_of_a_member_is_the_studys(tmp_path: Path) -> None:
-    folder = tmp_path / "one"
-    fit(replace(SMALL, optim=Optim(learning_rate=0.5)), DATA, seed=1, checkpoints=folder)
-    with pytest.raises(Exception, match="holds another run"):
-        fit_all([Member(SMALL, seed) for seed in (1, 2, 3)], DATA, checkpoints=lambda _: folder, workers=1)
+    fit(replace(SMALL, optim=Optim(learning_rate=0.5)), DATA, seed=2, checkpoints=tmp_path / "seed_2")
+    members = [Member(SMALL, seed) for seed in (1, 2, 3)]
+    with pytest.raises(UserError, match="holds another run"):
+        fit_all(members, DATA, checkpoints=lambda member: tmp_path / member.name, workers=1)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jaxdeep.config.arguments import check_type
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import Model
 from jaxdeep.nn.layers import MaskBits
@@ -23,8 +24,10 @@ def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
         samples: M, number of passes.
 
     Raises:
-        UserError: the network has no dropout, the rate is not between 0 and 1, or there are fewer than 2 samples.
+        UserError: it is no network, or one without dropout, the rate is not between 0 and 1, or there are fewer than 2
+            samples.
     """
+    check_type("model", model, Model, "a network, as jaxdeep.nn.dnn.dnn makes it")
     if model.first_dropout is None:
         raise UserError("MC dropout of a network without dropout: every pass would be the same")
     try:

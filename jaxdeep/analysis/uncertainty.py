@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.analysis.mc_checks import check_inputs, check_masks, check_mc_dropout
+from jaxdeep.config.arguments import check_type
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.nn.layers import MaskBits
@@ -139,6 +140,7 @@ def mc_predict(
     Warns:
         JaxdeepWarning: values lie outside the range of the training images.
     """
+    check_type("run", run, Run, "a Run, as fit returns it")
     run.check_trained()
     check_mc_dropout(model_of(run.config, run.data), run.config.model.dropout_rate, samples)
     rows = checked_rows(run.data, images, check=check, dtype=run.config.train.dtype)

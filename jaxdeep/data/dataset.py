@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.config.arguments import check_type
 from jaxdeep.data import npz
 from jaxdeep.data.parts import divide
 from jaxdeep.data.rows import as_rows, flat, stored
@@ -136,8 +137,9 @@ class Dataset:
             data: of the configuration.
 
         Raises:
-            UserError: a field of PREPARED differs; it names all that do.
+            UserError: it is no Data, or a field of PREPARED differs; it names all that do.
         """
+        check_type("data", data, Data, "a Data")
         if self.info is None or self.info.data is None:
             return
         own = self.info.data
@@ -209,7 +211,8 @@ class Dataset:
             The data set, on the default device.
 
         Raises:
-            UserError: shapes, types, values or sizes do not fit, or the training part lacks a class.
+            UserError: an argument has another type, shapes, values or sizes do not fit, or the training part lacks a
+                class.
 
         >>> rows, classes = np.random.default_rng(0).random((100, 8)), np.arange(100) % 4
         >>> dataset = Dataset.from_arrays(rows, classes, data=Data(valid_size=20))
@@ -219,6 +222,10 @@ class Dataset:
         >>> named.info.class_names
         ('blue', 'red')
         """
+        check_type("data", data, Data, "a Data")
+        check_type("name", name, str, "a string")
+        check_type("source", source, str, "a string")
+        check_type("synthetic", synthetic, (bool, np.bool_), "True or False")
         parts, encoding, digest = divide(images, labels, test_images, test_labels, data, class_names)
         rows = parts[0].rows
         arrays = [flat(part.rows.values) for part in parts]
@@ -256,8 +263,9 @@ class Dataset:
             The data set, on the default device.
 
         Raises:
-            UserError: the sizes do not fit.
+            UserError: the sizes do not fit, or an argument has another type.
         """
+        check_type("images", images, Images, "what load_images returns")
         return cls.from_arrays(
             images.train_images,
             images.train_labels,
@@ -288,4 +296,5 @@ class Dataset:
         Raises:
             UserError: the file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
         """
+        check_type("data", data, Data, "a Data")
         return cls.from_arrays(*npz.training_and_test(path, data.valid_size), data=data, name=Path(path).stem)

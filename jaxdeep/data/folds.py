@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.config.arguments import check_type
+from jaxdeep.config.seeds import plain_seed
+from jaxdeep.config.values import NotPlain, integer, shown
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.scaling import Range, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError
@@ -22,15 +25,22 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
         dataset: its training and validation rows are dealt out.
         data: how images are scaled: that of the data set.
         count: of folds, 2 or more.
-        seed: of the order in which a class's rows are dealt.
+        seed: of the order in which a class's rows are dealt, in 0 .. 2^32 - 1.
 
     Returns:
         A data set for each fold.
 
     Raises:
-        UserError: a class has fewer rows than there are folds, or the data set was made with another `Data`.
+        UserError: an argument has another type or is out of its range, a class has fewer rows than there are folds, or
+            the data set was made with another `Data`.
     """
+    check_type("dataset", dataset, Dataset, "a Dataset, as Dataset.from_arrays makes it")
     dataset.check_prepared_as(data)
+    try:
+        count = integer(count)
+    except NotPlain:
+        raise UserError(f"count is {shown(count)}; allowed: a whole number of folds, 2 or more") from None
+    seed = plain_seed(seed)
     check_folds(dataset, count)
     images = np.concatenate([np.asarray(split.images)[_rows(split)] for split in (dataset.valid, dataset.train)])
     labels = _labels(dataset)
@@ -49,6 +59,10 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
 
 def check_folds(dataset: Dataset, count: int) -> None:
     """Refuse a number of folds that the rows do not allow.
+
+    Args:
+        dataset: its training and validation rows are dealt out.
+        count: of folds.
 
     Raises:
         UserError: fewer than two, or a class has fewer rows.

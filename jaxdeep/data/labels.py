@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.config.values import shown
 from jaxdeep.data.arrays import EXACT_IN_FLOAT64, as_array, is_missing
 from jaxdeep.errors import UserError
 
@@ -173,7 +174,7 @@ def _integers(array: np.ndarray, what: str) -> np.ndarray:
 
 def _strings(array: np.ndarray, what: str) -> np.ndarray:
     try:
-        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in array.tolist()]
+        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in array.reshape(-1).tolist()]
     except UnicodeDecodeError as error:
         raise UserError(f"{what} holds bytes that are no UTF-8 ({error}). Give strings") from error
     return np.asarray(texts, object).reshape(array.shape)
@@ -182,7 +183,13 @@ def _strings(array: np.ndarray, what: str) -> np.ndarray:
 def _checked_names(class_names: Sequence[str] | None) -> tuple[str, ...] | None:
     if isinstance(class_names, str):
         raise UserError(f"class_names is the string {class_names!r}. Give one for each class: ('cat', 'dog')")
-    if class_names is None or len(class_names) == 0:
+    if class_names is None:
+        return None
+    is_several = hasattr(class_names, "__len__") and hasattr(class_names, "__iter__")
+    is_ordered = is_several and not isinstance(class_names, bytes | dict | set | frozenset)
+    if not is_ordered or getattr(class_names, "shape", None) == ():
+        raise UserError(f"class_names is {shown(class_names)}. Give one for each class, in order: ('cat', 'dog')")
+    if len(class_names) == 0:
         return None
     return tuple(map(str, class_names))
 

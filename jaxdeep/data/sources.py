@@ -10,7 +10,10 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
+from jaxdeep.config.arguments import check_type
+from jaxdeep.config.values import shown
 from jaxdeep.data import cache, classic, layouts, prepared, synthetic
 from jaxdeep.data.images import SPECS, Arrays, Images
 from jaxdeep.errors import JaxdeepWarning, UserError
@@ -18,7 +21,7 @@ from jaxdeep.errors import JaxdeepWarning, UserError
 __all__ = ["Images", "load_images"]
 
 
-def load_images(name: str, *, source: str = "auto", data_dir: Path | None = None) -> Images:
+def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None = None) -> Images:
     """The images of a data set, from the first source that has them.
 
     Args:
@@ -39,6 +42,7 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | None = None
     """
     _check(name, "data set", list(SPECS))
     _check(source, "source of the data", ["auto", name, "synthetic"])
+    check_type("data_dir", data_dir, (str, os.PathLike, type(None)), "the path of a folder, or None")
     if source == "synthetic":
         return _built_in(name)
     if data_dir is not None:
@@ -87,11 +91,11 @@ def _folder(origin: str, given: str | Path) -> Path:
     return folder
 
 
-def _check(value: str, what: str, allowed: list[str]) -> None:
-    if value not in allowed:
-        nearest = difflib.get_close_matches(value, allowed, n=1)
+def _check(value: Any, what: str, allowed: list[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        nearest = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
         hint = f" (nearest: {nearest[0]})" if nearest else ""
-        raise UserError(f"{what} {value!r}: expected one of {', '.join(allowed)}{hint}")
+        raise UserError(f"{what} {shown(value)}: expected one of {', '.join(allowed)}{hint}")
 
 
 def _notice(name: str, without: str, reason: str) -> None:

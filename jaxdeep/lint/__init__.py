@@ -7,6 +7,7 @@ is refused anyway (a schedule of another length, a second run in one folder) has
 from typing import Final
 
 from jaxdeep.config import Config
+from jaxdeep.config.arguments import check_type
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.lint import network, rates, rows
 from jaxdeep.lint.comparison import compared
@@ -42,6 +43,9 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
     Returns:
         The findings, none where nothing is odd.
 
+    Raises:
+        UserError: an argument has another type.
+
     >>> import numpy as np
     >>> from jaxdeep.config import Data, Model
     >>> rows, labels = np.random.default_rng(0).random((200, 8)), np.arange(200) % 4
@@ -49,6 +53,8 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
     >>> [finding.name for finding in lint(config, Dataset.from_arrays(rows, labels, data=config.data))]
     ['selu-without-lecun', 'selu-inputs-not-standardised']
     """
+    check_type("config", config, Config, "a Config")
+    check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
     found = (*lint_config(config, data), *lint_rows(data))
     nothing_random = network.mc_dropout_without_dropout(config, data) if mc_dropout else None
     return found if nothing_random is None else (nothing_random, *found)

@@ -11,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config
+from jaxdeep.config.arguments import check_callable, optional_whole
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluation import Evaluation, probabilities
+from jaxdeep.train.folders import checked_folder
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import RunKeeper
 from jaxdeep.train.program import compile_program, traced
@@ -135,17 +137,19 @@ def fit(
         checkpoints: a folder of this run's own; None: keep none.
         on_epoch: called with the history so far after each epoch, and when a run is continued. What it raises ends the
             run, after a checkpoint.
-        until: stop behind this epoch, with a checkpoint: the same call without it goes on. None: at the run's end.
+        until: stop behind this epoch, 1 or more, with a checkpoint: the same call without it goes on. None: at the
+            run's end.
 
     Returns:
         The best epoch's weights, and the figures.
 
     Raises:
-        UserError: the type is not to be had, the configuration does not fit the data, the seed is out of range. Or the
-            folder holds another run, is used by another call, or cannot be written to.
+        UserError: an argument has another type or is out of its range, or the configuration does not fit the data. Or
+            the folder holds another run, is used by another call, or cannot be written to.
     """
-    seed = plain_seed(seed)
-    check_dtype(config)
+    seed, until, checkpoints = plain_seed(seed), optional_whole("until", until, 1), checked_folder(checkpoints)
+    if on_epoch is not None:
+        check_callable("on_epoch", on_epoch, "a function of the history, or None")
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until
     with RunKeeper(checkpoints, identity_of(config, data, seed)) as keeper:
@@ -167,16 +171,6 @@ def fit(
 
     examined = program.examine(state.best.params, state.best.batch_stats, hyper, data)
     return finished(config, data, seed, history, state, examined, program.compile_seconds, keeper.seconds)
-
-
-def check_dtype(config: Config) -> None:
-    """Refuse float64 where JAX would make float32 of it.
-
-    Raises:
-        UserError: it is not enabled.
-    """
-    if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
-        raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
 
 
 def identity_of(config: Config, data: Dataset, seed: int) -> dict[str, Any]:

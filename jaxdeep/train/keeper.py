@@ -14,6 +14,7 @@ import numpy as np
 from jaxdeep.errors import UserError
 from jaxdeep.locks import alone_in
 from jaxdeep.train.checkpoint import CheckpointStore
+from jaxdeep.train.folders import refusing
 from jaxdeep.train.history import EpochRecord, from_rows, to_rows
 from jaxdeep.train.state import TrainState
 
@@ -117,16 +118,9 @@ def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
 def _claimed(folder: Path) -> Iterator[None]:
     """Make a folder where it is not there, and use it alone."""
     with ExitStack() as stack:
-        try:
+        with refusing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone_in(folder))
-        except UserError:  # a ValueError too
-            raise
-        except (FileExistsError, NotADirectoryError) as error:
-            raise UserError(f"{folder}: cannot be used for checkpoints: not a folder. Choose another one") from error
-        except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{folder}: cannot be used for checkpoints ({reason}). Choose another folder") from error
         yield
 
 

@@ -4,15 +4,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jaxdeep.config import shortened
+from jaxdeep.config.arguments import first_twice, several
 from jaxdeep.config.values import whole
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.ranking import Standing, standing
-from jaxdeep.train.sweep import Checkpoints, Member, OnEnd, OnEpoch, fit_all
+from jaxdeep.train.sweep import Checkpoints, Member, OnEnd, OnEpoch, check_study, fit_all
 
 ETA: Final = 3
 """Of so many points one goes on, with so many times the epochs: what the papers recommend."""
@@ -124,9 +126,19 @@ def fit_by_halving(
         The members' runs in their order, each as far as it got.
 
     Raises:
-        UserError: as `fit`.
+        UserError: as `fit_all`; or the brackets are not those of the members' points.
     """
+    members = several("members", members, Member, "Member")
+    given = {} if checkpoints is None else {"checkpoints": checkpoints}
+    check_study(data, on_epoch=on_epoch, on_end=on_end, on_rung=on_rung, **given)
+    brackets = _checked_brackets(brackets, members)
     if checkpoints is None:
+        if (twice := first_twice([member.name for member in members])) is not None:
+            one, other = twice
+            raise UserError(
+                f"members[{one}] and members[{other}] are both named {members[one].name}. "
+                "Give them other seeds, or name in Member.values what differs"
+            )
         with TemporaryDirectory() as folder:
             kept = Path(folder)
             return fit_by_halving(
@@ -167,6 +179,36 @@ def epochs_of(brackets: Sequence[Bracket], members: Sequence[Member]) -> int:
             min(rung.points, len(points)) * (rung.epochs - before) for rung, before in zip(rungs, befores, strict=False)
         )
     return of_point * epochs
+
+
+def _checked_brackets(brackets: Any, members: Sequence[Member]) -> tuple[Bracket, ...]:
+    """Return a search's brackets, which begin with the members' points, and with no others.
+
+    Raises:
+        UserError: another type, nothing to begin with, an unknown point, or a member of none of the brackets.
+    """
+    brackets = several("brackets", brackets, Bracket, "Bracket")
+    groups, trained = {member.group for member in members}, set()
+    for index, (points, rungs) in enumerate(brackets):
+        name = f"brackets[{index}]"
+        points = several(f"{name}.points", points, str, "string")
+        rungs = several(f"{name}.rungs", rungs, Rung, "Rung")
+        if not points or not rungs:
+            raise UserError(f"{name} has {len(points)} points and {len(rungs)} rungs; allowed: 1 or more of each")
+        for number, rung in enumerate(rungs):
+            for field, value in rung._asdict().items():
+                whole(f"{name}.rungs[{number}].{field}", value, 1)
+        if (twice := first_twice(points)) is not None:
+            raise UserError(f"{name}.points has {points[twice[0]]!r} twice. Name each point once")
+        if unknown := [point for point in points if point not in groups]:
+            raise UserError(f"{name}.points has {unknown[0]!r}, and no member has this group. Give Member.group")
+        trained |= set(points)
+    if left := [index for index, member in enumerate(members) if member.group not in trained]:
+        raise UserError(
+            f"members[{left[0]}] ({members[left[0]].name}) is in none of the {len(brackets)} brackets. "
+            f"Name its point there, {members[left[0]].group!r}, or leave it out"
+        )
+    return brackets
 
 
 def _climb(

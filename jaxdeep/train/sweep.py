@@ -11,11 +11,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
+from typing import Any, Final
 
 import jax
 
 from jaxdeep.config import Config, short
+from jaxdeep.config.arguments import check_callable, optional_whole, several
 from jaxdeep.config.choices import check
 from jaxdeep.config.config import checked_values, plain
 from jaxdeep.config.seeds import plain_seed
@@ -23,6 +24,7 @@ from jaxdeep.config.values import scalar
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.members_program import Task
 from jaxdeep.train.memory import refuse_more_than, total_memory
@@ -87,6 +89,14 @@ OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 OnEnd = Callable[[int, Run], None]
 Checkpoints = Callable[[Member], Path | None]
 
+ALLOWED_CALLS: Final = {
+    "checkpoints": 'a function of a Member, such as lambda member: Path("kept") / member.name',
+    "on_epoch": "a function of a member's index and its history",
+    "on_end": "a function of a member's index and its run",
+    "on_rung": "a function of a Rung and the number of its points",
+}
+"""What the functions that a study calls take, in words."""
+
 
 def cores() -> int:
     """That the process may use."""
@@ -110,8 +120,8 @@ def fit_all(
     Args:
         members: what is run.
         data: on what; or the folds, of which each member names its own.
-        checkpoints: a folder of its own for each member, or None. The same call continues an interrupted study; members
-            that are finished are not run again.
+        checkpoints: a folder of its own for each member, or None, asked for once before the first member begins. The
+            same call continues an interrupted study; members that are finished are not run again.
         on_epoch: called with a member's index and its history after each of its epochs, by one thread at a time. What
             it raises ends the study, after a checkpoint of every member that is running.
         on_end: called with a member's index and its run when it is over, likewise.
@@ -122,14 +132,19 @@ def fit_all(
         The members' runs, in their order.
 
     Raises:
-        UserError: as `fit`; a member names no fold where folds are given, or one that is not given.
+        UserError: as `fit`; a member names no fold where folds are given, or one that is not given. An argument has
+            another type, or two members have one folder for checkpoints.
     """
+    members = several("members", members, Member, "Member")
+    check_study(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
+    until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
     of_members = [_of_fold(data, member) for member in members]
+    folders = checked_folders([checkpoints(member) for member in members], [member.name for member in members])
     if jax.default_backend() != "cpu":
         return fit_together(
             [
-                Task(member.config, of, member.seed, checkpoints(member))
-                for member, of in zip(members, of_members, strict=True)
+                Task(member.config, of, member.seed, folder)
+                for member, of, folder in zip(members, of_members, folders, strict=True)
             ],
             on_epoch=on_epoch,
             on_end=on_end,
@@ -153,7 +168,7 @@ def fit_all(
             member.config,
             of_members[index],
             member.seed,
-            checkpoints=checkpoints(member),
+            checkpoints=folders[index],
             on_epoch=follow,
             until=until,
         )
@@ -174,6 +189,22 @@ def fit_all(
     for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
         raise error
     return [future.result() for future in futures]
+
+
+def check_study(data: Any, **calls: Any) -> None:
+    """Refuse data and functions of another type than a study takes.
+
+    Args:
+        data: a Dataset, or the folds.
+        calls: functions by the name of their argument.
+
+    Raises:
+        UserError: names the argument.
+    """
+    if not isinstance(data, Dataset):
+        several("data", data, Dataset, "Dataset")
+    for name, value in calls.items():
+        check_callable(name, value, ALLOWED_CALLS[name])
 
 
 def _workers(programs: Sequence[Program]) -> int:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.train.fit import Run, check_dtype, finished, identity_of
+from jaxdeep.train.fit import Run, finished, identity_of
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import SECONDS_BETWEEN_CHECKPOINTS, RunKeeper
 from jaxdeep.train.members_program import (
@@ -66,7 +66,6 @@ def fit_together(
     """
     groups: dict[Any, list[int]] = {}
     for index, task in enumerate(tasks):
-        check_dtype(task.config)
         check_fits(task.config, task.data)
         leaves, structure = jax.tree.flatten(task.data)
         key = (task.config.static(), structure, shapes_of(leaves))

@@ -1,0 +1,104 @@
+"""Folders for checkpoints, looked at before anything is trained."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jaxdeep.config.arguments import first_twice
+from jaxdeep.config.choices import check
+from jaxdeep.errors import UserError
+
+
+def checked_folder(folder: Any) -> Path | None:
+    """Return a run's folder for checkpoints as a path, and None as None.
+
+    Args:
+        folder: a string or a path; `~` is the user's home. It need not exist.
+
+    Raises:
+        UserError: another type, a file, or a folder that cannot be made. Nothing of the attempt stays.
+    """
+    path = _plain("checkpoints", folder)
+    if path is not None:
+        _check_can_be_made(path, set())
+    return path
+
+
+def checked_folders(folders: Sequence[Any], names: Sequence[str]) -> list[Path | None]:
+    """Return the folders for checkpoints of a study's members as paths, and None as None.
+
+    Args:
+        folders: of each member, as of `checked_folder`.
+        names: of the members, for the message.
+
+    Raises:
+        UserError: as `checked_folder`; or two members have one folder.
+    """
+    paths = [_plain(f"checkpoints of member {index}", folder) for index, folder in enumerate(folders)]
+    kept = [(index, path) for index, path in enumerate(paths) if path is not None]
+    tried: set[Path] = set()
+    for _, path in kept:
+        _check_can_be_made(path, tried)
+    if (twice := first_twice([os.path.realpath(path) for _, path in kept])) is not None:
+        (one, path), (other, _) = (kept[position] for position in twice)
+        raise UserError(
+            f"{path}: the checkpoint folder of two members, {one} ({names[one]}) and {other} ({names[other]}). "
+            "Give each member a folder of its own"
+        )
+    return paths
+
+
+@contextmanager
+def refusing(folder: Path) -> Iterator[None]:
+    """Turn what the system says against a folder for checkpoints into one line.
+
+    Raises:
+        UserError: the system refused what was tried within.
+    """
+    try:
+        yield
+    except UserError:  # a ValueError too
+        raise
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: cannot be used for checkpoints: not a folder. Choose another one") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{folder}: cannot be used for checkpoints ({reason}). Choose another folder") from error
+
+
+def _plain(name: str, folder: Any) -> Path | None:
+    """Return the path that was given, `~` expanded."""
+    if folder is None:
+        return None
+    text = os.fspath(folder) if isinstance(folder, str | os.PathLike) else None
+    check(name, folder, isinstance(text, str) and text != "", "the path of a folder, or None")
+    return Path(os.path.expanduser(folder))
+
+
+def _check_can_be_made(folder: Path, tried: set[Path]) -> None:
+    """Find that a folder is one, or can be made: a folder is made in the nearest one above it, and removed.
+
+    Args:
+        folder: to be used.
+        tried: folders in which one can be made; grows.
+    """
+    with refusing(folder):
+        place = folder
+        while not _exists(place):
+            place = place.parent
+        if not place.is_dir():
+            raise NotADirectoryError
+        if place != folder and place not in tried:
+            os.rmdir(tempfile.mkdtemp(prefix=".", dir=place))
+            tried.add(place)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
