@@ -1,4 +1,4 @@
-"""`abuse`: bad command lines and calls, each of which must be refused before anything is trained or written.
+"""`abuse`: bad command lines and calls that must be refused before anything is trained or written.
 
 A command line must end with exit status 2 and one line on stderr, or with the box of the reader of flags. A call must
 raise UserError with one line. Its working folder must stay empty. Many attempts are made from the fields of the

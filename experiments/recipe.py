@@ -56,7 +56,7 @@ class Recipe:
         description: one line for `--list`.
         reported: the chapter's figures; empty where it has none.
         reported_mc: likewise, of MC dropout.
-        expected: names of the findings of `jaxdeep.lint` that it shows on purpose, of which nobody is warned.
+        expected: names of the findings of `jaxdeep.lint` that it shows on purpose. Nobody is warned of them.
     """
 
     config: Config

@@ -176,7 +176,7 @@ class Study:
 
 
 def seeds_from(first: int, count: int) -> tuple[int, ...]:
-    """Return the seeds first, first + 1, ..., of which there are `count`.
+    """Return `count` seeds: first, first + 1, ...
 
     Args:
         first: the value of --seed, in 0 .. 2^32 - 1.

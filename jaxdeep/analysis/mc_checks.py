@@ -1,4 +1,4 @@
-"""What MC dropout refuses: passes of which nothing would be random, and arguments that would be taken for others."""
+"""What MC dropout refuses: passes without random numbers, and arguments that would be taken for others."""
 
 from numbers import Integral
 from typing import Any, Final, get_args
@@ -16,7 +16,7 @@ MASK_BITS: Final = get_args(MaskBits)
 
 
 def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
-    """Refuse passes of which nothing would be random, or of which there are too few.
+    """Refuse passes without random numbers, or too few passes.
 
     Args:
         model: the network.
@@ -52,7 +52,7 @@ def check_masks(key: Any, mask_bits: Any) -> None:
         mask_bits: random bits for each value of a mask.
 
     Raises:
-        UserError: the key is another thing, or several keys, or there is no mask of so many bits.
+        UserError: the key is another thing, or several keys, or no mask has this number of bits.
     """
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
     if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or shape != ():

@@ -152,7 +152,7 @@ def mc_predict(
 def mc_of_stored_rows(
     run: Run, rows: np.ndarray, key: jax.Array, samples: int, *, mask_bits: MaskBits, keep_samples: bool
 ) -> Uncertainty:
-    """Predict by MC dropout, like `mc_predict`, for rows that are stored already: those of a data set, or checked ones.
+    """Predict by MC dropout, like `mc_predict`, for rows that are stored already: a data set's own, or checked ones.
 
     Args:
         run: a finished run.

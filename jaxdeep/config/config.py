@@ -174,7 +174,7 @@ def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:
 
 
 def checked_values(config: Config, values: Any) -> dict[str, Any]:
-    """Return what a study varies as plain values, each of which is the configuration's own.
+    """Return what a study varies as plain values, after a check that they are the configuration's own.
 
     Args:
         config: of one run.

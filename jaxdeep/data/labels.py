@@ -37,7 +37,7 @@ class Encoding(NamedTuple):
     Attributes:
         codes: for each argument, [N] int32, 0 .. C - 1.
         names: C names of the classes.
-        values: C labels as they were given, of which class i is values[i].
+        values: C labels as they were given. Class i is values[i].
         is_identity: whether every label is the number of its class.
     """
 

@@ -66,7 +66,7 @@ def check_answers(probabilities: np.ndarray) -> None:
 
 
 def _flat(rows: np.ndarray, image_shape: tuple[int, ...], inputs: int) -> np.ndarray:
-    """Take [N, *image_shape] or [N, D] as [N, D]; axes of length 1 need not be those of the training rows."""
+    """Take [N, *image_shape] or [N, D] as [N, D]; axes of length 1 may differ from the training rows'."""
     shape, wanted = rows.shape, _long_axes(image_shape)
     if rows.ndim >= 2 and (shape[1:] == (inputs,) or _long_axes(shape[1:]) == wanted):
         if len(rows) == 0:

@@ -64,7 +64,7 @@ def divide(
     """Divide rows into training, validation and test part.
 
     Args:
-        images: [N, ...], as of `Dataset.from_arrays`.
+        images: [N, ...], as `Dataset.from_arrays` takes them.
         labels: [N] or [N, 1].
         test_images: [M, ...]. None: the last `data.valid_size` of images are the test rows.
         test_labels: [M] or [M, 1], or None.

@@ -51,7 +51,7 @@ def comparison_table(comparison: Mapping[str, Any]) -> str:
 
 
 def pairs_compared(comparison: Mapping[str, Any]) -> int:
-    """Return the number of pairs of which at least one figure is compared.
+    """Return the number of pairs in which at least one figure is compared.
 
     Args:
         comparison: what `compare` returned.

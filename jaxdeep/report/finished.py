@@ -172,7 +172,7 @@ def _is_plausible(path: Path, summary: Mapping[str, Any], members: Sequence[Memb
 
 
 def _digest_of(path: Path) -> str | None:
-    """The digest of a file, or of all files in a folder with their names; None where there is none."""
+    """The digest of a file, or of all files in a folder with their names. None: nothing is there."""
     if not path.exists():
         return None
     digest = hashlib.sha256()

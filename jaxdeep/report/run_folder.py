@@ -125,7 +125,7 @@ class RunFolder:
         with self._closing:
             if self._metrics is None:
                 return
-            with suppress(OSError):  # a full disk, of which `follow` has told
+            with suppress(OSError):  # a full disk, which `follow` has reported
                 self._metrics.close()
             with suppress(UserError):
                 if self.summary() is None:
@@ -158,7 +158,7 @@ class RunFolder:
         return self.path / "checkpoints" / shortened(member.name)
 
     def saved_epoch(self, member: Member) -> int | None:
-        """Find the epoch of a member's last checkpoint on disk; None where there is none.
+        """Find the epoch of a member's last checkpoint on disk. None: nothing is saved.
 
         Args:
             member: A run of the study.

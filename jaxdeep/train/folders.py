@@ -31,7 +31,7 @@ def checked_folders(folders: Sequence[Any], names: Sequence[str]) -> list[Path |
     """Return the folders for checkpoints of a study's members as paths, and None as None.
 
     Args:
-        folders: of each member, as of `checked_folder`.
+        folders: one for each member, as `checked_folder` takes it.
         names: of the members, for the message.
 
     Raises:

@@ -38,7 +38,7 @@ class RangeTest(NamedTuple):
 
     Attributes:
         seeds: [S].
-        rates: [N], learning rate of each step; N is an epoch's steps, or those of several epochs of few steps.
+        rates: [N], learning rate of each step; N is an epoch's steps, or a multiple of them where they are few.
         losses: [S, N], each batch's loss before its step, in nats; NaN from the step on at which a seed diverged.
         smoothed: [S, N], likewise.
         turning_points: [S], highest rates before the smoothed loss climbs; NaN where it did not fall, or did not climb.

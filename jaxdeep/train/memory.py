@@ -13,7 +13,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.train.evaluation import model_of
 
 COPIES: Final = 3
-"""Of all weights, at the least: themselves, those of the best epoch, and their gradients."""
+"""Of all weights, at the least: the weights, the best epoch's weights, and the gradients."""
 SHARE: Final = 0.9
 """Of an accelerator's memory, for a program and its arguments."""
 LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

@@ -50,7 +50,7 @@ def successive_halving(points: int, epochs: int, eta: int = ETA) -> tuple[Rung, 
     Args:
         points: that begin.
         epochs: of a whole run.
-        eta: of so many points one goes on, 2 or more.
+        eta: one of eta points goes on, 2 or more.
 
     Raises:
         UserError: a number is no whole number, or out of its range.
@@ -72,7 +72,7 @@ def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
 
     Args:
         epochs: of a whole run.
-        eta: of so many points one goes on, 2 or more.
+        eta: one of eta points goes on, 2 or more.
 
     Raises:
         UserError: a number is no whole number, or out of its range.
