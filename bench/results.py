@@ -114,11 +114,10 @@ def _section(device: Device, reasons: Mapping[str, str]) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         f"JAX computes on {machine['device']['count']} x {machine['device']['kind']}.",
         "",
-        "### targets",
-        "",
-        markdown_table(*_split(targets.table(device, device.platform))),
-        "",
     ]
+    aims = targets.table(device, device.platform)
+    if any(verdict != targets.NOT_MEASURED for *_, verdict in aims[1:]):
+        lines += ["### targets", "", markdown_table(*_split(aims)), ""]
     for target in targets.missed(device, device.platform):
         if target.name in reasons:
             lines += [f"Missed, {target.description}: {reasons[target.name]}", ""]

@@ -11,6 +11,7 @@ from bench.throughput import ratios, step_ms
 
 Entries = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Of one device, by question and workload."""
+NOT_MEASURED: Final = "not measured"
 
 
 class Target(NamedTuple):
@@ -152,7 +153,7 @@ def table(entries: Entries, platform: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [HEADERS]
     for target in _of(platform):
         figure = target.measured(entries)
-        verdict = "not measured" if figure is None else "met" if target.is_met(figure) else "**missed**"
+        verdict = NOT_MEASURED if figure is None else "met" if target.is_met(figure) else "**missed**"
         aimed = f"{target.sign} {target.limit:g}"
         rows.append((target.description, aimed, "-" if figure is None else f"{figure:.2f}", verdict))
     return rows
