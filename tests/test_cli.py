@@ -350,6 +350,7 @@ def test_a_stopped_process_continues_to_the_same_figures(processes, number, stat
     assert (figures, runs) == processes.figures("whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hangs_up", [True, False])
 def test_a_terminal_that_goes_away_stops_a_run_and_after_nohup_it_does_not(processes, hangs_up) -> None:
     """A real one: the kernel sends SIGHUP, and what is written to it is refused."""

@@ -67,6 +67,7 @@ def test_what_a_recipe_expects_is_neither_a_warning_nor_an_error(command, capsys
 COMPARED = ("--data", "cifar10", "--model.units", "8", "--train.epochs", "1", "--seeds", "2")
 
 
+@pytest.mark.slow
 def test_a_comparison_warns_once_for_a_pair_in_which_more_than_one_thing_differs(command, capsys):
     assert command("--compare", "elu", "swish", "bn", *COMPARED) == 0
     lines = warned(capsys)

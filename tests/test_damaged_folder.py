@@ -113,6 +113,7 @@ def test_whatever_is_damaged_is_mended_or_refused(run, again, finished, capsys, 
         assert capsys.readouterr().err == "run is finished: these are its results\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["metrics.jsonl", "hits.npz", "summary.json"])
 def test_without_checkpoints_damage_is_refused(run, again, finished, capsys, name, kind) -> None:
@@ -132,6 +133,7 @@ def test_without_checkpoints_damage_is_refused(run, again, finished, capsys, nam
     assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["metrics.jsonl", "hits.npz", "curves.png", "summary.json"])
 @pytest.mark.parametrize("kind", ["removed", "empty", "cut"])
 def test_an_earlier_versions_run_is_checked_by_what_its_files_hold(run, again, finished, capsys, name, kind) -> None:

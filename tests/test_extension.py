@@ -108,6 +108,7 @@ def test_what_would_not_be_the_same_run_is_refused_with_the_fields_and_the_reaso
     assert_same_run(fit(with_train(one, epochs=before), data, checkpoints=tmp_path), kept)
 
 
+@pytest.mark.slow
 def test_members_of_a_study_go_on_alone_and_together(tmp_path) -> None:
     data = small_dataset(SMALL)
     short, long = (with_train(epochs=epochs) for epochs in (2, 4))
@@ -168,6 +169,7 @@ def test_a_runs_own_identity_is_compared_by_the_same_rule() -> None:
 ASKED = ("--mc-samples", "3")
 
 
+@pytest.mark.slow
 def test_the_same_command_with_more_epochs_goes_on_and_its_results_follow(command: Callable[..., int], capsys) -> None:
     dropout = ("--model.dropout-sites", "every", "--model.dropout", "dropout", "--model.dropout-rate", "0.1")
     argv = (*QUICK, *dropout, "--data", "cifar10")
@@ -221,6 +223,7 @@ def test_the_results_of_the_shorter_run_stay_until_the_new_ones_are_there(comman
     assert summary("w")["runs"][0]["epochs"] == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "reason"),
     [

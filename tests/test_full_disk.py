@@ -121,6 +121,7 @@ def test_what_stopped_a_run_is_not_hidden_by_a_save_that_was_fine(tmp_path) -> N
     assert steps(tmp_path) == ["1"]
 
 
+@pytest.mark.slow
 def test_the_command_line_says_it_in_one_line_with_status_2(command: Callable[..., int], capsys) -> None:
     argv = (*QUICK, "--model.units", "64", "64", "--data", "cifar10")
     assert command(*argv, "--workdir", "whole") == 0

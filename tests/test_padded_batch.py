@@ -81,7 +81,7 @@ def furthest(one: Any, other: Any) -> float:
 
 
 @pytest.mark.parametrize("left", LEFT)
-@pytest.mark.parametrize("layers", [20, 100])
+@pytest.mark.parametrize("layers", [20, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_in_float64_loss_gradients_and_statistics_are_those_of_the_smaller_batch(place, layers, left):
     with jax.enable_x64(True):
@@ -136,7 +136,7 @@ def test_the_hidden_units_can_stand_in_any_order():
 
 
 @pytest.mark.parametrize("left", LEFT)
-@pytest.mark.parametrize("layers", [20, 100])
+@pytest.mark.parametrize("layers", [20, pytest.param(100, marks=pytest.mark.slow)])
 def test_in_float32_it_differs_by_no_more_than_the_order_of_the_hidden_units_makes(layers, left):
     given = case(depth(layers), left, "float32")
     config, state, data, batch, key = given
