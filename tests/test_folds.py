@@ -48,7 +48,7 @@ def dealt(draw: st.DrawFn) -> tuple[np.ndarray, int, int, int]:
     counts = draw(st.lists(st.integers(2, 9), min_size=1, max_size=4))
     labels = np.asarray(draw(st.permutations(np.repeat(np.arange(len(counts)), counts).tolist())), np.int32)
     valid_size = draw(st.integers(1, len(labels) - 1))
-    return labels, valid_size, draw(st.integers(2, min(counts))), draw(st.integers(0, 2**32))
+    return labels, valid_size, draw(st.integers(2, min(counts))), draw(st.integers(0, 2**32 - 1))
 
 
 @given(dealt(), st.booleans())
