@@ -20,7 +20,8 @@ from jaxdeep.errors import UserError
 from jaxdeep.train import keeper
 from jaxdeep.train.fit import fit
 
-LARGER = replace(SMALL, model=replace(SMALL.model, units=(64, 64)), train=replace(SMALL.train, epochs=6, patience=6))
+# One array of 256 KB: Orbax spreads arrays over several files as its threads fall, yet never cuts one of this size.
+LARGER = replace(SMALL, model=replace(SMALL.model, units=(256, 256)), train=replace(SMALL.train, epochs=6, patience=6))
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def test_what_stopped_a_run_is_not_hidden_by_a_save_that_was_fine(tmp_path) -> N
 
 @pytest.mark.slow
 def test_the_command_line_says_it_in_one_line_with_status_2(command: Callable[..., int], capsys) -> None:
-    argv = (*QUICK, "--model.units", "64", "64", "--data", "cifar10")
+    argv = (*QUICK, "--model.units", "256", "256", "--data", "cifar10")
     assert command(*argv, "--workdir", "whole") == 0
     capsys.readouterr()
     with files_of_at_most(60_000):
