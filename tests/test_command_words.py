@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.bad_values import fields
@@ -40,7 +40,7 @@ flags = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(flags, max_size=3))
 def test_any_words_are_read_or_refused(given_flags) -> None:
     argv = ["--config", "sanity", *(word for flag in given_flags for word in flag)]

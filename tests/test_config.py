@@ -8,7 +8,7 @@ from typing import Any, get_args
 import jax
 import optax
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdeep import config as c
@@ -18,7 +18,6 @@ from jaxdeep.config import optim as optim_part
 from jaxdeep.config import schedule as schedule_part
 from jaxdeep.errors import UserError
 
-untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PARTS = (Data, Model, Optim, Train, Schedule, Regularize)
 
 shares = st.floats(0, 1, exclude_max=True)
@@ -169,7 +168,6 @@ def configs(draw: st.DrawFn) -> Config:
     return Config(draw(data()), model, optim, draw(train), schedule, draw(regularizes(len(model.units) + 1)))
 
 
-@untimed
 @given(configs())
 def test_a_configuration_survives_json(config):
     plain = json.loads(json.dumps(config.to_dict(), allow_nan=False))
@@ -183,7 +181,6 @@ def test_a_configuration_survives_json(config):
     assert differences(config.to_dict(), again.to_dict()) == {}
 
 
-@untimed
 @given(configs(), configs(), st.sets(st.sampled_from(["data", "train"])))
 def test_configurations_are_equal_exactly_if_no_field_differs(one, another, swapped):
     other = replace(one, **{part: getattr(another, part) for part in swapped})

@@ -21,7 +21,6 @@ from jaxdeep.train.fit import Run, fit
 KEPT = ("2", "3")
 EXAMPLES = settings(
     max_examples=20,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -79,7 +79,7 @@ def test_a_damaged_classic_file_is_refused_or_does_not_matter(written, form):
     whole, original = path.read_bytes(), small_files.arrays(name)
     assert_original_or_refused(lambda: classic.read(name, written[form]), original)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(PLACES, st.integers(1, 255), st.booleans())
     def check(place: float, other: int, is_cut: bool) -> None:
         path.write_bytes(damage(whole, place, other, is_cut))
@@ -103,7 +103,7 @@ def test_a_damaged_npz_file_is_refused_or_does_not_matter(tmp_path, packer):
     whole, original = path.read_bytes(), npz.read_rows(path)
     np.testing.assert_array_equal(original.x, ROWS)
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(PLACES, st.integers(1, 255), st.booleans())
     def check(place: float, other: int, is_cut: bool) -> None:
         path.write_bytes(damage(whole, place, other, is_cut))
@@ -123,7 +123,7 @@ def test_a_damaged_directory_does_not_hide_arrays(tmp_path):
 
 
 @given(st.binary(max_size=200), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_bytes_of_any_kind_in_an_npz_file_are_refused(tmp_path_factory, data, is_member):
     path = tmp_path_factory.getbasetemp() / "any.npz"
     path.write_bytes(member(data) if is_member else data)

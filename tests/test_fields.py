@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
@@ -325,7 +325,7 @@ def part_values(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     return found
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(part_values())
 def test_any_value_makes_a_configuration_that_survives_json_or_is_refused(values) -> None:
     try:

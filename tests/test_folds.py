@@ -52,7 +52,7 @@ def dealt(draw: st.DrawFn) -> tuple[np.ndarray, int, int, int]:
 
 
 @given(dealt(), st.booleans())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_row_is_for_validation_once_and_classes_are_dealt_evenly(case, of_a_fold: bool) -> None:
     labels, valid_size, count, seed = case
     dataset, data = numbered(labels, valid_size), Data("none")

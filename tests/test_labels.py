@@ -209,7 +209,7 @@ SCALARS = st.one_of(
     ),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_labels_of_any_objects_come_back_or_are_refused(kinds: list[Any], as_column: bool) -> None:
     labels = kinds * 6
     try:

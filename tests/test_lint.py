@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from small_data import SMALL, small_arrays, small_dataset
 from test_config import configs, cubic, sign_sgd, zeros
 
@@ -402,7 +402,6 @@ def test_the_exhibits_are_the_recipes_that_expect_something():
     assert Recipe(BASE, "").expected == ()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs())
 @example(changed(schedule={"kind": "exponential", "decay_epochs": 5e-324}))
 @example(changed(schedule={"kind": "power", "decay_steps": 1, "exponent": 3e38}))

@@ -6,7 +6,7 @@ from unittest import mock
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_data import SMALL, small_dataset
 
@@ -75,7 +75,6 @@ def test_no_more_members_train_at_a_time_than_the_memory_holds(programs, expecte
         assert sweep._workers([found] * 3) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans())
 def test_the_smallest_need_is_less_than_weights_their_best_and_their_gradients_take(units, use_bias):
     config = replace(SMALL, model=replace(SMALL.model, units=tuple(units), use_bias=use_bias))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from small_data import CLASSES, SHAPE, SMALL, lean_compilation, small_arrays, small_dataset
@@ -81,7 +81,6 @@ types = st.sampled_from([*NUMBERS, *OTHERS])
 arrays = st.builds(lambda dtype, shape: of_numpy.arrays(dtype, shape), types, shapes).flatmap(lambda found: found)
 
 
-@settings(deadline=None)
 @given(rows=arrays, way=st.integers(0, 1), check=st.booleans())
 def test_an_answer_is_probabilities_for_each_row_or_the_rows_are_refused(
     run: Run, rows: np.ndarray, way: int, check: bool

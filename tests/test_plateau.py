@@ -80,7 +80,7 @@ grid = st.integers(0, 30).map(lambda steps: 1 + steps * 0.5e-4)
 """Ties, and differences of half of min_delta, of min_delta itself and of more."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(grid, min_size=40, max_size=40) | st.lists(st.floats(0, 3), min_size=40, max_size=40),
     st.sampled_from([1, 3, 4]),

@@ -216,7 +216,7 @@ FLOATS = st.sampled_from([1e-40, 1e-30, 1e-3, 1.0, 1e9, 1e30, 3e38, 1e200]).flat
     st.sampled_from(["none", "unit", "standardize"]),
     st.integers(0, 5),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @pytest.mark.filterwarnings("ignore::jaxdeep.errors.JaxdeepWarning")
 def test_rows_of_any_array_round_trip_or_are_refused(rows: np.ndarray, scaling: Any, bad: int) -> None:
     labels = np.arange(rows.shape[0] if rows.ndim else 0) % 2
@@ -239,7 +239,7 @@ def test_rows_of_any_array_round_trip_or_are_refused(rows: np.ndarray, scaling: 
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=9, max_size=40), st.floats(-1e12, 1e12), st.floats(1e-3, 1e3))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_standardised_rows_are_those_of_float64_whatever_the_offset(values, offset: float, width: float) -> None:
     rows = offset + width * np.asarray(values, np.float64)[:, None]
     size = len(rows) // 3

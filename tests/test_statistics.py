@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -309,7 +309,6 @@ def test_holm_s_corrections_are_those_of_r() -> None:
     np.testing.assert_allclose(holm([0.4, 0.001, 0.6, 0.001]), [0.8, 0.004, 0.8, 0.004], rtol=1e-12)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.01, 0.02, 0.5])), min_size=1, max_size=6))
 def test_holm_is_the_closed_test_of_bonferroni_s(p_values) -> None:
     """A difference is real where every set of comparisons that it is in is refuted by Bonferroni's test of the set."""

@@ -281,7 +281,7 @@ def a_study(draw) -> Study:
 LAYERS = {"regularize.l1": (1e-4, 0.1), "regularize.penalized": ("every", "head", (0, 1), (2,))}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(a_study())
 @example(Study((42,), LAYERS))
 @example(Study((42,), {"schedule.kind": ("constant", "cosine")}, {RATE: Span(1.23456789e-4, 0.1, True, False)}, 3))
@@ -294,7 +294,7 @@ def test_the_words_of_a_study_ask_for_it(study) -> None:
     assert arguments.study.members(SANITY) == study.members(SANITY)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(a_study(), st.data())
 def test_studies_that_differ_are_told_apart_by_words_name_and_identity(study, data) -> None:
     other = data.draw(a_study() | st.builds(replace, st.just(study), folds=st.none() | st.integers(2, 9)))
