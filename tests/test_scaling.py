@@ -199,3 +199,5 @@ def test_rows_outside_the_training_range_are_no_scale_mistake() -> None:
         made(counts, tests=np.minimum(counts[:50], 1))
         made(U, tests=U[:50] + np.asarray([0, 0, 40]))
         made(counts * 10, tests=counts[:50] * 0)
+        made(U[:, :1], tests=U[:50, :1] * 40)
+        made(U[:, :1] * 40, tests=U[:50, :1])

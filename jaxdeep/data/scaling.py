@@ -29,6 +29,8 @@ SMALLEST_RANGE: Final = 2.0**-100
 """Of a column whose inverse standard deviation float32 holds."""
 BRIGHT: Final = 32
 """Median of the columns' largest values from which rows within 0 .. 255 count as pixels."""
+FEWEST_PIXELS: Final = 8
+"""Columns that pixels have; one or two that are not pixels can be as large by chance."""
 ROUNDED: Final = ("bfloat16", "float16", "float32")
 """Types that round more than float64."""
 SHOWN: Final = 3
@@ -59,7 +61,8 @@ class Range(NamedTuple):
             return None
         if largest <= 1:
             return 1
-        return 255 if np.median(self.high[self.high > 0]) >= BRIGHT else None
+        lit = self.high[self.high > 0]
+        return 255 if len(lit) >= FEWEST_PIXELS and np.median(lit) >= BRIGHT else None
 
 
 class Constants(NamedTuple):
