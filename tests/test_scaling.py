@@ -199,5 +199,14 @@ def test_rows_outside_the_training_range_are_no_scale_mistake() -> None:
         made(counts, tests=np.minimum(counts[:50], 1))
         made(U, tests=U[:50] + np.asarray([0, 0, 40]))
         made(counts * 10, tests=counts[:50] * 0)
-        made(U[:, :1], tests=U[:50, :1] * 40)
-        made(U[:, :1] * 40, tests=U[:50, :1])
+
+
+@pytest.mark.parametrize("columns", [1, 7, 8])
+def test_a_few_columns_are_no_pixels(columns: int) -> None:
+    small = np.repeat(U[:, :1], columns, axis=1)
+    for train, tests in ((small, small[:50] * 40), (small * 40, small[:50])):
+        if columns < 8:
+            made(train, tests=tests)
+        else:
+            with pytest.raises(UserError, match=r"^the test rows are within 0 \.\. "):
+                made(train, tests=tests)

@@ -30,7 +30,7 @@ SMALLEST_RANGE: Final = 2.0**-100
 BRIGHT: Final = 32
 """Median of the columns' largest values from which rows within 0 .. 255 count as pixels."""
 FEWEST_PIXELS: Final = 8
-"""Columns that pixels have; one or two that are not pixels can be as large by chance."""
+"""Columns other than 0 from which rows within 0 .. 255 count as pixels: fewer can be as large by chance."""
 ROUNDED: Final = ("bfloat16", "float16", "float32")
 """Types that round more than float64."""
 SHOWN: Final = 3
