@@ -89,8 +89,9 @@ def command(kind: str, argv: Sequence[str], *, real_images: bool = False) -> Att
     """
 
     def make() -> str:
-        from experiments import cli, run
         from experiments.cifar import CONFIGS
+        from jaxdeep.cli import main as cli
+        from jaxdeep.cli import run
 
         errors = io.StringIO()
         images = run.load_images if real_images else small_images

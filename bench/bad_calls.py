@@ -16,12 +16,12 @@ from jaxdeep import (
     Config,
     Data,
     Dataset,
-    Member,
     Model,
     Optim,
     Regularize,
     Schedule,
     Train,
+    Trial,
     fit,
     fit_all,
     fit_by_halving,
@@ -89,10 +89,10 @@ def _parts() -> Iterator[Attempt]:
 
 
 def _members() -> Iterator[Attempt]:
-    kind = "call: Member"
-    yield from each(kind, "seed", lambda seed: Member(CONFIG, seed), SEEDS)
-    yield from each(kind, "config", lambda config: Member(config, 1), NO_CONFIG)
-    yield from each(kind, "fold", lambda fold: Member(CONFIG, 1, {}, fold), (-1, 0.5, True, "0", (0,), math.nan))
+    kind = "call: Trial"
+    yield from each(kind, "seed", lambda seed: Trial(CONFIG, seed), SEEDS)
+    yield from each(kind, "config", lambda config: Trial(config, 1), NO_CONFIG)
+    yield from each(kind, "fold", lambda fold: Trial(CONFIG, 1, {}, fold), (-1, 0.5, True, "0", (0,), math.nan))
     values = (
         None,
         5,
@@ -102,9 +102,7 @@ def _members() -> Iterator[Attempt]:
         {1: 1},
         {"optim.learning_rate": 5.0},
     )
-    yield from each(
-        kind, "values", lambda value: Member(CONFIG, 1, value), (*values, {"optim.learning_rate": math.nan})
-    )
+    yield from each(kind, "values", lambda value: Trial(CONFIG, 1, value), (*values, {"optim.learning_rate": math.nan}))
 
 
 def _runs(inputs: Path) -> Iterator[Attempt]:
@@ -164,8 +162,8 @@ def _folds() -> Iterator[Attempt]:
 
 
 def _studies() -> Iterator[Attempt]:
-    kind, one = "call: fit_all", (Member(CONFIG, 1),)
-    first, last = (Member(CONFIG, 1, {}, fold) for fold in (0, 3))
+    kind, one = "call: fit_all", (Trial(CONFIG, 1),)
+    first, last = (Trial(CONFIG, 1, {}, fold) for fold in (0, 3))
     folds = stratified_folds(dataset(), DATA, 3)
     yield from each(
         kind, "members", lambda members: fit_all(members, dataset()), (None, CONFIG, (CONFIG,), ((CONFIG, 1),))
@@ -176,7 +174,7 @@ def _studies() -> Iterator[Attempt]:
     yield from each(
         kind, "checkpoints", lambda at: fit_all(one, dataset(), checkpoints=at), (None, "kept", Path("kept"))
     )
-    two = (*one, Member(CONFIG, 2))
+    two = (*one, Trial(CONFIG, 2))
     for name, make in {
         "one folder for two members": lambda: fit_all(two, dataset(), checkpoints=lambda _: Path("kept")),
         "a folder of the second member that cannot be made": lambda: fit_all(
@@ -185,7 +183,7 @@ def _studies() -> Iterator[Attempt]:
         "folds, and no member's fold": lambda: fit_all(one, folds),
         "a fold, and one data set": lambda: fit_all((first,), dataset()),
         "a fold that there is not": lambda: fit_all((last,), folds),
-        "another scaling": lambda: fit_all((Member(replace(CONFIG, data=Data("none", 20)), 1),), dataset()),
+        "another scaling": lambda: fit_all((Trial(replace(CONFIG, data=Data("none", 20)), 1),), dataset()),
     }.items():
         yield call(kind, name, make)
 
@@ -197,7 +195,7 @@ def _searches() -> Iterator[Attempt]:
     yield from each(kind, "eta", lambda eta: successive_halving(9, 9, eta), (1, *COUNTS))
     yield from each("call: hyperband", "epochs", hyperband, COUNTS)
     yield from each("call: hyperband", "eta", lambda eta: hyperband(9, eta), (1, *COUNTS))
-    kind, one = "call: fit_by_halving", (Member(CONFIG, 1),)
+    kind, one = "call: fit_by_halving", (Trial(CONFIG, 1),)
     rungs = successive_halving(1, 1)
     right = Bracket(("",), rungs)
     wrong = (None, (), (right, None), (Bracket((), rungs),), (Bracket(("x",), rungs),), (Bracket(("",), ()),))

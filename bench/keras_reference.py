@@ -22,12 +22,12 @@ import keras
 import numpy as np
 
 from bench.peers.keras_mlp import OPTIMIZERS, compiled, network
-from experiments.records import RECIPES
+from docs.pages.records import RECIPES
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import Config, Regularize, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
-from jaxdeep.report.files import write_json
+from jaxdeep.study.files import write_json
 
 FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
 

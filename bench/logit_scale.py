@@ -16,7 +16,7 @@ from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
-from jaxdeep.report.files import write_json
+from jaxdeep.study.files import write_json
 from jaxdeep.train.fit import fit
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import ROOT
-from jaxdeep.report.files import write_json
+from jaxdeep.study.files import write_json
 from jaxdeep.train.devices import describe_processor
 
 RECORDS = ROOT / "bench" / "records"

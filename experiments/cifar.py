@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from experiments.recipe import Recipe, Reported, ReportedMC
+from jaxdeep.cli.recipe import Recipe, Reported, ReportedMC
 from jaxdeep.config import Config, Data, Model, Optim, Schedule, Train
 
 ELU: Final = Config(
@@ -98,6 +98,6 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
 
 
 if __name__ == "__main__":
-    from experiments.cli import main
+    from jaxdeep.cli.main import main
 
     raise SystemExit(main("cifar", "cifar10", CONFIGS))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from experiments.recipe import Recipe, Reported, ReportedMC
+from jaxdeep.cli.recipe import Recipe, Reported, ReportedMC
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 
 LEAKY_RELU: Final = Config(
@@ -119,6 +119,6 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
 
 
 if __name__ == "__main__":
-    from experiments.cli import main
+    from jaxdeep.cli.main import main
 
     raise SystemExit(main("fashion_mnist", "fashion_mnist", CONFIGS))

@@ -8,10 +8,11 @@ from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import lint
+from jaxdeep.study.halving import Bracket, fit_by_halving, hyperband, successive_halving
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Member, Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.search import Bracket, fit_by_halving, hyperband, successive_halving
-from jaxdeep.train.sweep import Member, fit_all
 from jaxdeep.version import __version__
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Train",
+    "Trial",
     "Uncertainty",
     "UserError",
     "__version__",

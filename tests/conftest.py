@@ -38,11 +38,11 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
     """Run a command in an empty folder, on small images, without the compilation cache."""
     from small_commands import images
 
-    import experiments.cli
-    import experiments.run
+    import jaxdeep.cli.main
+    import jaxdeep.cli.run
     from experiments.cifar import CONFIGS
 
-    monkeypatch.setattr(experiments.run, "load_images", images)
-    monkeypatch.setattr(experiments.run, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(jaxdeep.cli.run, "load_images", images)
+    monkeypatch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
     monkeypatch.chdir(tmp_path)
-    return lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
+    return lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)

@@ -99,12 +99,12 @@ def _batches(kept: Arrays) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _python(kept: Arrays) -> dict[str, bytes]:
     batches = zip(classic.CIFAR_PYTHON, _batches(kept), strict=True)
-    return {member: pickled(rows, labels.tolist()) for member, (rows, labels) in batches}
+    return {trial: pickled(rows, labels.tolist()) for trial, (rows, labels) in batches}
 
 
 def _binary(kept: Arrays) -> dict[str, bytes]:
     batches = zip(classic.CIFAR_BINARY, _batches(kept), strict=True)
-    return {member: np.hstack([labels[:, None], rows]).tobytes() for member, (rows, labels) in batches}
+    return {trial: np.hstack([labels[:, None], rows]).tobytes() for trial, (rows, labels) in batches}
 
 
 def _idx(kept: Arrays, name: str, packing: str = "") -> dict[str, bytes]:

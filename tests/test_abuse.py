@@ -16,7 +16,7 @@ from jaxdeep.config.config import PARTS
 from jaxdeep.errors import UserError
 
 CHEAP = ("call: a field's value", "call: Config", "call: Config.from_dict", "call: fields that exclude each other")
-OF_SEEDS = ("call: Member", "command: --seed", "command: --seeds", "command: --folds", "command: --grid")
+OF_SEEDS = ("call: Trial", "command: --seed", "command: --seeds", "command: --folds", "command: --grid")
 
 
 @pytest.fixture(scope="module")

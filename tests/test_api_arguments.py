@@ -1,4 +1,4 @@
-"""Arguments of the Python calls: another type or range is one line that names it, before anything is compiled."""
+"""Command of the Python calls: another type or range is one line that names it, before anything is compiled."""
 
 import math
 import re
@@ -22,8 +22,8 @@ from jaxdeep import (
     Config,
     Data,
     Dataset,
-    Member,
     Schedule,
+    Trial,
     fit,
     fit_all,
     fit_by_halving,
@@ -35,14 +35,14 @@ from jaxdeep import (
 from jaxdeep.config.arguments import check_type, first_twice, optional_whole, several
 from jaxdeep.data.labels import as_labels
 from jaxdeep.errors import UserError
+from jaxdeep.study.halving import Rung
 from jaxdeep.train.folders import checked_folder, checked_folders
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.program import check_fits
-from jaxdeep.train.search import Rung
 
 DATA = small_dataset(SMALL)
 FOLDS = stratified_folds(DATA, SMALL.data, 2)
-ONE = (Member(SMALL, 1),)
+ONE = (Trial(SMALL, 1),)
 KEY = jax.random.key(0)
 BRACKET = Bracket(("",), (Rung(1, 1),))
 QUICK = replace(SMALL, train=replace(SMALL.train, epochs=1))
@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "config": (None, {}, "selu", Config, Data(), ONE[0]),
     "data": (None, {}, "cifar10", np.ones((3, 4)), 5),
     "call": ("print", 5, {}, Path("kept")),
-    "members": (None, SMALL, (SMALL,), [(SMALL, 1)], ONE[0], {ONE[0]: 1}, iter(ONE)),
+    "trials": (None, SMALL, (SMALL,), [(SMALL, 1)], ONE[0], {ONE[0]: 1}, iter(ONE)),
     "brackets": (None, (), BRACKET, (BRACKET, None), (Bracket((), BRACKET.rungs),), (Bracket(("",), ()),), "x"),
 }
 
@@ -90,13 +90,13 @@ CALLS: dict[str, tuple[Callable[[Any], Any], str, tuple[Any, ...]]] = {
         "seed is",
         (-1, 2**32, 0.5, True, "1", None, (1,)),
     ),
-    "fit_all, members": (lambda of: fit_all(of, DATA), "members", WRONG["members"]),
-    "Member, fold": (lambda of: Member(SMALL, 1, {}, of), "fold is", (-1, 0.5, True, "0", (0,), math.nan)),
+    "fit_all, trials": (lambda of: fit_all(of, DATA), "trials", WRONG["trials"]),
+    "Trial, fold": (lambda of: Trial(SMALL, 1, {}, of), "fold is", (-1, 0.5, True, "0", (0,), math.nan)),
     "fit_all, data": (lambda of: fit_all(ONE, of), "data", (None, {}, "cifar10", 5, [None], (DATA, SMALL))),
     "fit_all, checkpoints": (lambda of: fit_all(ONE, DATA, checkpoints=of), "checkpoints is", (None, *WRONG["call"])),
     "fit_all, on_epoch": (lambda of: fit_all(ONE, DATA, on_epoch=of), "on_epoch is", (None, *WRONG["call"])),
     "fit_all, on_end": (lambda of: fit_all(ONE, DATA, on_end=of), "on_end is", (None, *WRONG["call"])),
-    "fit_by_halving, members": (lambda of: fit_by_halving(of, DATA, (BRACKET,)), "members", WRONG["members"]),
+    "fit_by_halving, trials": (lambda of: fit_by_halving(of, DATA, (BRACKET,)), "trials", WRONG["trials"]),
     "fit_by_halving, data": (lambda of: fit_by_halving(ONE, of, (BRACKET,)), "data", (None, {}, "cifar10", [None])),
     "fit_by_halving, brackets": (lambda of: fit_by_halving(ONE, DATA, of), "", WRONG["brackets"]),
     "fit_by_halving, checkpoints": (
@@ -175,8 +175,8 @@ def test_a_study_of_nothing_is_nothing() -> None:
 
 
 def test_folds_may_come_as_a_list() -> None:
-    members = [Member(QUICK, 1, {}, fold) for fold in (0, 1)]
-    assert len(fit_all(members, list(FOLDS))) == 2
+    trials = [Trial(QUICK, 1, {}, fold) for fold in (0, 1)]
+    assert len(fit_all(trials, list(FOLDS))) == 2
 
 
 @pytest.mark.parametrize("where", ["file", "file/below/deeper", "/proc/x", "/proc/x/y", "a\0b", "n" * 300])
@@ -185,12 +185,12 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path,
     folder = tmp_path / where  # an absolute path stays itself
     refused(lambda: fit(SMALL, DATA, checkpoints=folder), f"{folder}: cannot be used for checkpoints")
     refused(lambda: fit(SMALL, DATA, checkpoints=str(folder)), f"{folder}: cannot be used for checkpoints")
-    members = [Member(SMALL, seed) for seed in range(3)]
+    trials = [Trial(SMALL, seed) for seed in range(3)]
 
-    def of_member(member: Member) -> Path:
-        return folder if member.seed == 2 else tmp_path / member.name
+    def of_trial(trial: Trial) -> Path:
+        return folder if trial.seed == 2 else tmp_path / trial.name
 
-    refused(lambda: fit_all(members, DATA, checkpoints=of_member), f"{folder}: cannot be used for checkpoints")
+    refused(lambda: fit_all(trials, DATA, checkpoints=of_trial), f"{folder}: cannot be used for checkpoints")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -198,9 +198,9 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path,
 @pytest.mark.parametrize("folder", [5, b"kept", "", (), True, 0.5])
 def test_a_folder_is_a_path(folder: Any) -> None:
     refused(lambda: fit(SMALL, DATA, checkpoints=folder), "checkpoints is ")
-    members = [Member(SMALL, seed) for seed in range(3)]
-    call = lambda member: folder if member.seed == 1 else None  # noqa: E731
-    refused(lambda: fit_all(members, DATA, checkpoints=call), "checkpoints of member 1 is ")
+    trials = [Trial(SMALL, seed) for seed in range(3)]
+    call = lambda trial: folder if trial.seed == 1 else None  # noqa: E731
+    refused(lambda: fit_all(trials, DATA, checkpoints=call), "checkpoints of trial 1 is ")
 
 
 def test_a_folder_is_only_looked_at_and_nothing_of_the_trial_stays(tmp_path: Path, monkeypatch) -> None:
@@ -218,36 +218,36 @@ def test_two_members_of_one_folder_are_refused(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    members = [Member(SMALL, seed) for seed in (5, 6, 7)]
+    trials = [Trial(SMALL, seed) for seed in (5, 6, 7)]
     for other in ("kept", "~/kept", "link", "other/../kept", tmp_path / "kept"):
         folders = {5: tmp_path / "kept", 6: None, 7: other}
-        message = refused(lambda of=folders: fit_all(members, DATA, checkpoints=lambda member: of[member.seed]), "")
-        assert "the checkpoint folder of two members, 0 (seed_5) and 2 (seed_7). Give" in message
-    same = [Member(SMALL, 5), Member(replace(SMALL, optim=replace(SMALL.optim, learning_rate=1e-2)), 5)]
-    refused(lambda: fit_all(same, DATA, checkpoints=lambda member: tmp_path / member.name), f"{tmp_path}/seed_5: the")
-    refused(lambda: fit_by_halving(same, DATA, (BRACKET,)), "members[0] and members[1] are both named seed_5")
+        message = refused(lambda of=folders: fit_all(trials, DATA, checkpoints=lambda trial: of[trial.seed]), "")
+        assert "the checkpoint folder of two trials, 0 (seed_5) and 2 (seed_7). Give" in message
+    same = [Trial(SMALL, 5), Trial(replace(SMALL, optim=replace(SMALL.optim, learning_rate=1e-2)), 5)]
+    refused(lambda: fit_all(same, DATA, checkpoints=lambda trial: tmp_path / trial.name), f"{tmp_path}/seed_5: the")
+    refused(lambda: fit_by_halving(same, DATA, (BRACKET,)), "trials[0] and trials[1] are both named seed_5")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
     assert list((tmp_path / "kept").iterdir()) == []
     assert checked_folders([None, None, tmp_path], "abc") == [None, None, tmp_path]
 
 
-def with_rates(*rates: float) -> list[Member]:
-    """Members of two seeds for each learning rate."""
+def with_rates(*rates: float) -> list[Trial]:
+    """Trials of two seeds for each learning rate."""
     return [
-        Member(replace(QUICK, optim=replace(QUICK.optim, learning_rate=rate)), seed, {"optim.learning_rate": rate})
+        Trial(replace(QUICK, optim=replace(QUICK.optim, learning_rate=rate)), seed, {"optim.learning_rate": rate})
         for rate in rates
         for seed in (1, 2)
     ]
 
 
 def test_brackets_begin_with_the_points_of_the_members_and_no_others() -> None:
-    members = with_rates(1e-3, 1e-2)
+    trials = with_rates(1e-3, 1e-2)
     one, other = "optim.learning_rate=0.001", "optim.learning_rate=0.01"
     rungs = (Rung(2, 1),)
     for brackets, names in {
-        (Bracket((one, "x"), rungs),): "brackets[0].points has 'x', and no member has this group",
+        (Bracket((one, "x"), rungs),): "brackets[0].points has 'x', and no trial has this group",
         (Bracket((one, other), rungs), Bracket((one, one), rungs)): f"brackets[1].points has '{one}' twice",
-        (Bracket((one,), rungs),): "members[2] (optim.learning_rate=0.01,seed_1) is in none of the 1 brackets",
+        (Bracket((one,), rungs),): "trials[2] (optim.learning_rate=0.01,seed_1) is in none of the 1 brackets",
         (Bracket((one, 5), rungs),): "brackets[0].points[1] is 5",
         (Bracket(one, rungs),): "brackets[0].points is ",
         (Bracket((one, other), ((2, 1),)),): "brackets[0].rungs[0] is ",
@@ -255,10 +255,10 @@ def test_brackets_begin_with_the_points_of_the_members_and_no_others() -> None:
         (Bracket((one, other), (Rung(2, 1), Rung(0.5, 1))),): "brackets[0].rungs[1].points is 0.5",
         (Bracket((one, other), ()),): "brackets[0] has 2 points and 0 rungs",
         (Bracket((), rungs),): "brackets[0] has 0 points and 1 rungs",
-        (): "members[0] (optim.learning_rate=0.001,seed_1) is in none of the 0 brackets",
+        (): "trials[0] (optim.learning_rate=0.001,seed_1) is in none of the 0 brackets",
     }.items():
-        refused(lambda brackets=brackets: fit_by_halving(members, DATA, brackets), names)
-    runs = fit_by_halving(members, DATA, [Bracket([one], [Rung(1, 1)]), Bracket((other,), rungs)])
+        refused(lambda brackets=brackets: fit_by_halving(trials, DATA, brackets), names)
+    runs = fit_by_halving(trials, DATA, [Bracket([one], [Rung(1, 1)]), Bracket((other,), rungs)])
     assert [len(run.history) for run in runs] == [1, 1, 1, 1]
 
 
@@ -301,7 +301,7 @@ def test_a_function_that_is_not_for_jax_or_for_its_field_is_refused_by_name(fiel
     config, name = changed(field, function), f"{function.__module__}.{function.__qualname__}"
     for call in (
         lambda: fit(config, DATA),
-        lambda: fit_all([Member(config, 1)], DATA),
+        lambda: fit_all([Trial(config, 1)], DATA),
         lambda: find_learning_rate(config, DATA, (1,)),
     ):
         message = refused(call, f"{field} is the function {name}, which ")

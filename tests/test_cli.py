@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from small_commands import QUICK, summary
 
-import experiments.cli
-import experiments.run
+import jaxdeep.cli.main
+import jaxdeep.cli.run
 from experiments.cifar import CONFIGS
 from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
 
@@ -84,7 +84,7 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
         (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
         (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),
         (["optim.learning_rate=x"], "could not convert string to float"),
-        (["data.scaling=none,unit"], "data.scaling: all members of a study share it"),
+        (["data.scaling=none,unit"], "data.scaling: all trials of a study share it"),
         (["model.batch_norm=yes"], "allowed: True, False"),
         (["schedule.kind=power,constant"], "which needs schedule.decay_steps"),
     ],
@@ -153,7 +153,7 @@ def test_the_chapters_figures_stand_beside_real_images_only(command, capsys) -> 
 
 
 def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(experiments.run, "FALLBACK_TRAIN_SIZE", 320)
+    monkeypatch.setattr(jaxdeep.cli.run, "FALLBACK_TRAIN_SIZE", 320)
     assert command("--config", "selu", "--model.units", "8", "--train.epochs", "1", "--workdir", "w") == 0
     error = capsys.readouterr().err
     assert "training on its first 320 images" in error
@@ -227,7 +227,7 @@ def test_one_epoch_is_none_to_profile_and_it_says_so(command, capsys) -> None:
 )
 def test_a_summary_counts_parameters_and_trains_nothing(command, capsys, experiment, dataset, config, counts) -> None:
     recipes = {"cifar": CONFIGS, "fashion_mnist": FASHION_MNIST}[experiment]
-    assert experiments.cli.main(experiment, dataset, recipes, ["--config", config, "--summary"]) == 0
+    assert jaxdeep.cli.main.main(experiment, dataset, recipes, ["--config", config, "--summary"]) == 0
     out = capsys.readouterr().out
     assert out.splitlines()[-1].split() == ["in", "all", *counts]
     assert not Path("runs").exists()

@@ -11,14 +11,14 @@ import pytest
 from small_commands import QUICK, summary
 from small_data import lean_compilation
 
-import experiments.compare
-from experiments.arguments import Arguments, parse_compared
+import jaxdeep.cli.compare
 from experiments.cifar import CONFIGS
-from experiments.compare import compare_configurations
-from experiments.recipe import Experiment
-from experiments.run import Finished
+from jaxdeep.cli.command import Command, parse_compared
+from jaxdeep.cli.compare import compare_configurations
+from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.run import Finished
 from jaxdeep.errors import JaxdeepWarning
-from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.study.folder import RunFolder
 from jaxdeep.train.history import EpochRecord
 
 QUICK = [*QUICK, "--data", "cifar10"]
@@ -125,8 +125,8 @@ def test_hyperband_over_a_space_interrupted_or_not(command, capsys, monkeypatch)
 
     follow, followed = RunFolder.follow, []
 
-    def interrupt(self, member, history) -> None:
-        followed.append(follow(self, member, history))
+    def interrupt(self, trial, history) -> None:
+        followed.append(follow(self, trial, history))
         if len(history) == 2:  # of the first bracket's last rung
             raise KeyboardInterrupt
 
@@ -260,7 +260,7 @@ def made_up_runs(folder_of: Callable[[str], Path], diverged: Mapping[str, int]) 
     """Stands in for `run`: two seeds of each configuration, of which the last ones diverged in their first epoch."""
     rng = np.random.default_rng(0)
 
-    def made_up(experiment: Experiment, arguments: Arguments) -> Finished:
+    def made_up(experiment: Experiment, arguments: Command) -> Finished:
         folder = folder_of(arguments.name)
         folder.mkdir()
         lost = [place >= 2 - diverged.get(arguments.name, 0) for place in range(2)]
@@ -287,7 +287,7 @@ def made_up_runs(folder_of: Callable[[str], Path], diverged: Mapping[str, int]) 
 def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path, monkeypatch) -> None:
     """With results that are made up: all configurations, each in a folder whose name has the greatest length."""
     made_up = made_up_runs(lambda name: tmp_path / f"{name},{'optim.epsilon=1e-7,' * 20}"[:211], {})
-    monkeypatch.setattr(experiments.compare, "run", made_up)
+    monkeypatch.setattr(jaxdeep.cli.compare, "run", made_up)
     experiment = Experiment("cifar", "cifar10", CONFIGS)
     commands = parse_compared("cifar", "cifar10", CONFIGS, ["--compare", *CONFIGS, "--seeds", "2"])
     with pytest.warns(JaxdeepWarning, match="more-than-one-difference"):
@@ -326,7 +326,7 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
 def test_a_comparison_says_who_diverged_and_its_status_says_what_it_could_not_do(
     command, tmp_path, monkeypatch, capsys, diverged, status, error, said
 ) -> None:
-    monkeypatch.setattr(experiments.compare, "run", made_up_runs(tmp_path.joinpath, diverged))
+    monkeypatch.setattr(jaxdeep.cli.compare, "run", made_up_runs(tmp_path.joinpath, diverged))
     assert command("--compare", "selu", "elu", "bn", "--seeds", "2") == status
     captured = capsys.readouterr()
     lines = captured.err.splitlines(keepends=True)

@@ -17,9 +17,9 @@ from scipy import special
 from small_commands import summary
 from small_data import lean_compilation
 
-import experiments.cli
-import experiments.run
-import experiments.uncertainty
+import jaxdeep.cli.main
+import jaxdeep.cli.run
+import jaxdeep.cli.uncertainty
 from experiments.cifar import CONFIGS
 from jaxdeep.data.images import Images
 from jaxdeep.errors import UserError
@@ -48,10 +48,10 @@ def others(name: str, *, source: str, data_dir: Path | None, missing: Sequence[s
 def main() -> Iterator[Callable[..., int]]:
     """The command on small images, compiled but once."""
     with lean_compilation(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments.run, "load_images", small_commands.images)
-        patch.setattr(experiments.run, "use_compilation_cache", lambda: None)
-        patch.setattr(experiments.uncertainty, "load_images", others)
-        yield lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
+        patch.setattr(jaxdeep.cli.run, "load_images", small_commands.images)
+        patch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
+        patch.setattr(jaxdeep.cli.uncertainty, "load_images", others)
+        yield lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +177,12 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
         asked.append((question.mc_samples, question.ensemble))
         return {**answer, "mc_samples": question.mc_samples, "ensemble": question.ensemble, "left_out": {}}
 
-    monkeypatch.setattr(experiments.run, "examine", answered)
+    monkeypatch.setattr(jaxdeep.cli.run, "examine", answered)
     capsys.readouterr()
     printed = []
     for there in (False, True, True):
         if there:
-            monkeypatch.setattr(experiments.uncertainty, "load_images", partial(others, missing=()))
+            monkeypatch.setattr(jaxdeep.cli.uncertainty, "load_images", partial(others, missing=()))
         assert ask(*ASKED) == 0
         captured = capsys.readouterr()
         assert "run is finished: these are its results" in captured.err
@@ -205,7 +205,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
 def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path, monkeypatch) -> None:
     """And temperatures are those of the validation labels: at the lowest NLL, it is the mean entropy."""
     monkeypatch.chdir(tmp_path)
-    assess = experiments.uncertainty.assess
+    assess = jaxdeep.cli.uncertainty.assess
 
     def checked(predictors, labels, draws) -> dict[str, Any]:
         for of in predictors[3:]:
@@ -214,7 +214,7 @@ def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path
                 assert nll == pytest.approx(special.entr(chances).sum(1).mean(), rel=1e-5)
         return assess(predictors, labels, draws)
 
-    monkeypatch.setattr(experiments.uncertainty, "assess", checked)
+    monkeypatch.setattr(jaxdeep.cli.uncertainty, "assess", checked)
     assert main(*STUDY, *ASKED) == 0
     (folder,) = Path("runs/cifar").iterdir()
     assert "mc" not in folder.name
@@ -253,13 +253,13 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
 @pytest.mark.parametrize("left", [2, 1])
 def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left: int) -> None:
     forget(run)
-    fit_all = experiments.run.fit_all
+    fit_all = jaxdeep.cli.run.fit_all
 
     def some_diverged(*given, **options):
         runs = fit_all(*given, **options)
         return [*runs[:left], *(replace(of, best_epoch=0, diverged=True) for of in runs[left:])]
 
-    monkeypatch.setattr(experiments.run, "fit_all", some_diverged)
+    monkeypatch.setattr(jaxdeep.cli.run, "fit_all", some_diverged)
     assert ask(*ASKED) == (0 if left == 2 else 2)
     if left == 1:
         error = capsys.readouterr().err
@@ -279,7 +279,7 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
 
 
 def test_where_all_diverged_nothing_is_asked(run, ask, monkeypatch) -> None:
-    monkeypatch.setattr(experiments.run, "examine", None)
+    monkeypatch.setattr(jaxdeep.cli.run, "examine", None)
     content = summary(run)
     content["runs"] = [{**of, "diverged": True} for of in content["runs"]]
     del content["files"]
@@ -293,7 +293,7 @@ def test_interrupted_it_says_what_continues_and_the_run_is_finished_still(run, a
 
     before = (run / "summary.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(experiments.run, "examine", interrupted)
+        patch.setattr(jaxdeep.cli.run, "examine", interrupted)
         assert ask("--mc-samples", "7") == 130
     assert re.search(r"^stopped; to continue: .* --workdir run --mc-samples 7$", capsys.readouterr().err, re.MULTILINE)
     assert (run / "summary.json").read_bytes() == before
@@ -303,9 +303,9 @@ def test_of_synthetic_images_only_noise_is_another_kind_and_all_that_is_printed_
     main, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(experiments.uncertainty, "load_images", None)
+    monkeypatch.setattr(jaxdeep.cli.uncertainty, "load_images", None)
     titles = []
-    monkeypatch.setattr(experiments.uncertainty, "_draw", lambda folder, title, *_: titles.append(title))
+    monkeypatch.setattr(jaxdeep.cli.uncertainty, "_draw", lambda folder, title, *_: titles.append(title))
     assert main(*QUICK[:-1], "synthetic", *ASKED, "--seeds", "2") == 0
     (folder,) = Path("runs/cifar").iterdir()
     found = uncertainty(folder)

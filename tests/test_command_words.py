@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.bad_values import fields
-from experiments.arguments import Arguments, parse, parse_compared
 from experiments.cifar import CONFIGS
+from jaxdeep.cli.command import Command, parse, parse_compared
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 
@@ -61,10 +61,10 @@ def test_any_words_are_read_or_refused(given_flags) -> None:
     usable(arguments)
 
 
-def usable(arguments: Arguments) -> None:
-    """The study's members are configurations that survive JSON, with plain seeds."""
-    for member in arguments.study.members(arguments.config)[:5]:
-        plain = json.loads(json.dumps(member.config.to_dict(), allow_nan=False))
-        assert Config.from_dict(plain) == member.config
-        assert 0 <= member.seed < 2**32
-        assert type(member.seed) is int
+def usable(arguments: Command) -> None:
+    """The study's trials are configurations that survive JSON, with plain seeds."""
+    for trial in arguments.design.trials(arguments.config)[:5]:
+        plain = json.loads(json.dumps(trial.config.to_dict(), allow_nan=False))
+        assert Config.from_dict(plain) == trial.config
+        assert 0 <= trial.seed < 2**32
+        assert type(trial.seed) is int

@@ -15,10 +15,10 @@ from scipy import stats
 from jaxdeep.analysis.statistics import mean_over_runs, paired_hits
 from jaxdeep.config import Config, Data, Model, Optim
 from jaxdeep.errors import UserError
-from jaxdeep.report.comparison import Study, compare, read_study
 from jaxdeep.report.comparison_text import comparison_table, matrix, pairs_compared, sentences
-from jaxdeep.report.run_folder import write_hits, write_json
 from jaxdeep.report.tables import FIGURES
+from jaxdeep.study.compare import Study, compare, read_study
+from jaxdeep.study.folder import write_hits, write_json
 
 ACCURACIES = ("val_accuracy", "test_accuracy")
 LOSSES = ("val_loss", "test_loss")

@@ -18,7 +18,7 @@ import pytest
 from small_data import compilations, lean_compilation, small_dataset
 
 from experiments import cifar, fashion_mnist
-from experiments.recipe import Recipe
+from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, choices
 from jaxdeep.config.config import PARTS
 from jaxdeep.data.dataset import Dataset

@@ -178,12 +178,12 @@ def test_limits_are_traced_and_a_vmap_over_them_is_separate_runs():
     separate = [walk(config, limit) for limit in limits]
     assert walk._cache_size() == before + 1
     together = jax.vmap(partial(walk, config))(limits)
-    for member, alone in enumerate(separate):
+    for trial, alone in enumerate(separate):
         last = at(alone, -1)
-        of_member = at(jax.tree.map(lambda leaf, member=member: leaf[member], together), -1)
-        assert keras_oracle.difference(of_member, last) < 1e-15
+        of_trial = at(jax.tree.map(lambda leaf, trial=trial: leaf[trial], together), -1)
+        assert keras_oracle.difference(of_trial, last) < 1e-15
         norms = np.sqrt((last["2/dense/kernel"] ** 2).sum(0))
-        np.testing.assert_allclose(norms.max(), limits[member], rtol=1e-6)
+        np.testing.assert_allclose(norms.max(), limits[trial], rtol=1e-6)
 
 
 def test_clipping_by_norm_shortens_the_layers_that_are_too_long_and_leaves_the_others():

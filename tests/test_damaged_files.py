@@ -126,12 +126,12 @@ def test_a_damaged_directory_does_not_hide_arrays(tmp_path):
 @settings(max_examples=100)
 def test_bytes_of_any_kind_in_an_npz_file_are_refused(tmp_path_factory, data, is_member):
     path = tmp_path_factory.getbasetemp() / "any.npz"
-    path.write_bytes(member(data) if is_member else data)
+    path.write_bytes(trial(data) if is_member else data)
     with pytest.raises(UserError, match=r"any\.npz: "):
         npz.read_rows(path)
 
 
-def member(data: bytes) -> bytes:
+def trial(data: bytes) -> bytes:
     """Return an `.npz` file whose x_train has these bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -169,7 +169,7 @@ def with_shape(shape: str) -> bytes:
 )
 def test_a_member_that_is_not_the_array_it_says_is_refused(tmp_path, data):
     path = tmp_path / "mine.npz"
-    path.write_bytes(member(data))
+    path.write_bytes(trial(data))
     with pytest.raises(UserError, match=r"mine\.npz: x_train ") as caught:
         npz.read_rows(path)
     assert "\n" not in str(caught.value)

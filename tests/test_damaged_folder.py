@@ -10,8 +10,8 @@ import small_commands
 from small_commands import QUICK, summary
 from small_data import lean_compilation
 
-import experiments.cli
-import experiments.run
+import jaxdeep.cli.main
+import jaxdeep.cli.run
 from experiments.cifar import CONFIGS
 
 STUDY = (*QUICK, "--data", "cifar10", "--seeds", "2")
@@ -49,9 +49,9 @@ KINDS = [kind if kind in QUICK_KINDS else pytest.param(kind, marks=pytest.mark.s
 def main() -> Iterator[Callable[..., int]]:
     """The command on small images, compiled but once."""
     with lean_compilation(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments.run, "load_images", small_commands.images)
-        patch.setattr(experiments.run, "use_compilation_cache", lambda: None)
-        yield lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
+        patch.setattr(jaxdeep.cli.run, "load_images", small_commands.images)
+        patch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
+        yield lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)
 
 
 @pytest.fixture(scope="module")

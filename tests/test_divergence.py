@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from small_data import SMALL, lean_compilation, small_dataset
 
-from experiments import records, report, studies
-from jaxdeep.report.divergence import diverged_in, left_out_of
+from docs import publish as report
+from docs.pages import records, studies
 from jaxdeep.report.figures import learning_curves, range_test_curves, rate_curves
-from jaxdeep.report.files import read_json
-from jaxdeep.report.summary import FIGURES, best_point, summarise
 from jaxdeep.report.tables import NO_BEST, runs_of, summary_table
+from jaxdeep.study.divergence import diverged_in, left_out_of
+from jaxdeep.study.files import read_json
+from jaxdeep.study.ranking import standing
+from jaxdeep.study.result import FIGURES, best_point, summarise
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
-from jaxdeep.train.ranking import standing
-from jaxdeep.train.sweep import Member, fit_all
 
 RATE = "optim.learning_rate"
 IDENTITY = {
@@ -53,20 +55,20 @@ def late(run: Run) -> Run:
     return replace(run, history=(run.history[0], last), best_epoch=1, diverged=True, val_loss=1e-3, test_loss=1e-3)
 
 
-def at_rate(rate: float, seed: int, fold: int | None = None) -> Member:
-    return Member(replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)), seed, {RATE: rate}, fold)
+def at_rate(rate: float, seed: int, fold: int | None = None) -> Trial:
+    return Trial(replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)), seed, {RATE: rate}, fold)
 
 
 def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0.2, 0.3), **identity) -> dict:
     """The summary of a study with a point for each list of runs, of seeds 0, 1, ...; of one list, without points."""
     rates = rates if len(of_points) > 1 else (None,)
-    members = [
-        Member(SMALL, seed) if rate is None else at_rate(rate, seed)
+    trials = [
+        Trial(SMALL, seed) if rate is None else at_rate(rate, seed)
         for rate, runs in zip(rates, of_points, strict=False)
         for seed in range(len(runs))
     ]
     runs = [run for of_point in of_points for run in of_point]
-    return summarise(IDENTITY | identity, members, runs, (), command="python", wall_seconds=1.0)
+    return summarise(IDENTITY | identity, trials, runs, (), command="python", wall_seconds=1.0)
 
 
 def test_the_means_figures_stay_and_the_count_stands_beside_each(whole) -> None:
@@ -114,9 +116,9 @@ def test_where_each_point_lost_a_seed_none_is_best_and_the_table_says_so(whole, 
 
 def test_in_a_study_of_folds_a_lost_fold_counts_like_a_lost_seed(whole) -> None:
     rates = (0.1, 0.2)
-    members = [at_rate(rate, 0, fold) for rate in rates for fold in range(3)]
+    trials = [at_rate(rate, 0, fold) for rate in rates for fold in range(3)]
     runs = [whole, whole, late(whole), *[replace(whole, val_loss=9.0)] * 3]
-    summary = summarise(IDENTITY | {"folds": 3}, members, runs, (), command="python", wall_seconds=1.0)
+    summary = summarise(IDENTITY | {"folds": 3}, trials, runs, (), command="python", wall_seconds=1.0)
     assert [point["diverged"] for point in summary["points"]] == [1, 0]
     assert best_point(summary) is summary["points"][1]
 
@@ -134,15 +136,15 @@ def test_what_diverges_in_training_is_counted() -> None:
     """A real study: at the second rate, every run overflows at once."""
     rates, data = (3e-3, 1e30), small_dataset(SMALL)
     config = replace(SMALL, optim=replace(SMALL.optim, optimizer="sgd"), train=replace(SMALL.train, epochs=2))
-    members = [
-        Member(replace(config, optim=replace(config.optim, learning_rate=rate)), seed, {RATE: rate})
+    trials = [
+        Trial(replace(config, optim=replace(config.optim, learning_rate=rate)), seed, {RATE: rate})
         for rate in rates
         for seed in (0, 1)
     ]
     with lean_compilation():
-        runs = fit_all(members, data)
+        runs = fit_all(trials, data)
     assert [has_diverged(run.history) for run in runs] == [run.diverged for run in runs] == [False, False, True, True]
-    summary = summarise(IDENTITY, members, runs, (), command="python", wall_seconds=1.0)
+    summary = summarise(IDENTITY, trials, runs, (), command="python", wall_seconds=1.0)
     assert [point["diverged"] for point in summary["points"]] == [0, 2]
     assert best_point(summary) is summary["points"][0]
 

@@ -15,10 +15,11 @@ from small_data import SMALL, lean_compilation, small_dataset
 from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.config.extension import check_continues, is_extension
 from jaxdeep.errors import UserError
+from jaxdeep.study.batched import fit_together
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit, identity_of
-from jaxdeep.train.members_program import Task
-from jaxdeep.train.sweep import Member, fit_all
-from jaxdeep.train.together import fit_together
+from jaxdeep.train.trials_program import Task
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,11 +114,11 @@ def test_members_of_a_study_go_on_alone_and_together(tmp_path) -> None:
     data = small_dataset(SMALL)
     short, long = (with_train(epochs=epochs) for epochs in (2, 4))
 
-    def folder(member: Member) -> Path:
-        return tmp_path / member.name
+    def folder(trial: Trial) -> Path:
+        return tmp_path / trial.name
 
-    fit_all([Member(short, seed) for seed in (1, 2)], data, checkpoints=folder)
-    alone = fit_all([Member(long, seed) for seed in (1, 2)], data, checkpoints=folder)
+    fit_all([Trial(short, seed) for seed in (1, 2)], data, checkpoints=folder)
+    alone = fit_all([Trial(long, seed) for seed in (1, 2)], data, checkpoints=folder)
     for run in alone:
         assert_same_run(run, fit(long, data, run.seed))
     for config in (short, long):
@@ -201,15 +202,15 @@ def test_the_same_command_with_more_epochs_goes_on_and_its_results_follow(comman
 
 
 def test_the_results_of_the_shorter_run_stay_until_the_new_ones_are_there(command, capsys, monkeypatch) -> None:
-    from jaxdeep.report.run_folder import RunFolder
+    from jaxdeep.study.folder import RunFolder
 
     argv = (*QUICK, "--data", "cifar10", "--workdir", "w")
     assert command(*argv) == 0
     before = summary("w")
     follow = RunFolder.follow
 
-    def interrupted(self: RunFolder, member: Member, history: Any) -> None:
-        follow(self, member, history)
+    def interrupted(self: RunFolder, trial: Trial, history: Any) -> None:
+        follow(self, trial, history)
         if len(history) == 4:
             raise KeyboardInterrupt
 

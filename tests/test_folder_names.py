@@ -9,10 +9,10 @@ import small_commands
 from small_commands import summary
 from small_data import lean_compilation
 
-import experiments.cli
-import experiments.run
+import jaxdeep.cli.main
+import jaxdeep.cli.run
 from experiments.cifar import CONFIGS
-from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.study.folder import RunFolder
 from jaxdeep.train.plain_path import plain_path
 
 QUICK = (
@@ -31,9 +31,9 @@ MORE_NAMES = (
 def main() -> Iterator[Callable[..., int]]:
     """The command on small images, compiled but once."""
     with lean_compilation(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments.run, "load_images", small_commands.images)
-        patch.setattr(experiments.run, "use_compilation_cache", lambda: None)
-        yield lambda *argv: experiments.cli.main("cifar", "cifar10", CONFIGS, argv)
+        patch.setattr(jaxdeep.cli.run, "load_images", small_commands.images)
+        patch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
+        yield lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def test_a_run_is_stopped_continued_and_asked_in_it(main, plain, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     follow = RunFolder.follow
 
-    def interrupt(self, member, history) -> None:
-        follow(self, member, history)
+    def interrupt(self, trial, history) -> None:
+        follow(self, trial, history)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

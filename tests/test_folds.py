@@ -15,8 +15,9 @@ from jaxdeep.config import Data
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
-from jaxdeep.train.sweep import Member, fit_all
 
 DATA = small_dataset(SMALL)
 
@@ -183,13 +184,13 @@ def test_what_float32_loses_in_one_fold_is_warned_of() -> None:
 
 def test_members_on_folds_are_the_runs_alone_bit_for_bit_and_share_one_program() -> None:
     folds = stratified_folds(DATA, SMALL.data, 2)
-    members = [Member(SMALL, seed, fold=fold) for seed in (1, 2) for fold in (0, 1)]
-    assert [member.name for member in members] == ["seed_1,fold_0", "seed_1,fold_1", "seed_2,fold_0", "seed_2,fold_1"]
-    assert members[1].labels == {"seed": 1, "fold": 1}
+    trials = [Trial(SMALL, seed, fold=fold) for seed in (1, 2) for fold in (0, 1)]
+    assert [trial.name for trial in trials] == ["seed_1,fold_0", "seed_1,fold_1", "seed_2,fold_0", "seed_2,fold_1"]
+    assert trials[1].labels == {"seed": 1, "fold": 1}
     fit(SMALL, folds[0], 0)
     with compilations() as heard:
-        runs = fit_all(members, folds, workers=2)
-        alone = [fit(SMALL, folds[member.fold], member.seed) for member in members]
+        runs = fit_all(trials, folds, workers=2)
+        alone = [fit(SMALL, folds[trial.fold], trial.seed) for trial in trials]
     assert not heard
     for run, other in zip(runs, alone, strict=True):
         assert run.data is other.data
@@ -209,4 +210,4 @@ def test_a_member_names_a_fold_exactly_where_folds_are_given(fold, are_folds, me
     whole = small_dataset(SMALL)
     data = stratified_folds(whole, SMALL.data, 2) if are_folds else whole
     with pytest.raises(UserError, match=message):
-        fit_all([Member(SMALL, 1, fold=fold)], data)
+        fit_all([Trial(SMALL, 1, fold=fold)], data)

@@ -76,9 +76,9 @@ def test_the_rate_may_be_traced_and_the_type_is_kept(name, dtype):
     rates = jnp.asarray([0.1, 0.5], dtype)
     together = jax.vmap(partial(DROPOUTS[name], key, x))(rates)
     assert together.dtype == dtype
-    for member, rate in enumerate([0.1, 0.5]):
+    for trial, rate in enumerate([0.1, 0.5]):
         eps = np.finfo(dtype).eps  # of sums of order 1, which may cancel
-        np.testing.assert_allclose(together[member], DROPOUTS[name](key, x, rate), rtol=4 * eps, atol=4 * eps)
+        np.testing.assert_allclose(together[trial], DROPOUTS[name](key, x, rate), rtol=4 * eps, atol=4 * eps)
 
 
 def test_the_constants_are_those_of_selu():

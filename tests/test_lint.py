@@ -15,8 +15,8 @@ from test_config import configs, cubic, sign_sgd, zeros
 
 import jaxdeep
 from experiments import cifar, fashion_mnist
-from experiments.recipe import Recipe
 from jaxdeep import Config, Data, Dataset, Model, Optim, Regularize, Schedule, Train, lint, stratified_folds
+from jaxdeep.cli.recipe import Recipe
 from jaxdeep.data.sources import load_images
 from jaxdeep.lint import compared, lint_config, lint_rows
 

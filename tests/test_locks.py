@@ -82,7 +82,7 @@ def test_a_folder_is_free_after_what_failed_in_it(tmp_path, wrong) -> None:
 
 
 def test_a_run_folders_lock_is_the_same(tmp_path: Path) -> None:
-    from jaxdeep.report.run_folder import RunFolder
+    from jaxdeep.study.folder import RunFolder
 
     with alone_in(tmp_path), pytest.raises(UserError, match="another process has it open"):
         RunFolder(tmp_path, {"data": {"synthetic": False}})

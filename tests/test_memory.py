@@ -12,14 +12,16 @@ from small_data import SMALL, small_dataset
 
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
-from jaxdeep.train import memory, program, sweep
+from jaxdeep.study import runner as sweep
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
+from jaxdeep.train import memory, program
 from jaxdeep.train.fit import fit
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.memory import fewest_bytes, in_words, program_bytes, total_memory
 from jaxdeep.train.program import compile_program
 from jaxdeep.train.state import init_state
 from jaxdeep.train.step import model_of
-from jaxdeep.train.sweep import Member, fit_all
 
 DATA = small_dataset(SMALL)
 TOO_LARGE = [(10**12,), (10**9, 10**9), (10**30,), (10**200, 10**200), (100,) * 10 + (10**15,)]
@@ -35,7 +37,7 @@ def test_a_network_larger_than_the_memory_is_refused_before_anything_is_compiled
     with mock.patch.object(program, "_compile", side_effect=AssertionError):
         for call in (
             lambda: fit(config, DATA),
-            lambda: fit_all([Member(config, 1)], DATA),
+            lambda: fit_all([Trial(config, 1)], DATA),
             lambda: find_learning_rate(config, DATA, (1,)),
         ):
             with pytest.raises(UserError, match=r"training takes at least .*[KMGTPEZY]iB of memory, and there are"):
@@ -62,7 +64,7 @@ def test_the_runs_of_a_study_that_no_memory_keeps_are_refused():
         mock.patch.object(sweep, "total_memory", return_value=5 * kept - 1),
         pytest.raises(UserError, match="or the runs fewer"),
     ):
-        fit_all([Member(SMALL, seed) for seed in range(5)], DATA)
+        fit_all([Trial(SMALL, seed) for seed in range(5)], DATA)
 
 
 @pytest.mark.parametrize(("programs", "expected"), [(0.5, 1), (1, 1), (2, 2), (2.9, 2), (1000, 4)])

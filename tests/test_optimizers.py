@@ -292,9 +292,9 @@ def test_rates_and_momenta_are_traced_and_a_vmap_over_them_is_separate_runs(name
     separate = [walk(built, rates) for rates in each]
     assert walk._cache_size() == before + 1
     together = jax.vmap(partial(walk, built))(jax.tree.map(lambda *leaves: jnp.stack(leaves), *each))
-    for member, alone in enumerate(separate):
-        of_member = {leaf: values[member] for leaf, values in together.items()}
-        assert by_step(by_variable(of_member), by_variable(alone)) < 3e-15
+    for trial, alone in enumerate(separate):
+        of_trial = {leaf: values[trial] for leaf, values in together.items()}
+        assert by_step(by_variable(of_trial), by_variable(alone)) < 3e-15
     for one, other in pairwise(separate):
         assert by_step(by_variable(one), by_variable(other)) > 1e-3
 

@@ -95,6 +95,6 @@ def test_members_with_factors_and_losses_of_their_own_are_as_alone():
     rng = np.random.default_rng(0)
     losses, own = 1 + rng.integers(0, 4, (8, 40)) * 0.7e-4, np.linspace(0.1, 0.9, 8)
     together = jax.vmap(partial(factors, PATIENT))(losses, own)
-    alone = [factors(PATIENT, *member) for member in zip(losses, own, strict=True)]
+    alone = [factors(PATIENT, *trial) for trial in zip(losses, own, strict=True)]
     np.testing.assert_array_equal(together, alone)
     assert len(set(np.asarray(together[:, -1]).round(12))) == 8

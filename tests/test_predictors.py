@@ -23,9 +23,10 @@ from jaxdeep.analysis.predictors import (
     plain,
 )
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_of_stored_rows, mc_predict, pooled
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
-from jaxdeep.train.sweep import Member, fit_all
 
 CONFIG = replace(SMALL, model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.4))
 SAMPLES = 23
@@ -36,7 +37,7 @@ IMAGES = {"valid": ROWS, "test": ROWS, "others": ROWS}
 @pytest.fixture(scope="module")
 def runs() -> Iterator[list[Run]]:
     with lean_compilation():
-        yield fit_all([Member(CONFIG, seed) for seed in (5, 6)], small_dataset(CONFIG))
+        yield fit_all([Trial(CONFIG, seed) for seed in (5, 6)], small_dataset(CONFIG))
 
 
 class Recorded:

@@ -10,11 +10,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import records, report, studies, uncertainty_page
-from experiments.records import RECIPES
-from experiments.schedule_figure import draw_schedules, panels
+from docs import publish as report
+from docs.pages import records, studies
+from docs.pages import uncertainty as uncertainty_page
+from docs.pages.records import RECIPES
+from docs.pages.schedules import draw_schedules, panels
 from jaxdeep.errors import UserError
-from jaxdeep.report.comparison import read_study
+from jaxdeep.study.compare import read_study
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 FILES = ("metrics.jsonl", "hits.npz", "curves.png")

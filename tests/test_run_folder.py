@@ -14,14 +14,14 @@ from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.config import Model
 from jaxdeep.errors import UserError
-from jaxdeep.report import run_folder
-from jaxdeep.report.files import read_histories
-from jaxdeep.report.run_folder import RunFolder
+from jaxdeep.study import folder as run_folder
+from jaxdeep.study.files import read_histories
+from jaxdeep.study.folder import RunFolder
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.sweep import Member
 
 IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
-ONE = Member(SMALL, 1)
+ONE = Trial(SMALL, 1)
 RUNS = [SimpleNamespace(val_hits=np.arange(5) < n, test_hits=np.arange(7) < n) for n in (1, 2, 3, 4)]
 HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]
 
@@ -54,17 +54,17 @@ def test_a_line_and_events_for_every_epoch(tmp_path) -> None:
 
 def test_members_stand_in_one_file_by_their_values_and_at_the_end_in_their_order(tmp_path) -> None:
     optims = {rate: replace(SMALL.optim, learning_rate=rate) for rate in (0.1, 0.2)}
-    members = [
-        Member(replace(SMALL, optim=optim), seed, {"optim.learning_rate": rate})
+    trials = [
+        Trial(replace(SMALL, optim=optim), seed, {"optim.learning_rate": rate})
         for rate, optim in optims.items()
         for seed in (1, 2)
     ]
     summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
     with RunFolder(tmp_path, IDENTITY) as folder:
-        for member in reversed(members):
-            folder.follow(member, HISTORY)
+        for trial in reversed(trials):
+            folder.follow(trial, HISTORY)
         assert [line["seed"] for line in lines(tmp_path)] == [2, 2, 2, 1, 1, 1] * 2
-        folder.write_summary(summary, members, RUNS)
+        folder.write_summary(summary, trials, RUNS)
     expected = [(rate, seed, epoch) for rate in (0.1, 0.2) for seed in (1, 2) for epoch in (1, 2, 3)]
     assert [(line["optim.learning_rate"], line["seed"], line["epoch"]) for line in lines(tmp_path)] == expected
     assert len(list(tmp_path.glob("tensorboard/*"))) == 4
@@ -151,8 +151,7 @@ def test_a_folder_is_one_processs_at_a_time(tmp_path) -> None:
 
 def test_a_members_folder_has_a_name_that_file_systems_allow(tmp_path) -> None:
     deep, deeper = (
-        Member(replace(SMALL, model=Model(units=units)), 1, {"model.units": units})
-        for units in ((8,) * 150, (8,) * 151)
+        Trial(replace(SMALL, model=Model(units=units)), 1, {"model.units": units}) for units in ((8,) * 150, (8,) * 151)
     )
     with RunFolder(tmp_path, IDENTITY) as folder:
         assert len(folder.checkpoints(deep).name) < 255
@@ -162,10 +161,10 @@ def test_a_members_folder_has_a_name_that_file_systems_allow(tmp_path) -> None:
 
 
 def test_folds_of_a_seed_are_read_apart(tmp_path) -> None:
-    members = [Member(SMALL, 1, fold=fold) for fold in (0, 1)]
+    trials = [Trial(SMALL, 1, fold=fold) for fold in (0, 1)]
     with RunFolder(tmp_path, IDENTITY) as folder:
-        for member, count in zip(members, (2, 3), strict=True):
-            folder.follow(member, HISTORY[:count])
+        for trial, count in zip(trials, (2, 3), strict=True):
+            folder.follow(trial, HISTORY[:count])
     assert read_histories(tmp_path / "metrics.jsonl") == {"1 fold 0": HISTORY[:2], "1 fold 1": HISTORY}
 
 
@@ -218,12 +217,12 @@ def test_a_full_disk_is_one_line_wherever_it_comes_and_the_same_goes_on_afterwar
 def test_many_members_leave_no_file_open(tmp_path) -> None:
     rates = [rate / 1000 for rate in range(1, 301)]
     configs = [replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)) for rate in rates]
-    members = [Member(config, 1, {"optim.learning_rate": rate}) for config, rate in zip(configs, rates, strict=True)]
+    trials = [Trial(config, 1, {"optim.learning_rate": rate}) for config, rate in zip(configs, rates, strict=True)]
     with RunFolder(tmp_path, IDENTITY) as folder:
         before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         for count in (1, 2):
-            for member in members:
-                folder.follow(member, HISTORY[:count])
+            for trial in trials:
+                folder.follow(trial, HISTORY[:count])
         after = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         assert after <= before + 1  # metrics.jsonl
     assert event_epochs(tmp_path, "val_loss") == [1, 2] * 300

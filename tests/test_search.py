@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from small_data import SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Regularize
-from jaxdeep.train import search
+from jaxdeep.study import halving as search
+from jaxdeep.study.halving import Bracket, Rung, epochs_of, fit_by_halving, hyperband, successive_halving
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.search import Bracket, Rung, epochs_of, fit_by_halving, hyperband, successive_halving
-from jaxdeep.train.sweep import Member
 
 NINE = replace(
     SMALL,
@@ -85,13 +85,13 @@ def test_points_fall_by_eta_as_epochs_rise_to_a_whole_run(points: int, epochs: i
 
 @dataclass
 class MadeUp:
-    """Stands in for `fit_all`: each member's losses are given, and it remembers how far each got, as a folder would.
+    """Stands in for `fit_all`: each trial's losses are given, and it remembers how far each got, as a folder would.
 
     Attributes:
-        losses: by member, [epochs, 2]: train_loss and val_loss of each epoch of the member's whole run; it stops where
+        losses: by trial, [epochs, 2]: train_loss and val_loss of each epoch of the trial's whole run; it stops where
             they end.
-        reached: by member, epochs trained.
-        trained: by member and epoch, how often.
+        reached: by trial, epochs trained.
+        trained: by trial and epoch, how often.
         stop_at: raise when so many epochs have been trained in all.
     """
 
@@ -100,36 +100,36 @@ class MadeUp:
     trained: Counter = field(default_factory=Counter)
     stop_at: int | None = None
 
-    def fit_all(self, members, data, *, checkpoints, on_epoch, until) -> list[Any]:
+    def fit_all(self, trials, data, *, checkpoints, on_epoch, until) -> list[Any]:
         del data, checkpoints
         runs = []
-        for index, member in enumerate(members):
-            losses, name = self.losses[member.name], member.name
+        for index, trial in enumerate(trials):
+            losses, name = self.losses[trial.name], trial.name
             while self.reached.get(name, 0) < min(until, len(losses)):
                 self.reached[name] = self.reached.get(name, 0) + 1
                 self.trained[name, self.reached[name]] += 1
                 on_epoch(index, self._history(name))
                 if self.trained.total() == self.stop_at:
                     raise KeyboardInterrupt
-            runs.append(SimpleNamespace(history=self._history(name), config=member.config, name=name))
+            runs.append(SimpleNamespace(history=self._history(name), config=trial.config, name=name))
         return runs
 
     def _history(self, name: str) -> tuple[EpochRecord, ...]:
         rows = self.losses[name][: self.reached[name]]
         return tuple(EpochRecord(epoch, train, 0.5, val, 0.5, 1e-3, 1.0) for epoch, (train, val) in enumerate(rows, 1))
 
-    def search(self, members: Sequence[Member], brackets: Sequence[Bracket]) -> tuple[list[Any], list[Any]]:
+    def search(self, trials: Sequence[Trial], brackets: Sequence[Bracket]) -> tuple[list[Any], list[Any]]:
         """The runs, and what was told of each rung."""
         rungs: list[tuple[Rung, int]] = []
         with mock.patch.object(search, "fit_all", self.fit_all):
             runs = fit_by_halving(
-                members, DATA, brackets, checkpoints=lambda _: Path(), on_rung=lambda *told: rungs.append(told)
+                trials, DATA, brackets, checkpoints=lambda _: Path(), on_rung=lambda *told: rungs.append(told)
             )
         return runs, rungs
 
 
-def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brackets: Sequence[Bracket], keep: str):
-    """From the definition, on whole runs: epochs that each member gets to, and the points of each rung in its order."""
+def reference(trials: Sequence[Trial], losses: Mapping[str, np.ndarray], brackets: Sequence[Bracket], keep: str):
+    """From the definition, on whole runs: epochs that each trial gets to, and the points of each rung in its order."""
     reached: dict[str, int] = defaultdict(int)
     taken = []
     for points, rungs in brackets:
@@ -139,7 +139,7 @@ def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brack
             taken.append(left)
             means = {}
             for point in left:
-                names = [member.name for member in members if member.group == point]
+                names = [trial.name for trial in trials if trial.group == point]
                 for name in names:
                     reached[name] = max(reached[name], min(epochs, len(losses[name])))
                 seen = [losses[name][:epochs] for name in names]
@@ -150,20 +150,20 @@ def reference(members: Sequence[Member], losses: Mapping[str, np.ndarray], brack
     return dict(reached), taken
 
 
-def member_of(config: Config, l2: float, seed: int) -> Member:
-    return Member(replace(config, regularize=Regularize(l2=l2)), seed, {"regularize.l2": l2})
+def member_of(config: Config, l2: float, seed: int) -> Trial:
+    return Trial(replace(config, regularize=Regularize(l2=l2)), seed, {"regularize.l2": l2})
 
 
 @st.composite
-def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], str]:
-    """Members, their losses, brackets and which weights are kept; points of several brackets, runs that stop early,
+def searches(draw) -> tuple[list[Trial], dict[str, np.ndarray], list[Bracket], str]:
+    """Trials, their losses, brackets and which weights are kept; points of several brackets, runs that stop early,
     equal losses, and divergence among them."""
     epochs, seeds = draw(st.integers(1, 27)), draw(st.integers(1, 3))
     keep = draw(st.sampled_from(["best", "last"]))
     count = draw(st.integers(1, 30))
     config = replace(SMALL, train=replace(SMALL.train, epochs=epochs, keep=keep))
-    members = [member_of(config, float(point), seed) for point in range(count) for seed in range(seeds)]
-    names = list(dict.fromkeys(member.group for member in members))
+    trials = [member_of(config, float(point), seed) for point in range(count) for seed in range(seeds)]
+    names = list(dict.fromkeys(trial.group for trial in trials))
     if draw(st.booleans()):
         brackets = [Bracket(tuple(names), successive_halving(count, epochs))]
     else:
@@ -171,38 +171,38 @@ def searches(draw) -> tuple[list[Member], dict[str, np.ndarray], list[Bracket], 
         chosen = [rng.permutation(names)[: rungs[0].points].tolist() for rungs in hyperband(epochs)]
         brackets = [Bracket(tuple(of), rungs) for of, rungs in zip(chosen, hyperband(epochs), strict=True)]
         inside = {name for of in chosen for name in of}
-        members = [member for member in members if member.group in inside]
+        trials = [trial for trial in trials if trial.group in inside]
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     losses = {}
-    for member in members:
+    for trial in trials:
         length = draw(st.sampled_from([epochs, epochs, int(rng.integers(1, epochs + 1))]))
         rows = rng.integers(1, 9, (length, 2)) / 8  # few values: ties
         if rng.random() < 0.2:
             rows = rows[: rng.integers(1, length + 1)]  # often early, so that all points of a rung may have lost a run
             rows[-1, rng.integers(2)] = rng.choice([np.nan, np.inf])  # a diverged run is over
-        losses[member.name] = rows
-    return members, losses, brackets, keep
+        losses[trial.name] = rows
+    return trials, losses, brackets, keep
 
 
 @settings(max_examples=200)
 @given(searches(), st.floats(0, 1))
 def test_the_points_that_go_on_are_those_with_the_lowest_mean_loss_interrupted_or_not(found, share: float) -> None:
-    members, losses, brackets, keep = found
-    reached, taken = reference(members, losses, brackets, keep)
+    trials, losses, brackets, keep = found
+    reached, taken = reference(trials, losses, brackets, keep)
     whole = MadeUp(losses)
-    runs, rungs = whole.search(members, brackets)
+    runs, rungs = whole.search(trials, brackets)
     assert whole.reached == reached
     assert rungs == [
         (rung, len(points)) for rung, points in zip((rung for of in brackets for rung in of.rungs), taken, strict=True)
     ]
-    assert [(run.name, len(run.history)) for run in runs] == [(member.name, reached[member.name]) for member in members]
+    assert [(run.name, len(run.history)) for run in runs] == [(trial.name, reached[trial.name]) for trial in trials]
     assert set(whole.trained.values()) == {1}
-    assert whole.trained.total() <= epochs_of(brackets, members)
+    assert whole.trained.total() <= epochs_of(brackets, trials)
 
     stopped = MadeUp(losses, stop_at=math.ceil(share * whole.trained.total()) or 1)
     with pytest.raises(KeyboardInterrupt):
-        stopped.search(members, brackets)
-    again, rungs_again = stopped.search(members, brackets)
+        stopped.search(trials, brackets)
+    again, rungs_again = stopped.search(trials, brackets)
     assert repr(again) == repr(runs)
     assert (stopped.reached, stopped.trained, rungs_again) == (reached, whole.trained, rungs)
 
@@ -211,12 +211,12 @@ def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() 
     """Three points of three seeds, then one: a lower loss never makes up for a lost seed, even one lost late."""
     config = replace(SMALL, train=replace(SMALL.train, epochs=9))
     rates = (0.1, 0.2, 0.3)
-    members = [
-        Member(replace(config, regularize=replace(config.regularize, l2=rate)), seed, {"regularize.l2": rate})
+    trials = [
+        Trial(replace(config, regularize=replace(config.regularize, l2=rate)), seed, {"regularize.l2": rate})
         for rate in rates
         for seed in range(3)
     ]
-    brackets = [Bracket(tuple(dict.fromkeys(member.group for member in members)), (Rung(3, 3), Rung(1, 9)))]
+    brackets = [Bracket(tuple(dict.fromkeys(trial.group for trial in trials)), (Rung(3, 3), Rung(1, 9)))]
 
     def losses(level: float, lost: int) -> list[np.ndarray]:
         """Of one point: [epochs, 2] of each seed, the last ones of which diverge at epoch 2."""
@@ -224,9 +224,9 @@ def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() 
 
     for lost, best in (((0, 1, 1), 0), ((1, 0, 2), 1), ((2, 3, 1), 2), ((1, 1, 1), 2), ((3, 2, 2), 2)):
         found = itertools.chain.from_iterable(map(losses, (0.9, 0.5, 0.1), lost))
-        made_up = MadeUp(dict(zip((member.name for member in members), found, strict=True)))
-        made_up.search(members, brackets)
-        went_on = {member.group for member in members if made_up.reached[member.name] > 3}
+        made_up = MadeUp(dict(zip((trial.name for trial in trials), found, strict=True)))
+        made_up.search(trials, brackets)
+        went_on = {trial.group for trial in trials if made_up.reached[trial.name] > 3}
         assert went_on == ({brackets[0].points[best]}), lost
 
 
@@ -240,10 +240,10 @@ def test_the_epochs_that_are_foretold_are_those_of_runs_that_never_stop_early(
         Bracket(tuple(itertools.islice(names, min(rungs[0].points, most))), rungs) for rungs in hyperband(epochs)
     ]
     points = [float(name.partition("=")[2]) for bracket in brackets for name in bracket.points]
-    members = [member_of(config, point, seed) for point in points for seed in range(seeds)]
-    made_up = MadeUp({member.name: np.ones((epochs, 2)) for member in members})
-    made_up.search(members, brackets)
-    assert epochs_of(brackets, members) == made_up.trained.total()
+    trials = [member_of(config, point, seed) for point in points for seed in range(seeds)]
+    made_up = MadeUp({trial.name: np.ones((epochs, 2)) for trial in trials})
+    made_up.search(trials, brackets)
+    assert epochs_of(brackets, trials) == made_up.trained.total()
 
 
 # ---- real runs
@@ -261,7 +261,7 @@ def same(one: Run, other: Run) -> bool:
 
 RATES = (1e38, 1e-30, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # the second moves no weight: stops after 4 epochs
 MEMBERS = [
-    Member(replace(NINE, optim=replace(NINE.optim, learning_rate=rate)), seed, {"optim.learning_rate": rate})
+    Trial(replace(NINE, optim=replace(NINE.optim, learning_rate=rate)), seed, {"optim.learning_rate": rate})
     for rate in RATES
     for seed in (0, 1)
 ]
@@ -293,8 +293,8 @@ class Heard:
 
 @pytest.fixture(scope="module")
 def alone() -> list[Run]:
-    """Every member to the end of its run."""
-    return [fit(member.config, DATA, member.seed) for member in MEMBERS]
+    """Every trial to the end of its run."""
+    return [fit(trial.config, DATA, trial.seed) for trial in MEMBERS]
 
 
 @pytest.fixture(scope="module")
@@ -311,25 +311,25 @@ def whole(tmp_path_factory) -> tuple[list[Run], Heard]:
 
 def decided(alone: Sequence[Run]) -> tuple[dict[str, int], list[list[str]]]:
     losses = {
-        member.name: np.asarray([(record.train_loss, record.val_loss) for record in run.history])
-        for member, run in zip(MEMBERS, alone, strict=True)
+        trial.name: np.asarray([(record.train_loss, record.val_loss) for record in run.history])
+        for trial, run in zip(MEMBERS, alone, strict=True)
     }
     return reference(MEMBERS, losses, BRACKETS, "best")
 
 
 def test_a_searchs_runs_are_the_runs_alone_as_far_as_their_points_get(alone, whole) -> None:
     reached, _ = decided(alone)
-    lengths = [reached[member.name] for member in MEMBERS]
+    lengths = [reached[trial.name] for trial in MEMBERS]
     assert len(set(lengths)) >= 4  # dropped at 1 and at 3, stopped early, whole
-    assert [run.diverged for run in alone] == [member.config.optim.learning_rate == 1e38 for member in MEMBERS]
+    assert [run.diverged for run in alone] == [trial.config.optim.learning_rate == 1e38 for trial in MEMBERS]
     runs, heard = whole
     assert heard.ended == list(range(len(MEMBERS)))
-    for member, run, trained_whole, epochs in zip(MEMBERS, runs, alone, lengths, strict=True):
+    for trial, run, trained_whole, epochs in zip(MEMBERS, runs, alone, lengths, strict=True):
         assert len(run.history) == epochs
         expected = trained_whole
         if epochs < len(trained_whole.history):
-            expected = fit(member.config, DATA, member.seed, until=epochs)
-        assert same(run, expected), member.name
+            expected = fit(trial.config, DATA, trial.seed, until=epochs)
+        assert same(run, expected), trial.name
 
 
 def test_a_point_of_several_brackets_is_trained_once(alone, whole) -> None:
@@ -351,15 +351,15 @@ def test_a_search_that_is_stopped_in_a_later_rung_decides_the_same_and_ends_in_t
 
     _, taken = decided(alone)
     (finalist,) = (taken[2], taken[4])[bracket]
-    index = next(index for index, member in enumerate(MEMBERS) if member.group == finalist)
+    index = next(index for index, trial in enumerate(MEMBERS) if trial.group == finalist)
     heard = Heard()
 
     def stop_in_the_last_rung(of: int, history: Sequence[EpochRecord]) -> None:
         if of == index and len(history) == 5:
             raise Stop
 
-    def folder(member: Member) -> Path:
-        return tmp_path / member.name
+    def folder(trial: Trial) -> Path:
+        return tmp_path / trial.name
 
     with pytest.raises(Stop):
         fit_by_halving(MEMBERS, DATA, BRACKETS, checkpoints=folder, on_epoch=stop_in_the_last_rung)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from small_data import SMALL, small_dataset
 
-from experiments.arguments import parse
 from experiments.cifar import CONFIGS
-from experiments.study import LARGEST_STUDY, Study
+from jaxdeep.cli.command import parse
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.errors import UserError
+from jaxdeep.study.design import LARGEST_STUDY, Design
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.lr_finder import find_learning_rate
-from jaxdeep.train.sweep import Member
 
 WRONG = [
     -1,
@@ -38,7 +38,7 @@ def test_a_seed_out_of_its_range_or_of_another_type_is_refused(seed) -> None:
     with pytest.raises(UserError, match=r"^seed is .*; allowed: a whole number in 0 \.\. 4294967295$"):
         plain_seed(seed)
     with pytest.raises(UserError, match=r"^seed is "):
-        Member(SMALL, seed)
+        Trial(SMALL, seed)
     with pytest.raises(UserError, match=r"^seeds is "):
         find_learning_rate(SMALL, small_dataset(SMALL), [0, seed])
 
@@ -48,8 +48,8 @@ def test_a_seed_out_of_its_range_or_of_another_type_is_refused(seed) -> None:
 def test_a_seed_is_made_a_plain_int(seed, of) -> None:
     assert plain_seed(of(seed)) == seed
     assert type(plain_seed(of(seed))) is int
-    assert type(Member(SMALL, of(seed)).seed) is int
-    assert Member(SMALL, of(seed)) == Member(SMALL, seed)
+    assert type(Trial(SMALL, of(seed)).seed) is int
+    assert Trial(SMALL, of(seed)) == Trial(SMALL, seed)
 
 
 def test_the_bound_is_that_of_the_keys() -> None:
@@ -74,8 +74,8 @@ def test_seeds_are_made_plain(seeds) -> None:
     assert all(type(seed) is int for seed in plain_seeds(seeds))
 
 
-def command(*flags: str) -> Study:
-    return parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *flags]).study
+def command(*flags: str) -> Design:
+    return parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *flags]).design
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_last_seed_may_be_the_largest() -> None:
 @pytest.mark.parametrize("fold", [-1, 0.5, True, "0", (0,), np.ones(1)], ids=repr)
 def test_a_fold_is_an_index(fold) -> None:
     with pytest.raises(UserError, match=r"^fold is .*; allowed: 0 or more, or None$"):
-        Member(SMALL, 1, {}, fold)
+        Trial(SMALL, 1, {}, fold)
 
 
 def test_a_member_is_plain_and_says_what_its_configuration_says() -> None:
-    member = Member(SMALL, np.int64(3), {"optim.learning_rate": np.float64(3e-3)}, np.int64(1))
-    assert (type(member.fold), member.name) == (int, "optim.learning_rate=0.003,seed_3,fold_1")
+    trial = Trial(SMALL, np.int64(3), {"optim.learning_rate": np.float64(3e-3)}, np.int64(1))
+    assert (type(trial.fold), trial.name) == (int, "optim.learning_rate=0.003,seed_3,fold_1")
     with pytest.raises(UserError, match=r"optim.learning_rate is 0.1, and the configuration's is 0.003"):
-        Member(SMALL, 3, {"optim.learning_rate": 0.1})
+        Trial(SMALL, 3, {"optim.learning_rate": 0.1})
     with pytest.raises(UserError, match=r"^config is .*; allowed: a Config$"):
-        Member("selu", 3)  # pyright: ignore[reportArgumentType]
+        Trial("selu", 3)  # pyright: ignore[reportArgumentType]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.signals import NUMBERS, Interrupted, LenientStream, signals
+from jaxdeep.cli.signals import NUMBERS, Interrupted, LenientStream, signals
 
 ROOT = Path(__file__).parent.parent
 BEGIN = """
 import os, signal, sys, threading, time
-from experiments.signals import Interrupted, signals
+from jaxdeep.cli.signals import Interrupted, signals
 """
 
 
@@ -84,7 +84,7 @@ def test_where_stderr_is_gone_a_signal_is_handled_still() -> None:
     read, write = os.pipe()
     os.close(read)
     code = """
-from experiments.signals import LenientStream
+from jaxdeep.cli.signals import LenientStream
 sys.stderr = LenientStream(sys.stderr)
 with signals(lambda: "", waits=True) as received:
     os.kill(os.getpid(), signal.SIGHUP)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import small_files
 
-import experiments.cli
-import experiments.run
-import experiments.uncertainty
+import jaxdeep.cli.main
+import jaxdeep.cli.run
+import jaxdeep.cli.uncertainty
 from experiments.cifar import CONFIGS
 from jaxdeep.data import cache, digests, prepared, sources, synthetic
 from jaxdeep.data.images import SPECS
@@ -167,7 +167,7 @@ def test_other_images_that_the_folder_lacks_are_left_out_of_an_uncertainty_study
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
     small_files.write("mnist", data, "idx")
-    others = {name: experiments.uncertainty._test_images(name, data) for name in SPECS}
+    others = {name: jaxdeep.cli.uncertainty._test_images(name, data) for name in SPECS}
     np.testing.assert_array_equal(others["mnist"], small_files.arrays("mnist").test_images)
     for name in ("cifar10", "fashion_mnist"):
         assert isinstance(others[name], UserError)
@@ -186,11 +186,11 @@ def test_the_home_folder_may_be_written_short(monkeypatch, data):
 
 @pytest.mark.parametrize("source", ["auto", "cifar10"])
 def test_a_command_whose_folder_lacks_the_set_ends_in_one_line(monkeypatch, data, capsys, source):
-    monkeypatch.setattr(experiments.run, "use_compilation_cache", lambda: None)
+    monkeypatch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
     monkeypatch.setattr(synthetic, "draw", forbidden)
     monkeypatch.chdir(data)
     argv = ["--config", "selu", "--data-dir", str(data), "--data", source, "--workdir", "out"]
-    assert experiments.cli.main("cifar", "cifar10", CONFIGS, argv) == 2
+    assert jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv) == 2
     assert f"{data}: found no files of cifar10" in capsys.readouterr().err
     assert list(data.iterdir()) == []
 

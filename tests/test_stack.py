@@ -63,11 +63,11 @@ def test_gradients_are_the_plain_scans_in_every_argument_and_of_the_extras_too()
 
 
 def test_members_under_vmap_are_what_they_are_alone():
-    members = [arguments(seed) for seed in range(3)]
+    trials = [arguments(seed) for seed in range(3)]
 
     def gradient(kernels: Any, others: Any, fixed: Any, shared: Any, x: Any) -> jax.Array:
         return jax.grad(lambda kernels: run_stack(layer, kernels, others, fixed, shared, x)[0].sum())(kernels)
 
-    together = jax.vmap(gradient)(*jax.tree.map(lambda *leaves: jnp.stack(leaves), *members))
-    for one, member in zip(together, members, strict=True):
-        np.testing.assert_allclose(one, gradient(*member), rtol=1e-12)
+    together = jax.vmap(gradient)(*jax.tree.map(lambda *leaves: jnp.stack(leaves), *trials))
+    for one, trial in zip(together, trials, strict=True):
+        np.testing.assert_allclose(one, gradient(*trial), rtol=1e-12)

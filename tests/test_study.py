@@ -12,13 +12,13 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.arguments import parse
 from experiments.cifar import CONFIGS, SANITY
-from experiments.grid import Span, parse_grid, parse_space
-from experiments.study import Study
+from jaxdeep.cli.command import parse
 from jaxdeep.errors import UserError
-from jaxdeep.train.search import Rung
-from jaxdeep.train.sweep import Member
+from jaxdeep.study.design import Design
+from jaxdeep.study.halving import Rung
+from jaxdeep.study.space import Span, parse_grid, parse_space
+from jaxdeep.study.trial import Trial
 
 RATE, BETA, PATIENCE = "optim.learning_rate", "optim.beta_1", "train.patience"
 NINE = replace(SANITY, train=replace(SANITY.train, epochs=9))
@@ -48,7 +48,7 @@ LIMITS = "allowed: optim.learning_rate=LOW:HIGH with LOW below HIGH, or =LOW:HIG
         (["optim.learning_rat=1:2"], "--space optim.learning_rat=1:2: there is no field 'optim.learning_rat'; perhaps"),
         (["1:2"], "there is no field '1:2'"),
         (["optim.learning_rate=1:2", "optim.learning-rate=3:4"], "--space optim.learning_rate is given twice; allowed"),
-        (["data.valid_size=10:20"], "--space data.valid_size: all members of a study share it; allowed"),
+        (["data.valid_size=10:20"], "--space data.valid_size: all trials of a study share it; allowed"),
         (["model.activation=elu:selu"], "model.activation is no number; allowed: --grid model.activation=VALUE,"),
         (["model.batch_norm=0:1"], "model.batch_norm is no number; allowed: --grid"),
         (["model.units=10:20"], "model.units is no number; allowed: --grid"),
@@ -94,27 +94,27 @@ LOG = Span(1e-4, 1e-1, True, False)
 )
 def test_what_cannot_be_combined_is_refused_with_what_is_allowed(given, message) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
-        Study(**{"seeds": (42,), **given})
+        Design(**{"seeds": (42,), **given})
 
 
 def test_a_space_with_fewer_points_than_are_asked_for_is_refused() -> None:
     few = {PATIENCE: Span(1, 3, False, True), RATE: Span(1.0, 1.02, False, False)}
-    assert len(points(Study((0,), space=few, samples=9))) == 9
+    assert len(points(Design((0,), space=few, samples=9))) == 9
     with pytest.raises(UserError, match=r"--space has 9 points at three digits; 10 are asked for"):
-        Study((0,), space=few, samples=10).members(SANITY)
+        Design((0,), space=few, samples=10).trials(SANITY)
     with pytest.raises(UserError, match=r"--space has 9 points at three digits; 17 are asked for"):
-        Study((0,), space=few, halving="hyperband").members(NINE)
+        Design((0,), space=few, halving="hyperband").trials(NINE)
 
 
-def points(study: Study, config=NINE) -> list[dict]:
+def points(study: Design, config=NINE) -> list[dict]:
     """Each once, in their order."""
-    members = study.members(config)
-    return list({member.group: member.values for member in members}.values())
+    trials = study.trials(config)
+    return list({trial.group: trial.values for trial in trials}.values())
 
 
 def test_the_members_are_points_by_seeds_by_folds_in_the_given_order() -> None:
     grid = {RATE: (1e-2, 1e-3), "model.units": ((8, 8), (4,)), "model.batch_norm": (True,)}
-    found = Study((5, 6), grid, folds=3).members(SANITY)
+    found = Design((5, 6), grid, folds=3).trials(SANITY)
     expected = [
         (rate, units, True, seed, fold)
         for rate in (1e-2, 1e-3)
@@ -122,11 +122,11 @@ def test_the_members_are_points_by_seeds_by_folds_in_the_given_order() -> None:
         for seed in (5, 6)
         for fold in (0, 1, 2)
     ]
-    assert [(*member.values.values(), member.seed, member.fold) for member in found] == expected
-    for (rate, units, norm, *_), member in zip(expected, found, strict=True):
+    assert [(*trial.values.values(), trial.seed, trial.fold) for trial in found] == expected
+    for (rate, units, norm, *_), trial in zip(expected, found, strict=True):
         model = replace(SANITY.model, units=units, batch_norm=norm)
-        assert member.config == replace(SANITY, model=model, optim=replace(SANITY.optim, learning_rate=rate))
-    assert Study((5,)).members(SANITY) == (Member(SANITY, 5, {}, None),)
+        assert trial.config == replace(SANITY, model=model, optim=replace(SANITY.optim, learning_rate=rate))
+    assert Design((5,)).trials(SANITY) == (Trial(SANITY, 5, {}, None),)
 
 
 @given(
@@ -152,8 +152,8 @@ def test_a_draw_is_in_its_range_whole_where_asked_and_else_of_three_digits(low, 
 
 
 def test_a_momentum_below_one_is_never_rounded_to_one() -> None:
-    study = Study((0,), space={BETA: Span(0.99, 0.9999, False, False), RATE: LOG}, samples=500)
-    values = [member.config.optim.beta_1 for member in study.members(SANITY)]
+    study = Design((0,), space={BETA: Span(0.99, 0.9999, False, False), RATE: LOG}, samples=500)
+    values = [trial.config.optim.beta_1 for trial in study.trials(SANITY)]
     assert max(values) == 0.9999
 
 
@@ -165,7 +165,7 @@ def p_value(values: np.ndarray, low: float, high: float) -> float:
 def test_draws_are_uniform_or_uniform_in_the_logarithm_and_independent() -> None:
     """Fixed seeds: a p-value of these is one draw from [0, 1], and a wrong distribution's is below 1e-9."""
     space = {RATE: Span(1e-5, 1e-1, True, False), BETA: Span(0.2, 0.8, False, False)}
-    drawn = points(Study((3,), space=space, samples=2_000))
+    drawn = points(Design((3,), space=space, samples=2_000))
     assert len({tuple(point.values()) for point in drawn}) == len(drawn) == 2_000
     rates, betas = (np.asarray([point[name] for point in drawn]) for name in (RATE, BETA))
     assert p_value(np.log(rates), np.log(1e-5), np.log(1e-1)) > 0.05
@@ -177,7 +177,7 @@ def test_draws_are_uniform_or_uniform_in_the_logarithm_and_independent() -> None
 
 def test_whole_numbers_are_as_likely_as_their_range_says_both_ends_included() -> None:
     space = {PATIENCE: Span(1, 4, False, True), "train.batch_size": Span(8, 255, True, True), RATE: LOG}
-    drawn = points(Study((4,), space=space, samples=2_000))
+    drawn = points(Design((4,), space=space, samples=2_000))
     patience = Counter(point[PATIENCE] for point in drawn)
     assert sorted(patience) == [1, 2, 3, 4]
     assert stats.chisquare(list(patience.values())).pvalue > 0.05
@@ -186,7 +186,7 @@ def test_whole_numbers_are_as_likely_as_their_range_says_both_ends_included() ->
     assert stats.chisquare(list(octaves.values())).pvalue > 0.05
 
 
-MIXED = Study(
+MIXED = Design(
     (7,), {"model.activation": ("elu", "selu", "relu")}, {RATE: LOG, BETA: Span(0.0, 0.5, False, False)}, samples=40
 )
 
@@ -202,7 +202,7 @@ def test_the_first_seed_decides_the_points_and_nothing_else_does() -> None:
     assert not {tuple(point.values()) for point in first} & {tuple(point.values()) for point in others}
     assert MIXED.brackets(NINE) == ()
     (search,) = replace(MIXED, halving="successive").brackets(NINE)
-    assert search.points == tuple(dict.fromkeys(member.group for member in MIXED.members(NINE)))
+    assert search.points == tuple(dict.fromkeys(trial.group for trial in MIXED.trials(NINE)))
     assert search.rungs == (Rung(40, 1), Rung(13, 3), Rung(4, 9))
 
 
@@ -216,16 +216,16 @@ def test_a_grids_field_beside_a_space_draws_each_of_its_values_alike_often() -> 
 def test_hyperband_over_a_grid_takes_at_most_its_points(size) -> None:
     grid = {RATE: tuple(np.geomspace(1e-4, 1e-1, size // 2).tolist()), "model.batch_norm": (True, False)}
     of_grid = {tuple(values) for values in itertools.product(*grid.values())}
-    study = Study((42, 43), grid, halving="hyperband")
+    study = Design((42, 43), grid, halving="hyperband")
     brackets = study.brackets(NINE)
     assert [len(bracket.points) for bracket in brackets] == [min(count, size) for count in (9, 5, 3)]
     assert all(len(set(bracket.points)) == len(bracket.points) for bracket in brackets)
     taken = [tuple(point.values()) for point in points(study)]
     assert len(set(taken)) == len(taken)
     assert set(taken) <= of_grid
-    members = study.members(NINE)
-    assert {member.group for member in members} == {name for bracket in brackets for name in bracket.points}
-    assert len(members) == 2 * len(taken)
+    trials = study.trials(NINE)
+    assert {trial.group for trial in trials} == {name for bracket in brackets for name in bracket.points}
+    assert len(trials) == 2 * len(taken)
     turned = replace(study, grid=dict(reversed(grid.items())))
     assert {frozenset(point.items()) for point in points(turned)} == {
         frozenset(point.items()) for point in points(study)
@@ -235,11 +235,11 @@ def test_hyperband_over_a_grid_takes_at_most_its_points(size) -> None:
 
 
 def test_hyperband_over_a_space_draws_as_many_as_it_wants_all_different() -> None:
-    study = Study((1,), space={RATE: LOG}, halving="hyperband")
+    study = Design((1,), space={RATE: LOG}, halving="hyperband")
     names = [bracket.points for bracket in study.brackets(NINE)]
     assert list(map(len, names)) == [9, 5, 3]
     assert len(set(itertools.chain(*names))) == 17
-    assert list(itertools.chain(*names)) == [member.group for member in study.members(NINE)]
+    assert list(itertools.chain(*names)) == [trial.group for trial in study.trials(NINE)]
 
 
 FIELDS = {
@@ -255,7 +255,7 @@ SPACES = {RATE: (1e-9, 1e3), BETA: (0, 0.99), "optim.momentum_decay": (0, 1e6), 
 
 
 @st.composite
-def a_study(draw) -> Study:
+def a_study(draw) -> Design:
     names = draw(st.lists(st.sampled_from(list(FIELDS)), max_size=3, unique=True))
     grid = {name: tuple(draw(st.lists(FIELDS[name], min_size=1, max_size=3, unique=True))) for name in names}
     space = {}
@@ -270,9 +270,9 @@ def a_study(draw) -> Study:
     samples = draw(st.integers(1, 5)) if space and halving != "hyperband" else None
     first, count = draw(st.integers(0, 99)), draw(st.integers(1, 4))
     folds = draw(st.none() | st.integers(2, 9))
-    study = Study(tuple(range(first, first + count)), grid, space, samples, folds, halving)
+    study = Design(tuple(range(first, first + count)), grid, space, samples, folds, halving)
     try:
-        study.members(SANITY)
+        study.trials(SANITY)
     except UserError:  # a range too narrow for its samples
         assume(False)
     return study
@@ -283,15 +283,15 @@ LAYERS = {"regularize.l1": (1e-4, 0.1), "regularize.penalized": ("every", "head"
 
 @settings(max_examples=60)
 @given(a_study())
-@example(Study((42,), LAYERS))
-@example(Study((42,), {"schedule.kind": ("constant", "cosine")}, {RATE: Span(1.23456789e-4, 0.1, True, False)}, 3))
+@example(Design((42,), LAYERS))
+@example(Design((42,), {"schedule.kind": ("constant", "cosine")}, {RATE: Span(1.23456789e-4, 0.1, True, False)}, 3))
 def test_the_words_of_a_study_ask_for_it(study) -> None:
     arguments = parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *study.words()])
     assert arguments.study == study
     assert arguments.config == SANITY
     types = [[type(value) for value in values] for of in (study, arguments.study) for values in of.grid.values()]
     assert types[: len(types) // 2] == types[len(types) // 2 :]
-    assert arguments.study.members(SANITY) == study.members(SANITY)
+    assert arguments.design.trials(SANITY) == study.trials(SANITY)
 
 
 @settings(max_examples=300)

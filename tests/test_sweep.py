@@ -1,4 +1,4 @@
-"""A study: its members are the runs alone, in one program, and it can be stopped anywhere."""
+"""A study: its trials are the runs alone, in one program, and it can be stopped anywhere."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from small_data import SMALL, compilations, lean_compilation, small_dataset
 from jaxdeep.config import Config, Model, Optim, Regularize
 from jaxdeep.config.config import TRACED
 from jaxdeep.errors import UserError
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.sweep import Member, fit_all
 
 DATA = small_dataset(SMALL)
 DROPPED = replace(
@@ -36,8 +37,8 @@ def varied(config: Config, field: str, value: float) -> Config:
     return replace(config, **{part: replace(getattr(config, part), **{name: value})})
 
 
-def study(epochs: int = 4) -> list[Member]:
-    """Members that differ in every traced number but the plateau's; one of them diverges."""
+def study(epochs: int = 4) -> list[Trial]:
+    """Trials that differ in every traced number but the plateau's; one of them diverges."""
     base = replace(DROPPED, train=replace(DROPPED.train, epochs=epochs, patience=2))
     values = {
         "optim.learning_rate": 1e-2,
@@ -48,9 +49,9 @@ def study(epochs: int = 4) -> list[Member]:
         "regularize.max_norm": 0.5,
     }
     assert {*values, "schedule.factor"} == set(TRACED)
-    members = [Member(varied(base, field, value), 3, {field: value}) for field, value in values.items()]
-    wild = Member(varied(base, "optim.learning_rate", 1e38), 3, {"optim.learning_rate": 1e38})
-    return [Member(base, 3), Member(base, 4), wild, *members]
+    trials = [Trial(varied(base, field, value), 3, {field: value}) for field, value in values.items()]
+    wild = Trial(varied(base, "optim.learning_rate", 1e38), 3, {"optim.learning_rate": 1e38})
+    return [Trial(base, 3), Trial(base, 4), wild, *trials]
 
 
 def same(one: Run, other: Run) -> bool:
@@ -61,13 +62,13 @@ def same(one: Run, other: Run) -> bool:
 
 
 def test_every_member_is_the_run_alone_bit_for_bit_and_all_share_one_program() -> None:
-    members = study()
-    fit(members[0].config, DATA, seed=0)
+    trials = study()
+    fit(trials[0].config, DATA, seed=0)
     with compilations() as heard:
-        runs = fit_all(members, DATA, workers=3)
-        alone = [fit(member.config, DATA, member.seed) for member in members]
+        runs = fit_all(trials, DATA, workers=3)
+        alone = [fit(trial.config, DATA, trial.seed) for trial in trials]
     assert not heard
-    assert [run.diverged for run in runs] == [index == 2 for index in range(len(members))]
+    assert [run.diverged for run in runs] == [index == 2 for index in range(len(trials))]
     assert all(map(same, runs, alone))
     losses = [run.history[-1].train_loss for run in runs if not run.diverged]
     assert len(set(losses)) == len(losses)
@@ -97,23 +98,23 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
-    members = study(epochs=6)
+    trials = study(epochs=6)
     heard: dict[int, list[int]] = defaultdict(list)
 
     def stop_at_the_third_of_member_4(index: int, history: Sequence[EpochRecord]) -> None:
         if index == 4 and len(history) == 3:
             raise Stop
 
-    def folder(member: Member) -> Path:
-        return tmp_path / member.name
+    def folder(trial: Trial) -> Path:
+        return tmp_path / trial.name
 
     with pytest.raises(Stop):
-        fit_all(members, DATA, checkpoints=folder, on_epoch=stop_at_the_third_of_member_4, workers=2)
+        fit_all(trials, DATA, checkpoints=folder, on_epoch=stop_at_the_third_of_member_4, workers=2)
     begun = {path.name for path in tmp_path.iterdir()}
-    assert members[4].name in begun
-    assert members[-1].name not in begun
+    assert trials[4].name in begun
+    assert trials[-1].name not in begun
     runs = fit_all(
-        members,
+        trials,
         DATA,
         checkpoints=folder,
         on_epoch=lambda index, history: heard[index].append(len(history)),
@@ -121,27 +122,27 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     assert heard[0] == [len(runs[0].history)]  # finished: told, and not run again
     assert heard[4][0] == 3
-    assert all(map(same, runs, fit_all(members, DATA, workers=1)))
+    assert all(map(same, runs, fit_all(trials, DATA, workers=1)))
 
 
 def test_each_end_is_told_once() -> None:
     ended: list[int] = []
-    members = study()[:4]
-    runs = fit_all(members, DATA, on_end=lambda index, run: ended.append(index))
+    trials = study()[:4]
+    runs = fit_all(trials, DATA, on_end=lambda index, run: ended.append(index))
     assert sorted(ended) == [0, 1, 2, 3]
-    assert [run.seed for run in runs] == [member.seed for member in members]
+    assert [run.seed for run in runs] == [trial.seed for trial in trials]
 
 
 def test_a_member_is_named_by_what_tells_it_from_the_others() -> None:
-    assert Member(SMALL, 42).name == "seed_42"
+    assert Trial(SMALL, 42).name == "seed_42"
     config = replace(SMALL, optim=Optim(learning_rate=1e-3), model=Model(units=(8, 8)))
-    member = Member(config, 7, {"optim.learning_rate": 1e-3, "model.units": (8, 8)})
-    assert member.name == "optim.learning_rate=0.001,model.units=8-8,seed_7"
+    trial = Trial(config, 7, {"optim.learning_rate": 1e-3, "model.units": (8, 8)})
+    assert trial.name == "optim.learning_rate=0.001,model.units=8-8,seed_7"
     assert len({other.name for other in study()}) == len(study())
 
 
 def test_an_error_of_a_member_is_the_studys(tmp_path: Path) -> None:
     fit(replace(SMALL, optim=Optim(learning_rate=0.5)), DATA, seed=2, checkpoints=tmp_path / "seed_2")
-    members = [Member(SMALL, seed) for seed in (1, 2, 3)]
+    trials = [Trial(SMALL, seed) for seed in (1, 2, 3)]
     with pytest.raises(UserError, match="holds another run"):
-        fit_all(members, DATA, checkpoints=lambda member: tmp_path / member.name, workers=1)
+        fit_all(trials, DATA, checkpoints=lambda trial: tmp_path / trial.name, workers=1)

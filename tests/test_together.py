@@ -1,4 +1,4 @@
-"""Members trained together are the runs alone but for rounding, however the study is divided, stopped or continued."""
+"""Trials trained together are the runs alone but for rounding, however the study is divided, stopped or continued."""
 
 import os
 import pickle
@@ -25,11 +25,12 @@ from jaxdeep.config.config import TRACED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.errors import UserError
-from jaxdeep.train import memory, together
+from jaxdeep.study import batched as together
+from jaxdeep.study.batched import fit_together, planned_bytes
+from jaxdeep.train import memory
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.members_program import Task, compiled, sizes_of, study_of
-from jaxdeep.train.together import fit_together, planned_bytes
+from jaxdeep.train.trials_program import Task, compiled, sizes_of, study_of
 
 BASE = replace(
     SMALL,
@@ -51,7 +52,7 @@ ROUNDING = 5e-7
 """Of 1 + |x|; found: 1.7e-7. Biases before batch normalisation would drift apart: their gradients are noise."""
 WILD = 1
 EPOCHS = [6, 1, 3, 5, 6, 9, 9, 7, 5]
-"""Of the study's members: early stopping sees to it."""
+"""Of the study's trials: early stopping sees to it."""
 
 
 def varied(config: Config, name: str, value: float) -> Config:
@@ -70,7 +71,7 @@ DATA = soon_overfitted()
 
 
 def study(folder: Path | None = None) -> list[Task]:
-    """Members that differ in every traced number and in the seed, one of which diverges."""
+    """Trials that differ in every traced number and in the seed, one of which diverges."""
     assert set(VALUES) == set(TRACED)
     configs = [BASE, varied(BASE, "optim.learning_rate", 1e38), *(varied(BASE, *item) for item in VALUES.items())]
     seeds = [3] * 8 + [4]
@@ -96,7 +97,7 @@ class Story:
 def story_of(
     tasks: Sequence[Task], stop_at: tuple[int, int] | None = None, fail_at: int | None = None, **options: Any
 ) -> Story:
-    """Train a study; stop it at a member's epoch, or let its nth epoch fail for all."""
+    """Train a study; stop it at a trial's epoch, or let its nth epoch fail for all."""
     story = Story()
 
     def asked(name: str, study: Any, size: int) -> Any:
@@ -166,7 +167,7 @@ def whole(lean: None) -> Story:
 
 
 def bytes_of(tasks: Sequence[Task], size: int) -> int:
-    """What so many members are planned to need."""
+    """What so many trials are planned to need."""
     return planned_bytes(together._Programs(study_of(tasks)), size)
 
 
@@ -349,18 +350,18 @@ def test_what_cannot_be_run_is_refused_before_anything_is_compiled(config: Confi
 
 
 @given(st.integers(1, 5_000), st.integers(1, 64))
-def test_the_sizes_fall_by_halves_from_all_members_to_one_a_device(members: int, devices: int) -> None:
-    sizes = sizes_of(members, devices)
-    assert members <= sizes[0] < members + devices
+def test_the_sizes_fall_by_halves_from_all_members_to_one_a_device(trials: int, devices: int) -> None:
+    sizes = sizes_of(trials, devices)
+    assert trials <= sizes[0] < trials + devices
     assert sizes[-1] == devices
-    assert len(sizes) <= 1 + np.log2(-(-members // devices))
+    assert len(sizes) <= 1 + np.log2(-(-trials // devices))
     for size, smaller in pairwise([*sizes, 0]):
         assert size % devices == 0
         assert size // devices <= 2 * (smaller // devices) + 1
 
 
 TOLD = [WILD, 3, 4, 5, 6]
-"""The members of the study on two devices."""
+"""The trials of the study on two devices."""
 
 
 def tell(folder: Path) -> None:

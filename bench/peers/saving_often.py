@@ -4,7 +4,7 @@ import sys
 from typing import Final
 
 from experiments.cifar import CONFIGS
-from experiments.cli import main
+from jaxdeep.cli.main import main
 from jaxdeep.train import keeper
 
 SECONDS: Final = 0.5

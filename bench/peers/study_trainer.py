@@ -13,9 +13,9 @@ from bench.peers.jax_device import device_peak, platform, precision
 from bench.peers.jaxdeep_trainer import begun, one_epoch, one_epoch_of
 from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload
+from jaxdeep.study.runner import cores
 from jaxdeep.train import step
 from jaxdeep.train.program import FAST, compile_with
-from jaxdeep.train.sweep import cores
 
 MEMBERS: Final = {"cpu": 8}
 """By platform; on an accelerator 7 learning rates x 20 seeds."""

@@ -1,4 +1,4 @@
-"""Arguments of calls: refused by name where they have another type than the call takes."""
+"""Command of calls: refused by name where they have another type than the call takes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +60,7 @@ def several(name: str, value: Any, of: type, allowed: str) -> tuple[Any, ...]:
         name: of the argument, for the message.
         value: a tuple, a list or another sequence.
         of: the type of each entry.
-        allowed: what an entry is, such as "Member".
+        allowed: what an entry is, such as "Trial".
 
     Raises:
         UserError: no sequence, or an entry of another type. It tells the entry's index.

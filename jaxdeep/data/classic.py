@@ -125,8 +125,8 @@ def _cifar(root: Path) -> Arrays:
 
 
 def _archived(form: _Form, archive: Path) -> Arrays:
-    members = dict(zip(form.parts, formats.unpack_tar(_bytes(archive), form.parts, str(archive)), strict=True))
-    return _batches(form, lambda name: _part(members[name], f"{archive}: {name}"))
+    trials = dict(zip(form.parts, formats.unpack_tar(_bytes(archive), form.parts, str(archive)), strict=True))
+    return _batches(form, lambda name: _part(trials[name], f"{archive}: {name}"))
 
 
 def _batches(form: _Form, read_part: Callable[[str], _Part]) -> Arrays:

@@ -40,31 +40,31 @@ def unpack_gzip(data: bytes, file: str) -> bytes:
         raise _unpackable(data, file, error, "gzip") from error
 
 
-def unpack_tar(data: bytes, members: tuple[str, ...], file: str) -> list[bytes]:
-    """Return the bytes of the members, in the order asked for.
+def unpack_tar(data: bytes, trials: tuple[str, ...], file: str) -> list[bytes]:
+    """Return the bytes of the trials, in the order asked for.
 
     Args:
         data: an archive, packed by gzip or not.
-        members: names of the files in it; the folder of a file does not matter.
+        trials: names of the files in it; the folder of a file does not matter.
         file: name of the archive, for the error.
 
     Raises:
-        UserError: the bytes do not unpack, or a member is missing.
+        UserError: the bytes do not unpack, or a trial is missing.
     """
-    wanted = {member.rpartition("/")[2]: member for member in members}
+    wanted = {trial.rpartition("/")[2]: trial for trial in trials}
     found = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz" if data.startswith(GZIP) else "r:") as archive:
             for entry in archive:
-                member = wanted.get(entry.name.rpartition("/")[2])
-                if member is not None and (stream := archive.extractfile(entry)):
-                    found[member] = stream.read()
+                trial = wanted.get(entry.name.rpartition("/")[2])
+                if trial is not None and (stream := archive.extractfile(entry)):
+                    found[trial] = stream.read()
     except Exception as error:  # a damaged archive can raise anything
         raise _unpackable(data, file, error, "tar.gz") from error
-    for member in members:
-        if member not in found:
-            raise UserError(f"{file}: found no member {member}, expected {', '.join(members)}")
-    return [found[member] for member in members]
+    for trial in trials:
+        if trial not in found:
+            raise UserError(f"{file}: found no trial {trial}, expected {', '.join(trials)}")
+    return [found[trial] for trial in trials]
 
 
 def python_batch(data: bytes, file: str) -> tuple[np.ndarray, np.ndarray]:

@@ -55,9 +55,9 @@ def read_rows(path: str | Path) -> Rows:
     """
     try:
         with zipfile.ZipFile(os.path.expanduser(path)) as archive:
-            members = archive.namelist()
-            _check_count(archive, members)
-            roles = _roles(path, [member.removesuffix(".npy") for member in members if member.endswith(".npy")])
+            trials = archive.namelist()
+            _check_count(archive, trials)
+            roles = _roles(path, [trial.removesuffix(".npy") for trial in trials if trial.endswith(".npy")])
             return Rows(**{role: _array(archive, path, key) for role, key in roles.items()})
     except UserError:
         raise
@@ -94,7 +94,7 @@ def training_and_test(
     return x, y, rows.x_test, rows.y_test
 
 
-def _check_count(archive: zipfile.ZipFile, members: list[str]) -> None:
+def _check_count(archive: zipfile.ZipFile, trials: list[str]) -> None:
     """Refuse an archive whose end counts other entries: a damaged entry can swallow those behind it unseen."""
     end = archive.fp
     if end is None:
@@ -103,8 +103,8 @@ def _check_count(archive: zipfile.ZipFile, members: list[str]) -> None:
     tail = end.read()
     start = tail.rfind(b"PK\5\6")
     count = int.from_bytes(tail[start + 10 : start + 12], "little")
-    if count not in (len(members), 0xFFFF):  # which stands for a number that does not fit
-        raise zipfile.BadZipFile(f"it lists {len(members)} arrays and counts {count}")
+    if count not in (len(trials), 0xFFFF):  # which stands for a number that does not fit
+        raise zipfile.BadZipFile(f"it lists {len(trials)} arrays and counts {count}")
 
 
 def _roles(path: str | Path, keys: list[str]) -> dict[str, str]:
@@ -146,7 +146,7 @@ def _words(role: str) -> str:
 
 
 def _array(archive: zipfile.ZipFile, path: str | Path, key: str) -> np.ndarray:
-    """The array under the key. The member is read whole, because only then its checksum is compared."""
+    """The array under the key. The trial is read whole, because only then its checksum is compared."""
     stream = BytesIO(archive.read(f"{key}.npy"))
     try:
         array = np.lib.format.read_array(stream, allow_pickle=False)

@@ -148,9 +148,9 @@ def _read(files: Mapping[str, Path]) -> Arrays:
     """The downloaded archives as arrays; TensorFlow Datasets has verified their checksums, and renamed them."""
     names = list(files)
     if names == [CIFAR_ARCHIVE]:
-        members = classic.CIFAR_BINARY
-        parts = formats.unpack_tar(files[CIFAR_ARCHIVE].read_bytes(), members, CIFAR_ARCHIVE)
-        return formats.joined([formats.binary_batch(*pair) for pair in zip(parts, members, strict=True)])
+        trials = classic.CIFAR_BINARY
+        parts = formats.unpack_tar(files[CIFAR_ARCHIVE].read_bytes(), trials, CIFAR_ARCHIVE)
+        return formats.joined([formats.binary_batch(*pair) for pair in zip(parts, trials, strict=True)])
     return classic.idx_arrays([formats.unpack_gzip(files[file].read_bytes(), file) for file in names], names)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from jaxdeep.analysis.statistics import MOST_PAIRS, SIGNIFICANCE
 from jaxdeep.config.compare import in_words
-from jaxdeep.report.comparison import INDISTINCT, NOT_COMPARED
-from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.tables import FIGURES, aligned, with_interval
+from jaxdeep.study.compare import INDISTINCT, NOT_COMPARED
+from jaxdeep.study.divergence import losses_in_words, named
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import short
-from jaxdeep.report.divergence import diverged_in, named, runs_at
-from jaxdeep.report.files import save_figure
-from jaxdeep.report.summary import best_point
+from jaxdeep.study.divergence import diverged_in, named, runs_at
+from jaxdeep.study.files import save_figure
+from jaxdeep.study.result import best_point
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
 

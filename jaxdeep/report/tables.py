@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxdeep.config import short
-from jaxdeep.report.divergence import counted, diverged_in, named, runs_at
-from jaxdeep.report.files import key_of
-from jaxdeep.report.summary import best_point
+from jaxdeep.study.divergence import counted, diverged_in, named, runs_at
+from jaxdeep.study.files import key_of
+from jaxdeep.study.result import best_point
 
 FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 NO_BEST = "none is best (*): each of them lost a run (diverged)"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jaxdeep.analysis.statistics import SIGNIFICANCE
-from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.tables import aligned, with_interval
+from jaxdeep.study.divergence import losses_in_words, named
 
 NAMES: Final = {
     "val_accuracy": "val accuracy",

@@ -28,16 +28,16 @@ def checked_folder(folder: Any) -> Path | None:
 
 
 def checked_folders(folders: Sequence[Any], names: Sequence[str]) -> list[Path | None]:
-    """Return the folders for checkpoints of a study's members as paths, and None as None.
+    """Return the folders for checkpoints of a study's trials as paths, and None as None.
 
     Args:
-        folders: one for each member, as `checked_folder` takes it.
-        names: of the members, for the message.
+        folders: one for each trial, as `checked_folder` takes it.
+        names: of the trials, for the message.
 
     Raises:
-        UserError: as `checked_folder`; or two members have one folder.
+        UserError: as `checked_folder`; or two trials have one folder.
     """
-    paths = [_plain(f"checkpoints of member {index}", folder) for index, folder in enumerate(folders)]
+    paths = [_plain(f"checkpoints of trial {index}", folder) for index, folder in enumerate(folders)]
     kept = [(index, path) for index, path in enumerate(paths) if path is not None]
     tried: set[Path] = set()
     for _, path in kept:
@@ -45,8 +45,8 @@ def checked_folders(folders: Sequence[Any], names: Sequence[str]) -> list[Path |
     if (twice := first_twice([os.path.realpath(path) for _, path in kept])) is not None:
         (one, path), (other, _) = (kept[position] for position in twice)
         raise UserError(
-            f"{path}: the checkpoint folder of two members, {one} ({names[one]}) and {other} ({names[other]}). "
-            "Give each member a folder of its own"
+            f"{path}: the checkpoint folder of two trials, {one} ({names[one]}) and {other} ({names[other]}). "
+            "Give each trial a folder of its own"
         )
     return paths
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
 from jaxdeep.config.config import plain
-from jaxdeep.report.divergence import diverged_in, runs_at
+from jaxdeep.study.divergence import diverged_in, runs_at
+from jaxdeep.study.ranking import standing
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import describe_device, describe_processor
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import null_if_not_finite
-from jaxdeep.train.ranking import standing
-from jaxdeep.train.sweep import Member
 from jaxdeep.version import __version__
 
 FIGURES = (
@@ -24,7 +24,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 def summarise(
     identity: Mapping[str, Any],
-    members: Sequence[Member],
+    trials: Sequence[Trial],
     runs: Sequence[Run],
     chapter: Sequence[Mapping[str, Any]],
     *,
@@ -35,7 +35,7 @@ def summarise(
 
     Args:
         identity: what the study is: experiment, name, config, seeds, grid, data.
-        members: of the study.
+        trials: of the study.
         runs: theirs, finished.
         chapter: the figures that the chapter's sources print.
         command: that repeats it.
@@ -46,15 +46,15 @@ def summarise(
         has one for each of them. `diverged` counts the runs that diverged: of each point, of all runs, and beside each
         mean. `runs` beside a mean counts its values: a run that diverged has one if it had an epoch to keep before.
     """
-    rows = [member.labels | _row(run) for member, run in zip(members, runs, strict=True)]
+    rows = [trial.labels | _row(run) for trial, run in zip(trials, runs, strict=True)]
     programs = {(run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs}
     points: dict[str, list[int]] = {}
-    for index, member in enumerate(members):
-        points.setdefault(member.group, []).append(index)
+    for index, trial in enumerate(trials):
+        points.setdefault(trial.group, []).append(index)
     means = [
         {
-            "values": {name: plain(value) for name, value in members[indices[0]].values.items()},
-            "mean": _means([rows[index] for index in indices], _overlap(members[indices[0]], runs[indices[0]])),
+            "values": {name: plain(value) for name, value in trials[indices[0]].values.items()},
+            "mean": _means([rows[index] for index in indices], _overlap(trials[indices[0]], runs[indices[0]])),
             "diverged": diverged_in([rows[index] for index in indices]),
         }
         for indices in points.values()
@@ -62,7 +62,7 @@ def summarise(
     return {
         **identity,
         "runs": [{name: null_if_not_finite(value) for name, value in row.items()} for row in rows],
-        **({"points": means} if members[0].values else {"mean": means[0]["mean"]}),
+        **({"points": means} if trials[0].values else {"mean": means[0]["mean"]}),
         "diverged": diverged_in(rows),
         "chapter": list(chapter),
         "parameters": runs[0].parameters,
@@ -98,9 +98,9 @@ def best_point(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return summary["points"][first] if places[first].may_be_best else None
 
 
-def _overlap(member: Member, run: Run) -> float:
+def _overlap(trial: Trial, run: Run) -> float:
     """How much the training rows of folds are the same, as `mean_over_runs` wants it."""
-    return 0.0 if member.fold is None else run.data.valid.size / run.data.train.size
+    return 0.0 if trial.fold is None else run.data.valid.size / run.data.train.size
 
 
 def _means(rows: Sequence[Mapping[str, Any]], overlap: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The README's tables, STUDIES.md, UNCERTAINTY.md and two figures, generated from the records in experiments/results/.
 
-python -m experiments.report runs/cifar/*,seeds=3      # take finished runs into the records, then write these
-python -m experiments.report                           # write them from the records
+python -m docs.publish runs/cifar/*,seeds=3      # take finished runs into the records, then write these
+python -m docs.publish                           # write them from the records
 """
 
 import argparse
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import results
-from experiments.records import RESULTS, record_name, summaries, take
-from experiments.schedule_figure import draw_schedules
-from experiments.studies import draw_exercise_8, studies_page, verdicts
-from experiments.uncertainty_page import uncertainty_page, uncertainty_table
+from docs.pages.records import RESULTS, record_name, summaries, take
+from docs.pages.schedules import draw_schedules
+from docs.pages.studies import draw_exercise_8, studies_page, verdicts
+from docs.pages.uncertainty import uncertainty_page, uncertainty_table
 from jaxdeep.errors import UserError
-from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
+from jaxdeep.study.files import read_json
 
 ROOT = Path(__file__).parent.parent
 BENCH_RECORDS = ROOT / "bench" / "records"

@@ -5,44 +5,44 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from experiments.arguments import Arguments
-from experiments.recipe import Experiment
+from jaxdeep.cli.command import Command
+from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import Finding, compared, lint_config, lint_rows
 
 
-def check_study(experiment: Experiment, arguments: Arguments, config: Config, data: Dataset) -> None:
+def check_study(experiment: Experiment, command: Command, config: Config, data: Dataset) -> None:
     """Warn of what is probably a mistake in a study's configurations or its images, once for each kind of mistake.
 
     Nothing is said of the findings that the recipe expects.
 
     Args:
         experiment: what the configuration belongs to.
-        arguments: the command.
+        command: the command.
         config: its configuration, as it is trained.
         data: its images.
 
     Raises:
         UserError: there is something to warn of, and the command has --strict.
     """
-    configs = dict.fromkeys(member.config for member in arguments.study.members(config))
+    configs = dict.fromkeys(trial.config for trial in command.design.trials(config))
     of_configs = [finding for one in configs for finding in lint_config(one, data)]
     first: dict[str, Finding] = {}
     for finding in (*of_configs, *lint_rows(data)):
         first.setdefault(finding.name, finding)
     counts = Counter(finding.name for finding in of_configs)
-    expected = experiment.recipes[arguments.name].expected
+    expected = experiment.recipes[command.name].expected
     lines = []
     for name, finding in first.items():
         several = f", in {counts[name]} of {len(configs)} configurations" if counts[name] and len(configs) > 1 else ""
         if name not in expected:
             lines.append(f"{finding.message} [{name}{several}]")
-    _say(lines, arguments.strict)
+    _say(lines, command.strict)
 
 
-def check_pairs(commands: Sequence[Arguments]) -> None:
+def check_pairs(commands: Sequence[Command]) -> None:
     """Warn of pairs of configurations that differ in more than one thing.
 
     Args:
@@ -55,7 +55,7 @@ def check_pairs(commands: Sequence[Arguments]) -> None:
     for one, other in itertools.combinations(commands, 2):
         if (finding := compared(one.config, other.config)) is not None:
             lines.append(f"{one.name} and {other.name}: {finding.message} [{finding.name}]")
-    _say(lines, any(arguments.strict for arguments in commands))
+    _say(lines, any(command.strict for command in commands))
 
 
 def _say(lines: Sequence[str], strict: bool) -> None:

@@ -4,16 +4,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.arguments import Arguments
-from experiments.findings import check_pairs, check_study
-from experiments.recipe import Experiment
-from experiments.run import load, run
+from jaxdeep.cli.command import Command
+from jaxdeep.cli.findings import check_pairs, check_study
+from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.run import load, run
 from jaxdeep.config import shortened
-from jaxdeep.report.comparison import compare, read_study
 from jaxdeep.report.comparison_text import comparison_table, pairs_compared
-from jaxdeep.report.divergence import losses_in_words
 from jaxdeep.report.figures import learning_curves
-from jaxdeep.report.files import read_histories, write_json, writing
+from jaxdeep.study.compare import compare, read_study
+from jaxdeep.study.divergence import losses_in_words
+from jaxdeep.study.files import read_histories, write_json, writing
 
 
 class Compared(NamedTuple):
@@ -29,7 +29,7 @@ class Compared(NamedTuple):
     status: int
 
 
-def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]) -> Compared:
+def compare_configurations(experiment: Experiment, commands: Sequence[Command]) -> Compared:
     """Run each configuration in its own folder, or find it finished there, and compare them.
 
     Args:
@@ -44,14 +44,14 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Arguments]
         UserError: as `run`, or they cannot be compared.
     """
     check_pairs(commands)
-    for arguments in commands:
-        if arguments.strict:  # before the first one is trained
-            check_study(experiment, arguments, *load(experiment, arguments))
+    for command in commands:
+        if command.strict:  # before the first one is trained
+            check_study(experiment, command, *load(experiment, command))
     studies, folders = [], []
-    for arguments in commands:
-        finished = run(experiment, arguments)
+    for command in commands:
+        finished = run(experiment, command)
         folders.append(finished.folder)
-        studies.append(read_study(arguments.name, finished.folder / "summary.json", finished.folder / "hits.npz"))
+        studies.append(read_study(command.name, finished.folder / "summary.json", finished.folder / "hits.npz"))
     comparison = compare(studies)
     names = "+".join(comparison["names"])
     folder = folders[0].with_name(shortened(folders[0].name.replace(studies[0].name, names, 1)))

@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from experiments.arguments import Arguments
-from experiments.recipe import Experiment
-from experiments.run import identity_of, load, workdir_of
-from experiments.signals import signals
+from jaxdeep.cli.command import Command
+from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.run import identity_of, load, workdir_of
+from jaxdeep.cli.signals import signals
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
-from jaxdeep.report.files import read_json, write_json, writing
 from jaxdeep.report.tables import aligned
+from jaxdeep.study.files import read_json, write_json, writing
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.train.lr_finder import RangeTest, find_learning_rate
 
 
-def find_lr(experiment: Experiment, arguments: Arguments) -> str:
+def find_lr(experiment: Experiment, command: Command) -> str:
     """Run the test, write lr_finder.json and lr_finder.png to a folder of its own, and say what was found.
 
     Args:
         experiment: whose images are used.
-        arguments: configuration and seeds.
+        command: configuration and seeds.
 
     Returns:
         The text to print.
@@ -33,18 +33,18 @@ def find_lr(experiment: Experiment, arguments: Arguments) -> str:
     Raises:
         UserError: the folder holds another test, or cannot be written.
     """
-    config, data = load(experiment, arguments)
-    identity = identity_of(experiment, arguments, config, data)
-    folder = workdir_of(experiment, arguments, data, "find-lr")
+    config, data = load(experiment, command)
+    identity = identity_of(experiment, command, config, data)
+    folder = workdir_of(experiment, command, data, "find-lr")
     record = folder / "lr_finder.json"
-    if record.exists() and not arguments.overwrite:
+    if record.exists() and not command.overwrite:
         refuse_other(str(folder), {name: _read(record).get(name) for name in identity}, identity)
-    print(f"{experiment.name} {arguments.name}: range test on {describe_device()}, to {folder}", file=sys.stderr)
+    print(f"{experiment.name} {command.name}: range test on {describe_device()}, to {folder}", file=sys.stderr)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with signals(lambda: "nothing of a range test is saved: the same command begins anew"):
-        test = find_learning_rate(config, data, arguments.study.seeds)
-    name = f"{experiment.name} {arguments.name} on {identity['data']['name']}"
+        test = find_learning_rate(config, data, command.design.seeds)
+    name = f"{experiment.name} {command.name} on {identity['data']['name']}"
     range_test_curves(folder / "lr_finder.png", test, name)
     write_json(record, {**identity, **as_json(test)})
     return "\n".join((f"{name}: learning rates suggested as {test.rule}", *table(test), f"{folder / 'lr_finder.png'}"))

@@ -1,9 +1,9 @@
-"""Members of a study trained together, by `vmap`: the way of an accelerator.
+"""Trials of a study trained together, by `vmap`: the way of an accelerator.
 
-There a small network's kernels wait for each other more than they compute, so that members beside each other are nearly
+There a small network's kernels wait for each other more than they compute, so that trials beside each other are nearly
 free. As many are trained at once as fit, and when enough of them are over, the rest are moved together: to half the
-number, a quarter, ... only, so that S members need at most 1 + log2(S) programs. Over several devices each has its
-share of the members, and they do not communicate. A member differs from the same run alone by rounding.
+number, a quarter, ... only, so that S trials need at most 1 + log2(S) programs. Over several devices each has its
+share of the trials, and they do not communicate. A trial differs from the same run alone by rounding.
 """
 
 import time
@@ -21,7 +21,10 @@ import numpy as np
 from jaxdeep.train.fit import Run, finished, identity_of
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.keeper import SECONDS_BETWEEN_CHECKPOINTS, RunKeeper
-from jaxdeep.train.members_program import (
+from jaxdeep.train.memory import free_memory, program_bytes, refuse_more_than, tree_bytes
+from jaxdeep.train.program import check_fits
+from jaxdeep.train.state import TrainState, is_over
+from jaxdeep.train.trials_program import (
     Compiled,
     Study,
     Task,
@@ -32,9 +35,6 @@ from jaxdeep.train.members_program import (
     state_of,
     study_of,
 )
-from jaxdeep.train.memory import free_memory, program_bytes, refuse_more_than, tree_bytes
-from jaxdeep.train.program import check_fits
-from jaxdeep.train.state import TrainState, is_over
 
 SHARE_OF_TIME: Final = 0.05
 """That checkpoints may take."""
@@ -49,20 +49,20 @@ def fit_together(
     until: int | None = None,
     memory: int | None = None,
 ) -> list[Run]:
-    """Train members side by side, those of one program at a time, as many as fit.
+    """Train trials side by side, those of one program at a time, as many as fit.
 
     Args:
-        tasks: the members.
+        tasks: the trials.
         on_epoch: as of `fit_all`.
         on_end: as of `fit_all`.
         until: as of `fit`.
         memory: bytes of a device that may be used; None: what is free of it.
 
     Returns:
-        The members' runs, in their order.
+        The trials' runs, in their order.
 
     Raises:
-        UserError: as `fit`, or a single member is larger than the memory.
+        UserError: as `fit`, or a single trial is larger than the memory.
     """
     groups: dict[Any, list[int]] = {}
     for index, task in enumerate(tasks):
@@ -76,8 +76,8 @@ def fit_together(
         sizes = _sizes_that_fit(programs, len(indices), memory)
         for first in range(0, len(indices), sizes[0]):
             chunk = {index: tasks[index] for index in indices[first : first + sizes[0]]}
-            with _Chunk(chunk, programs, sizes, on_epoch) as members:
-                for index, run in members.train(until).items():
+            with _Chunk(chunk, programs, sizes, on_epoch) as trials:
+                for index, run in trials.train(until).items():
                     runs[index] = run
                     on_end(index, run)
     return [runs[index] for index in range(len(tasks))]
@@ -91,18 +91,18 @@ class _Programs:
         self._found: dict[tuple[str, int], Compiled] = {}
 
     def of(self, name: str, size: int) -> Any:
-        """The program of this name for so many members."""
+        """The program of this name for so many trials."""
         self._found[name, size] = found = compiled(name, self.study, size)
         return found.call
 
     @property
     def shared_bytes(self) -> int:
-        """Of the leaves of the data set that all members share."""
+        """Of the leaves of the data set that all trials share."""
         study = self.study
         return tree_bytes([shape for own, shape in zip(study.is_own, study.shapes, strict=True) if not own])
 
     def argument_bytes(self, size: int) -> int:
-        """Of the states, the traced numbers and the own leaves of this many members, and of what they share."""
+        """Of the states, the traced numbers and the own leaves of this many trials, and of what they share."""
         study = self.study
         own = [shape for own, shape in zip(study.is_own, study.shapes, strict=True) if own]
         return size * tree_bytes((state_of(study), own)) + self.shared_bytes
@@ -113,17 +113,17 @@ class _Programs:
         return sum(found.compile_seconds for found in self._found.values())
 
 
-def _sizes_that_fit(programs: _Programs, members: int, memory: int | None) -> list[int]:
-    """The numbers of members to train at once: the largest one that fits the device, and its halves.
+def _sizes_that_fit(programs: _Programs, trials: int, memory: int | None) -> list[int]:
+    """The numbers of trials to train at once: the largest one that fits the device, and its halves.
 
     Raises:
-        UserError: not even one member for each device fits.
+        UserError: not even one trial for each device fits.
     """
     devices = jax.local_device_count()
     if memory is None:
-        # what all members share stands on a single device already, and is an argument of the programs
+        # what all trials share stands on a single device already, and is an argument of the programs
         memory = free_memory(programs.shared_bytes if devices == 1 else 0)
-    sizes = sizes_of(members, devices)
+    sizes = sizes_of(trials, devices)
     if memory is None:
         return sizes
     for position, size in enumerate(sizes[:-1]):
@@ -134,14 +134,14 @@ def _sizes_that_fit(programs: _Programs, members: int, memory: int | None) -> li
 
 
 def planned_bytes(programs: "_Programs", size: int) -> int:
-    """Return the most bytes that a device holds while its share of this many members is trained.
+    """Return the most bytes that a device holds while its share of this many trials is trained.
 
     That is the larger of two programs, an epoch's and the examination's, or the states with the half of them to which
-    members are moved together, or which go to the host when they are over.
+    trials are moved together, or which go to the host when they are over.
 
     Args:
         programs: of the study.
-        size: number of members.
+        size: number of trials.
     """
     epoch, examine = programs.of("epoch", size), programs.of("examine", size)
     moved = programs.argument_bytes(size) * 3 // 2 // jax.local_device_count()
@@ -149,9 +149,9 @@ def planned_bytes(programs: "_Programs", size: int) -> int:
 
 
 class _Chunk:
-    """Members that are trained at once; a context that ends when their checkpoints are written.
+    """Trials that are trained at once; a context that ends when their checkpoints are written.
 
-    Each row of `states` is a member's, or nobody's: one that is over, or that fills the size up.
+    Each row of `states` is a trial's, or nobody's: one that is over, or that fills the size up.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class _Chunk:
         self._writers.shutdown()
 
     def train(self, until: int | None) -> dict[int, Run]:
-        """Train all members to their ends, or until an epoch."""
+        """Train all trials to their ends, or until an epoch."""
         last = self._config.train.epochs if until is None else until
         states = self._begun()
         ended: dict[int, TrainState] = {}
@@ -216,7 +216,7 @@ class _Chunk:
         return self._placed(states)
 
     def _moved_together(self, states: TrainState) -> TrainState:
-        """The members that go on, in the smallest of the sizes that holds them."""
+        """The trials that go on, in the smallest of the sizes that holds them."""
         going = [row for row, index in enumerate(self._rows) if index is not None]
         size = min(size for size in self._sizes if size >= len(going))
         if size == len(self._rows):
@@ -251,7 +251,7 @@ class _Chunk:
         return states
 
     def _keep_going(self, states: TrainState, going: Mapping[int, int]) -> None:
-        """Begin to write checkpoints of the members that train, each in its row."""
+        """Begin to write checkpoints of the trials that train, each in its row."""
         if any(self._tasks[index].checkpoints is not None for index in going):
             self._keep(_on_host(states, going))
 
@@ -276,7 +276,7 @@ class _Chunk:
         return self._programs.of(name, len(self._rows))
 
     def _fill(self) -> None:
-        """A row for each member."""
+        """A row for each trial."""
         self._seat(list(self._tasks), self._sizes[0])
 
     def _seat(self, indices: Sequence[int | None], size: int) -> None:
@@ -294,12 +294,12 @@ class _Chunk:
         )
 
     def _of_rows(self) -> list[Task]:
-        """The rows' members, the first one's where it is nobody's."""
+        """The rows' trials, the first one's where it is nobody's."""
         first = next(iter(self._tasks))
         return [self._tasks[first if index is None else index] for index in self._rows]
 
     def _placed(self, tree: Any, *, shared: bool = False) -> Any:
-        """Where the programs expect it: members divided among the devices, what they share on each."""
+        """Where the programs expect it: trials divided among the devices, what they share on each."""
         return jax.device_put(tree, sharding(shared))
 
     def _keep(self, states: Mapping[int, TrainState]) -> None:
@@ -329,14 +329,14 @@ def _taken(tree: Any, rows: int | np.ndarray) -> Any:
 
 
 def _on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainState]:
-    """Some members' states as NumPy arrays, by one transfer; their keys as the keys' data.
+    """Some trials' states as NumPy arrays, by one transfer; their keys as the keys' data.
 
     Rows that are few are taken apart on the device first, in numbers that are powers of two, so that few programs are
     compiled for it. No more than half of the rows is copied there.
 
     Args:
         states: of all rows, [S, ...].
-        rows: of the members that are wanted, by index.
+        rows: of the trials that are wanted, by index.
     """
     states = states._replace(key=jax.random.key_data(states.key))
     wanted, size = list(rows.values()), 1 << (len(rows) - 1).bit_length()
@@ -344,7 +344,7 @@ def _on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainStat
         states = _taken(states, np.asarray(wanted + wanted[:1] * (size - len(wanted))))
         wanted = list(range(len(rows)))
     host = jax.device_get(states)
-    # copies: a view would keep all members
+    # copies: a view would keep all trials
     return {
         index: jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), host)
         for index, row in zip(rows, wanted, strict=True)
@@ -352,7 +352,7 @@ def _on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainStat
 
 
 def _without_training(state: TrainState) -> TrainState:
-    """What is left of a member that is over: its best epoch, and whether it diverged."""
+    """What is left of a trial that is over: its best epoch, and whether it diverged."""
     return state._replace(params=None, batch_stats=None, opt_state=None)
 
 

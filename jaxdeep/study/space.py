@@ -13,7 +13,7 @@ from jaxdeep.config.config import PARTS
 from jaxdeep.errors import UserError
 
 OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "train.dtype")
-"""Fields that all members share, as they share the images on the device."""
+"""Fields that all trials share, as they share the images on the device."""
 DIGITS: Final = 3
 """Significant ones of a value that is drawn: more would tell nothing, and make long names."""
 
@@ -48,7 +48,7 @@ def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     """Read FIELD=VALUE,VALUE,... as field -> typed values; a value of several numbers has spaces between them.
 
     Raises:
-        UserError: a field that there is not, that members share, that is given twice, or a value given twice.
+        UserError: a field that there is not, that trials share, that is given twice, or a value given twice.
 
     >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
     {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
@@ -105,7 +105,7 @@ def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, Any, st
         nearest = difflib.get_close_matches(name, hints, n=1)
         raise UserError(f"{flag} {text}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
     if name in OF_THE_STUDY:
-        raise UserError(f"{flag} {name}: all members of a study share it; allowed: a command for each value")
+        raise UserError(f"{flag} {name}: all trials of a study share it; allowed: a command for each value")
     if name in known:
         raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
     return name, hints[name], values

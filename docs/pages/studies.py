@@ -5,14 +5,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.records import RESULTS, histories, record_name, summaries
+from docs.pages.records import RESULTS, histories, record_name, summaries
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
-from jaxdeep.report.comparison import compare, read_study
 from jaxdeep.report.comparison_text import matrix, pairs_compared, sentences
 from jaxdeep.report.figures import learning_curves
-from jaxdeep.report.summary import best_point
 from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
+from jaxdeep.study.compare import compare, read_study
+from jaxdeep.study.result import best_point
 
 EXERCISE: Final = ("onecycle", "alpha_dropout", "selu", "bn_swish", "bn", "swish", "elu")
 """Exercise 8, f to a: a pair's first one is what came later."""
@@ -23,9 +23,9 @@ QUESTIONS: Final = (
 """What the exercise asks of them: is the first one better?"""
 INTRODUCTION: Final = """# The studies
 
-Written by `python -m experiments.report` from the records in this folder. A figure is a mean over seeds 42, 43, ..., ±
+Written by `python -m docs.publish` from the records in this folder. A figure is a mean over seeds 42, 43, ..., ±
 half of its 95% interval (Student's t). A wall time is that of the whole study from the images on the device to the last
-member's end, compilation, validation and checkpoints included. Those of the grids of elu and bn are a quiet machine's;
+trial's end, compilation, validation and checkpoints included. Those of the grids of elu and bn are a quiet machine's;
 tests ran on the same two cores while the others were made.
 """
 

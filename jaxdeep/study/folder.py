@@ -24,12 +24,12 @@ from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues, is_extension
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
-from jaxdeep.report.events import append_events
-from jaxdeep.report.files import PART, key_of, read_json, write_hits, write_json, write_text, writing
-from jaxdeep.report.finished import UNCERTAINTY_PICTURES, Finished, histories_of, read_finished, sealed
+from jaxdeep.study.events import append_events
+from jaxdeep.study.files import PART, key_of, read_json, write_hits, write_json, write_text, writing
+from jaxdeep.study.finished import UNCERTAINTY_PICTURES, Finished, histories_of, read_finished, sealed
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
-from jaxdeep.train.sweep import Member
 
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
@@ -145,25 +145,25 @@ class RunFolder:
         found = read_json(path) if path.exists() else None
         return None if found is None or self._is_shorter(found) else found
 
-    def finished(self, members: Sequence[Member]) -> Finished | None:
+    def finished(self, trials: Sequence[Trial]) -> Finished | None:
         """Read what the finished run left, and check it; None where it is not finished.
 
         Args:
-            members: All runs of the study, in their order.
+            trials: All runs of the study, in their order.
         """
-        return read_finished(self.path, self._identity, members)
+        return read_finished(self.path, self._identity, trials)
 
-    def checkpoints(self, member: Member) -> Path:
-        """Where the checkpoints of a member are kept."""
-        return self.path / "checkpoints" / shortened(member.name)
+    def checkpoints(self, trial: Trial) -> Path:
+        """Where the checkpoints of a trial are kept."""
+        return self.path / "checkpoints" / shortened(trial.name)
 
-    def saved_epoch(self, member: Member) -> int | None:
-        """Find the epoch of a member's last checkpoint on disk. None: nothing is saved.
+    def saved_epoch(self, trial: Trial) -> int | None:
+        """Find the epoch of a trial's last checkpoint on disk. None: nothing is saved.
 
         Args:
-            member: A run of the study.
+            trial: A run of the study.
         """
-        folder = self.checkpoints(member)
+        folder = self.checkpoints(trial)
         steps = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
         return max(steps, default=None)
 
@@ -172,11 +172,11 @@ class RunFolder:
         """Where a trace is kept, if one is asked for."""
         return self.path / "profile"
 
-    def follow(self, member: Member, history: Sequence[EpochRecord]) -> None:
-        """Bring the files up to a member's history; the first call of a process begins them anew.
+    def follow(self, trial: Trial, history: Sequence[EpochRecord]) -> None:
+        """Bring the files up to a trial's history; the first call of a process begins them anew.
 
         Args:
-            member: of the study.
+            trial: of the study.
             history: all its epochs so far; only grows.
 
         Raises:
@@ -188,31 +188,31 @@ class RunFolder:
                 self._note_wall()
                 shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
                 self._metrics = metrics.open("w")
-            known = self.histories.setdefault(member.name, [])
+            known = self.histories.setdefault(trial.name, [])
             for record in history[len(known) :]:
                 known.append(record)
-                self._metrics.write(self._line(member, record))
-                self._write_events(member, record)
+                self._metrics.write(self._line(trial, record))
+                self._write_events(trial, record)
             self._metrics.flush()
         if time.perf_counter() - self._noted > SECONDS_BETWEEN_NOTES:
             self._note_wall()
 
-    def write_summary(self, summary: Mapping[str, Any], members: Sequence[Member], runs: Sequence[Run]) -> None:
-        """Finish the run: metrics.jsonl in the order of the members, hits.npz, curves.png, and summary.json.
+    def write_summary(self, summary: Mapping[str, Any], trials: Sequence[Trial], runs: Sequence[Run]) -> None:
+        """Finish the run: metrics.jsonl in the order of the trials, hits.npz, curves.png, and summary.json.
 
         Args:
             summary: its content.
-            members: of the study.
+            trials: of the study.
             runs: theirs.
         """
-        histories = [(member, self.histories[member.name]) for member in members]
-        lines = (self._line(member, record) for member, history in histories for record in history)
+        histories = [(trial, self.histories[trial.name]) for trial in trials]
+        lines = (self._line(trial, record) for trial, history in histories for record in history)
         write_text(self.path / "metrics.jsonl", "".join(lines))
         write_hits(self.path / "hits.npz", runs)
         if self._shorter_summary() is not None:
             for name in UNCERTAINTY_PICTURES:  # of other weights than these
                 (self.path / name).unlink(missing_ok=True)
-        self._draw(summary, members)
+        self._draw(summary, trials)
         self.rewrite_summary(summary)
         (self.path / "wall.json").unlink(missing_ok=True)
 
@@ -224,28 +224,28 @@ class RunFolder:
         """
         write_json(self.path / "summary.json", sealed(summary, self.path))
 
-    def redraw(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
+    def redraw(self, summary: Mapping[str, Any], trials: Sequence[Trial]) -> None:
         """Write the pictures and TensorBoard's events of a finished run anew, from its metrics.jsonl.
 
         Args:
             summary: The content of summary.json.
-            members: All runs of the study, in their order.
+            trials: All runs of the study, in their order.
         """
-        self.histories = histories_of(self.path / "metrics.jsonl", members)
+        self.histories = histories_of(self.path / "metrics.jsonl", trials)
         shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
-        for member in members:
-            for record in self.histories[member.name]:
-                self._write_events(member, record)
-        self._draw(summary, members)
+        for trial in trials:
+            for record in self.histories[trial.name]:
+                self._write_events(trial, record)
+        self._draw(summary, trials)
         self.rewrite_summary(summary)
 
-    def _draw(self, summary: Mapping[str, Any], members: Sequence[Member]) -> None:
+    def _draw(self, summary: Mapping[str, Any], trials: Sequence[Trial]) -> None:
         from jaxdeep.report.figures import learning_curves, rate_curves
 
         title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
         groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
-        for member in members:
-            groups.setdefault(member.group, {})[key_of(member.labels)] = self.histories[member.name]
+        for trial in trials:
+            groups.setdefault(trial.group, {})[key_of(trial.labels)] = self.histories[trial.name]
         learning_curves(self.path / "curves.png", groups, title)
         if "range_test" in summary:
             rate_curves(self.path / "rates.png", summary, title)
@@ -262,13 +262,13 @@ class RunFolder:
         write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
         self._noted = time.perf_counter()
 
-    def _line(self, member: Member, record: EpochRecord) -> str:
-        return json.dumps({**member.labels, **finite(record), **self._marks}) + "\n"
+    def _line(self, trial: Trial, record: EpochRecord) -> str:
+        return json.dumps({**trial.labels, **finite(record), **self._marks}) + "\n"
 
-    def _write_events(self, member: Member, record: EpochRecord) -> None:
+    def _write_events(self, trial: Trial, record: EpochRecord) -> None:
         figures = finite(record)
         epoch = figures.pop("epoch")
-        path = self.path / "tensorboard" / shortened(member.name) / self._events
+        path = self.path / "tensorboard" / shortened(trial.name) / self._events
         append_events(path, epoch, {name: value for name, value in figures.items() if value is not None})
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from docs.pages.records import histories
 from experiments.fashion_mnist import CONFIGS
-from experiments.records import histories
 from jaxdeep.config import Config, Schedule
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 

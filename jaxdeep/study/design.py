@@ -8,13 +8,13 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from experiments.grid import Grid, Space
 from jaxdeep.config import Config, short
 from jaxdeep.config.config import TRACED, plain
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.errors import UserError
-from jaxdeep.train.search import Bracket, hyperband, successive_halving
-from jaxdeep.train.sweep import Member
+from jaxdeep.study.halving import Bracket, hyperband, successive_halving
+from jaxdeep.study.space import Grid, Space
+from jaxdeep.study.trial import Trial
 
 Halving = Literal["successive", "hyperband"]
 Point = Mapping[str, Any]
@@ -26,8 +26,8 @@ DRAWS: Final = 100
 
 
 @dataclass(frozen=True)
-class Study:
-    """The members of a command, but for their configuration.
+class Design:
+    """The trials of a command, but for their configuration.
 
     Attributes:
         seeds: S of them.
@@ -69,7 +69,7 @@ class Study:
         """The fields that its points differ in."""
         return (*self.grid, *self.space)
 
-    def members(self, config: Config) -> tuple[Member, ...]:
+    def trials(self, config: Config) -> tuple[Trial, ...]:
         """Every point with every seed and fold.
 
         Args:
@@ -84,7 +84,7 @@ class Study:
         unique = {_key(point): point for points in self._points(config) for point in points}
         folds = (None,) if self.folds is None else range(self.folds)
         return tuple(
-            Member(_varied(config, point), seed, dict(point), fold)
+            Trial(_varied(config, point), seed, dict(point), fold)
             for point in unique.values()
             for seed in self.seeds
             for fold in folds
@@ -95,7 +95,7 @@ class Study:
         if self.halving is None:
             return ()
         points = [
-            tuple(Member(_varied(config, point), 0, dict(point)).group for point in part)
+            tuple(Trial(_varied(config, point), 0, dict(point)).group for point in part)
             for part in self._points(config)
         ]
         epochs = config.train.epochs
@@ -193,15 +193,15 @@ def seeds_from(first: int, count: int) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
-def programs_of(members: Sequence[Member], varied: Sequence[str]) -> str:
+def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
     """How many programs a study compiles, and why more than one.
 
     Args:
-        members: of the study.
+        trials: of the study.
         varied: the fields that its points differ in.
     """
-    count = len({member.config.static() for member in members})
-    runs = f"{len(members)} runs, {count} compiled program{'s' if count > 1 else ''}"
+    count = len({trial.config.static() for trial in trials})
+    runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
     fixed = [name for name in varied if name not in TRACED]
     return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxdeep.report.files import writing
+from jaxdeep.study.files import writing
 
 CRC_MASK = 0xA282EAD8
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
-from experiments.arguments import Arguments, parse, parse_compared
-from experiments.compare import compare_configurations
-from experiments.find_lr import find_lr
-from experiments.recipe import Experiment, Recipe
-from experiments.run import run
-from experiments.signals import LenientStream, signals
+from jaxdeep.cli.command import Command, parse, parse_compared
+from jaxdeep.cli.compare import compare_configurations
+from jaxdeep.cli.find_lr import find_lr
+from jaxdeep.cli.recipe import Experiment, Recipe
+from jaxdeep.cli.run import run
+from jaxdeep.cli.signals import LenientStream, signals
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
@@ -30,7 +30,7 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
         name: of the experiment.
         dataset: the name of its images.
         recipes: its configurations by name.
-        argv: arguments; None: those of the process.
+        argv: command; None: those of the process.
 
     Returns:
         The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM,
@@ -71,18 +71,18 @@ def _main(experiment: Experiment, given: Sequence[str]) -> int:
         return 128 + getattr(stop, "number", signal.SIGINT)
 
 
-def _answer(experiment: Experiment, arguments: Arguments) -> int:
-    if arguments.summary:
+def _answer(experiment: Experiment, command: Command) -> int:
+    if command.summary:
         spec = SPECS[experiment.dataset]
         height, width, channels = spec.image_shape
-        print(architecture_table(arguments.config.model, height * width * channels, len(spec.class_names)))
+        print(architecture_table(command.config.model, height * width * channels, len(spec.class_names)))
         return 0
-    if arguments.find_lr:
-        print(find_lr(experiment, arguments))
+    if command.find_lr:
+        print(find_lr(experiment, command))
         return 0
-    summary = run(experiment, arguments).summary
+    summary = run(experiment, command).summary
     print(summary_table(summary))
-    if arguments.asked and "uncertainty" in summary:
+    if command.asked and "uncertainty" in summary:
         print(uncertainty_table(summary["uncertainty"], summary["data"]["name"]))
     return 3 if all(run["diverged"] for run in summary["runs"]) else 0
 

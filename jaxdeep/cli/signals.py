@@ -39,7 +39,7 @@ def signals(standing: Callable[[], str], *, waits: bool = False) -> Iterator[lis
     received: list[int] = []
 
     def receive(number: int, _: object) -> None:
-        if received:  # the members' threads would go on to the end of their epochs
+        if received:  # the trials' threads would go on to the end of their epochs
             _say(f"stopped at once; {standing()}")
             os._exit(128 + number)
         received.append(number)

@@ -1,4 +1,4 @@
-"""The compiled programs of several members together."""
+"""The compiled programs of several trials together."""
 
 import time
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from jaxdeep.train.evaluation import Evaluation
 from jaxdeep.train.program import compile_with, traced
 from jaxdeep.train.state import TrainState
 
-AXIS: Final = "members"
-"""Of the mesh of devices, among which the members are divided."""
+AXIS: Final = "trials"
+"""Of the mesh of devices, among which the trials are divided."""
 
 
 class Task(NamedTuple):
-    """One member: the arguments of `fit`."""
+    """One trial: the arguments of `fit`."""
 
     config: Config
     data: Dataset
@@ -31,24 +31,24 @@ class Task(NamedTuple):
     checkpoints: Path | None = None
 
 
-def sizes_of(members: int, devices: int = 1) -> list[int]:
-    """The numbers of members that programs are compiled for: all, half of them, ..., each a multiple of the devices.
+def sizes_of(trials: int, devices: int = 1) -> list[int]:
+    """The numbers of trials that programs are compiled for: all, half of them, ..., each a multiple of the devices.
 
     >>> sizes_of(20), sizes_of(20, devices=8)
     ([20, 10, 5, 2, 1], [24, 8])
     """
-    shares = -(-members // devices)
+    shares = -(-trials // devices)
     return [devices * (shares >> halved) for halved in range(shares.bit_length())]
 
 
 class Study(NamedTuple):
-    """What the programs of some members are compiled for.
+    """What the programs of some trials are compiled for.
 
     Attributes:
         config: their static configuration.
-        shapes: of the leaves of a member's data set.
+        shapes: of the leaves of a trial's data set.
         structure: of the data set.
-        is_own: for each leaf, whether members have leaves of their own; else all share one.
+        is_own: for each leaf, whether trials have leaves of their own; else all share one.
     """
 
     config: Config
@@ -68,7 +68,7 @@ def shapes_of(leaves: Sequence[jax.Array]) -> tuple[jax.ShapeDtypeStruct, ...]:
 
 
 def state_of(study: Study) -> TrainState:
-    """The shapes and types of one member's state."""
+    """The shapes and types of one trial's state."""
     hyper, key = jax.eval_shape(lambda: traced(study.config)), jax.eval_shape(jax.random.key, 0)
     data = study.structure.unflatten(study.shapes)
     return jax.eval_shape(partial(step.start, study.config), hyper, data, key)
@@ -88,7 +88,7 @@ class Compiled(NamedTuple):
 
 @lru_cache(maxsize=64)
 def compiled(name: str, study: Study, size: int) -> Compiled:
-    """The program `start`, `epoch` or `examine` for so many members.
+    """The program `start`, `epoch` or `examine` for so many trials.
 
     start: (hyper, leaves, keys) -> states. epoch: (states, hyper, leaves) -> (states, metrics); the states are donated.
     examine: (params, batch_stats, hyper, leaves) -> evaluations of the validation and the test rows.
@@ -105,19 +105,19 @@ def compiled(name: str, study: Study, size: int) -> Compiled:
     def examine(params: Params, stats: BatchStats, hyper: Hyper, leaves: Any) -> tuple[Evaluation, Evaluation]:
         return evaluation.examine(config, params, stats, hyper, structure.unflatten(leaves))
 
-    def of_members(tree: Any) -> Any:
+    def of_trials(tree: Any) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), tree)
 
     hyper, key = jax.eval_shape(lambda: traced(config)), jax.eval_shape(jax.random.key, 0)
     state = state_of(study)
-    leaves = [of_members(shape) if own else shape for own, shape in zip(study.is_own, study.shapes, strict=True)]
+    leaves = [of_trials(shape) if own else shape for own, shape in zip(study.is_own, study.shapes, strict=True)]
     own = [0 if own else None for own in study.is_own]
     function, given, mapped = {
         "start": (start, (hyper, leaves, key), (0, own, 0)),
         "epoch": (epoch, (state, hyper, leaves), (0, 0, own)),
         "examine": (examine, (state.params, state.batch_stats, hyper, leaves), (0, 0, 0, own)),
     }[name]
-    given = [argument if argument is leaves else of_members(argument) for argument in given]
+    given = [argument if argument is leaves else of_trials(argument) for argument in given]
     together, places = jax.vmap(function, in_axes=mapped), None
     if jax.local_device_count() > 1:
         mesh = _mesh()

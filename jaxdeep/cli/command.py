@@ -12,23 +12,23 @@ from typing import Annotated
 
 import tyro
 
-from experiments.grid import parse_grid, parse_space
-from experiments.recipe import Recipe
-from experiments.study import Halving, Study, seeds_from
-from experiments.uncertainty import Asked
+from jaxdeep.cli.recipe import Recipe
+from jaxdeep.cli.uncertainty import Asked
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
+from jaxdeep.study.design import Design, Halving, seeds_from
+from jaxdeep.study.space import parse_grid, parse_space
 
 SEEDS_OF_RANGE_TEST = 5
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Command:
     """A command, read."""
 
     name: str
     config: Config
-    study: Study
+    design: Design
     data: str
     data_dir: Path | None
     workdir: Path | None
@@ -40,9 +40,7 @@ class Arguments:
     strict: bool = False
 
 
-def parse_compared(
-    experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]
-) -> list[Arguments]:
+def parse_compared(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> list[Command]:
     """Read a command line with `--compare` as one for each of its configurations; none without it.
 
     Args:
@@ -67,14 +65,14 @@ def parse_compared(
     return [parse(experiment, dataset, recipes, [*argv, "--config", name]) for name in known]
 
 
-def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Arguments:
+def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Command:
     """Read an experiment's command line; tyro ends the process where it cannot be read.
 
     Args:
         experiment: its name.
         dataset: the name of its images.
         recipes: its configurations by name.
-        argv: arguments.
+        argv: command.
 
     Raises:
         UserError: a value is out of its range.
@@ -108,7 +106,7 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         strict: bool = False,
         compare: tuple[names, ...] = (),  # pyright: ignore[reportInvalidTypeForm]
         list: bool = False,
-    ) -> Arguments:
+    ) -> Command:
         """Train one of the chapter's networks; the same command again continues what was interrupted.
 
         Args:
@@ -143,22 +141,22 @@ def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Se
         if strict and (summary or find_lr):
             raise UserError("--strict has no effect with --summary or --find-lr, which train nothing. Remove it.")
         seeds_ = seeds_from(seed, count)
-        study = Study(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
-        if (study.varied or folds) and (find_lr or summary):
+        design = Design(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
+        if (design.varied or folds) and (find_lr or summary):
             raise UserError("--grid, --space or --folds with --find-lr or --summary, which are of one configuration")
-        if compare and (study.varied or find_lr or summary or workdir):
+        if compare and (design.varied or find_lr or summary or workdir):
             raise UserError("--compare is given with --grid, --space, --find-lr, --summary or --workdir; allowed: none")
         if compare and count < 2:
             raise UserError(f"--seeds is {count}; allowed: 2 or more with --compare")
         asked = Asked(mc_samples, ensemble)
-        if asked and (study.varied or folds or compare or find_lr or summary):
+        if asked and (design.varied or folds or compare or find_lr or summary):
             raise UserError(
                 "--mc-samples or --ensemble with --grid, --space, --folds, --compare, --find-lr or --summary; "
                 "allowed: none of them, the seeds of one configuration"
             )
-        study.members(settings)  # which finds what cannot be combined
+        design.trials(settings)  # which finds what cannot be combined
         places = (_expanded(data_dir), _expanded(workdir))
-        return Arguments(config, settings, study, data, *places, overwrite, profile, summary, find_lr, asked, strict)
+        return Command(config, settings, design, data, *places, overwrite, profile, summary, find_lr, asked, strict)
 
     program = f"python -m experiments.{experiment}"
     return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))

@@ -11,10 +11,11 @@ from jaxdeep.config.arguments import first_twice, several
 from jaxdeep.config.values import whole
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
+from jaxdeep.study.ranking import Standing, standing
+from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_study, fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
-from jaxdeep.train.ranking import Standing, standing
-from jaxdeep.train.sweep import Checkpoints, Member, OnEnd, OnEpoch, check_study, fit_all
 
 ETA: Final = 3
 """Of so many points one goes on, with so many times the epochs: what the papers recommend."""
@@ -36,7 +37,7 @@ class Bracket(NamedTuple):
     """A search by successive halving.
 
     Attributes:
-        points: the names of the points that begin, as of `Member.group`.
+        points: the names of the points that begin, as of `Trial.group`.
         rungs: of which the last one is trained to the run's end.
     """
 
@@ -96,56 +97,56 @@ Rung(points=5, epochs=81)]
 
 
 def fit_by_halving(
-    members: Sequence[Member],
+    trials: Sequence[Trial],
     data: Dataset | Sequence[Dataset],
     brackets: Sequence[Bracket],
     *,
-    checkpoints: Callable[[Member], Path] | None = None,
+    checkpoints: Callable[[Trial], Path] | None = None,
     on_epoch: OnEpoch = lambda index, history: None,
     on_end: OnEnd = lambda index, run: None,
     on_rung: Callable[[Rung, int], None] = lambda rung, points: None,
 ) -> list[Run]:
-    """Train the members of a search as far as their points get.
+    """Train the trials of a search as far as their points get.
 
-    A rung trains the members of its points to its epochs, from where the rung before left them. The points with the
-    lowest mean over their members of the best val_loss so far go on (of the last val_loss, where the last epoch's
-    weights are kept). A point with more diverged members than another comes after it, whatever its losses (`standing`).
+    A rung trains the trials of its points to its epochs, from where the rung before left them. The points with the
+    lowest mean over their trials of the best val_loss so far go on (of the last val_loss, where the last epoch's
+    weights are kept). A point with more diverged trials than another comes after it, whatever its losses (`standing`).
     The decisions are a function of the runs, so a search that was interrupted takes the same ones again. A point of
     several brackets is trained once.
 
     Args:
-        members: all points x seeds x folds.
+        trials: all points x seeds x folds.
         data: as of `fit_all`.
         brackets: one, or Hyperband's.
-        checkpoints: a folder of its own for each member; None: kept while this runs.
+        checkpoints: a folder of its own for each trial; None: kept while this runs.
         on_epoch: as of `fit_all`.
-        on_end: called once with each member's index and run, when all is over.
+        on_end: called once with each trial's index and run, when all is over.
         on_rung: called when a rung begins, with the points that take part in it.
 
     Returns:
-        The members' runs in their order, each as far as it got.
+        The trials' runs in their order, each as far as it got.
 
     Raises:
-        UserError: as `fit_all`; or the brackets are not those of the members' points.
+        UserError: as `fit_all`; or the brackets are not those of the trials' points.
     """
-    members = several("members", members, Member, "Member")
+    trials = several("trials", trials, Trial, "Trial")
     given = {} if checkpoints is None else {"checkpoints": checkpoints}
     check_study(data, on_epoch=on_epoch, on_end=on_end, on_rung=on_rung, **given)
-    brackets = _checked_brackets(brackets, members)
+    brackets = _checked_brackets(brackets, trials)
     if checkpoints is None:
-        if (twice := first_twice([member.name for member in members])) is not None:
+        if (twice := first_twice([trial.name for trial in trials])) is not None:
             one, other = twice
             raise UserError(
-                f"members[{one}] and members[{other}] are both named {members[one].name}. "
-                "Give them other seeds, or name in Member.values what differs"
+                f"trials[{one}] and trials[{other}] are both named {trials[one].name}. "
+                "Give them other seeds, or name in Trial.values what differs"
             )
         with TemporaryDirectory() as folder:
             kept = Path(folder)
             return fit_by_halving(
-                members,
+                trials,
                 data,
                 brackets,
-                checkpoints=lambda member: kept / shortened(member.name),
+                checkpoints=lambda trial: kept / shortened(trial.name),
                 on_epoch=on_epoch,
                 on_end=on_end,
                 on_rung=on_rung,
@@ -156,22 +157,22 @@ def fit_by_halving(
         for rung in bracket.rungs:
             points = points[: rung.points]
             on_rung(rung, len(points))
-            runs |= _climb(members, data, points, rung, checkpoints, on_epoch)
-            places = _standings(members, runs, points, rung.epochs)
+            runs |= _climb(trials, data, points, rung, checkpoints, on_epoch)
+            places = _standings(trials, runs, points, rung.epochs)
             points.sort(key=places.__getitem__)
     for index, run in sorted(runs.items()):
         on_end(index, run)
-    return [runs[index] for index in range(len(members))]
+    return [runs[index] for index in range(len(trials))]
 
 
-def epochs_of(brackets: Sequence[Bracket], members: Sequence[Member]) -> int:
-    """Epochs that a search trains at most: all its members together, none of them stopping early.
+def epochs_of(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> int:
+    """Epochs that a search trains at most: all its trials together, none of them stopping early.
 
     Args:
         brackets: of the search.
-        members: of all its points, each with as many seeds and folds.
+        trials: of all its points, each with as many seeds and folds.
     """
-    of_point = len(members) // len({member.group for member in members})
+    of_point = len(trials) // len({trial.group for trial in trials})
     epochs = 0
     for points, rungs in brackets:
         befores = (0, *(rung.epochs for rung in rungs))
@@ -181,14 +182,14 @@ def epochs_of(brackets: Sequence[Bracket], members: Sequence[Member]) -> int:
     return of_point * epochs
 
 
-def _checked_brackets(brackets: Any, members: Sequence[Member]) -> tuple[Bracket, ...]:
-    """Return a search's brackets, which begin with the members' points, and with no others.
+def _checked_brackets(brackets: Any, trials: Sequence[Trial]) -> tuple[Bracket, ...]:
+    """Return a search's brackets, which begin with the trials' points, and with no others.
 
     Raises:
-        UserError: another type, nothing to begin with, an unknown point, or a member of none of the brackets.
+        UserError: another type, nothing to begin with, an unknown point, or a trial of none of the brackets.
     """
     brackets = several("brackets", brackets, Bracket, "Bracket")
-    groups, trained = {member.group for member in members}, set()
+    groups, trained = {trial.group for trial in trials}, set()
     for index, (points, rungs) in enumerate(brackets):
         name = f"brackets[{index}]"
         points = several(f"{name}.points", points, str, "string")
@@ -201,44 +202,44 @@ def _checked_brackets(brackets: Any, members: Sequence[Member]) -> tuple[Bracket
         if (twice := first_twice(points)) is not None:
             raise UserError(f"{name}.points has {points[twice[0]]!r} twice. Name each point once")
         if unknown := [point for point in points if point not in groups]:
-            raise UserError(f"{name}.points has {unknown[0]!r}, and no member has this group. Give Member.group")
+            raise UserError(f"{name}.points has {unknown[0]!r}, and no trial has this group. Give Trial.group")
         trained |= set(points)
-    if left := [index for index, member in enumerate(members) if member.group not in trained]:
+    if left := [index for index, trial in enumerate(trials) if trial.group not in trained]:
         raise UserError(
-            f"members[{left[0]}] ({members[left[0]].name}) is in none of the {len(brackets)} brackets. "
-            f"Name its point there, {members[left[0]].group!r}, or leave it out"
+            f"trials[{left[0]}] ({trials[left[0]].name}) is in none of the {len(brackets)} brackets. "
+            f"Name its point there, {trials[left[0]].group!r}, or leave it out"
         )
     return brackets
 
 
 def _climb(
-    members: Sequence[Member],
+    trials: Sequence[Trial],
     data: Dataset | Sequence[Dataset],
     points: Sequence[str],
     rung: Rung,
     checkpoints: Checkpoints,
     on_epoch: OnEpoch,
 ) -> dict[int, Run]:
-    """Train the members of some points to a rung's epochs."""
-    taking_part = [index for index, member in enumerate(members) if member.group in points]
+    """Train the trials of some points to a rung's epochs."""
+    taking_part = [index for index, trial in enumerate(trials) if trial.group in points]
 
     def follow(position: int, history: Sequence[EpochRecord]) -> None:
         on_epoch(taking_part[position], history)
 
-    chosen = [members[index] for index in taking_part]
+    chosen = [trials[index] for index in taking_part]
     found = fit_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
     return dict(zip(taking_part, found, strict=True))
 
 
 def _standings(
-    members: Sequence[Member], runs: Mapping[int, Run], points: Sequence[str], epochs: int
+    trials: Sequence[Trial], runs: Mapping[int, Run], points: Sequence[str], epochs: int
 ) -> dict[str, Standing]:
     """Give each candidate's place by its runs' first epochs alone: a run that is found again may have got further."""
     histories: dict[str, list[Sequence[EpochRecord]]] = {point: [] for point in points}
     for index, run in runs.items():
-        if (point := members[index].group) in histories:
+        if (point := trials[index].group) in histories:
             histories[point].append(run.history[:epochs])
-    is_last = {member.group: member.config.train.keep == "last" for member in members}
+    is_last = {trial.group: trial.config.train.keep == "last" for trial in trials}
     places = {}
     for point, of_point in histories.items():
         finished = [history for history in of_point if not has_diverged(history)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.records import RECIPES, RESULTS, record_name, summaries
+from docs.pages.records import RECIPES, RESULTS, record_name, summaries
 from jaxdeep.report.tables import markdown_table, with_interval
 from jaxdeep.report.uncertainty_tables import (
     NAMES,
@@ -20,7 +20,7 @@ from jaxdeep.report.uncertainty_tables import (
 
 INTRODUCTION: Final = """# What the networks do not know
 
-Written by `python -m experiments.report` from the records in this folder. A network is judged as it is (plain), by MC
+Written by `python -m docs.publish` from the records in this folder. A network is judged as it is (plain), by MC
 dropout, and as one of an ensemble of all seeds' networks, each also with its logits divided by a temperature that is
 fitted on the validation images (scaled). Figures are of the test images, ± half of the 95% interval over seeds: of
 Student's t, and for the ensemble of the jackknife, which leaves out one network at a time and makes an interval rather

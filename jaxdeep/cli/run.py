@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 
-from experiments.arguments import SEEDS_OF_RANGE_TEST, Arguments
-from experiments.findings import check_study
-from experiments.profile import Profiler
-from experiments.progress import Progress
-from experiments.recipe import Experiment
-from experiments.signals import Interrupted, signals
-from experiments.study import Study, programs_of, words_of
-from experiments.uncertainty import Asked, examine
+from jaxdeep.cli.command import SEEDS_OF_RANGE_TEST, Command
+from jaxdeep.cli.findings import check_study
+from jaxdeep.cli.profile import Profiler
+from jaxdeep.cli.progress import Progress
+from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.signals import Interrupted, signals
+from jaxdeep.cli.uncertainty import Asked, examine
 from jaxdeep.config import Config, differences, short, shortened
 from jaxdeep.config.seeds import LARGEST_SEED
 from jaxdeep.data.dataset import Dataset
@@ -25,16 +24,18 @@ from jaxdeep.data.folds import check_folds, stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import RATE, seeds_without_suggestion
-from jaxdeep.report.finished import Finished as Left
-from jaxdeep.report.run_folder import RunFolder
-from jaxdeep.report.summary import summarise
+from jaxdeep.study.design import Design, programs_of, words_of
+from jaxdeep.study.finished import Finished as Left
+from jaxdeep.study.folder import RunFolder
+from jaxdeep.study.halving import epochs_of, fit_by_halving
+from jaxdeep.study.result import summarise
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import describe_device, use_compilation_cache
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.program import check_fits
-from jaxdeep.train.search import epochs_of, fit_by_halving
-from jaxdeep.train.sweep import Member, fit_all
 
 FALLBACK_TRAIN_SIZE = 15_000
 """Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
@@ -52,35 +53,35 @@ class Finished(NamedTuple):
     folder: Path
 
 
-def run(experiment: Experiment, arguments: Arguments) -> Finished:
-    """Train every member of the study, or continue, or find that it is finished.
+def run(experiment: Experiment, command: Command) -> Finished:
+    """Train every trial of the study, or continue, or find that it is finished.
 
     Args:
         experiment: what the configuration belongs to.
-        arguments: the command.
+        command: the command.
 
     Raises:
         UserError: the images are not to be had, the configuration does not fit them, or the folder holds another run.
         Interrupted: a signal came.
     """
-    config, data = load(experiment, arguments)
-    workdir = workdir_of(experiment, arguments, data)
-    identity = identity_of(experiment, arguments, config, data)
-    if arguments.overwrite or not os.path.exists(workdir / "summary.json"):  # what is only shown again needs no warning
-        check_study(experiment, arguments, config, data)
-    with RunFolder(workdir, identity, overwrite=arguments.overwrite) as folder:
-        found = folder.finished(arguments.study.members(config))
+    config, data = load(experiment, command)
+    workdir = workdir_of(experiment, command, data)
+    identity = identity_of(experiment, command, config, data)
+    if command.overwrite or not os.path.exists(workdir / "summary.json"):  # what is only shown again needs no warning
+        check_study(experiment, command, config, data)
+    with RunFolder(workdir, identity, overwrite=command.overwrite) as folder:
+        found = folder.finished(command.design.trials(config))
         if found is None:
-            summary = _train(experiment, arguments, config, data, identity, folder)
+            summary = _train(experiment, command, config, data, identity, folder)
         else:
-            summary = _mended(found, experiment, arguments, config, data, identity, folder)
+            summary = _mended(found, experiment, command, config, data, identity, folder)
             print(f"{workdir} is finished: these are its results", file=sys.stderr)
         diverged = all(run["diverged"] for run in summary["runs"])
         before = summary.get("uncertainty")
-        asked = arguments.asked.with_earlier(before)
-        is_answered = asked.is_answered(before, arguments.data_dir) and not (found and found.needs_asking)
-        if arguments.asked and not diverged and not is_answered:
-            summary |= {"uncertainty": _uncertainty(experiment, arguments, asked, config, data, folder)}
+        asked = command.asked.with_earlier(before)
+        is_answered = asked.is_answered(before, command.data_dir) and not (found and found.needs_asking)
+        if command.asked and not diverged and not is_answered:
+            summary |= {"uncertainty": _uncertainty(experiment, command, asked, config, data, folder)}
             folder.rewrite_summary(summary)
         return Finished(summary, workdir)
 
@@ -88,31 +89,31 @@ def run(experiment: Experiment, arguments: Arguments) -> Finished:
 def _mended(
     found: Left,
     experiment: Experiment,
-    arguments: Arguments,
+    command: Command,
     config: Config,
     data: Dataset,
     identity: Mapping[str, Any],
     folder: RunFolder,
 ) -> dict[str, Any]:
     """The summary of a finished run, whose files are whole afterwards."""
-    members = arguments.study.members(config)
+    trials = command.design.trials(config)
     if found.summary is None or found.needs_networks:
-        if any(folder.saved_epoch(member) is None for member in members):
+        if any(folder.saved_epoch(trial) is None for trial in trials):
             raise UserError(
                 f"{folder.path}: {found}, and its checkpoints are gone, from which it could be made again. "
                 "Copy it back to there, or --overwrite trains anew"
             )
         print(f"{folder.path}: {found}; made again from its checkpoints", file=sys.stderr)
-        return _train(experiment, arguments, config, data, identity, folder, found.summary)
+        return _train(experiment, command, config, data, identity, folder, found.summary)
     if found.needs_drawing:
         print(f"{folder.path}: {found}; drawn again", file=sys.stderr)
-        folder.redraw(found.summary, members)
+        folder.redraw(found.summary, trials)
     return found.summary
 
 
 def _train(
     experiment: Experiment,
-    arguments: Arguments,
+    command: Command,
     config: Config,
     data: Dataset,
     identity: Mapping[str, Any],
@@ -121,56 +122,56 @@ def _train(
 ) -> dict[str, Any]:
     """The study, or the rest of it; what the folder holds then. A summary that is kept stays as it is."""
     train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
-    folds = f" in {arguments.study.folds} folds" if arguments.study.folds else ""
+    folds = f" in {command.design.folds} folds" if command.design.folds else ""
     images = identity["data"]
     print(
-        f"{experiment.name} {arguments.name}: {train} training and {valid} validation{folds}, {test} test images "
+        f"{experiment.name} {command.name}: {train} training and {valid} validation{folds}, {test} test images "
         f"of {images['name']} ({images['source']}) on {describe_device()}, to {folder.path}",
         file=sys.stderr,
     )
-    members = arguments.study.members(config)
-    if len(members) > 1:
-        print(programs_of(members, arguments.study.varied), file=sys.stderr)
-    with Profiler(folder.profile if arguments.profile else None) as profiler:
-        runs = _fit(arguments.study, config, data, folder, profiler)
-    reported = () if images["synthetic"] else experiment.recipes[arguments.name].reported
+    trials = command.design.trials(config)
+    if len(trials) > 1:
+        print(programs_of(trials, command.design.varied), file=sys.stderr)
+    with Profiler(folder.profile if command.profile else None) as profiler:
+        runs = _fit(command.design, config, data, folder, profiler)
+    reported = () if images["synthetic"] else experiment.recipes[command.name].reported
     summary = summarise(
         identity,
-        members,
+        trials,
         runs,
         [asdict(figure) for figure in reported],
-        command=command_of(experiment, arguments),
+        command=command_of(experiment, command),
         wall_seconds=folder.wall_seconds,
     )
     if kept is not None and list(map(_extent, kept["runs"])) == list(map(_extent, summary["runs"])):
         summary = kept
-    elif RATE in arguments.study.varied:
-        first = min(arguments.study.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
+    elif RATE in command.design.varied:
+        first = min(command.design.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
         test = find_learning_rate(config, data, range(first, first + SEEDS_OF_RANGE_TEST))
         summary["range_test"] = {
             "seeds": list(test.seeds),
             "suggestion": null_if_not_finite(test.suggestion),
             "without_suggestion": seeds_without_suggestion(test),
         }
-    folder.write_summary(summary, members, runs)
+    folder.write_summary(summary, trials, runs)
     return summary
 
 
 def _uncertainty(
-    experiment: Experiment, arguments: Arguments, asked: Asked, config: Config, data: Dataset, folder: RunFolder
+    experiment: Experiment, command: Command, asked: Asked, config: Config, data: Dataset, folder: RunFolder
 ) -> dict[str, Any]:
     """What the finished study's networks do not know; they come from their checkpoints."""
-    members = arguments.study.members(config)
-    if any(folder.saved_epoch(member) is None for member in members):
+    trials = command.design.trials(config)
+    if any(folder.saved_epoch(trial) is None for trial in trials):
         raise UserError(f"{folder.path}: its checkpoints are gone, and with them the networks; --overwrite trains anew")
-    title = f"{experiment.name} {arguments.name} on {data.identity()['name']}"
+    title = f"{experiment.name} {command.name} on {data.identity()['name']}"
     with signals(lambda: "the trained networks are saved; what is asked of them begins anew"):
-        runs = fit_all(members, data, checkpoints=folder.checkpoints)
-        found = examine(asked, title, experiment.dataset, data, runs, folder.path, arguments.data_dir)
+        runs = fit_all(trials, data, checkpoints=folder.checkpoints)
+        found = examine(asked, title, experiment.dataset, data, runs, folder.path, command.data_dir)
     is_comparable = asked.mc_samples is not None and not data.identity()["synthetic"]
-    reported = experiment.recipes[arguments.name].reported_mc if is_comparable else ()
-    command = " ".join((command_of(experiment, arguments), *asked.words()))
-    return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
+    reported = experiment.recipes[command.name].reported_mc if is_comparable else ()
+    words = " ".join((command_of(experiment, command), *asked.words()))
+    return {"command": words, **found, "chapter": [asdict(figure) for figure in reported]}
 
 
 def _extent(run: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -178,83 +179,83 @@ def _extent(run: Mapping[str, Any]) -> tuple[Any, ...]:
     return run["epochs"], run["best_epoch"], run["diverged"]
 
 
-def load(experiment: Experiment, arguments: Arguments) -> tuple[Config, Dataset]:
+def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
     """The images of a command on the device, and its configuration, which trains on fewer of the built-in set.
 
     Raises:
         UserError: they are not to be had, or the configuration does not fit them.
     """
-    config = arguments.config
+    config = command.config
     if config.train.dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     use_compilation_cache()
-    images = load_images(experiment.dataset, source=arguments.data, data_dir=arguments.data_dir)
-    if images.synthetic and arguments.data == "auto" and config.data.train_size is None:
+    images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
+    if images.synthetic and command.data == "auto" and config.data.train_size is None:
         config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
         print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
     data = Dataset.from_images(images, config.data)
-    for member in arguments.study.members(config):
-        check_fits(member.config, data)
-    if arguments.study.folds is not None:
-        check_folds(data, arguments.study.folds)
-    arguments.asked.check(config, data, len(arguments.study.seeds))
+    for trial in command.design.trials(config):
+        check_fits(trial.config, data)
+    if command.design.folds is not None:
+        check_folds(data, command.design.folds)
+    command.asked.check(config, data, len(command.design.seeds))
     return config, data
 
 
-def identity_of(experiment: Experiment, arguments: Arguments, config: Config, data: Dataset) -> dict[str, Any]:
+def identity_of(experiment: Experiment, command: Command, config: Config, data: Dataset) -> dict[str, Any]:
     """What two commands must share to be the same run, as nested JSON values."""
     return {
         "experiment": experiment.name,
-        "name": arguments.name,
+        "name": command.name,
         "config": config.to_dict(),
-        **arguments.study.identity(),
+        **command.design.identity(),
         "data": data.identity(),
     }
 
 
-def command_of(experiment: Experiment, arguments: Arguments) -> str:
+def command_of(experiment: Experiment, command: Command) -> str:
     """What repeats a command's figures, wherever its images and its folder are."""
-    words = ["python", "-m", f"experiments.{experiment.name}", "--config", arguments.name]
-    for field, (_, value) in _changed(experiment, arguments).items():
+    words = ["python", "-m", f"experiments.{experiment.name}", "--config", command.name]
+    for field, (_, value) in _changed(experiment, command).items():
         words += [f"--{field}", *words_of(value)]
-    return shlex.join(words + arguments.study.words())
+    return shlex.join(words + command.design.words())
 
 
-def workdir_of(experiment: Experiment, arguments: Arguments, data: Dataset, *more: str) -> Path:
+def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str) -> Path:
     """The folder of a command: as it was given, or named by what was changed, and by what more is said."""
-    if arguments.workdir is not None:
-        return arguments.workdir
-    changed = _changed(experiment, arguments)
-    parts = [arguments.name, *(f"{field}={short(value)}" for field, (_, value) in changed.items())]
-    parts += arguments.study.parts_of_name()
+    if command.workdir is not None:
+        return command.workdir
+    changed = _changed(experiment, command)
+    parts = [command.name, *(f"{field}={short(value)}" for field, (_, value) in changed.items())]
+    parts += command.design.parts_of_name()
     if data.identity()["synthetic"]:
         parts.append("synthetic")
     return Path("runs", experiment.name, shortened(",".join((*parts, *more))))
 
 
-def _changed(experiment: Experiment, arguments: Arguments) -> dict[str, tuple[Any, Any]]:
-    return differences(experiment.recipes[arguments.name].config.to_dict(), arguments.config.to_dict())
+def _changed(experiment: Experiment, command: Command) -> dict[str, tuple[Any, Any]]:
+    return differences(experiment.recipes[command.name].config.to_dict(), command.config.to_dict())
 
 
-def _fit(study: Study, config: Config, data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:
-    members, brackets = study.members(config), study.brackets(config)
-    folds = data if study.folds is None else stratified_folds(data, config.data, study.folds, study.seeds[0])
+def _fit(design: Design, config: Config, data: Dataset, folder: RunFolder, profiler: Profiler) -> list[Run]:
+    trials, brackets = design.trials(config), design.brackets(config)
+    folds = data if design.folds is None else stratified_folds(data, config.data, design.folds, design.seeds[0])
     images = data.train.size if isinstance(folds, Dataset) else folds[0].train.size
     with (
-        Progress(members, images, epochs_of(brackets, members) if brackets else None) as progress,
-        signals(lambda: _saved(members, folder), waits=True) as received,
+        Progress(trials, images, epochs_of(brackets, trials) if brackets else None) as progress,
+        signals(lambda: _saved(trials, folder), waits=True) as received,
     ):
 
         def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
-            folder.follow(members[index], history)
+            folder.follow(trials[index], history)
             progress.follow(index, history)
-            profiler.follow(goes_on=len(history) < members[index].config.train.epochs)
+            profiler.follow(goes_on=len(history) < trials[index].config.train.epochs)
             if received:
                 raise Interrupted(received[0])
 
         if brackets:
             return fit_by_halving(
-                members,
+                trials,
                 folds,
                 brackets,
                 checkpoints=folder.checkpoints,
@@ -262,14 +263,14 @@ def _fit(study: Study, config: Config, data: Dataset, folder: RunFolder, profile
                 on_end=progress.end,
                 on_rung=progress.tell,
             )
-        return fit_all(members, folds, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
+        return fit_all(trials, folds, checkpoints=folder.checkpoints, on_epoch=on_epoch, on_end=progress.end)
 
 
-def _saved(members: Sequence[Member], folder: RunFolder) -> str:
+def _saved(trials: Sequence[Trial], folder: RunFolder) -> str:
     """What of a study is on disk, and what the same command does next."""
-    epochs = [epoch for member in members if (epoch := folder.saved_epoch(member)) is not None]
+    epochs = [epoch for trial in trials if (epoch := folder.saved_epoch(trial)) is not None]
     if not epochs:
         return "nothing is saved yet: the same command begins anew"
-    if len(members) == 1:
+    if len(trials) == 1:
         return f"the same command continues from the last checkpoint (epoch {epochs[0]})"
-    return f"the same command continues from the last checkpoints ({len(epochs)} of {len(members)} runs have one)"
+    return f"the same command continues from the last checkpoints ({len(epochs)} of {len(trials)} runs have one)"

@@ -16,11 +16,11 @@ import numpy as np
 from jaxdeep.config import differences
 from jaxdeep.config.extension import is_extension
 from jaxdeep.errors import UserError
-from jaxdeep.report.files import read_json, read_rows
 from jaxdeep.report.tables import summary_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
+from jaxdeep.study.files import read_json, read_rows
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.sweep import Member
 
 SUMMARY, METRICS, HITS, EVENTS = "summary.json", "metrics.jsonl", "hits.npz", "tensorboard"
 UNCERTAINTY_PICTURES = ("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png")
@@ -58,13 +58,13 @@ class Finished(NamedTuple):
         return ", ".join(f"{name} {fault}" for name, fault in self.faults.items())
 
 
-def read_finished(folder: Path, identity: Mapping[str, Any], members: Sequence[Member]) -> Finished | None:
+def read_finished(folder: Path, identity: Mapping[str, Any], trials: Sequence[Trial]) -> Finished | None:
     """Read what a finished run left, and check it.
 
     Args:
         folder: The run's folder.
         identity: What the run is, as nested JSON values.
-        members: All runs of the study, in their order.
+        trials: All runs of the study, in their order.
 
     Returns:
         The summary and what is wrong with the files, or None where the run is not finished, or has more epochs now.
@@ -75,10 +75,10 @@ def read_finished(folder: Path, identity: Mapping[str, Any], members: Sequence[M
         summary = read_json(folder / SUMMARY)
         if is_extension({name: summary.get(name) for name in identity}, identity):
             return None
-        _check_summary(summary, identity, members)
+        _check_summary(summary, identity, trials)
     except (UserError, KeyError, TypeError, ValueError, AttributeError) as error:
         return Finished(None, {SUMMARY: f"cannot be believed ({_reason(error)})"})
-    return Finished(summary, _faults(folder, summary, members))
+    return Finished(summary, _faults(folder, summary, trials))
 
 
 def sealed(summary: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -93,27 +93,27 @@ def sealed(summary: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return content | {"files": files | {SUMMARY: _digest_of_summary(content)}}
 
 
-def histories_of(path: Path, members: Sequence[Member]) -> dict[str, list[EpochRecord]]:
-    """Read the epochs of each member by its name.
+def histories_of(path: Path, trials: Sequence[Trial]) -> dict[str, list[EpochRecord]]:
+    """Read the epochs of each trial by its name.
 
     Args:
         path: Of a metrics.jsonl that is whole.
-        members: All runs of the study.
+        trials: All runs of the study.
 
     Raises:
-        UserError: The file cannot be read, or has rows that are no member's.
+        UserError: The file cannot be read, or has rows that are no trial's.
     """
-    found: dict[str, list[EpochRecord]] = {member.name: [] for member in members}
-    names = {_key(member.labels): member.name for member in members}
+    found: dict[str, list[EpochRecord]] = {trial.name: [] for trial in trials}
+    names = {_key(trial.labels): trial.name for trial in trials}
     for row, record in read_rows(path):
-        key = _key({name: row.get(name) for name in members[0].labels})
+        key = _key({name: row.get(name) for name in trials[0].labels})
         if key not in names:
             raise UserError(f"{path}: has rows of other runs")
         found[names[key]].append(record)
     return found
 
 
-def _check_summary(summary: Mapping[str, Any], identity: Mapping[str, Any], members: Sequence[Member]) -> None:
+def _check_summary(summary: Mapping[str, Any], identity: Mapping[str, Any], trials: Sequence[Trial]) -> None:
     """Refuse a summary that was altered, is another run's, or lacks what is printed of it."""
     written = summary.get("files", {}).get(SUMMARY)
     if written is not None and written != _digest_of_summary(summary):
@@ -121,10 +121,10 @@ def _check_summary(summary: Mapping[str, Any], identity: Mapping[str, Any], memb
     if other := differences({name: summary.get(name) for name in identity}, identity):
         raise UserError(f"another run's: {', '.join(other)}")
     runs = summary["runs"]
-    if len(runs) != len(members):
-        raise UserError(f"{len(runs)} runs of {len(members)}")
-    for run, member in zip(runs, members, strict=True):
-        if {name: run[name] for name in member.labels} != member.labels or not isinstance(run["epochs"], int):
+    if len(runs) != len(trials):
+        raise UserError(f"{len(runs)} runs of {len(trials)}")
+    for run, trial in zip(runs, trials, strict=True):
+        if {name: run[name] for name in trial.labels} != trial.labels or not isinstance(run["epochs"], int):
             raise UserError("another study's runs")
     if lacking := {"command", "wall_seconds", "device", "versions"} - summary.keys():
         raise UserError(f"no {', '.join(sorted(lacking))}")
@@ -133,7 +133,7 @@ def _check_summary(summary: Mapping[str, Any], identity: Mapping[str, Any], memb
         uncertainty_table(summary["uncertainty"], summary["data"]["name"])
 
 
-def _faults(folder: Path, summary: Mapping[str, Any], members: Sequence[Member]) -> dict[str, str]:
+def _faults(folder: Path, summary: Mapping[str, Any], trials: Sequence[Trial]) -> dict[str, str]:
     """What is wrong with the files beside a summary."""
     written = summary.get("files", {})
     expected = [METRICS, HITS, "curves.png", *(["rates.png"] if "range_test" in summary else [])]
@@ -146,12 +146,12 @@ def _faults(folder: Path, summary: Mapping[str, Any], members: Sequence[Member])
         elif name in written:
             if _digest_of(folder / name) != written[name]:
                 faults[name] = ALTERED
-        elif not _is_plausible(folder / name, summary, members):
+        elif not _is_plausible(folder / name, summary, trials):
             faults[name] = ALTERED
     return faults
 
 
-def _is_plausible(path: Path, summary: Mapping[str, Any], members: Sequence[Member]) -> bool:
+def _is_plausible(path: Path, summary: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Whether a file of an earlier version's run is whole, as far as it says so itself."""
     runs = summary["runs"]
     if path.name == HITS:
@@ -162,10 +162,10 @@ def _is_plausible(path: Path, summary: Mapping[str, Any], members: Sequence[Memb
             return False
     if path.name == METRICS:
         try:
-            histories = histories_of(path, members)
+            histories = histories_of(path, trials)
         except UserError:
             return False
-        counts = [[record.epoch for record in histories[member.name]] for member in members]
+        counts = [[record.epoch for record in histories[trial.name]] for trial in trials]
         return counts == [list(range(1, run["epochs"] + 1)) for run in runs]
     content = path.read_bytes()
     return content.startswith(b"\x89PNG") and content.endswith(b"IEND\xaeB`\x82")

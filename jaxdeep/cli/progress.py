@@ -5,28 +5,28 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from jaxdeep.study.halving import Rung
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.search import Rung
-from jaxdeep.train.sweep import Member
 
 
 class Progress:
-    """Follows the histories of a study's members; a context."""
+    """Follows the histories of a study's trials; a context."""
 
-    def __init__(self, members: Sequence[Member], images: int, epochs: int | None = None) -> None:
+    def __init__(self, trials: Sequence[Trial], images: int, epochs: int | None = None) -> None:
         """Show a bar at once: the first epoch follows a few seconds of compilation.
 
         Args:
-            members: of the study.
+            trials: of the study.
             images: of an epoch.
-            epochs: of all members together, of a search that trains few of them to their ends; None: of all to theirs.
+            epochs: of all trials together, of a search that trains few of them to their ends; None: of all to theirs.
         """
-        self._members, self._images, self._is_search = members, images, epochs is not None
-        self._shown = [0] * len(members)
+        self._trials, self._images, self._is_search = trials, images, epochs is not None
+        self._shown = [0] * len(trials)
         self._over = 0
-        total = sum(member.config.train.epochs for member in members) if epochs is None else epochs
-        title = members[0].name.replace("_", " ") if len(members) == 1 else f"{len(members)} runs"
+        total = sum(trial.config.train.epochs for trial in trials) if epochs is None else epochs
+        title = trials[0].name.replace("_", " ") if len(trials) == 1 else f"{len(trials)} runs"
         self._bar = tqdm(total=total, desc=title, unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self._bar.set_postfix_str("compiling")
 
@@ -37,13 +37,13 @@ class Progress:
         self._bar.close()
 
     def follow(self, index: int, history: Sequence[EpochRecord]) -> None:
-        """Show a member's last epoch.
+        """Show a trial's last epoch.
 
         Args:
-            index: of the member.
+            index: of the trial.
             history: all its epochs so far; more than one new where a run was continued, none where a search goes on.
         """
-        last, member = history[-1], self._members[index]
+        last, trial = history[-1], self._trials[index]
         new = last.epoch - self._shown[index]
         if not new:
             return
@@ -53,10 +53,10 @@ class Progress:
             f"{self._images / last.seconds:,.0f} images/s"
         )
         if self._bar.disable:
-            name = member.name.replace("seed_", "seed ").replace("fold_", "fold ")
-            print(f"{name} epoch {last.epoch}/{member.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
+            name = trial.name.replace("seed_", "seed ").replace("fold_", "fold ")
+            print(f"{name} epoch {last.epoch}/{trial.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
             return
-        over = f"{self._over} over, " if len(self._members) > 1 else ""
+        over = f"{self._over} over, " if len(self._trials) > 1 else ""
         self._bar.set_postfix_str(over + figures, refresh=False)
         self._bar.update(new)
 
@@ -71,10 +71,10 @@ class Progress:
         self._bar.write(f"rung: {counted}, to epoch {rung.epochs}", file=sys.stderr)
 
     def end(self, index: int, run: Run) -> None:
-        """A member is over, perhaps before its last epoch.
+        """A trial is over, perhaps before its last epoch.
 
         Args:
-            index: of the member.
+            index: of the trial.
             run: what it found.
         """
         self._over += 1

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments import cifar, fashion_mnist
-from experiments.recipe import Recipe
+from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
-from jaxdeep.report.files import read_histories, read_json
-from jaxdeep.report.run_folder import UNCERTAINTY_PICTURES
+from jaxdeep.study.files import read_histories, read_json
+from jaxdeep.study.folder import UNCERTAINTY_PICTURES
 from jaxdeep.train.history import EpochRecord
 
 RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
-RESULTS: Final = Path(__file__).parent / "results"
+RESULTS: Final = Path(__file__).parents[2] / "experiments" / "results"
 KINDS: Final = {
     "summary.json": {
         "summary.json": ".json",

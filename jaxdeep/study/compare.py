@@ -11,9 +11,9 @@ import numpy as np
 from jaxdeep.analysis.statistics import SIGNIFICANCE, Paired, holm, paired, paired_hits
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
-from jaxdeep.report.divergence import diverged_in, left_out_of
-from jaxdeep.report.files import read_json
 from jaxdeep.report.tables import FIGURES
+from jaxdeep.study.divergence import diverged_in, left_out_of
+from jaxdeep.study.files import read_json
 
 INDISTINCT: Final = "not distinguishable"
 NOT_COMPARED: Final = "not compared"
