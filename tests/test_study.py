@@ -287,7 +287,7 @@ LAYERS = {"regularize.l1": (1e-4, 0.1), "regularize.penalized": ("every", "head"
 @example(Design((42,), {"schedule.kind": ("constant", "cosine")}, {RATE: Span(1.23456789e-4, 0.1, True, False)}, 3))
 def test_the_words_of_a_study_ask_for_it(study) -> None:
     arguments = parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *study.words()])
-    assert arguments.study == study
+    assert arguments.design == study
     assert arguments.config == SANITY
     types = [[type(value) for value in values] for of in (study, arguments.study) for values in of.grid.values()]
     assert types[: len(types) // 2] == types[len(types) // 2 :]
