@@ -19,7 +19,7 @@ from small_data import lean_compilation
 
 import jaxdeep.cli.main
 import jaxdeep.cli.run
-import jaxdeep.cli.uncertainty
+import jaxdeep.run.uncertainty
 from experiments.cifar import CONFIGS
 from jaxdeep.data.images import Images
 from jaxdeep.errors import UserError
@@ -50,7 +50,7 @@ def main() -> Iterator[Callable[..., int]]:
     with lean_compilation(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(jaxdeep.cli.run, "load_images", small_commands.images)
         patch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
-        patch.setattr(jaxdeep.cli.uncertainty, "load_images", others)
+        patch.setattr(jaxdeep.run.uncertainty, "load_images", others)
         yield lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)
 
 
@@ -182,7 +182,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
     printed = []
     for there in (False, True, True):
         if there:
-            monkeypatch.setattr(jaxdeep.cli.uncertainty, "load_images", partial(others, missing=()))
+            monkeypatch.setattr(jaxdeep.run.uncertainty, "load_images", partial(others, missing=()))
         assert ask(*ASKED) == 0
         captured = capsys.readouterr()
         assert "run is finished: these are its results" in captured.err
@@ -205,7 +205,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
 def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path, monkeypatch) -> None:
     """And temperatures are those of the validation labels: at the lowest NLL, it is the mean entropy."""
     monkeypatch.chdir(tmp_path)
-    assess = jaxdeep.cli.uncertainty.assess
+    assess = jaxdeep.run.uncertainty.assess
 
     def checked(predictors, labels, draws) -> dict[str, Any]:
         for of in predictors[3:]:
@@ -214,7 +214,7 @@ def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path
                 assert nll == pytest.approx(special.entr(chances).sum(1).mean(), rel=1e-5)
         return assess(predictors, labels, draws)
 
-    monkeypatch.setattr(jaxdeep.cli.uncertainty, "assess", checked)
+    monkeypatch.setattr(jaxdeep.run.uncertainty, "assess", checked)
     assert main(*STUDY, *ASKED) == 0
     (folder,) = Path("runs/cifar").iterdir()
     assert "mc" not in folder.name
@@ -303,9 +303,9 @@ def test_of_synthetic_images_only_noise_is_another_kind_and_all_that_is_printed_
     main, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jaxdeep.cli.uncertainty, "load_images", None)
+    monkeypatch.setattr(jaxdeep.run.uncertainty, "load_images", None)
     titles = []
-    monkeypatch.setattr(jaxdeep.cli.uncertainty, "_draw", lambda folder, title, *_: titles.append(title))
+    monkeypatch.setattr(jaxdeep.run.uncertainty, "_draw", lambda folder, title, *_: titles.append(title))
     assert main(*QUICK[:-1], "synthetic", *ASKED, "--seeds", "2") == 0
     (folder,) = Path("runs/cifar").iterdir()
     found = uncertainty(folder)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxdeep.study.divergence import diverged_in, left_out_of
 from matplotlib.figure import Figure
 from small_data import SMALL, lean_compilation, small_dataset
 
@@ -16,7 +17,6 @@ from docs import publish as report
 from docs.pages import records, studies
 from jaxdeep.report.figures import learning_curves, range_test_curves, rate_curves
 from jaxdeep.report.tables import NO_BEST, runs_of, summary_table
-from jaxdeep.study.divergence import diverged_in, left_out_of
 from jaxdeep.study.files import read_json
 from jaxdeep.study.ranking import standing
 from jaxdeep.study.result import FIGURES, best_point, summarise

@@ -9,7 +9,7 @@ import small_files
 
 import jaxdeep.cli.main
 import jaxdeep.cli.run
-import jaxdeep.cli.uncertainty
+import jaxdeep.run.uncertainty
 from experiments.cifar import CONFIGS
 from jaxdeep.data import cache, digests, prepared, sources, synthetic
 from jaxdeep.data.images import SPECS
@@ -167,7 +167,7 @@ def test_other_images_that_the_folder_lacks_are_left_out_of_an_uncertainty_study
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
     small_files.write("mnist", data, "idx")
-    others = {name: jaxdeep.cli.uncertainty._test_images(name, data) for name in SPECS}
+    others = {name: jaxdeep.run.uncertainty._test_images(name, data) for name in SPECS}
     np.testing.assert_array_equal(others["mnist"], small_files.arrays("mnist").test_images)
     for name in ("cifar10", "fashion_mnist"):
         assert isinstance(others[name], UserError)

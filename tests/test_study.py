@@ -289,7 +289,7 @@ def test_the_words_of_a_study_ask_for_it(study) -> None:
     arguments = parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *study.words()])
     assert arguments.design == study
     assert arguments.config == SANITY
-    types = [[type(value) for value in values] for of in (study, arguments.study) for values in of.grid.values()]
+    types = [[type(value) for value in values] for of in (study, arguments.design) for values in of.grid.values()]
     assert types[: len(types) // 2] == types[len(types) // 2 :]
     assert arguments.design.trials(SANITY) == study.trials(SANITY)
 

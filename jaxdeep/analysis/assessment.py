@@ -51,22 +51,31 @@ def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None 
         draws: of MC dropout, for its figures by number of samples.
 
     Returns:
-        JSON values: predictors, by name the estimate of each figure over networks; verdicts, for each of PAIRS one,
+        JSON values: predictors, by name the estimate of each figure over networks, with its value for each network, or
+        without each of them for an ensemble; verdicts, for each of PAIRS one,
         other, and by figure the difference with its interval, p-value (corrected for the number of all of them, by
         Holm) and verdict, none of them for a single network; by_samples, for numbers of samples the estimates of
         the scores and their differences from the plain ones, p-values as they are.
     """
-    figures = {
-        of.name: {name: of.jackknifed(values) for name, values in figures_of(of, labels).items()} for of in predictors
-    }
+    values = {of.name: figures_of(of, labels) for of in predictors}
+    figures = {of.name: {name: of.jackknifed(each) for name, each in values[of.name].items()} for of in predictors}
+    one_by_one = {of.name: "leave_one_out" if of.is_ensemble else "values" for of in predictors}
     return {
         "predictors": {
-            name: {figure: found.estimate()._asdict() for figure, found in of_one.items()}
+            name: {
+                figure: found.estimate()._asdict() | {one_by_one[name]: _each(values[name][figure], one_by_one[name])}
+                for figure, found in of_one.items()
+            }
             for name, of_one in figures.items()
         },
         "verdicts": _verdicts(predictors, figures, labels[TEST]),
         **({} if draws is None else {"by_samples": _by_samples(predictors[0], draws, labels)}),
     }
+
+
+def _each(values: np.ndarray, kind: str) -> list[float]:
+    """The figure of each network, or of the ensemble without each of them."""
+    return values[1 if kind == "leave_one_out" else 0 :].tolist()
 
 
 def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
@@ -169,7 +178,8 @@ def _by_samples(networks: Predictor, draws: Draws, labels: Labels) -> list[dict[
         for count, means in draws.means[part].items():
             by_mc_dropout = Predictor("mc_dropout", {part: Answers(means)})
             for name, values in scores_of(by_mc_dropout, part, labels[part]).items():
-                rows[count][prefix + name] = Jackknifed.mean(values.mean(1)).estimate()._asdict()
+                each = values.mean(1)
+                rows[count][prefix + name] = Jackknifed.mean(each).estimate()._asdict() | {"values": each.tolist()}
                 if len(values) > 1:
                     differences = values - without[name]
                     difference = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))

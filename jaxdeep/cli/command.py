@@ -13,9 +13,9 @@ from typing import Annotated
 import tyro
 
 from jaxdeep.cli.recipe import Recipe
-from jaxdeep.cli.uncertainty import Asked
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
+from jaxdeep.run.uncertainty import UncertaintyRequest as Asked
 from jaxdeep.study.design import Design, Halving, seeds_from
 from jaxdeep.study.space import parse_grid, parse_space
 

@@ -1,19 +1,21 @@
 """`--compare`: several configurations on the same seeds, and what can be said of their differences."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.findings import check_pairs, check_study
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import load, run
-from jaxdeep.config import shortened
-from jaxdeep.report.comparison_text import comparison_table, pairs_compared
-from jaxdeep.report.figures import learning_curves
-from jaxdeep.study.compare import compare, read_study
-from jaxdeep.study.divergence import losses_in_words
-from jaxdeep.study.files import read_histories, write_json, writing
+from jaxdeep.report.comparison_text import comparison_table
+from jaxdeep.report.divergence import losses_in_words
+from jaxdeep.report.figures import histories_by_key, learning_curves
+from jaxdeep.study.compare import compare_studies
+from jaxdeep.study.comparison import Comparison
+from jaxdeep.study.files import write_json, writing
+from jaxdeep.study.names import folder_name
 
 
 class Compared(NamedTuple):
@@ -32,50 +34,54 @@ class Compared(NamedTuple):
 def compare_configurations(experiment: Experiment, commands: Sequence[Command]) -> Compared:
     """Run each configuration in its own folder, or find it finished there, and compare them.
 
+    comparison.json in a folder of its own holds the figures, and curves.png draws all trials.
+
     Args:
-        experiment: what the configurations belong to.
-        commands: one for each of them, with the same seeds.
+        experiment: experiment that the configurations belong to.
+        commands: one command for each of them, with the same seeds.
 
     Returns:
-        The text to print and the exit status. comparison.json in a folder of its own holds the figures, and
-        curves.png draws all runs.
+        The text to print and the exit status.
 
     Raises:
-        UserError: as `run`, or they cannot be compared.
+        UserError: one of them cannot be run, or they cannot be compared.
     """
     check_pairs(commands)
     for command in commands:
         if command.strict:  # before the first one is trained
             check_study(experiment, command, *load(experiment, command))
-    studies, folders = [], []
-    for command in commands:
-        finished = run(experiment, command)
-        folders.append(finished.folder)
-        studies.append(read_study(command.name, finished.folder / "summary.json", finished.folder / "hits.npz"))
-    comparison = compare(studies)
-    names = "+".join(comparison["names"])
-    folder = folders[0].with_name(shortened(folders[0].name.replace(studies[0].name, names, 1)))
+    finished = [run(experiment, command) for command in commands]
+    studies = [of.result for of in finished]
+    comparison = compare_studies(studies)
+    folder = _folder(finished[0].folder, comparison)
     with writing(folder):
         folder.mkdir(exist_ok=True)
-    histories = {study.name: read_histories(at / "metrics.jsonl") for study, at in zip(studies, folders, strict=True)}
-    learning_curves(folder / "curves.png", histories, f"{experiment.name} on {comparison['data']['name']}")
-    write_json(folder / "comparison.json", comparison)
-    return Compared(f"{comparison_table(comparison)}\n{folder / 'comparison.json'}", _status(comparison))
+    curves = {study.name: histories_by_key(study) for study in studies}
+    learning_curves(folder / "curves.png", curves, f"{experiment.name} on {comparison.data['name']}")
+    write_json(folder / "comparison.json", comparison.to_json())
+    return Compared(f"{comparison_table(comparison)}\n{folder}: comparison.json, curves.png", _status(comparison))
 
 
-def _status(comparison: Mapping[str, Any]) -> int:
+def _folder(first: Path, comparison: Comparison) -> Path:
+    """The folder of the comparison, named like that of the first configuration."""
+    names = "-vs-".join(comparison.names)
+    return first.with_name(folder_name(first.name.replace(comparison.names[0], names, 1)))
+
+
+def _status(comparison: Comparison) -> int:
     """Judge how a comparison ended, and say on stderr who diverged where a pair could not be compared."""
-    counts = comparison["diverged"].values()
-    if all(of["diverged"] == of["runs"] for of in counts):
+    if all(of.diverged == of.runs for of in comparison.diverged.values()):
         print("every run of every configuration diverged", file=sys.stderr)
         return 3
-    if missing := len(comparison["pairs"]) - pairs_compared(comparison):
-        noun = "runs" if comparison["pairs"][0]["folds"] else "seeds"
+    if missing := len(comparison.pairs) - comparison.pairs_compared:
+        noun = "runs" if comparison.pairs[0].folds else "seeds"
         who = "; ".join(
-            said for name, of in comparison["diverged"].items() for said in losses_in_words(name, **of, noun=noun)
+            said
+            for name, of in comparison.diverged.items()
+            for said in losses_in_words(name, of.runs, of.diverged, of.left_out, noun=noun)
         )
         print(
-            f"error: {missing} of {len(comparison['pairs'])} pairs could not be compared: {who}. "
+            f"error: {missing} of {len(comparison.pairs)} pairs could not be compared: {who}. "
             "Lower the learning rate of what diverged, or leave it out of --compare.",
             file=sys.stderr,
         )

@@ -1,6 +1,7 @@
 """The command line that every experiment shares: what is asked for, and how the process ends."""
 
 import io
+import logging
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ from jaxdeep.cli.signals import LenientStream, signals
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
-from jaxdeep.report.tables import summary_table
+from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 
 
@@ -39,7 +40,7 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
     given = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a folder's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
-    with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines():
+    with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines(), _log_as_lines():
         return _main(Experiment(name, dataset, recipes), given)
 
 
@@ -80,11 +81,11 @@ def _answer(experiment: Experiment, command: Command) -> int:
     if command.find_lr:
         print(find_lr(experiment, command))
         return 0
-    summary = run(experiment, command).summary
-    print(summary_table(summary))
-    if command.asked and "uncertainty" in summary:
-        print(uncertainty_table(summary["uncertainty"], summary["data"]["name"]))
-    return 3 if all(run["diverged"] for run in summary["runs"]) else 0
+    result = run(experiment, command).result
+    print(study_table(result))
+    if command.asked and result.uncertainty is not None:
+        print(uncertainty_table(result.uncertainty, result.data["name"]))
+    return 3 if result.diverged == len(result.trials) else 0
 
 
 @contextmanager
@@ -102,6 +103,25 @@ def _warnings_as_lines() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+@contextmanager
+def _log_as_lines() -> Iterator[None]:
+    """Print what the library logs, a line each, on stderr."""
+    logger, handler = logging.getLogger("jaxdeep"), _Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr)
 
 
 def _listed(name: str, recipe: Recipe) -> str:

@@ -2,49 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxdeep.config import Config
-
-
-@dataclass(frozen=True)
-class Reported:
-    """The figures that one of the chapter's sources prints, of one run.
-
-    Attributes:
-        source: first three digits of the document's file name.
-        best_epoch: the epoch whose weights it kept: the one with the lowest val_loss, or the last.
-        val_loss: of that epoch, in nats.
-        val_accuracy: of that epoch, in [0, 1].
-        test_loss: likewise, where it tells.
-        test_accuracy: likewise.
-    """
-
-    source: str
-    best_epoch: int
-    val_loss: float
-    val_accuracy: float
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-
-
-@dataclass(frozen=True)
-class ReportedMC:
-    """What one of the chapter's sources prints of MC dropout, of one network.
-
-    Attributes:
-        source: first three digits of the document's file name.
-        samples: of which it takes the mean.
-        figure: accuracy, of the test images, or val_accuracy.
-        plain: without dropout.
-        mc_dropout: with it.
-    """
-
-    source: str
-    samples: int
-    figure: Literal["accuracy", "val_accuracy"]
-    plain: float
-    mc_dropout: float
+from jaxdeep.study.reported import Reported, ReportedMC
 
 
 @dataclass(frozen=True)

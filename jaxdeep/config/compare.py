@@ -60,17 +60,18 @@ def shortened(name: str) -> str:
     return f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}" if is_long else name
 
 
-def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any], by: str = "") -> None:
     """Stop where a folder holds another run than the one that is wanted.
 
     Args:
         folder: for the message.
         found: what the folder holds, as nested JSON values.
-        wanted: likewise.
+        wanted: what is asked for, as nested JSON values.
+        by: which version wrote the folder, for the message, such as " (written by jaxdeep 0.1.0)".
 
     Raises:
         UserError: names the fields that differ.
     """
     if differing := differences(found, wanted):
         fields = ", ".join(f"{name} (there {was!r}, here {now!r})" for name, (was, now) in differing.items())
-        raise UserError(f"{folder} holds another run: {fields}; choose another folder, or --overwrite it")
+        raise UserError(f"{folder} holds another run{by}: {fields}; choose another folder, or --overwrite it")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jaxdeep.config.compare import differences, refuse_other
+from jaxdeep.config.identity import comparable
 from jaxdeep.config.schedule import USERS
 from jaxdeep.errors import UserError
 
@@ -26,33 +27,41 @@ def is_extension(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     >>> is_extension(short, long), is_extension(long, short), is_extension(long, long)
     (True, False, False)
     """
-    return set(differences(found, wanted)) == {EPOCHS} and _obstacle(found, wanted) is None
+    found, wanted = comparable(found), comparable(wanted)
+    return set(differences(found, wanted)) == {EPOCHS} and obstacle(found, wanted) is None
 
 
-def check_continues(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_continues(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any], by: str = "") -> None:
     """Stop where a folder holds neither the run that is wanted nor its beginning.
 
     Args:
         folder: for the message.
         found: what the folder holds, as nested JSON values.
         wanted: what is asked for, as nested JSON values.
+        by: which version wrote the folder, for the message, such as " (written by jaxdeep 0.1.0)".
 
     Raises:
         UserError: names the fields that differ, and why more epochs do not make the run longer.
     """
+    found, wanted = comparable(found), comparable(wanted)
     differing = differences(found, wanted)
     if set(differing) != {EPOCHS}:
-        refuse_other(folder, found, wanted)
-    elif (obstacle := _obstacle(found, wanted)) is not None:
+        refuse_other(folder, found, wanted, by)
+    elif (reason := obstacle(found, wanted)) is not None:
         was, now = differing[EPOCHS]
         raise UserError(
-            f"{folder} holds another run: {EPOCHS} (there {was!r}, here {now!r}). {obstacle}. "
+            f"{folder} holds another run{by}: {EPOCHS} (there {was!r}, here {now!r}). {reason}. "
             "Choose another folder, or --overwrite it"
         )
 
 
-def _obstacle(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """Why a run that differs in its epochs alone does not go on; None where it does."""
+def obstacle(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Return why a run that differs in its epochs does not go on, or None where it does.
+
+    Args:
+        found: what was recorded, as nested JSON values.
+        wanted: what is asked for, as nested JSON values.
+    """
     was, now = (run["config"]["train"]["epochs"] for run in (found, wanted))
     if not isinstance(was, int) or not isinstance(now, int) or now <= was:
         return "Epochs can be raised, not lowered"

@@ -9,9 +9,10 @@ import numpy as np
 
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import short
-from jaxdeep.study.divergence import diverged_in, named, runs_at
-from jaxdeep.study.files import save_figure
-from jaxdeep.study.result import best_point
+from jaxdeep.report.divergence import named
+from jaxdeep.report.pictures import save_figure
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.trial_result import Candidate
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
 
@@ -19,6 +20,31 @@ RATE = "optim.learning_rate"
 SEEDS_DRAWN = 4
 """So many are told apart; more are a band."""
 MOST_BANDS, MOST_LABELS = 8, 20
+
+
+def draw_study(result: StudyResult, folder: Path) -> None:
+    """Draw curves.png, and rates.png where the study varies the learning rate and has a range test.
+
+    Args:
+        result: result of the study, with its histories.
+        folder: folder of the pictures, which exists.
+    """
+    title = f"{result.experiment} {result.name} on {result.data['name']}"
+    groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
+    for trial, history in zip(result.trials, result.histories, strict=True):
+        groups.setdefault(trial.group, {})[trial.key] = history
+    learning_curves(folder / "curves.png", groups, title)
+    if result.range_test is not None:
+        rate_curves(folder / "rates.png", result, title)
+
+
+def histories_by_key(result: StudyResult) -> dict[int | str, Sequence[EpochRecord]]:
+    """Return the epochs of each trial of a study that varies nothing, by seed, or by seed and fold.
+
+    Args:
+        result: result of the study, with its histories.
+    """
+    return {trial.key: history for trial, history in zip(result.trials, result.histories, strict=True)}
 
 
 def learning_curves(path: Path, groups: Mapping[str, Mapping[int | str, Sequence[EpochRecord]]], title: str) -> None:
@@ -114,35 +140,35 @@ def _draw_band(
                 axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
 
 
-def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
+def rate_curves(path: Path, result: StudyResult, title: str) -> None:
     """Draw accuracy against learning rate, means over seeds with the band of their 95% intervals.
 
-    The best point (`best_point`) is marked, and what the range test suggests. What the study varies besides the rate
+    The best candidate is marked, and what the range test suggests. What the study varies besides the rate
     makes a curve for each of its values. A point with runs that diverged is hollow, or has no figures at all, and their
     share stands at the foot of the picture.
 
     Args:
         path: of the PNG file.
-        summary: of a study that varies optim.learning_rate, as in summary.json.
+        result: result of a study that varies optim.learning_rate, with its range test.
         title: says what was trained on what.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    curves: dict[str, list[Mapping[str, Any]]] = {}
-    beside_rate = [name for name in summary.get("grid", ()) if name != RATE]
-    for point in sorted(summary["points"], key=lambda point: point["values"][RATE]):
-        others = (f"{name}={short(point['values'][name])}" for name in beside_rate)
+    curves: dict[str, list[Candidate]] = {}
+    beside_rate = [name for name in result.grid if name != RATE]
+    for point in sorted(result.candidates, key=lambda point: point.values[RATE]):
+        others = (f"{name}={short(point.values[name])}" for name in beside_rate)
         curves.setdefault(",".join(others), []).append(point)
-    best = best_point(summary)
+    best = result.best
     for index, (name, points) in enumerate(curves.items()):
         color = f"C{index % 10}"
-        rates = [point["values"][RATE] for point in points]
-        alike = not summary.get("space", {}).keys() - {RATE} and "halving" not in summary  # but for the rate
+        rates = [point.values[RATE] for point in points]
+        alike = not result.space.keys() - {RATE} and result.halving is None  # but for the rate
         for figure_name, style in (("val_accuracy", "-" if alike else ""), ("test_accuracy", ":" if alike else "")):
             mean, low, high = (
-                [np.nan if (value := point["mean"][figure_name][end]) is None else value for point in points]
+                [np.nan if (value := getattr(point.mean[figure_name], end)) is None else value for point in points]
                 for end in ("mean", "low", "high")
             )
             label = f"{name} {figure_name.split('_')[0]}".strip()
@@ -150,11 +176,11 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
             axes.plot(rates, mean, f"{marker}{style}", color=color, markersize=4, linewidth=1, label=label)
             if style == "-":
                 axes.fill_between(rates, low, high, color=color, alpha=0.2, linewidth=0)
-        if best in points:
-            marked = (best["values"][RATE], best["mean"]["val_accuracy"]["mean"])
+        if best is not None and any(best is point for point in points):
+            marked: Any = (best.values[RATE], best.mean["val_accuracy"].mean)
             axes.plot(*marked, "*", color=color, markersize=14, label="lowest val_loss")
-        _mark_lost(axes, summary, points, color, index)
-    found = summary["range_test"]
+        _mark_lost(axes, result, points, color, index)
+    found = result.range_test or {"suggestion": None}
     if (suggestion := found["suggestion"]) is not None:
         lost = found.get("without_suggestion", 0)
         label = f"finder: {suggestion:.1e}" + (f"\n({lost} of {len(found['seeds'])} without)" if lost else "")
@@ -163,22 +189,20 @@ def rate_curves(path: Path, summary: Mapping[str, Any], title: str) -> None:
     axes.grid(alpha=0.3)
     beside: Any = "outside center right"  # matplotlib's annotations lack the outside places
     key = "band: 95% interval\nof validation"
-    if diverged_in(summary["runs"]):
+    if result.diverged:
         key += "\nhollow, 1/3: 1 of 3\nruns diverged" + ("" if best else ";\nnone is best")
     figure.legend(title=key, loc=beside)
     figure.suptitle(title)
     save_figure(path, figure, dpi=120)
 
 
-def _mark_lost(
-    axes: Any, summary: Mapping[str, Any], points: Sequence[Mapping[str, Any]], color: str, row: int
-) -> None:
+def _mark_lost(axes: Any, result: StudyResult, points: Sequence[Candidate], color: str, row: int) -> None:
     """Show the points of a curve that lost runs: hollow where they have a mean, and with their share at the foot."""
     for point in points:
-        runs = runs_at(summary, point)
-        if not (diverged := diverged_in(runs)):
+        runs = result.trials_of(point)
+        if not (diverged := sum(trial.diverged for trial in runs)):
             continue
-        rate, accuracy = point["values"][RATE], point["mean"]["val_accuracy"]["mean"]
+        rate, accuracy = point.values[RATE], point.mean["val_accuracy"].mean
         if accuracy is not None:
             axes.plot(rate, accuracy, "o", color=color, markersize=7, markerfacecolor="white")
         foot = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": "x-small"}

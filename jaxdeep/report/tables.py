@@ -1,77 +1,84 @@
-"""Summaries as text."""
+"""Results as text."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from jaxdeep.config import short
-from jaxdeep.study.divergence import counted, diverged_in, named, runs_at
-from jaxdeep.study.files import key_of
-from jaxdeep.study.result import best_point
+from jaxdeep.report.divergence import counted, named
+from jaxdeep.study.result import FIGURES, StudyResult
+from jaxdeep.study.trial_result import Candidate, MeanFigure
 
-FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 NO_BEST = "none is best (*): each of them lost a run (diverged)"
 HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
-def summary_table(summary: Mapping[str, Any]) -> str:
-    """What a finished study prints: a row a run and their mean with its 95% interval, or of a grid a row a point, and
-    the chapter's figures.
+class Interval(Protocol):
+    """A mean with the ends of its interval, None where there is none."""
 
-    The mean's row and each point's say how many runs diverged. Where every point lost a run, a last line says so.
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+def study_table(result: StudyResult) -> str:
+    """Return what a finished study prints: a row a trial and their mean, or a row a candidate.
+
+    The chapter's figures follow. The mean's row and each candidate's say how many trials diverged. Where every
+    candidate lost one, a last line says so.
 
     Args:
-        summary: the content of summary.json.
+        result: result of the study.
     """
-    data = summary["data"]
-    title = f"{summary['experiment']} {summary['name']} on {data['name']} ({data['source']})"
-    rows = _rows_of_points(summary) if "points" in summary else _rows_of_runs(summary)
-    is_without_best = bool(summary.get("points")) and best_point(summary) is None
+    title = f"{result.experiment} {result.name} on {result.data['name']} ({result.data['source']})"
+    rows = _rows_of_candidates(result) if result.varied else _rows_of_trials(result)
+    is_without_best = bool(result.varied) and result.best is None
     return "\n".join((title, *aligned(rows), *([NO_BEST] if is_without_best else [])))
 
 
-def _rows_of_runs(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [HEADERS]
     rows += [
         (
-            str(key_of(run)) + (" diverged" if run["diverged"] else ""),
-            str(run["best_epoch"]),
-            str(run["epochs"]),
-            *(_figure(run[name]) for name in FIGURES),
-            f"{run['seconds']:.1f}",
+            str(trial.key) + (" diverged" if trial.diverged else ""),
+            str(trial.best_epoch),
+            str(trial.epochs),
+            *(_figure(getattr(trial, name)) for name in FIGURES),
+            f"{trial.seconds:.1f}",
         )
-        for run in summary["runs"]
+        for trial in result.trials
     ]
-    if len(summary["runs"]) > 1:
-        runs = summary["runs"]
-        rows.append((named("mean", len(runs), diverged_in(runs)), *_means(summary["mean"])))
-    return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in summary["chapter"]]
+    if len(result.trials) > 1:
+        rows.append((named("mean", len(result.trials), result.diverged), *_means(result.mean)))
+    return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in result.reported]
 
 
-def _rows_of_points(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Mark the lowest mean val_loss of the points without a run that diverged."""
-    names = list(summary["points"][0]["values"])
-    best = best_point(summary)
-    rows: list[tuple[str, ...]] = [(*names, "runs", *HEADERS[1:])]
-    for point in summary["points"]:
-        mark = " *" if point is best else ""
-        rows.append((*map(short, point["values"].values()), runs_of(summary, point) + mark, *_means(point["mean"])))
+def _rows_of_candidates(result: StudyResult) -> list[tuple[str, ...]]:
+    """Mark the lowest mean val_loss of the candidates without a trial that diverged."""
+    rows: list[tuple[str, ...]] = [(*result.candidates[0].values, "runs", *HEADERS[1:])]
+    for candidate in result.candidates:
+        mark = " *" if candidate is result.best else ""
+        values = map(short, candidate.values.values())
+        rows.append((*values, runs_of(result, candidate) + mark, *_means(candidate.mean)))
     return rows
 
 
-def runs_of(summary: Mapping[str, Any], point: Mapping[str, Any] | None = None) -> str:
-    """Return how many runs there are, and how many of them diverged.
+def runs_of(result: StudyResult, candidate: Candidate | None = None) -> str:
+    """Return how many trials there are, and how many of them diverged.
 
     Args:
-        summary: the content of summary.json.
-        point: one of its `points`, whose runs are counted. None: all runs.
+        result: result of the study.
+        candidate: the candidate whose trials are counted, or None for all trials.
     """
-    runs = summary["runs"] if point is None else runs_at(summary, point)
-    return counted(len(runs), diverged_in(runs))
+    trials = result.trials if candidate is None else result.trials_of(candidate)
+    return counted(len(trials), sum(trial.diverged for trial in trials))
 
 
-def _means(mean: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = ("-" if mean[name]["mean"] is None else f"{mean[name]['mean']:.1f}" for name in ("best_epoch", "epochs"))
-    return (*counts, *(with_interval(mean[name]) for name in FIGURES), f"{mean['seconds']['mean']:.1f}")
+def _means(mean: Mapping[str, MeanFigure]) -> tuple[str, ...]:
+    counts = ("-" if (value := mean[name].mean) is None else f"{value:.1f}" for name in ("best_epoch", "epochs"))
+    return (*counts, *(with_interval(mean[name]) for name in FIGURES), f"{mean['seconds'].mean:.1f}")
 
 
 def _row_of_chapter(reported: Mapping[str, Any], width: int) -> tuple[str, ...]:
@@ -80,15 +87,18 @@ def _row_of_chapter(reported: Mapping[str, Any], width: int) -> tuple[str, ...]:
     return row + ("",) * (width - len(row))
 
 
-def with_interval(estimate: Mapping[str, Any]) -> str:
-    """A mean with half of its 95% interval.
+def with_interval(estimate: Interval) -> str:
+    """Return a mean with half of its 95% interval.
 
-    >>> with_interval({"mean": 1.4688, "low": 1.4554, "high": 1.4822})
+    Args:
+        estimate: the mean and the ends of its interval.
+
+    >>> with_interval(MeanFigure(1.4688, None, 1.4554, 1.4822, 3))
     '1.4688 ± 0.0134'
     """
-    if estimate["mean"] is None or estimate["low"] is None:
-        return _figure(estimate["mean"])
-    return f"{estimate['mean']:.4f} ± {(estimate['high'] - estimate['low']) / 2:.4f}"
+    if estimate.mean is None or estimate.low is None or estimate.high is None:
+        return _figure(estimate.mean)
+    return f"{estimate.mean:.4f} ± {(estimate.high - estimate.low) / 2:.4f}"
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

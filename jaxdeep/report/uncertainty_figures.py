@@ -12,7 +12,7 @@ from jaxdeep.analysis.metrics import Bins, calibration, hits, rejection_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.analysis.uncertainty import entropy
-from jaxdeep.study.files import save_figure
+from jaxdeep.report.pictures import save_figure
 
 SHOWN: Final = 8
 """Images of each kind."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jaxdeep.analysis.statistics import SIGNIFICANCE
+from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.tables import aligned, with_interval
-from jaxdeep.study.divergence import losses_in_words, named
+from jaxdeep.study.trial_result import mean_from_json
 
 NAMES: Final = {
     "val_accuracy": "val accuracy",
@@ -30,7 +31,7 @@ def figure_rows(uncertainty: Mapping[str, Any]) -> Rows:
     """
     rows: Rows = [("predictor", *NAMES.values())]
     for name, figures in uncertainty["predictors"].items():
-        cells = (with_interval(figures[figure]) if figure in figures else "" for figure in NAMES)
+        cells = (_interval(figures[figure]) if figure in figures else "" for figure in NAMES)
         rows.append((_named(name, uncertainty), *cells))
     return rows
 
@@ -48,7 +49,7 @@ def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
         for doubt, said in DOUBTS.items():
             keys = [f"{other}/{doubt}/{figure}" for other in others for figure in ("auroc", "fpr95")]
             if keys and all(key in figures for key in keys):
-                rows.append((_named(name, uncertainty), said, *(with_interval(figures[key]) for key in keys)))
+                rows.append((_named(name, uncertainty), said, *(_interval(figures[key]) for key in keys)))
     return rows
 
 
@@ -78,7 +79,7 @@ def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
         cells = [f"{row['samples']:,}"]
         for name, (_, scale, digits) in columns.items():
             found = row.get(f"{name}_difference")
-            cells.append(with_interval(row[name]))
+            cells.append(_interval(row[name]))
             cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), f"{found['p_value']:.2g}"]
         rows.append(tuple(cells))
     return rows
@@ -152,6 +153,10 @@ def _named(name: str, uncertainty: Mapping[str, Any]) -> str:
     base, *scaled = name.split(",")
     counts = uncertainty.get("diverged", {"runs": 0, "diverged": 0})
     return named(",".join((f"{base}{many}", *scaled)), counts["runs"], counts["diverged"])
+
+
+def _interval(estimate: Mapping[str, Any]) -> str:
+    return with_interval(mean_from_json(estimate))
 
 
 def _name_of(figure: str) -> str:

@@ -1,118 +1,74 @@
-"""Paired comparisons of finished studies, in figures; `comparison_text` has the words."""
+"""Paired comparisons of finished studies. `jaxdeep.report.comparison_text` has the words."""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final, NamedTuple
-from zipfile import BadZipFile
+from dataclasses import replace
+from typing import Any, Final
 
-import numpy as np
-
-from jaxdeep.analysis.statistics import SIGNIFICANCE, Paired, holm, paired, paired_hits
-from jaxdeep.config import Config, differences
+from jaxdeep.analysis.statistics import SIGNIFICANCE, holm, paired, paired_hits
+from jaxdeep.config import differences
+from jaxdeep.config.identity import comparable
 from jaxdeep.errors import UserError
-from jaxdeep.report.tables import FIGURES
-from jaxdeep.study.divergence import diverged_in, left_out_of
-from jaxdeep.study.files import read_json
+from jaxdeep.study.comparison import INDISTINCT, NOT_COMPARED, Comparison, FigureComparison, Losses, Pair
+from jaxdeep.study.result import FIGURES, StudyResult
 
-INDISTINCT: Final = "not distinguishable"
-NOT_COMPARED: Final = "not compared"
-"""The verdict on a figure that fewer than two runs of both configurations have, because others diverged."""
-HITS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
-"""The figures that are compared image by image, and whose hits those are."""
+PARTS_OF_ROWS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
+"""The figures that are compared row by row, and the part of `Correct` that has these rows."""
+Key = tuple[int, int | None]
+"""The seed and the fold of a trial."""
 
 
-class Study(NamedTuple):
-    """A finished study of one configuration.
+def compare_studies(studies: Sequence[StudyResult], names: Sequence[str] | None = None) -> Comparison:
+    """Compare every study with every other one, over common seeds and common rows.
 
-    Attributes:
-        name: of the configuration.
-        summary: the content of its summary.json.
-        hits: of its hits.npz: `valid` and `test`, [S, N] each.
-    """
-
-    name: str
-    summary: Mapping[str, Any]
-    hits: Mapping[str, np.ndarray]
-
-
-def read_study(name: str, summary: Path, hits: Path) -> Study:
-    """A study from the files that it left.
-
-    Args:
-        name: of its configuration.
-        summary: a summary.json.
-        hits: the hits.npz beside it.
-
-    Raises:
-        UserError: one of them cannot be read, as that of a study of an earlier version, or they are not of one study.
-    """
-    try:
-        with hits.open("rb") as file, np.load(file) as found:
-            study = Study(name, read_json(summary), {split: found[split] for split in HITS.values()})
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise UserError(f"{hits}: cannot be read ({error}); --overwrite runs the study anew") from error
-    counts = {len(of_split) for of_split in study.hits.values()} | {len(study.summary["runs"])}
-    if len(counts) > 1:
-        raise UserError(f"{hits} and {summary} are of {' and '.join(map(str, sorted(counts)))} runs; allowed: as many")
-    return study
-
-
-def compare(studies: Sequence[Study]) -> dict[str, Any]:
-    """Every configuration against every other one, over common seeds and common images.
-
-    Accuracies are compared over seeds and images (`paired_hits`), losses over seeds (`paired`), and so is all of
-    cross-validation, whose folds have images of their own. The p-values of a figure are corrected for the number of
+    Accuracies are compared over seeds and rows (`paired_hits`), losses over seeds (`paired`), and so is all of
+    cross-validation, whose folds have rows of their own. The p-values of a figure are corrected for the number of
     pairs that are compared (Holm). A seed that diverged with one of two before it had an epoch to keep counts for
-    neither, and the pair says how many did.
+    neither, and the pair says how many did. Where fewer than two common trials are left, the verdict is "not compared"
+    and its figures are None.
 
     Args:
-        studies: two or more, of the same images.
-
-    Returns:
-        JSON values: names, data, means by name and figure, and for each pair one, other and a verdict for each figure.
-        Each pair has the fields in which its configurations differ, with both values (`differing`), and by name the
-        numbers of runs, of those that diverged, and of those left out for it (`diverged`). Where fewer than two common
-        runs are left, the verdict is "not compared" and its figures are None.
+        studies: two or more results of the same rows, each of one configuration. They hold which rows each trial
+            classifies correctly.
+        names: name of each study, or None for the names of their configurations.
 
     Raises:
-        UserError: the images are not the same, or two studies have fewer than two seeds in common.
+        UserError: the rows are not the same, two studies have fewer than two seeds in common or the same name, or a
+            study varies something.
     """
+    if names is not None:
+        studies = [replace(study, name=name) for study, name in zip(studies, names, strict=True)]
+    _check(studies)
     first = studies[0]
-    for study in studies[1:]:
-        if (one := _images(first)) != (other := _images(study)):
-            raise UserError(f"{first.name} and {study.name} were run on other images: {one} and {other}")
     pairs = list(itertools.combinations(studies, 2))
-    compared: list[dict[str, dict[str, Any]]] = [{} for _ in pairs]
+    figures: list[dict[str, FigureComparison]] = [{} for _ in pairs]
     for figure in FIGURES:
         common = [_common(one, other, figure) for one, other in pairs]
         count = sum(len(keys) > 1 for keys in common)
         found = [
-            _compared(one, other, figure, keys, count) if len(keys) > 1 else _not_compared(keys)
+            _compared(one, other, figure, keys, count) if len(keys) > 1 else FigureComparison(NOT_COMPARED, len(keys))
             for (one, other), keys in zip(pairs, common, strict=True)
         ]
-        told = [of_pair for of_pair, keys in zip(found, common, strict=True) if len(keys) > 1]
-        for of_pair, p_value in zip(told, holm([of_pair["p_value"] for of_pair in told]), strict=True):
-            of_pair |= {"p_holm": p_value, "verdict": _verdict(figure, of_pair["difference"], p_value)}
-        for of_pair, of_figure in zip(compared, found, strict=True):
-            of_pair[figure] = of_figure
-    return {
-        "names": [study.name for study in studies],
-        "data": dict(first.summary["data"]),
-        "means": {study.name: {name: study.summary["mean"][name] for name in FIGURES} for study in studies},
-        "diverged": {study.name: _divergence(study) for study in studies},
-        "pairs": [
-            {
-                "one": one.name,
-                "other": other.name,
-                "folds": first.summary.get("folds"),
-                "differing": differing_fields(one.summary["config"], other.summary["config"]),
-                "diverged": {study.name: _divergence(study) for study in (one, other)},
-                "figures": figures,
-            }
-            for (one, other), figures in zip(pairs, compared, strict=True)
-        ],
-    }
+        corrected = iter(holm([of.p_value for of in found if of.p_value is not None]))
+        for of_pair, of_figure in zip(figures, found, strict=True):
+            of_pair[figure] = _judged(figure, of_figure, next(corrected)) if of_figure.is_compared else of_figure
+    return Comparison(
+        names=tuple(study.name for study in studies),
+        data=dict(first.data),
+        means={study.name: {name: study.mean[name] for name in FIGURES} for study in studies},
+        diverged={study.name: _losses(study) for study in studies},
+        pairs=tuple(
+            Pair(
+                one.name,
+                other.name,
+                first.folds,
+                differing_fields(one.config, other.config),
+                {study.name: _losses(study) for study in (one, other)},
+                of_pair,
+            )
+            for (one, other), of_pair in zip(pairs, figures, strict=True)
+        ),
+    )
 
 
 def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -122,63 +78,72 @@ def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[s
         one: a configuration as summary.json has it. A field that an earlier version did not have has its default.
         other: another one, as JSON values too.
     """
-    defaults = Config().to_dict()
-    whole = [{part: defaults.get(part, {}) | of.get(part, {}) for part in {**defaults, **of}} for of in (one, other)]
-    return {name: list(values) for name, values in differences(whole[0], whole[1]).items()}
+    whole = [comparable({"config": config})["config"] for config in (one, other)]
+    return {name: list(values) for name, values in differences(*whole).items()}
 
 
-def _divergence(study: Study) -> dict[str, int]:
-    runs = study.summary["runs"]
-    return {"runs": len(runs), "diverged": diverged_in(runs), "left_out": left_out_of(runs)}
+def _check(studies: Sequence[StudyResult]) -> None:
+    first, names = studies[0], [study.name for study in studies]
+    if len(studies) < 2 or len(set(names)) < len(names):
+        raise UserError(f"{len(studies)} studies named {', '.join(names)}. Give two or more, each with its own name")
+    for study in studies:
+        if study.varied:
+            raise UserError(f"{study.name} varies {', '.join(study.varied)}. Compare studies of one configuration each")
+        if study.correct is None:
+            raise UserError(f"{study.name} holds no rows that are classified correctly. Read it with its hits.npz")
+        if (one := _rows(first)) != (other := _rows(study)):
+            raise UserError(f"{first.name} and {study.name} were run on other images: {one} and {other}")
 
 
-def _images(study: Study) -> dict[str, Any]:
-    """What studies share that were run on the same images; folds are dealt by the first seed."""
-    folds = study.summary.get("folds")
-    digest = {"digest": study.summary["data"]["digest"]}
-    sizes = {split: study.hits[split].shape[1] for split in HITS.values()}
-    return digest | sizes | ({"folds": folds, "dealt by seed": study.summary["seeds"][0]} if folds else {})
+def _losses(study: StudyResult) -> Losses:
+    return Losses(len(study.trials), study.diverged, study.left_out)
 
 
-Key = tuple[int, int | None]
-"""The seed and the fold of a run."""
+def _rows(study: StudyResult) -> dict[str, Any]:
+    """What studies share that were run on the same rows. Folds are dealt by the first seed."""
+    assert study.correct is not None
+    sizes = {part: getattr(study.correct, part).shape[1] for part in PARTS_OF_ROWS.values()}
+    dealt = {"folds": study.folds, "dealt by seed": study.seeds[0]} if study.folds else {}
+    return {"digest": study.data["digest"], **sizes, **dealt}
 
 
-def _common(one: Study, other: Study, figure: str) -> list[Key]:
-    """The runs of both studies that have a figure; seeds that are common are needed, those that diverged are not."""
+def _common(one: StudyResult, other: StudyResult, figure: str) -> list[Key]:
+    """The trials of both studies that have a figure. Common seeds are needed, those that diverged are not."""
     keys = [_keys(study) for study in (one, other)]
     if (count := len(keys[0].keys() & keys[1].keys())) < 2:
         raise UserError(f"{one.name} and {other.name} have {count} seeds in common; allowed: 2 or more")
-    runs = [study.summary["runs"] for study in (one, other)]
     return [
         key
         for key in keys[0]
-        if all(key in of and of_runs[of[key]][figure] is not None for of, of_runs in zip(keys, runs, strict=True))
+        if all(
+            key in of and getattr(study.trials[of[key]], figure) is not None
+            for of, study in zip(keys, (one, other), strict=True)
+        )
     ]
 
 
-def _compared(one: Study, other: Study, figure: str, common: Sequence[Key], comparisons: int) -> dict[str, Any]:
-    rows = [[of[key] for key in common] for of in map(_keys, (one, other))]
-    folds = one.summary.get("folds")
-    if figure in HITS and not folds:
-        hits = (study.hits[HITS[figure]][chosen] for study, chosen in zip((one, other), rows, strict=True))
-        return paired_hits(*hits, comparisons=comparisons)._asdict()
-    of_one, of_other = (
-        [study.summary["runs"][row][figure] for row in chosen] for study, chosen in zip((one, other), rows, strict=True)
-    )
-    return paired(of_one, of_other, 1 / (folds - 1) if folds else 0.0, comparisons)._asdict()
+def _compared(
+    one: StudyResult, other: StudyResult, figure: str, common: Sequence[Key], comparisons: int
+) -> FigureComparison:
+    chosen = [[of[key] for key in common] for of in map(_keys, (one, other))]
+    pairs = list(zip((one, other), chosen, strict=True))
+    if figure in PARTS_OF_ROWS and not one.folds:
+        correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
+        found = paired_hits(correct[0], correct[1], comparisons)
+    else:
+        values = [[getattr(study.trials[row], figure) for row in rows] for study, rows in pairs]
+        found = paired(values[0], values[1], 1 / (one.folds - 1) if one.folds else 0.0, comparisons)
+    return FigureComparison(INDISTINCT, **found._asdict())
 
 
-def _not_compared(common: Sequence[Key]) -> dict[str, Any]:
-    return {**dict.fromkeys(Paired._fields), "pairs": len(common), "p_holm": None, "verdict": NOT_COMPARED}
+def _judged(figure: str, found: FigureComparison, p_value: float) -> FigureComparison:
+    verdict = INDISTINCT
+    if p_value < SIGNIFICANCE:
+        assert found.difference is not None
+        verdict = "better" if (found.difference < 0) == figure.endswith("loss") else "worse"
+    return replace(found, p_holm=p_value, verdict=verdict)
 
 
-def _keys(study: Study) -> dict[Key, int]:
-    """Where the runs stand, by seed and fold."""
-    return {(run["seed"], run.get("fold")): index for index, run in enumerate(study.summary["runs"])}
-
-
-def _verdict(figure: str, difference: float, p_value: float) -> str:
-    if p_value >= SIGNIFICANCE:
-        return INDISTINCT
-    return "better" if (difference < 0) == figure.endswith("loss") else "worse"
+def _keys(study: StudyResult) -> dict[Key, int]:
+    """Where the trials stand, by seed and fold."""
+    return {(trial.seed, trial.fold): index for index, trial in enumerate(study.trials)}

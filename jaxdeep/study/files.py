@@ -1,39 +1,18 @@
 """The files of a run, read and written whole."""
 
-import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxdeep.errors import UserError
-from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 
 PART = ".part"
 """Ends the name of a file that is being written; a kill may leave one behind."""
-
-
-def write_hits(path: Path, runs: Sequence[Run]) -> None:
-    """Which images each run's kept weights tell: `valid` and `test`, booleans [S, N], in the order of the runs.
-
-    Folds have validation images of their own, perhaps one more than others: what is short is filled up with misses.
-    """
-    most = max(len(run.val_hits) for run in runs)
-    valid = np.stack([np.pad(run.val_hits, (0, most - len(run.val_hits))) for run in runs])
-    content = io.BytesIO()
-    np.savez_compressed(content, valid=valid, test=np.stack([run.test_hits for run in runs]))
-    write_bytes(path, content.getvalue())
-
-
-def key_of(labels: Mapping[str, Any]) -> int | str:
-    """What tells the runs of one configuration: the seed, or seed and fold."""
-    return f"{labels['seed']} fold {labels['fold']}" if "fold" in labels else labels["seed"]
 
 
 def read_rows(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
@@ -56,18 +35,6 @@ def read_rows(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
             found.append((row, EpochRecord(**figures)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-    return found
-
-
-def read_histories(path: Path) -> dict[int | str, list[EpochRecord]]:
-    """The epochs of each seed, or of each seed and fold, from a metrics.jsonl of one configuration.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    found: dict[int | str, list[EpochRecord]] = {}
-    for row, record in read_rows(path):
-        found.setdefault(key_of(row), []).append(record)
     return found
 
 
@@ -132,19 +99,3 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be written ({reason}). Mend that, and the same command goes on.") from error
-
-
-def save_figure(path: Path, figure: Any, dpi: int) -> None:
-    """Write a picture whole or not at all.
-
-    Args:
-        path: Where the PNG file is to be.
-        figure: Matplotlib's figure.
-        dpi: Pixels an inch.
-
-    Raises:
-        UserError: The system refuses, as when the disk is full.
-    """
-    content = io.BytesIO()
-    figure.savefig(content, dpi=dpi)
-    write_bytes(path, content.getvalue())

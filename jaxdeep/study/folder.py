@@ -1,13 +1,14 @@
-"""The folder of a run: what it is, its figures by epoch, its summary.
+"""The folder of a study: what it is, its figures by epoch, its result.
 
     config.json  metrics.jsonl  summary.json  hits.npz  curves.png  (rates.png)  wall.json  tensorboard/
     checkpoints/  (profile/)
 
-A folder belongs to one configuration, one list of seeds, one grid of values and one source of data. `metrics.jsonl` and
-the TensorBoard events follow the history that a checkpoint holds: where a run is continued they are written anew from
-it, so that nothing is lost, doubled or torn.
+A folder belongs to one configuration, one design and one source of data. `metrics.jsonl` and the TensorBoard events
+follow the history that a checkpoint holds: where a study is continued they are written anew from it, so that nothing is
+lost, doubled or torn. A folder knows files, not pictures: `jaxdeep.report` draws them.
 
-A finished run whose epochs are raised goes on from its checkpoints. Its summary stays until the longer run's is there.
+A finished study goes on when its epochs are raised, and grows when it gets more seeds or more values of its grid. Its
+summary stays until that of the larger study is there.
 """
 
 import json
@@ -15,21 +16,24 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from jaxdeep.config import shortened
-from jaxdeep.config.extension import check_continues, is_extension
+from jaxdeep.config.extension import check_continues
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
 from jaxdeep.study.events import append_events
-from jaxdeep.study.files import PART, key_of, read_json, write_hits, write_json, write_text, writing
-from jaxdeep.study.finished import UNCERTAINTY_PICTURES, Finished, histories_of, read_finished, sealed
+from jaxdeep.study.files import PART, read_json, write_bytes, write_json, write_text, writing
+from jaxdeep.study.growth import Relation, relation
+from jaxdeep.study.names import folder_name
+from jaxdeep.study.result import IDENTITY, StudyResult
+from jaxdeep.study.stored import UNCERTAINTY_PICTURES, Stored, correct_bytes, read_stored, sealed
 from jaxdeep.study.trial import Trial
-from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.version import __version__
 
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
@@ -37,24 +41,33 @@ FILES = (
     *("tensorboard", "checkpoints", "profile"),
 )
 SECONDS_BETWEEN_NOTES = 5.0
+WRITTEN_BY = "jaxdeep"
+"""The key of config.json that says which version wrote it."""
 
 
 class RunFolder:
-    """A folder opened for one run; a context that closes its files."""
+    """A folder opened for one study; a context that closes its files.
+
+    Attributes:
+        path: path of the folder.
+        relation: what this study is beside the one that the folder held, or None for a new folder.
+        kept: result of the smaller study that grows here, whose trials are not trained again. None without one.
+    """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, overwrite: bool = False) -> None:
         """Claim a folder.
 
         Args:
-            path: made where it is not there.
-            identity: what the run is, as nested JSON values; must hold data.synthetic.
-            overwrite: remove another run's files first.
+            path: path of the folder, which is made if there is none.
+            identity: what the study is, as nested JSON values. It must hold data.synthetic.
+            overwrite: whether another study's files are removed first.
 
         Raises:
-            UserError: the folder holds another run, or something else, or another process has it open.
+            UserError: the folder holds another study, or something else, or another process has it open.
         """
         self.path, self._identity = path, identity
-        self.histories: dict[str, list[EpochRecord]] = {}
+        self.kept: StudyResult | None = None
+        self._histories: dict[str, list[EpochRecord]] = {}
         self._marks = {"synthetic": True} if identity["data"]["synthetic"] else {}
         self._metrics: TextIO | None = None
         self._events = f"events.out.tfevents.{int(time.time())}.jaxdeep"
@@ -71,16 +84,19 @@ class RunFolder:
     def _claim(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
         config, parts = self.path / "config.json", {name + PART for name in FILES}
         is_new = all(entry.name in parts for entry in self.path.iterdir())
+        self.relation: Relation | None = None
         if not is_new:
             there = None if overwrite and config.exists() else self._identity_there()
             if overwrite:
                 _remove_run(self.path)
             elif there is not None:
-                check_continues(str(self.path), there, identity)
+                self.relation = relation(there, identity)
+                if self.relation is Relation.OTHER:
+                    check_continues(str(self.path), there, identity, f" (written by {self._version_there()})")
         for name in parts:  # what a kill left behind as it was being written
             (self.path / name).unlink(missing_ok=True)
-        if _content(config) != identity:
-            write_json(config, identity)
+        if self.relation in (None, Relation.LONGER, Relation.GROWN) or _content(config) is None:
+            write_json(config, {**identity, WRITTEN_BY: __version__})
         self._seconds_before = self._wall_before()
 
     def _identity_there(self) -> Mapping[str, Any]:
@@ -88,6 +104,7 @@ class RunFolder:
         config = self.path / "config.json"
         found = _content(config)
         if found is not None and {"config", "data"} <= found.keys():
+            found.pop(WRITTEN_BY, None)
             return found
         summary = _content(self.path / "summary.json")
         if summary is not None and all(name in summary for name in self._identity):
@@ -103,11 +120,17 @@ class RunFolder:
             f"If it is one, {mend}"
         )
 
+    def _version_there(self) -> str:
+        """Which version wrote the folder. Version 0.1 said so in finished folders alone."""
+        versions = (_content(self.path / "summary.json") or {}).get("versions")
+        found = (_content(self.path / "config.json") or {}).get(WRITTEN_BY)
+        return f"jaxdeep {found or (versions or {}).get('jaxdeep') or '0.1'}"
+
     def _wall_before(self) -> float | None:
         """Seconds that earlier processes had the folder open, or None where that is lost."""
         wall = self.path / "wall.json"
-        if not wall.exists() and (shorter := self._shorter_summary()) is not None:
-            return shorter.get("wall_seconds")
+        if not wall.exists() and (smaller := self._smaller_summary()) is not None:
+            return smaller.get("wall_seconds")
         if not wall.exists():
             return None if (self.path / "metrics.jsonl").exists() else 0.0
         seconds = (_content(wall) or {}).get("seconds")
@@ -128,7 +151,7 @@ class RunFolder:
             with suppress(OSError):  # a full disk, which `follow` has reported
                 self._metrics.close()
             with suppress(UserError):
-                if self.summary() is None:
+                if not (self.path / "summary.json").exists() or self._smaller_summary() is not None:
                     self._note_wall()
 
     @property
@@ -139,29 +162,27 @@ class RunFolder:
         """
         return None if self._seconds_before is None else self._seconds_before + time.perf_counter() - self._began
 
-    def summary(self) -> dict[str, Any] | None:
-        """Return the summary of a finished run; None where it is not finished, or was when it had fewer epochs."""
-        path = self.path / "summary.json"
-        found = read_json(path) if path.exists() else None
-        return None if found is None or self._is_shorter(found) else found
+    def stored(self) -> Stored | None:
+        """Read what a finished study left here, and check it. None where there is no summary.
 
-    def finished(self, trials: Sequence[Trial]) -> Finished | None:
-        """Read what the finished run left, and check it; None where it is not finished.
-
-        Args:
-            trials: All runs of the study, in their order.
+        The study may be a smaller one than that of the folder, or a larger one.
         """
-        return read_finished(self.path, self._identity, trials)
+        return read_stored(self.path, is_growing=self._smaller_summary() is not None)
 
     def checkpoints(self, trial: Trial) -> Path:
-        """Where the checkpoints of a trial are kept."""
-        return self.path / "checkpoints" / shortened(trial.name)
-
-    def saved_epoch(self, trial: Trial) -> int | None:
-        """Find the epoch of a trial's last checkpoint on disk. None: nothing is saved.
+        """Return the folder of a trial's checkpoints: under the name that version 0.1 gave it, where there is one.
 
         Args:
-            trial: A run of the study.
+            trial: a trial of the study.
+        """
+        old = self.path / "checkpoints" / shortened(trial.name)
+        return old if old.is_dir() else self.path / "checkpoints" / folder_name(trial.name)
+
+    def saved_epoch(self, trial: Trial) -> int | None:
+        """Return the epoch of a trial's last checkpoint on disk, or None if nothing is saved.
+
+        Args:
+            trial: a trial of the study.
         """
         folder = self.checkpoints(trial)
         steps = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
@@ -173,11 +194,11 @@ class RunFolder:
         return self.path / "profile"
 
     def follow(self, trial: Trial, history: Sequence[EpochRecord]) -> None:
-        """Bring the files up to a trial's history; the first call of a process begins them anew.
+        """Bring the files up to a trial's history. The first call of a process begins them anew.
 
         Args:
-            trial: of the study.
-            history: all its epochs so far; only grows.
+            trial: a trial of the study.
+            history: all its epochs so far. It only grows.
 
         Raises:
             UserError: the system refuses, as when the disk is full.
@@ -188,87 +209,77 @@ class RunFolder:
                 self._note_wall()
                 shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
                 self._metrics = metrics.open("w")
-            known = self.histories.setdefault(trial.name, [])
+                if self.kept is not None:
+                    self._metrics.write("".join(self._lines(self.kept)))
+                    self._append_events(self.kept)
+            known = self._histories.setdefault(trial.name, [])
             for record in history[len(known) :]:
                 known.append(record)
-                self._metrics.write(self._line(trial, record))
-                self._write_events(trial, record)
+                self._metrics.write(self._line(trial.labels, record))
+                self._write_events(trial.name, record)
             self._metrics.flush()
         if time.perf_counter() - self._noted > SECONDS_BETWEEN_NOTES:
             self._note_wall()
 
-    def write_summary(self, summary: Mapping[str, Any], trials: Sequence[Trial], runs: Sequence[Run]) -> None:
-        """Finish the run: metrics.jsonl in the order of the trials, hits.npz, curves.png, and summary.json.
+    def write_figures(self, result: StudyResult) -> None:
+        """Write metrics.jsonl in the order of the trials, and hits.npz. What belonged to a smaller study goes.
 
         Args:
-            summary: its content.
-            trials: of the study.
-            runs: theirs.
+            result: the result of the study, with its histories and correctly classified rows.
         """
-        histories = [(trial, self.histories[trial.name]) for trial in trials]
-        lines = (self._line(trial, record) for trial, history in histories for record in history)
-        write_text(self.path / "metrics.jsonl", "".join(lines))
-        write_hits(self.path / "hits.npz", runs)
-        if self._shorter_summary() is not None:
+        write_text(self.path / "metrics.jsonl", "".join(self._lines(result)))
+        assert result.correct is not None
+        write_bytes(self.path / "hits.npz", correct_bytes(result.correct))
+        if self._smaller_summary() is not None:
             for name in UNCERTAINTY_PICTURES:  # of other weights than these
                 (self.path / name).unlink(missing_ok=True)
-        self._draw(summary, trials)
-        self.rewrite_summary(summary)
+
+    def write_result(self, result: StudyResult) -> None:
+        """Write summary.json with the digests of all files, as they are now. With it the study is finished.
+
+        Args:
+            result: the result of the study.
+        """
+        write_json(self.path / "summary.json", sealed(result, self.path))
         (self.path / "wall.json").unlink(missing_ok=True)
 
-    def rewrite_summary(self, summary: Mapping[str, Any]) -> None:
-        """Add to the summary of a finished run.
+    def write_events(self, result: StudyResult) -> None:
+        """Write TensorBoard's events anew.
 
         Args:
-            summary: its content, and more.
+            result: the result of the study, with its histories.
         """
-        write_json(self.path / "summary.json", sealed(summary, self.path))
-
-    def redraw(self, summary: Mapping[str, Any], trials: Sequence[Trial]) -> None:
-        """Write the pictures and TensorBoard's events of a finished run anew, from its metrics.jsonl.
-
-        Args:
-            summary: The content of summary.json.
-            trials: All runs of the study, in their order.
-        """
-        self.histories = histories_of(self.path / "metrics.jsonl", trials)
         shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
-        for trial in trials:
-            for record in self.histories[trial.name]:
-                self._write_events(trial, record)
-        self._draw(summary, trials)
-        self.rewrite_summary(summary)
+        self._append_events(result)
 
-    def _draw(self, summary: Mapping[str, Any], trials: Sequence[Trial]) -> None:
-        from jaxdeep.report.figures import learning_curves, rate_curves
+    def _append_events(self, result: StudyResult) -> None:
+        for trial, history in zip(result.trials, result.histories, strict=True):
+            for record in history:
+                self._write_events(trial.name, record)
 
-        title = f"{summary['experiment']} {summary['name']} on {summary['data']['name']}"
-        groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
-        for trial in trials:
-            groups.setdefault(trial.group, {})[key_of(trial.labels)] = self.histories[trial.name]
-        learning_curves(self.path / "curves.png", groups, title)
-        if "range_test" in summary:
-            rate_curves(self.path / "rates.png", summary, title)
+    def _lines(self, result: StudyResult) -> Iterator[str]:
+        for trial, history in zip(result.trials, result.histories, strict=True):
+            yield from (self._line(trial.labels, record) for record in history)
 
-    def _shorter_summary(self) -> Mapping[str, Any] | None:
-        """The summary that the run had when it was shorter."""
+    def _smaller_summary(self) -> Mapping[str, Any] | None:
+        """The summary that the study had when it was smaller: with fewer trials, or fewer epochs."""
         found = _content(self.path / "summary.json")
-        return found if found is not None and self._is_shorter(found) else None
-
-    def _is_shorter(self, summary: Mapping[str, Any]) -> bool:
-        return is_extension({name: summary.get(name) for name in self._identity}, self._identity)
+        if found is None:
+            return None
+        there = {name: found[name] for name in IDENTITY if name in found}
+        return found if relation(there, self._identity) in (Relation.LONGER, Relation.GROWN) else None
 
     def _note_wall(self) -> None:
         write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
         self._noted = time.perf_counter()
 
-    def _line(self, trial: Trial, record: EpochRecord) -> str:
-        return json.dumps({**trial.labels, **finite(record), **self._marks}) + "\n"
+    def _line(self, labels: Mapping[str, Any], record: EpochRecord) -> str:
+        return json.dumps({**labels, **finite(record), **self._marks}) + "\n"
 
-    def _write_events(self, trial: Trial, record: EpochRecord) -> None:
+    def _write_events(self, name: str, record: EpochRecord) -> None:
         figures = finite(record)
         epoch = figures.pop("epoch")
-        path = self.path / "tensorboard" / shortened(trial.name) / self._events
+        path = self.path / "tensorboard" / folder_name(name) / self._events
         append_events(path, epoch, {name: value for name, value in figures.items() if value is not None})
 
 

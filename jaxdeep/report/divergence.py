@@ -4,41 +4,6 @@ A run that diverged has the figures of its kept epoch, if there was one before. 
 them, and the count says so. A run without figures is left out. A candidate with a run that diverged is never the best.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-Rows = Sequence[Mapping[str, Any]]
-"""Runs as summary.json has them."""
-
-
-def diverged_in(runs: Rows) -> int:
-    """Return how many runs diverged.
-
-    Args:
-        runs: rows of summary.json. A row of another program without the key `diverged` did not diverge.
-    """
-    return sum(bool(run.get("diverged", False)) for run in runs)
-
-
-def left_out_of(runs: Rows) -> int:
-    """Return how many runs diverged before they had an epoch to keep, so that they have no figures.
-
-    Args:
-        runs: rows of summary.json.
-    """
-    return sum(bool(run.get("diverged", False)) and run["val_loss"] is None for run in runs)
-
-
-def runs_at(summary: Mapping[str, Any], point: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the runs of one candidate of a study.
-
-    Args:
-        summary: the content of summary.json.
-        point: one of its `points`.
-    """
-    values = point["values"]
-    return [run for run in summary["runs"] if all(run[name] == value for name, value in values.items())]
-
 
 def counted(runs: int, diverged: int) -> str:
     """Return a number of runs in words, with the number of those that diverged if there are any.

@@ -1,6 +1,6 @@
-"""`--mc-samples` and `--ensemble`: what the networks of a finished study do not know, and whether either helps."""
+"""What the networks of a finished study do not know, by MC dropout and as an ensemble, and whether either helps."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,18 +31,19 @@ from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
 
 MASK_BITS: Final[MaskBits] = 16
+LOG: Final = logging.getLogger("jaxdeep")
 NOISE: Final = "noise"
 SHOWN: Final = 100
 """Samples of the first test image, at most, in its picture and figures: the chapter's."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a command asks of the networks that it trained.
+class UncertaintyRequest:
+    """What is asked of the networks of a study.
 
     Attributes:
-        mc_samples: of MC dropout; None: none.
-        ensemble: whether the seeds' networks are taken together.
+        mc_samples: number of samples of MC dropout for each network, or None without MC dropout.
+        ensemble: whether the networks of all seeds are taken as one predictor.
     """
 
     mc_samples: int | None = None
@@ -67,18 +68,18 @@ class Asked:
         if self.ensemble and seeds < 2:
             raise UserError(f"--ensemble of {seeds} network; allowed: 2 or more, as of --seeds 5")
 
-    def with_earlier(self, found: Mapping[str, Any] | None) -> "Asked":
+    def with_earlier(self, found: Mapping[str, Any] | None) -> "UncertaintyRequest":
         """This and what was asked before: only another number of samples replaces an answer.
 
         Args:
-            found: what `examine` gave before; None: nothing was asked.
+            found: what `evaluate_uncertainty` gave before; None: nothing was asked.
         """
         if found is None:
             return self
         samples = found["mc_samples"] if self.mc_samples is None else self.mc_samples
-        return Asked(samples, self.ensemble or found["ensemble"])
+        return UncertaintyRequest(samples, self.ensemble or found["ensemble"])
 
-    def is_answered(self, found: Mapping[str, Any] | None, data_dir: Path | None) -> bool:
+    def is_complete(self, found: Mapping[str, Any] | None, data_dir: Path | None) -> bool:
         """Whether it was asked before, and the images that were left out then cannot be had now either.
 
         Args:
@@ -90,19 +91,25 @@ class Asked:
         return all(isinstance(_test_images(name, data_dir), UserError) for name in found["left_out"])
 
 
-def examine(
-    asked: Asked, title: str, dataset: str, data: Dataset, runs: Sequence[Run], folder: Path, data_dir: Path | None
+def evaluate_uncertainty(
+    request: UncertaintyRequest,
+    title: str,
+    dataset: str | None,
+    data: Dataset,
+    runs: Sequence[Run],
+    folder: Path | None,
+    data_dir: Path | None,
 ) -> dict[str, Any]:
     """Ask, draw the pictures, and give the figures.
 
     Args:
-        asked: what.
-        title: of the pictures.
-        dataset: name of the images, whatever they came from.
-        data: on which the networks were trained.
-        runs: of the seeds, those that diverged among them.
-        folder: of the pictures.
-        data_dir: where other sets' classic files may be.
+        request: what is asked.
+        title: title of the pictures.
+        dataset: name of the images, whatever they came from, or None for rows that are no images.
+        data: rows on which the networks were trained.
+        runs: runs of all seeds, those that diverged among them.
+        folder: folder of the pictures, or None to draw none.
+        data_dir: folder where classic files of other sets may be.
 
     Returns:
         JSON values: of what was asked, and what `assess` gives. `diverged` counts the runs, those that diverged, and
@@ -112,7 +119,7 @@ def examine(
         UserError: too few networks did not diverge.
     """
     trained = [run for run in runs if run.best_epoch]
-    if len(trained) < (2 if asked.ensemble else 1):
+    if len(trained) < (2 if request.ensemble else 1):
         lost = ", ".join(str(run.seed) for run in runs if not run.best_epoch)
         raise UserError(
             f"{len(trained)} of {len(runs)} networks did not diverge: too few for --mc-samples or --ensemble. "
@@ -123,18 +130,18 @@ def examine(
     labels = {VALID: np.asarray(data.valid.labels), TEST: np.asarray(data.test.labels)}
     single = plain(trained, images)
     predictors, draws = [single], None
-    if asked.mc_samples is not None:
+    if request.mc_samples is not None:
         count = sum(map(len, images.values()))
-        shown = f"{asked.mc_samples:,} passes over {count:,} images"
+        shown = f"{request.mc_samples:,} passes over {count:,} images"
         draws = mc_draws(
-            tqdm(trained, f"{shown} a network", unit=" networks", disable=None), images, asked.mc_samples, MASK_BITS
+            tqdm(trained, f"{shown} a network", unit=" networks", disable=None), images, request.mc_samples, MASK_BITS
         )
         predictors.append(draws.predictor)
-    if asked.ensemble:
+    if request.ensemble:
         predictors.append(ensemble_of(single))
     predictors += [at_temperature(predictor, labels[VALID]) for predictor in predictors]
     found = {
-        **asdict(asked),
+        **asdict(request),
         "mask_bits": MASK_BITS if draws else None,
         "seeds": [run.seed for run in trained],
         "diverged": {
@@ -147,19 +154,27 @@ def examine(
         **assess(predictors, labels, draws),
         "first_image": _first_image(data, single, draws),
     }
-    _draw(folder, title, data, found, predictors, draws)
+    if folder is not None:
+        _draw(folder, title, data, found, predictors, draws)
     return found
 
 
-def _other_images(dataset: str, data: Dataset, data_dir: Path | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Stored rows of the other sets' test images by name, and of noise; and of what is left out, why."""
+def _other_images(
+    dataset: str | None, data: Dataset, data_dir: Path | None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Stored rows of the other sets' test images by name, and of noise; and of what is left out, why.
+
+    Rows that are no images have no others.
+    """
     found, left_out = {}, {}
+    if dataset is None:
+        return found, left_out
     synthetic = data.identity()["synthetic"]
     for name in (name for name in SPECS if name != dataset and not synthetic):
         images = _test_images(name, data_dir)
         if isinstance(images, UserError):
             left_out[name] = str(images)
-            print(f"{name} is left out: {images}", file=sys.stderr)
+            LOG.info("%s is left out: %s", name, images)
         else:
             found[name] = in_shape(images, data.image_shape)
     found[NOISE] = noise(data.test.size, data.image_shape)
@@ -206,5 +221,7 @@ def _draw(
         by = f"an ensemble of {len(single)}"
         drawn, without = single, None
     chances = asked.answers[TEST].probabilities[0]
+    if images.ndim != 4 or images.dtype != np.uint8:
+        return
     certainty(folder / "certainty.png", images, chances, labels, names, f"{title}, by {by}")
     first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, title)

@@ -1,0 +1,39 @@
+"""What two runs must share to be the same: the fields of a configuration that can change a result."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jaxdeep.config.config import PARTS, Config
+
+WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
+"""Fields, by dotted name, that change what is shown of a run and none of its figures. Two runs may differ in them."""
+
+
+def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is, in the fields of this version.
+
+    A field that the stored configuration lacks has its default: the version that wrote it did not have the field. A
+    field of WITHOUT_EFFECT is left out.
+
+    Args:
+        identity: what a run or a study is, as nested JSON values. Its `config` may be of an earlier version.
+
+    >>> comparable({"seed": 3, "config": {"train": {"epochs": 2}}})["config"]["train"]["keep"]
+    'best'
+    """
+    config = identity.get("config")
+    if not isinstance(config, Mapping):
+        return dict(identity)
+    defaults = Config().to_dict()
+    parts = {**dict.fromkeys(PARTS), **config}
+    filled = {
+        part: {
+            name: value
+            for name, value in {**defaults.get(part, {}), **(config.get(part) or {})}.items()
+            if f"{part}.{name}" not in WITHOUT_EFFECT
+        }
+        for part in parts
+        if isinstance(config.get(part, {}), Mapping)
+    }
+    others = {part: value for part, value in config.items() if part not in filled}
+    return {**identity, "config": {**filled, **others}}

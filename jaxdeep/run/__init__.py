@@ -1,0 +1,1 @@
+"""A whole study in one call: train it, grow it or find it finished, then its tables and pictures."""

@@ -1,0 +1,202 @@
+"""From the runs of a study to its result: figures by trial, their means and intervals, the machine."""
+
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
+from jaxdeep.config.config import plain
+from jaxdeep.study.result import MEANS, StudyResult
+from jaxdeep.study.trial import Trial
+from jaxdeep.study.trial_result import Candidate, Correct, MeanFigure, TrialResult, as_list
+from jaxdeep.train.devices import describe_device, describe_processor
+from jaxdeep.train.fit import Run
+from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.version import __version__
+
+PACKAGES: Final = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def summarise(
+    identity: Mapping[str, Any],
+    trials: Sequence[Trial],
+    runs: Mapping[int, Run],
+    *,
+    overlap: float = 0.0,
+    earlier: StudyResult | None = None,
+    reported: Sequence[Mapping[str, Any]] = (),
+    command: str | None = None,
+    wall_seconds: float | None = None,
+) -> StudyResult:
+    """Return the result of a study.
+
+    Args:
+        identity: what the study is, as nested JSON values: experiment, name, config, seeds, the design, data.
+        trials: all S trials of the study.
+        runs: the finished run of each trial that was trained now, by the index of the trial. Not empty.
+        overlap: validation rows over training rows of a fold, or 0 without folds.
+        earlier: an earlier result that holds all other trials, with their histories.
+        reported: figures that the chapter's sources print.
+        command: command that repeats the study, or None.
+        wall_seconds: time that all processes took for it, or None where the note of it was lost.
+    """
+    stored = {} if earlier is None else {trial_key(of.labels): index for index, of in enumerate(earlier.trials)}
+    rows, histories, correct = [], [], []
+    for index, trial in enumerate(trials):
+        if (run := runs.get(index)) is not None:
+            rows.append(_row(trial, run))
+            histories.append(run.history)
+            correct.append((run.val_hits, run.test_hits))
+            continue
+        assert earlier is not None
+        assert earlier.correct is not None
+        at = stored[trial_key(trial.labels)]
+        rows.append(earlier.trials[at])
+        histories.append(earlier.histories[at])
+        correct.append((earlier.correct.valid[at], earlier.correct.test[at]))
+    some = next(iter(runs.values()))
+    programs = {
+        (run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs.values()
+    }
+    groups: dict[str, list[int]] = {}
+    for index, trial in enumerate(trials):
+        groups.setdefault(trial.group, []).append(index)
+    return StudyResult(
+        **{**identity, "seeds": tuple(identity["seeds"])},
+        trials=tuple(rows),
+        candidates=tuple(
+            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap) for indices in groups.values()
+        ),
+        reported=tuple(reported),
+        parameters=some.parameters,
+        command=command,
+        wall_seconds=wall_seconds,
+        compile_seconds=sum(programs.values()) + (0.0 if earlier is None else earlier.compile_seconds),
+        device=describe_device(),
+        processor=describe_processor(),
+        commit=commit(),
+        versions=versions(),
+        histories=tuple(histories),
+        correct=_correct(correct),
+        runs=dict(runs),
+    )
+
+
+def select(
+    result: StudyResult, identity: Mapping[str, Any], trials: Sequence[Trial], overlap: float = 0.0
+) -> StudyResult:
+    """Return the result of a smaller study, from that of a larger one which holds all its trials.
+
+    Args:
+        result: the larger study, with its histories.
+        identity: what the smaller study is, as nested JSON values.
+        trials: all trials of the smaller study.
+        overlap: validation rows over training rows of a fold, or 0 without folds.
+    """
+    places = {trial_key(of.labels): index for index, of in enumerate(result.trials)}
+    chosen = [places[trial_key(trial.labels)] for trial in trials]
+    rows = [result.trials[index] for index in chosen]
+    groups: dict[str, list[int]] = {}
+    for index, trial in enumerate(trials):
+        groups.setdefault(trial.group, []).append(index)
+    return replace(
+        result,
+        **{**identity, "seeds": tuple(identity["seeds"])},
+        trials=tuple(rows),
+        candidates=tuple(
+            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap) for indices in groups.values()
+        ),
+        uncertainty=None,
+        files={},
+        histories=tuple(result.histories[index] for index in chosen),
+        correct=None if result.correct is None else result.correct.take(chosen),
+        runs={place: result.runs[index] for place, index in enumerate(chosen) if index in result.runs},
+    )
+
+
+def trial_key(labels: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return labels of a trial as a value that can be compared and hashed, whatever the order of its names.
+
+    Args:
+        labels: seed, perhaps fold, and what the study varies, as JSON values.
+    """
+    return tuple(sorted((name, repr(as_list(value))) for name, value in labels.items()))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of jaxdeep, Python and the packages that figures depend on, by name."""
+    return {
+        "jaxdeep": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+@cache
+def commit() -> str | None:
+    """Return the commit of the code, with "+changes" where files differ from it. None outside of a checkout."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Candidate:
+    diverged = sum(row.diverged for row in rows)
+    means = {}
+    for name in MEANS:
+        values = [float("nan") if (value := getattr(row, name)) is None else value for row in rows]
+        interval = bootstrap_interval(values)
+        means[name] = MeanFigure(**mean_over_runs(values, overlap)._asdict(), bootstrap=interval, diverged=diverged)
+    return Candidate({name: plain(value) for name, value in trial.values.items()}, means, diverged)
+
+
+def _correct(of_trials: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
+    """Stack rows of booleans. What is shorter is filled up with False."""
+    most = max(len(valid) for valid, _ in of_trials)
+    valid = np.stack([np.pad(valid, (0, most - len(valid))) for valid, _ in of_trials])
+    return Correct(valid, np.stack([test for _, test in of_trials]))
+
+
+def _row(trial: Trial, run: Run) -> TrialResult:
+    figures = {
+        "val_loss": run.val_loss,
+        "val_accuracy": run.val_accuracy,
+        "highest_val_accuracy": max((record.val_accuracy for record in run.history), default=float("nan")),
+        "test_loss": run.test_loss,
+        "test_accuracy": run.test_accuracy,
+    }
+    return TrialResult(
+        seed=trial.seed,
+        fold=trial.fold,
+        values={name: plain(value) for name, value in trial.values.items()},
+        best_epoch=run.best_epoch,
+        epochs=len(run.history),
+        **{name: null_if_not_finite(value) for name, value in figures.items()},
+        seconds=run.seconds,
+        diverged=run.diverged,
+        checkpoint_seconds=run.checkpoint_seconds,
+        val_accuracy_interval=_interval(run.val_accuracy, run.data.valid.size),
+        test_accuracy_interval=_interval(run.test_accuracy, run.data.test.size),
+    )
+
+
+def _interval(accuracy: float, count: int) -> tuple[float, float] | None:
+    return None if null_if_not_finite(accuracy) is None else accuracy_interval(accuracy, count)
