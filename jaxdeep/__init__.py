@@ -8,7 +8,11 @@ from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import lint
+from jaxdeep.run.api import draw, run_study, table
+from jaxdeep.study.compare import compare_studies
+from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.halving import Bracket, fit_by_halving, hyperband, successive_halving
+from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Member, Trial
 from jaxdeep.train.fit import Run, fit
@@ -17,6 +21,7 @@ from jaxdeep.version import __version__
 
 __all__ = [
     "Bracket",
+    "Comparison",
     "Config",
     "Data",
     "Dataset",
@@ -28,11 +33,14 @@ __all__ = [
     "Regularize",
     "Run",
     "Schedule",
+    "StudyResult",
     "Train",
     "Trial",
     "Uncertainty",
     "UserError",
     "__version__",
+    "compare_studies",
+    "draw",
     "ensemble",
     "fit",
     "fit_all",
@@ -42,6 +50,8 @@ __all__ = [
     "load_images",
     "mc_dropout",
     "mc_predict",
+    "run_study",
     "stratified_folds",
     "successive_halving",
+    "table",
 ]

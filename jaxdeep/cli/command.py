@@ -12,12 +12,12 @@ from typing import Annotated
 
 import tyro
 
+from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 from jaxdeep.run.uncertainty import UncertaintyRequest as Asked
 from jaxdeep.study.design import Design, Halving, seeds_from
-from jaxdeep.study.space import parse_grid, parse_space
 
 SEEDS_OF_RANGE_TEST = 5
 

@@ -228,8 +228,6 @@ def _stored(study: _Study, folder: RunFolder) -> tuple[Stored | None, Relation |
 
 def _unprintable(result: StudyResult) -> str | None:
     """Why a result cannot be shown, or None where it can."""
-    if result.command is None or (result.wall_seconds is not None and result.wall_seconds < 0):
-        return "no command"
     try:
         study_table(result)
         if result.uncertainty is not None:

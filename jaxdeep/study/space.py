@@ -1,15 +1,15 @@
-"""`--grid` and `--space`: which fields of the configuration a study varies, over which values."""
+"""Which fields of the configuration a study varies: over which values, or within which range."""
 
 import difflib
 import math
-import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import tyro
 
 from jaxdeep.config.config import PARTS
+from jaxdeep.config.fields import hints_of, plain_field
+from jaxdeep.config.values import NotPlain, entries, number, shown
 from jaxdeep.errors import UserError
 
 OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "train.dtype")
@@ -19,7 +19,14 @@ DIGITS: Final = 3
 
 
 class Span(NamedTuple):
-    """A range to draw from: uniformly, or uniformly in the logarithm."""
+    """A range to draw from: uniformly, or uniformly in the logarithm.
+
+    Attributes:
+        low: lowest value.
+        high: highest value.
+        log: whether the logarithm is drawn uniformly.
+        whole: whether values are whole numbers.
+    """
 
     low: float
     high: float
@@ -44,76 +51,119 @@ Grid = Mapping[str, tuple[Any, ...]]
 Space = Mapping[str, Span]
 
 
-def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read FIELD=VALUE,VALUE,... as field -> typed values; a value of several numbers has spaces between them.
+def plain_grid(grid: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the values of each field as plain Python values.
+
+    Args:
+        grid: one or more values for each field, by dotted name.
 
     Raises:
-        UserError: a field that there is not, that trials share, that is given twice, or a value given twice.
+        UserError: an unknown field, one that all trials share, no values, a value twice, or one of another type.
 
-    >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
-    {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
+    >>> plain_grid({"optim.learning_rate": [1, 1e-2], "model.units": [[8, 8], [16]]})
+    {'optim.learning_rate': (1.0, 0.01), 'model.units': ((8, 8), (16,))}
     """
-    grid: dict[str, tuple[Any, ...]] = {}
-    for text in given:
-        name, hint, values = _field("--grid", text, grid)
-        grid[name] = tuple(_value(name, hint, value) for value in values.split(","))
-        if len(set(grid[name])) < len(grid[name]):
-            raise UserError(f"--grid {text}: a value is given twice")
-    return grid
-
-
-def parse_space(given: Sequence[str]) -> dict[str, Span]:
-    """Read FIELD=LOW:HIGH, drawn uniformly, and FIELD=LOW:HIGH:log, drawn uniformly in the logarithm.
-
-    Raises:
-        UserError: as `parse_grid`; a field that is no number, or a range that is none.
-
-    >>> parse_space(["optim.learning_rate=1e-5:1e-2:log"])["optim.learning_rate"].low
-    1e-05
-    """
-    space: dict[str, Span] = {}
-    for text in given:
-        name, hint, values = _field("--space", text, space)
-        whole = hint in (int, int | None)
-        if not whole and hint not in (float, float | None):
-            raise UserError(f"--space {text}: {name} is no number; allowed: --grid {name}=VALUE,VALUE,...")
-        low, high, *scale = values.split(":") if values.count(":") in (1, 2) else ("", "")
+    found = {}
+    for name, values in _items("grid", grid, "several values"):
+        part, _, field = checked_field("grid", name).partition(".")
         try:
-            span = Span(float(low), float(high), scale == ["log"], whole)
-        except ValueError:
-            span = Span(math.nan, math.nan, False, False)
-        if (
-            not -math.inf < span.low < span.high < math.inf
-            or scale not in ([], ["log"])
-            or (span.log and span.low <= 0)
-        ):
-            raise UserError(
-                f"--space {text}; allowed: {name}=LOW:HIGH with LOW below HIGH, or =LOW:HIGH:log with LOW above 0"
-            )
-        if whole and not (span.low.is_integer() and span.high.is_integer()):
-            raise UserError(f"--space {text}: {name} takes whole numbers; allowed: these as LOW and HIGH")
-        space[name] = span
-    return space
+            given = entries(values)
+        except NotPlain:
+            raise UserError(f"grid: {name} has {shown(values)}. Give a list of its values") from None
+        found[name] = tuple(plain_field(part, PARTS[part], field, value) for value in given)
+        if not found[name]:
+            raise UserError(f"grid: {name} has no values. Give one or more")
+        if len(set(found[name])) < len(found[name]):
+            raise UserError(f"grid: {name} has a value twice. Give each once")
+    return found
 
 
-def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, Any, str]:
-    """A field's name, its type, and what stands behind the equals sign."""
-    hints = {f"{part}.{name}": hint for part, of in PARTS.items() for name, hint in typing.get_type_hints(of).items()}
-    name, _, values = text.partition("=")
-    name = name.replace("-", "_")
-    if name not in hints:
-        nearest = difflib.get_close_matches(name, hints, n=1)
-        raise UserError(f"{flag} {text}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
+def plain_space(space: Any) -> dict[str, Span]:
+    """Return the range of each field.
+
+    Args:
+        space: (low, high), or (low, high, "log") to draw the logarithm uniformly, for each field by dotted name.
+
+    Raises:
+        UserError: an unknown field, one that all trials share or that is no number, or a range that does not rise.
+
+    >>> plain_space({"optim.learning_rate": (1e-5, 1e-2, "log")})["optim.learning_rate"].log
+    True
+    """
+    found = {}
+    for name, ends in _items("space", space, "a range"):
+        checked_field("space", name)
+        if isinstance(ends, Span):
+            ends = (ends.low, ends.high, *(["log"] if ends.log else []))
+        try:
+            low, high, *scale = ends
+            found[name] = checked_span(f"space {name}={low}:{high}", name, number(low), number(high), scale)
+        except (NotPlain, TypeError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f'space: {name} has {shown(ends)}. Give (low, high) or (low, high, "log")') from None
+    return found
+
+
+def checked_span(what: str, name: str, low: float, high: float, scale: Sequence[str]) -> Span:
+    """Return a range, after a check that it rises and that the field takes its values.
+
+    Args:
+        what: what names the field, for the message.
+        name: dotted name of the field.
+        low: lowest value.
+        high: highest value.
+        scale: nothing, or "log".
+
+    Raises:
+        UserError: the field is no number, or the range is none.
+    """
+    hint = _hints()[name]
+    is_whole = hint in (int, int | None)
+    if not is_whole and hint not in (float, float | None):
+        raise UserError(f"{what}: {name} is no number; allowed: --grid {name}=VALUE,VALUE,...")
+    log = list(scale) == ["log"]
+    if not -math.inf < low < high < math.inf or (scale and not log) or (log and low <= 0):
+        raise UserError(f"{what}; allowed: {name}=LOW:HIGH with LOW below HIGH, or =LOW:HIGH:log with LOW above 0")
+    if is_whole and not (float(low).is_integer() and float(high).is_integer()):
+        raise UserError(f"{what}: {name} takes whole numbers; allowed: these as LOW and HIGH")
+    return Span(float(low), float(high), log, is_whole)
+
+
+def checked_field(what: str, name: str) -> str:
+    """Return a field's dotted name, after a check that a study can vary it.
+
+    Args:
+        what: what names the field, for the message.
+        name: dotted name of the field.
+
+    Raises:
+        UserError: there is no such field, or all trials of a study share it.
+    """
+    if name not in _hints():
+        nearest = difflib.get_close_matches(name, _hints(), n=1)
+        raise UserError(f"{what}: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
     if name in OF_THE_STUDY:
-        raise UserError(f"{flag} {name}: all trials of a study share it; allowed: a command for each value")
-    if name in known:
-        raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
-    return name, hints[name], values
+        raise UserError(f"{what.split()[0]} {name}: all trials of a study share it; allowed: a command for each value")
+    return name
 
 
-def _value(name: str, hint: Any, text: str) -> Any:
-    if hint is bool:
-        if text not in ("True", "False"):
-            raise UserError(f"--grid {name}={text}; allowed: True, False")
-        return text == "True"
-    return tyro.cli(hint, args=text.split(), prog=f"--grid {name}")
+def hint_of(name: str) -> Any:
+    """Return the type hint of a field.
+
+    Args:
+        name: dotted name of a field that there is.
+    """
+    return _hints()[name]
+
+
+def _hints() -> dict[str, Any]:
+    return {f"{part}.{name}": hint for part, of in PARTS.items() for name, hint in hints_of(of).items()}
+
+
+def _items(what: str, given: Any, of: str) -> list[tuple[str, Any]]:
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        raise UserError(f'{what} is {shown(given)}. Give {of} for each field, such as {{"optim.learning_rate": ...}}')
+    return [(str(name), value) for name, value in given.items()]

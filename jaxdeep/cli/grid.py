@@ -1,0 +1,76 @@
+"""`--grid` and `--space`, read: FIELD=VALUE,VALUE,... and FIELD=LOW:HIGH."""
+
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tyro
+
+from jaxdeep.config.config import PARTS
+from jaxdeep.errors import UserError
+from jaxdeep.study.space import Span, checked_field, checked_span
+
+
+def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Read FIELD=VALUE,VALUE,... as field -> typed values; a value of several numbers has spaces between them.
+
+    Args:
+        given: what stands behind each --grid.
+
+    Raises:
+        UserError: a field that there is not, that trials share, that is given twice, or a value given twice.
+
+    >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
+    {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
+    """
+    grid: dict[str, tuple[Any, ...]] = {}
+    for text in given:
+        name, values = _field("--grid", text, grid)
+        grid[name] = tuple(_value(name, value) for value in values.split(","))
+        if len(set(grid[name])) < len(grid[name]):
+            raise UserError(f"--grid {text}: a value is given twice")
+    return grid
+
+
+def parse_space(given: Sequence[str]) -> dict[str, Span]:
+    """Read FIELD=LOW:HIGH, drawn uniformly, and FIELD=LOW:HIGH:log, drawn uniformly in the logarithm.
+
+    Args:
+        given: what stands behind each --space.
+
+    Raises:
+        UserError: a field that there is not, that trials share, that is no number, or a range that is none.
+
+    >>> parse_space(["optim.learning_rate=1e-5:1e-2:log"])["optim.learning_rate"].low
+    1e-05
+    """
+    space: dict[str, Span] = {}
+    for text in given:
+        name, values = _field("--space", text, space)
+        low, high, *scale = values.split(":") if values.count(":") in (1, 2) else ("", "")
+        try:
+            ends = float(low), float(high)
+        except ValueError:
+            ends = math.nan, math.nan
+        space[name] = checked_span(f"--space {text}", name, *ends, scale)
+    return space
+
+
+def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, str]:
+    """A field's name, and what stands behind the equals sign."""
+    name, _, values = text.partition("=")
+    name = checked_field(f"{flag} {text}", name.replace("-", "_"))
+    if name in known:
+        raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
+    return name, values
+
+
+def _value(name: str, text: str) -> Any:
+    part, _, field = name.partition(".")
+    hint = typing.get_type_hints(PARTS[part])[field]
+    if hint is bool:
+        if text not in ("True", "False"):
+            raise UserError(f"--grid {name}={text}; allowed: True, False")
+        return text == "True"
+    return tyro.cli(hint, args=text.split(), prog=f"--grid {name}")

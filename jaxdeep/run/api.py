@@ -1,0 +1,169 @@
+"""A study from Python: the same result, tables and pictures as by the command line, on anybody's arrays."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxdeep.config import Config
+from jaxdeep.config.arguments import check_type, optional_whole
+from jaxdeep.config.choices import check
+from jaxdeep.config.seeds import plain_seeds
+from jaxdeep.config.values import shown
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.errors import UserError
+from jaxdeep.report.comparison_text import comparison_table
+from jaxdeep.report.figures import draw_study
+from jaxdeep.report.tables import study_table
+from jaxdeep.report.uncertainty_tables import uncertainty_table
+from jaxdeep.run.study import Title, run_design
+from jaxdeep.run.uncertainty import UncertaintyRequest
+from jaxdeep.study.comparison import Comparison
+from jaxdeep.study.design import Design, Halving, seeds_from
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.space import plain_grid, plain_space
+
+FIRST_SEED = 42
+
+
+def run_study(
+    config: Config,
+    data: Dataset,
+    *,
+    seeds: int | Iterable[int] = 1,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    space: Mapping[str, Sequence[Any]] | None = None,
+    samples: int | None = None,
+    folds: int | None = None,
+    halving: Halving | None = None,
+    mc_samples: int | None = None,
+    ensemble: bool = False,
+    folder: Path | str | None = None,
+    overwrite: bool = False,
+    earlier: StudyResult | None = None,
+    name: str = "study",
+) -> StudyResult:
+    """Train a configuration with several seeds, over a grid or random samples, whole or by halving.
+
+    With a folder the study can be killed at any time, and the same call continues it, to the same bits. A study grows:
+    the same call with more seeds, more values of its grid or more samples trains the new trials alone. The folder gets
+    the files that the command line writes: summary.json, metrics.jsonl, hits.npz, pictures and TensorBoard's events.
+
+    Args:
+        config: configuration that the grid and the space vary.
+        data: rows of the study.
+        seeds: number of seeds from 42 on, or the seeds themselves.
+        grid: values of each field that is varied, by dotted name. All combinations are candidates.
+        space: range (low, high) or (low, high, "log") of each field that is drawn, by dotted name.
+        samples: number of candidates to draw from the space.
+        folds: number of folds of a stratified cross-validation on the training and validation rows together.
+        halving: "successive" or "hyperband" to train many candidates for few epochs, and few of them for all.
+        mc_samples: number of samples of MC dropout by which the trained networks are asked what they do not know.
+        ensemble: whether the networks of all seeds are asked as one predictor too.
+        folder: folder that keeps the study, or None to keep it in memory alone.
+        overwrite: whether another study's files are removed from the folder first.
+        earlier: result of a smaller study whose trials are not trained again, in place of a folder.
+        name: name of the configuration in tables and comparisons.
+
+    Returns:
+        The figures of each trial, their means and intervals, the best candidate, and the networks that this call
+        trained.
+
+    Raises:
+        UserError: an argument is out of its range, the configuration does not fit the rows, or the folder or `earlier`
+            holds another study.
+
+    >>> import numpy as np
+    >>> from jaxdeep import Config, Data, Dataset, Model, Train, run_study, table
+    >>> x = np.random.default_rng(0).normal(size=(300, 4)).astype("float32")
+    >>> config = Config(Data(valid_size=60), Model(units=(8,)), train=Train(epochs=2))
+    >>> dataset = Dataset.from_arrays(x, (x[:, 0] > 0).astype(int), data=config.data)
+    >>> result = run_study(config, dataset, seeds=2, grid={"optim.learning_rate": [1e-3, 1e-2]})
+    >>> len(result.trials), len(result.candidates)
+    (4, 2)
+    >>> print(table(result).splitlines()[1].split()[:2])
+    ['optim.learning_rate', 'runs']
+    """
+    check_type("config", config, Config, "a Config")
+    check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
+    check("halving", halving, halving in (None, "successive", "hyperband"), "successive, hyperband, or None")
+    check("name", name, isinstance(name, str) and name != "", "a name")
+    if earlier is not None:
+        check_type("earlier", earlier, StudyResult, "a StudyResult, or None")
+        if folder is not None:
+            raise UserError("earlier has no effect with a folder, which keeps the smaller study itself. Remove it")
+    design = Design(
+        _seeds(seeds),
+        plain_grid(grid),
+        plain_space(space),
+        optional_whole("samples", samples, 1),
+        optional_whole("folds", folds, 2),
+        halving,
+    )
+    request = UncertaintyRequest(optional_whole("mc_samples", mc_samples, 1), bool(ensemble))
+    if request and (design.varied or folds):
+        raise UserError("mc_samples and ensemble ask the seeds of one configuration. Remove grid, space and folds")
+    path = None if folder is None else _path(folder)
+    title = Title(data.identity()["name"] or "data", name)
+    return run_design(
+        config,
+        data,
+        design,
+        title=title,
+        folder=path,
+        overwrite=bool(overwrite),
+        earlier=earlier,
+        request=request,
+    )
+
+
+def table(result: StudyResult | Comparison) -> str:
+    """Return what the command line prints of a study or of a comparison.
+
+    Args:
+        result: what `run_study` or `compare_studies` returned.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if isinstance(result, Comparison):
+        return comparison_table(result)
+    check_type("result", result, StudyResult, "a StudyResult or a Comparison")
+    if result.uncertainty is None:
+        return study_table(result)
+    return "\n".join((study_table(result), uncertainty_table(result.uncertainty, result.data["name"])))
+
+
+def draw(result: StudyResult, folder: Path | str) -> None:
+    """Draw the learning curves of a study, and its accuracy against the learning rate where that varies.
+
+    Args:
+        result: what `run_study` returned.
+        folder: folder of curves.png and rates.png, which is made if there is none.
+
+    Raises:
+        UserError: the result holds no histories, or the folder cannot be written to.
+    """
+    check_type("result", result, StudyResult, "a StudyResult")
+    if not result.histories:
+        raise UserError("the result holds no histories to draw. Read it with its metrics.jsonl")
+    path = _path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be used for pictures ({error.strerror}). Choose another folder") from error
+    draw_study(result, path)
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if hasattr(seeds, "__iter__"):
+        return plain_seeds(seeds)
+    count = optional_whole("seeds", seeds, 1)
+    if count is None:
+        raise UserError(f"seeds is {shown(seeds)}; allowed: a number of seeds, or the seeds themselves")
+    return seeds_from(FIRST_SEED, count)
+
+
+def _path(folder: Any) -> Path:
+    check("folder", folder, isinstance(folder, str | os.PathLike) and os.fspath(folder) != "", "the path of a folder")
+    return Path(os.path.expanduser(folder))
