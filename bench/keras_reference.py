@@ -22,13 +22,14 @@ import keras
 import numpy as np
 
 from bench.peers.keras_mlp import OPTIMIZERS, compiled, network
-from docs.pages.records import RECIPES
+from experiments import cifar, fashion_mnist
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config import Config, Regularize, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.study.files import write_json
 
+RECIPES = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
 FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
 
 

@@ -1,55 +1,116 @@
 """The README's tables, STUDIES.md, UNCERTAINTY.md and two figures, generated from the records in experiments/results/.
 
-python -m docs.publish runs/cifar/*,seeds=3      # take finished runs into the records, then write these
-python -m docs.publish                           # write them from the records
+python -m docs.publish                           # say which of them differ from the records; edit nothing
+python -m docs.publish --write                   # write them
+python -m docs.publish --out DIR                 # write them below DIR instead
+python -m docs.publish --take runs/cifar/*,seeds=3 --write    # take finished runs into the records first
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Final
+
+import numpy as np
 
 from bench import results
-from docs.pages.records import RESULTS, record_name, summaries, take
+from docs.pages.records import Records
 from docs.pages.schedules import draw_schedules
 from docs.pages.studies import draw_exercise_8, studies_page, verdicts
 from docs.pages.uncertainty import uncertainty_page, uncertainty_table
+from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
 from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
 from jaxdeep.study.files import read_json
 
-ROOT = Path(__file__).parent.parent
-BENCH_RECORDS = ROOT / "bench" / "records"
-NAMES = tuple(name.replace("_", " ") for name in FIGURES)
+ROOT: Final = Path(__file__).parent.parent
+BENCH_RECORDS: Final = ROOT / "bench" / "records"
+RESULTS: Final = "experiments/results"
+RECORDS: Final = Records({"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}, ROOT / RESULTS)
+FILES: Final = (
+    "README.md",
+    *(f"{RESULTS}/{name}" for name in ("STUDIES.md", "UNCERTAINTY.md", "schedules.png", "exercise_8.png")),
+)
+"""The paths, below the repository, of the files that are generated wholly or in part."""
+NAMES: Final = tuple(name.replace("_", " ") for name in FIGURES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Take runs into the records and write the README's tables; returns the exit status."""
+    """Compare the documents with the records, or write them.
+
+    Returns:
+        The exit status: 0, 1 if a document differs and is not written, 2 after an error.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", type=Path, help="folders of finished runs on real images")
+    parser.add_argument(
+        "--take", nargs="+", default=[], type=Path, metavar="FOLDER", help="finished runs on real images"
+    )
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--write", action="store_true", help="write the documents in place")
+    target.add_argument("--out", type=Path, metavar="DIR", help="write the documents below this folder instead")
+    arguments = parser.parse_args(argv)
     try:
-        for folder in parser.parse_args(argv).runs:
-            take(folder)
-        readme = ROOT / "README.md"
-        readme.write_text(with_tables(readme.read_text()))
-        (RESULTS / "STUDIES.md").write_text(studies_page())
-        (RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page())
-        draw_schedules(RESULTS / "schedules.png")
-        draw_exercise_8(RESULTS / "exercise_8.png")
+        for run in arguments.take:
+            RECORDS.take(run)
+        if arguments.write or arguments.out:
+            write(ROOT if arguments.write else arguments.out)
+            return 0
+        stale = differing()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
+    for name in stale:
+        print(f"would change: {name}")
+    print("To write: python -m docs.publish --write" if stale else "All documents are as the records say.")
+    return 1 if stale else 0
+
+
+def write(folder: Path) -> None:
+    """Write the documents.
+
+    Args:
+        folder: the repository, or a folder in its place, which is made where it is missing.
+    """
+    (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    readme = with_tables((ROOT / "README.md").read_text())
+    (folder / "README.md").write_text(readme)
+    (folder / RESULTS / "STUDIES.md").write_text(studies_page(RECORDS))
+    (folder / RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page(RECORDS))
+    draw_schedules(folder / RESULTS / "schedules.png", RECORDS)
+    draw_exercise_8(folder / RESULTS / "exercise_8.png", RECORDS)
+
+
+def differing(root: Path = ROOT) -> list[str]:
+    """Return the documents, of FILES, that differ from what the records say.
+
+    Args:
+        root: folder of the documents, as `write` leaves it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        return [name for name in FILES if not _are_equal(Path(folder) / name, root / name)]
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    """Return whether two files hold the same text or the same pixels."""
+    if not other.exists():
+        return False
+    if one.suffix != ".png":
+        return one.read_bytes() == other.read_bytes()
+    from PIL import Image
+
+    return np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
 
 
 def with_tables(text: str) -> str:
-    """A document with what stands between the marks of its tables written anew."""
+    """Return a document with its tables, between their marks, written anew."""
     tables = {
-        "cifar": cifar_table(),
-        "verdicts": verdicts(),
-        "fashion_mnist": fashion_mnist_table(),
-        "uncertainty": uncertainty_table(),
+        "cifar": cifar_table(RECORDS),
+        "verdicts": verdicts(RECORDS),
+        "fashion_mnist": fashion_mnist_table(RECORDS),
+        "uncertainty": uncertainty_table(RECORDS),
         "keras": keras_table(),
         "throughput": bench_table(results.headline_table),
         "startup": bench_table(results.startup_table),
@@ -64,13 +125,13 @@ def with_tables(text: str) -> str:
     return text
 
 
-def cifar_table() -> str:
-    """A row for each record: means over seeds, 95% intervals, the chapter's run."""
+def cifar_table(records: Records) -> str:
+    """Return a row for each record: means over seeds, 95% intervals, the chapter's run."""
     return markdown_table(
         ("configuration", "seeds", "best epoch", *NAMES, "chapter"),
         [
             (
-                _named(record),
+                _named(records.name_of(record)),
                 runs_of(record),
                 f"{record['mean']['best_epoch']['mean']:.1f}",
                 *(with_interval(record["mean"][figure]) for figure in FIGURES),
@@ -78,21 +139,21 @@ def cifar_table() -> str:
                     f"{of['val_loss']:.4f} / {of['val_accuracy']:.4f} ({of['source']})" for of in record["chapter"]
                 ),
             )
-            for record in summaries("cifar")
+            for record in records.summaries("cifar")
         ],
     )
 
 
-def fashion_mnist_table() -> str:
-    """A row for each record: the last epoch's figures beside the chapter's, and how far single seeds lie apart."""
+def fashion_mnist_table(records: Records) -> str:
+    """Return a row for each record: the last epoch's figures, the chapter's, and how far single seeds lie apart."""
     headers = ("configuration", "seeds", "epochs", "val loss", "chapter's", "val accuracy", "lowest - highest seed")
     rows = []
-    for record in summaries("fashion_mnist"):
+    for record in records.summaries("fashion_mnist"):
         (chapter,), mean = record["chapter"], record["mean"]
         accuracies = [run["val_accuracy"] for run in record["runs"] if run["val_accuracy"] is not None]
         rows.append(
             (
-                _named(record),
+                _named(records.name_of(record)),
                 runs_of(record),
                 f"{mean['epochs']['mean']:g}",
                 with_interval(mean["val_loss"]),
@@ -109,12 +170,12 @@ def fashion_mnist_table() -> str:
 
 
 def keras_table() -> str:
-    """What Keras itself gets, by bench.keras_reference, beside our means."""
+    """Return the figures of Keras itself, by bench.keras_reference, beside our means."""
     rows = []
     for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
         record = read_json(path)
         experiment, name = record["experiment"], record["name"]
-        ours = read_json(RESULTS / experiment / f"{name}.json")
+        ours = read_json(RECORDS.folder / experiment / f"{name}.json")
         by = (f"Keras {record['versions']['keras']}", record), ("jaxdeep", ours)
         rows += [
             (
@@ -129,17 +190,17 @@ def keras_table() -> str:
 
 
 def bench_table(of_device: Callable[[results.Device], str]) -> str:
-    """A table of the bench for each machine that there are records of.
+    """Return a table of the bench for each machine that has records.
 
     Args:
-        of_device: gives the table; "" where there is none.
+        of_device: makes a machine's table, or "" where it has no entries.
     """
     found = [(device.machine["name"], of_device(device)) for device in results.devices()]
     return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
 
 
-def _named(record: Mapping[str, Any]) -> str:
-    name, *changed = record_name(record).split(",")
+def _named(record_name: str) -> str:
+    name, *changed = record_name.split(",")
     return f"`{name}`" + (f" with {', '.join(changed)}" if changed else "")
 
 

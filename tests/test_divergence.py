@@ -1,9 +1,10 @@
 """Runs that diverged are counted wherever their study's figures stand, and make no candidate the best."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from jaxdeep.study.divergence import diverged_in, left_out_of
 from matplotlib.figure import Figure
 from small_data import SMALL, lean_compilation, small_dataset
 
-from docs import publish as report
-from docs.pages import records, studies
+from docs.pages import studies
+from docs.pages.records import Records
+from docs.publish import RECORDS, cifar_table, fashion_mnist_table
 from jaxdeep.report.figures import learning_curves, range_test_curves, rate_curves
 from jaxdeep.report.tables import NO_BEST, runs_of, summary_table
 from jaxdeep.study.files import read_json
@@ -248,34 +250,42 @@ def test_seeds_without_a_suggestion_are_counted_beside_the_mean(drawn, suggestio
 # ---- documents
 
 
-def test_the_documents_tables_count_what_diverged(whole, monkeypatch) -> None:
+def of_one(record: dict[str, Any]) -> Records:
+    """Records that hold this one, of the configuration `selu`."""
+
+    class OfOne(Records):
+        def summaries(self, experiment: str, *, grids: bool = False) -> list[dict[str, Any]]:
+            return [record]
+
+        def name_of(self, record: Mapping[str, Any]) -> str:
+            return "selu"
+
+    return OfOne(RECORDS.recipes, RECORDS.folder)
+
+
+def test_the_documents_tables_count_what_diverged(whole) -> None:
     chapter = [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]
     for runs, count in (([whole, late(whole), at_once(whole)], "3, 2 diverged"), ([whole] * 3, "3")):
-        record = studied([runs]) | {"chapter": chapter, "config": records.RECIPES["cifar"]["selu"].config.to_dict()}
-        monkeypatch.setattr(report, "summaries", lambda _, record=record: [record])
-        monkeypatch.setattr(report, "record_name", lambda _: "selu")
-        for table in (report.cifar_table(), report.fashion_mnist_table()):
+        record = studied([runs]) | {"chapter": chapter, "config": RECORDS.recipes["cifar"]["selu"].config.to_dict()}
+        for table in (cifar_table(of_one(record)), fashion_mnist_table(of_one(record))):
             assert table.splitlines()[2].split(" | ")[:2] == ["| `selu`", count]
         assert f" | {count} | " in studies.costs_table([record])
 
 
-def test_a_configuration_that_diverged_wholly_is_a_row_without_figures(whole, monkeypatch) -> None:
+def test_a_configuration_that_diverged_wholly_is_a_row_without_figures(whole) -> None:
     record = studied([[at_once(whole)] * 2]) | {"chapter": [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]}
-    monkeypatch.setattr(report, "summaries", lambda _: [record])
-    monkeypatch.setattr(report, "record_name", lambda _: "selu")
-    for table in (report.cifar_table(), report.fashion_mnist_table()):
+    for table in (cifar_table(of_one(record)), fashion_mnist_table(of_one(record))):
         assert "| 2, 2 diverged |" in table
         assert "nan" not in table
         assert " - |" in table
 
 
 @pytest.mark.parametrize("is_best_left", [True, False])
-def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, monkeypatch, is_best_left: bool) -> None:
+def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, is_best_left: bool) -> None:
     last = [replace(whole, val_loss=9.0)] * 2 if is_best_left else [at_once(whole), whole]
     record = studied([[whole, late(whole)], last], grid={RATE: [0.1, 0.2]})
     record["range_test"] = {"seeds": [0, 1], "suggestion": 0.1, "without_suggestion": 1}
-    monkeypatch.setattr(studies, "record_name", lambda _: "selu")
-    text = "\n".join(studies.grid_section(record))
+    text = "\n".join(studies.grid_section(record, "selu"))
     assert "| 0.1 | 2, 1 diverged |" in text
     assert ("| **0.2** | 2 |" in text) == is_best_left
     assert ("Bold: the lowest mean validation loss. " in text) == is_best_left
@@ -285,7 +295,7 @@ def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, monkeypatch,
 
 def test_no_committed_record_has_a_run_that_diverged() -> None:
     """So that no figure of theirs depends on what is done with one."""
-    found = [read_json(path) for path in records.RESULTS.glob("*/*.json") if not path.name.endswith(".find-lr.json")]
+    found = [read_json(path) for path in RECORDS.folder.glob("*/*.json") if not path.name.endswith(".find-lr.json")]
     assert len(found) > 20
     assert sum(diverged_in(record["runs"]) for record in found) == 0
 

@@ -10,15 +10,17 @@ import jax
 import numpy as np
 import pytest
 
-from docs import publish as report
-from docs.pages import records, studies
-from docs.pages import uncertainty as uncertainty_page
-from docs.pages.records import RECIPES
-from docs.pages.schedules import draw_schedules, panels
+from docs import publish
+from docs.pages.records import Records
+from docs.pages.schedules import panels
+from docs.pages.studies import EXERCISE
+from docs.publish import RECORDS
 from jaxdeep.errors import UserError
 from jaxdeep.study.compare import read_study
+from jaxdeep.study.files import read_json
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (publish.ROOT / "README.md").read_text()
+RECIPES = RECORDS.recipes
 FILES = ("metrics.jsonl", "hits.npz", "curves.png")
 
 
@@ -34,21 +36,64 @@ def finished_run(folder: Path, **changes) -> Path:
     return folder
 
 
-def test_the_tables_are_those_of_the_records() -> None:
-    assert report.with_tables(README) == README
+@pytest.fixture
+def recorded(tmp_path) -> Records:
+    """An empty folder of records."""
+    return Records(RECIPES, tmp_path / "results")
 
 
-def test_the_page_of_the_studies_is_that_of_the_records() -> None:
-    assert studies.studies_page() == (records.RESULTS / "STUDIES.md").read_text()
+def test_the_documents_are_as_the_records_say(tmp_path, capsys) -> None:
+    """And two commands in a row say so, of which the second one finds what the first one wrote."""
+    before = {name: (publish.ROOT / name).read_bytes() for name in publish.FILES}
+    assert publish.main(["--out", str(tmp_path)]) == 0
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(publish.FILES)
+    for name in publish.FILES:
+        if name.endswith(".md"):
+            assert (tmp_path / name).read_text() == (publish.ROOT / name).read_text()
+        else:  # the pixels are those of the pinned matplotlib
+            assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert not publish.differing(tmp_path)
+    assert {name: (publish.ROOT / name).read_bytes() for name in publish.FILES} == before
+    assert not capsys.readouterr().err
 
 
-def test_the_page_of_the_uncertainty_is_that_of_the_records() -> None:
-    assert uncertainty_page.uncertainty_page() == (records.RESULTS / "UNCERTAINTY.md").read_text()
+def test_a_document_that_differs_is_named_and_stays(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    monkeypatch.setattr(publish, "differing", lambda: ["README.md"])
+    monkeypatch.setattr(publish, "write", lambda _: pytest.fail("nobody asked for it"))
+    assert publish.main([]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "would change: README.md",
+        "To write: python -m docs.publish --write",
+    ]
+    monkeypatch.setattr(publish, "differing", list)
+    assert publish.main([]) == 0
+
+
+def test_what_is_altered_differs(tmp_path, monkeypatch) -> None:
+    def write(folder: Path) -> None:
+        for name in publish.FILES:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((publish.ROOT / name).read_bytes())
+
+    write(tmp_path)
+    monkeypatch.setattr(publish, "write", write)
+    assert not publish.differing(tmp_path)
+    (tmp_path / "README.md").write_text(README + "\n")
+    (tmp_path / publish.FILES[3]).write_bytes((publish.ROOT / publish.FILES[4]).read_bytes())
+    (tmp_path / publish.FILES[1]).unlink()
+    assert publish.differing(tmp_path) == [publish.FILES[number] for number in (0, 1, 3)]
+
+
+def test_a_run_that_cannot_be_taken_changes_nothing(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(publish, "write", lambda _: pytest.fail("an error ends it"))
+    assert publish.main(["--take", str(tmp_path), "--write"]) == 2
+    assert "not a finished run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("experiment", "name"), [("fashion_mnist", "dropout"), ("cifar", "alpha_dropout")])
 def test_uncertainty_is_recorded_of_the_same_networks_with_the_chapters_numbers_of_samples(experiment, name) -> None:
-    record = records.read_json(records.RESULTS / experiment / f"{name}.json")
+    record = read_json(RECORDS.folder / experiment / f"{name}.json")
     found, (chapter,) = record["uncertainty"], RECIPES[experiment][name].reported_mc
     assert found["seeds"] == record["seeds"]
     assert len(found["seeds"]) >= 5
@@ -63,16 +108,16 @@ def test_uncertainty_is_recorded_of_the_same_networks_with_the_chapters_numbers_
     assert last["nll"]["mean"] == pytest.approx(found["predictors"]["mc_dropout"]["nll"]["mean"], rel=1e-5)
 
 
-@pytest.mark.parametrize("name", studies.EXERCISE)
+@pytest.mark.parametrize("name", EXERCISE)
 def test_the_exercise_has_ten_seeds_and_the_hits_are_those_of_its_accuracies(name) -> None:
-    folder = records.RESULTS / "cifar"
+    folder = RECORDS.folder / "cifar"
     study = read_study(name, folder / f"{name}.json", folder / f"{name}.npz")
     assert len(study.summary["runs"]) >= 10
     assert study.hits["test"].shape == (len(study.summary["runs"]), 10_000)
     for split, figure in (("valid", "val_accuracy"), ("test", "test_accuracy")):
         accuracies = [run[figure] for run in study.summary["runs"]]
         np.testing.assert_allclose(study.hits[split].mean(1), accuracies, rtol=1e-6)
-    epochs = records.histories("cifar", name)
+    epochs = RECORDS.histories("cifar", name)
     for run in study.summary["runs"]:
         assert epochs[run["seed"]][run["best_epoch"] - 1].val_loss == run["val_loss"]
         assert len(epochs[run["seed"]]) == run["epochs"]
@@ -80,7 +125,7 @@ def test_the_exercise_has_ten_seeds_and_the_hits_are_those_of_its_accuracies(nam
 
 @pytest.mark.parametrize("experiment", RECIPES)
 def test_every_configuration_has_a_record_of_real_images_and_at_least_three_seeds(experiment) -> None:
-    found = records.summaries(experiment)
+    found = RECORDS.summaries(experiment)
     assert {record["name"] for record in found} == set(RECIPES[experiment]) - {"sanity"}
     for record in found:
         assert record["data"]["synthetic"] is False
@@ -89,18 +134,18 @@ def test_every_configuration_has_a_record_of_real_images_and_at_least_three_seed
 
 
 def test_the_rate_of_1cycle_on_cifar_is_the_finders() -> None:
-    record = records.read_json(records.RESULTS / "cifar" / "onecycle.find-lr.json")
+    record = read_json(RECORDS.folder / "cifar" / "onecycle.find-lr.json")
     assert f"{record['suggestion']:.1e}" == f"{RECIPES['cifar']['onecycle'].config.optim.learning_rate:.1e}"
 
 
-def test_a_run_is_taken_under_its_configuration_and_what_was_changed(tmp_path) -> None:
+def test_a_run_is_taken_under_its_configuration_and_what_was_changed(recorded, tmp_path) -> None:
     changed = RECIPES["cifar"]["selu"].config.to_dict()
     changed["optim"]["momentum_decay"] = 0.004
     earlier = RECIPES["cifar"]["bn"].config.to_dict()
     del earlier["schedule"], earlier["model"]["alpha"]  # of a version without them
-    records.take(finished_run(tmp_path / "a"), tmp_path / "results")
-    records.take(finished_run(tmp_path / "b", config=changed), tmp_path / "results")
-    records.take(finished_run(tmp_path / "c", config=earlier, name="bn"), tmp_path / "results")
+    recorded.take(finished_run(tmp_path / "a"))
+    recorded.take(finished_run(tmp_path / "b", config=changed))
+    recorded.take(finished_run(tmp_path / "c", config=earlier, name="bn"))
     expected = {
         f"{name}{ending}"
         for name in ("selu", "selu,optim.momentum_decay=0.004", "bn")
@@ -109,37 +154,31 @@ def test_a_run_is_taken_under_its_configuration_and_what_was_changed(tmp_path) -
     assert {path.name for path in (tmp_path / "results" / "cifar").iterdir()} == expected
 
 
-def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(tmp_path) -> None:
-    records.take(finished_run(tmp_path / "a"), tmp_path / "results")
-    records.take(finished_run(tmp_path / "b", grid={"optim.learning_rate": [1e-3, 1e-4]}), tmp_path / "results")
+def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(recorded, tmp_path) -> None:
+    recorded.take(finished_run(tmp_path / "a"))
+    recorded.take(finished_run(tmp_path / "b", grid={"optim.learning_rate": [1e-3, 1e-4]}))
     span = {"optim.learning_rate": "0.001:0.1:log"}
-    records.take(finished_run(tmp_path / "c", space=span, halving="hyperband"), tmp_path / "results")
-    records.take(finished_run(tmp_path / "d", folds=5), tmp_path / "results")
+    recorded.take(finished_run(tmp_path / "c", space=span, halving="hyperband"))
+    recorded.take(finished_run(tmp_path / "d", folds=5))
     names = {path.stem for path in (tmp_path / "results" / "cifar").glob("*.json")}
     varied = "selu,optim.learning_rate=all"
     assert names == {"selu", varied, f"{varied},halving=hyperband", "selu,folds=5"}
     for grids in (False, True):
-        (found,) = records.summaries("cifar", tmp_path / "results", grids=grids)
+        (found,) = recorded.summaries("cifar", grids=grids)
         assert ("grid" in found) == grids
 
 
-def test_a_range_test_is_taken_beside_the_runs(tmp_path) -> None:
+def test_a_range_test_is_taken_beside_the_runs(recorded, tmp_path) -> None:
     folder = finished_run(tmp_path / "a")
     (folder / "summary.json").rename(folder / "lr_finder.json")
     (folder / "lr_finder.png").write_text("png")
-    records.take(folder, tmp_path / "results")
+    recorded.take(folder)
     names = {path.name for path in (tmp_path / "results" / "cifar").iterdir()}
     assert names == {"selu.find-lr.json", "selu.find-lr.png"}
 
 
-def test_the_figure_of_the_schedules_is_drawn_from_records(tmp_path) -> None:
-    path = tmp_path / "schedules.png"
-    draw_schedules(path)
-    assert path.read_bytes().startswith(b"\x89PNG")
-
-
 def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
-    drawn = {panel.title.split()[0]: panel.rates for panel in panels()}
+    drawn = {panel.title.split()[0]: panel.rates for panel in panels(RECORDS)}
     ends = {name: (rates.learning_rate[0], rates.learning_rate[-1]) for name, rates in drawn.items()}
     assert ends["power"] == pytest.approx((0.01, 0.01 / (1 + (25 * 1719 - 1) / 10_000)))
     assert ends["exponential"] == pytest.approx((0.01, 0.01 * 0.1 ** (24 / 20)))
@@ -150,11 +189,11 @@ def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
     assert ends["plateau"][0] == pytest.approx(0.02)
 
 
-def test_synthetic_and_unfinished_runs_are_no_results(tmp_path) -> None:
+def test_synthetic_and_unfinished_runs_are_no_results(recorded, tmp_path) -> None:
     with pytest.raises(UserError, match="synthetic"):
-        records.take(finished_run(tmp_path / "a", data={"synthetic": True}), tmp_path / "results")
+        recorded.take(finished_run(tmp_path / "a", data={"synthetic": True}))
     with pytest.raises(UserError, match="not a finished run"):
-        records.take(tmp_path, tmp_path / "results")
+        recorded.take(tmp_path)
 
 
 def test_the_quickstart_runs_and_learns(capsys, monkeypatch) -> None:

@@ -1,11 +1,11 @@
-"""The records of finished runs, which documentation rests on: experiments/results/EXPERIMENT/CONFIGURATION.*"""
+"""The records of finished runs, on which the documents rest: RESULTS/EXPERIMENT/CONFIGURATION.*"""
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from experiments import cifar, fashion_mnist
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
@@ -13,8 +13,6 @@ from jaxdeep.study.files import read_histories, read_json
 from jaxdeep.study.folder import UNCERTAINTY_PICTURES
 from jaxdeep.train.history import EpochRecord
 
-RECIPES: Final[Mapping[str, Mapping[str, Recipe]]] = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
-RESULTS: Final = Path(__file__).parents[2] / "experiments" / "results"
 KINDS: Final = {
     "summary.json": {
         "summary.json": ".json",
@@ -26,70 +24,77 @@ KINDS: Final = {
     },
     "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
 }
-"""What tells a kind of record, and the endings under which its files are kept, as far as there are such files."""
+"""The file that shows a record's kind, and the endings under which the files of this kind are kept."""
 
 
-def take(folder: Path, results: Path = RESULTS) -> None:
-    """Copy a finished run, or a range test, into the records.
+@dataclass(frozen=True)
+class Records:
+    """The records in a folder.
 
-    Args:
-        folder: of the run.
-        results: folder of the records.
-
-    Raises:
-        UserError: the run is not finished, or its images were synthetic.
+    Attributes:
+        recipes: every experiment's configurations, by the names of experiment and configuration.
+        folder: path of the records, with a folder for each experiment.
     """
-    kinds = [kind for kind in KINDS if (folder / kind).exists()]
-    if not kinds:
-        raise UserError(f"{folder} holds neither {' nor '.join(KINDS)}: not a finished run")
-    for kind in kinds:
-        record = read_json(folder / kind)
-        if record["data"]["synthetic"]:
-            raise UserError(f"{folder} is a run on synthetic images: its figures are no results")
-        target = results / record["experiment"]
-        target.mkdir(parents=True, exist_ok=True)
-        for name, ending in KINDS[kind].items():
-            is_long = name == "metrics.jsonl" and not is_single(record)  # hundreds of kB that no table reads
-            if (folder / name).exists() and not is_long:
-                shutil.copyfile(folder / name, target / f"{record_name(record)}{ending}")
 
+    recipes: Mapping[str, Mapping[str, Recipe]]
+    folder: Path
 
-def record_name(record: Mapping[str, Any]) -> str:
-    """The configuration's name, what of it was changed, what of it a study varies, and how."""
-    recipe = RECIPES[record["experiment"]][record["name"]]
-    changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
-    varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
-    how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
-    return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied, *how))
+    def take(self, run: Path) -> None:
+        """Copy a finished run, or a range test, into the records.
+
+        Args:
+            run: folder of the run.
+
+        Raises:
+            UserError: the run is not finished, or its images were synthetic.
+        """
+        kinds = [kind for kind in KINDS if (run / kind).exists()]
+        if not kinds:
+            raise UserError(f"{run} holds neither {' nor '.join(KINDS)}: not a finished run")
+        for kind in kinds:
+            record = read_json(run / kind)
+            if record["data"]["synthetic"]:
+                raise UserError(f"{run} is a run on synthetic images: its figures are no results")
+            target = self.folder / record["experiment"]
+            target.mkdir(parents=True, exist_ok=True)
+            for name, ending in KINDS[kind].items():
+                is_long = name == "metrics.jsonl" and not is_single(record)  # hundreds of kB that no table reads
+                if (run / name).exists() and not is_long:
+                    shutil.copyfile(run / name, target / f"{self.name_of(record)}{ending}")
+
+    def name_of(self, record: Mapping[str, Any]) -> str:
+        """Return the configuration's name, the fields that were changed, the fields that a study varies, and how."""
+        recipe = self.recipes[record["experiment"]][record["name"]]
+        changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
+        varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
+        how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
+        return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied, *how))
+
+    def summaries(self, experiment: str, *, grids: bool = False) -> list[dict[str, Any]]:
+        """Return the summaries of an experiment's recorded runs, in the order of its configurations.
+
+        Args:
+            experiment: name of the experiment.
+            grids: whether to return the studies over a whole grid, in place of single configurations.
+        """
+        paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
+        order = list(self.recipes[experiment])
+        found = [record for record in map(read_json, paths) if (_is_grid(record) if grids else is_single(record))]
+        return sorted(found, key=lambda record: (order.index(record["name"]), self.name_of(record)))
+
+    def histories(self, experiment: str, name: str) -> dict[int | str, list[EpochRecord]]:
+        """Return the epochs of each seed of a recorded run.
+
+        Raises:
+            UserError: there is no such record.
+        """
+        return read_histories(self.folder / experiment / f"{name}.jsonl")
 
 
 def is_single(record: Mapping[str, Any]) -> bool:
-    """Whether a record is of one configuration on the validation images as they are."""
+    """Return whether a record is of one configuration on the validation images as they are."""
     return "mean" in record and "folds" not in record
-
-
-def summaries(experiment: str, results: Path = RESULTS, *, grids: bool = False) -> list[dict[str, Any]]:
-    """The summaries of an experiment's recorded runs, in the order of its configurations.
-
-    Args:
-        experiment: its name.
-        results: folder of the records.
-        grids: those of the studies over a whole grid, in place of those of single configurations.
-    """
-    paths = [path for path in (results / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
-    order = list(RECIPES[experiment])
-    found = [record for record in map(read_json, paths) if (_is_grid(record) if grids else is_single(record))]
-    return sorted(found, key=lambda record: (order.index(record["name"]), record_name(record)))
 
 
 def _is_grid(record: Mapping[str, Any]) -> bool:
     return "grid" in record and not {"samples", "folds", "halving"} & record.keys()
-
-
-def histories(experiment: str, name: str, results: Path = RESULTS) -> dict[int | str, list[EpochRecord]]:
-    """The epochs of each seed of a recorded run.
-
-    Raises:
-        UserError: there is no such record.
-    """
-    return read_histories(results / experiment / f"{name}.jsonl")

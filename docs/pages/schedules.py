@@ -7,8 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from docs.pages.records import histories
-from experiments.fashion_mnist import CONFIGS
+from docs.pages.records import Records
 from jaxdeep.config import Config, Schedule
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 
@@ -30,11 +29,12 @@ class Panel(NamedTuple):
     rates: Rates
 
 
-def draw_schedules(path: Path) -> None:
+def draw_schedules(path: Path, records: Records) -> None:
     """Draw the chapter's schedules, and those that people expect beside them.
 
     Args:
         path: of the PNG file.
+        records: the records of `fashion_mnist`, whose run `plateau` shows performance scheduling.
 
     Raises:
         UserError: performance scheduling follows a run, and there is no record of it.
@@ -42,7 +42,7 @@ def draw_schedules(path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6), layout="constrained")
-    for axes, panel in zip(figure.subplots(2, 3).flat, panels(), strict=True):
+    for axes, panel in zip(figure.subplots(2, 3).flat, panels(records), strict=True):
         axes.plot(panel.epochs, panel.rates.learning_rate)
         axes.set(title=panel.title, xlabel="epoch", ylabel="learning rate", ylim=(0, None))
         axes.grid(alpha=0.3)
@@ -53,18 +53,19 @@ def draw_schedules(path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def panels() -> list[Panel]:
-    """What is drawn."""
-    onecycle = CONFIGS["onecycle"].config
+def panels(records: Records) -> list[Panel]:
+    """Return the curves that `draw_schedules` draws."""
+    recipes = records.recipes["fashion_mnist"]
+    onecycle = recipes["onecycle"].config
     with_momentum = replace(onecycle, optim=replace(onecycle.optim, optimizer="momentum"))
-    cosine = replace(CONFIGS["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
-    epochs = histories("fashion_mnist", "plateau")[PLATEAU_SEED]
+    cosine = replace(recipes["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
+    epochs = records.histories("fashion_mnist", "plateau")[PLATEAU_SEED]
     rates = np.asarray([record.learning_rate for record in epochs])
     times = np.asarray([record.epoch for record in epochs])
     return [
-        _by_step("power", CONFIGS["power"].config),
-        _by_step("exponential", CONFIGS["exponential"].config),
-        _by_step("piecewise", CONFIGS["piecewise"].config),
+        _by_step("power", recipes["power"].config),
+        _by_step("exponential", recipes["exponential"].config),
+        _by_step("piecewise", recipes["piecewise"].config),
         Panel(
             f"plateau (seed {PLATEAU_SEED})",
             np.stack([times - 1, times], 1).ravel(),

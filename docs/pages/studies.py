@@ -1,11 +1,10 @@
 """experiments/results/STUDIES.md, and what the README takes of it: the recorded studies, their verdicts and costs."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from docs.pages.records import RESULTS, histories, record_name, summaries
+from docs.pages.records import Records
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
 from jaxdeep.report.comparison_text import matrix, pairs_compared, sentences
@@ -23,49 +22,48 @@ QUESTIONS: Final = (
 """What the exercise asks of them: is the first one better?"""
 INTRODUCTION: Final = """# The studies
 
-Written by `python -m docs.publish` from the records in this folder. A figure is a mean over seeds 42, 43, ..., ±
-half of its 95% interval (Student's t). A wall time is that of the whole study from the images on the device to the last
-trial's end, compilation, validation and checkpoints included. Those of the grids of elu and bn are a quiet machine's;
-tests ran on the same two cores while the others were made.
+Written by `python -m docs.publish --write` from the records in this folder. A figure is a mean over seeds 42, 43,
+..., ± half of its 95% interval (Student's t). A wall time is that of the whole study from the images on the device to
+the last trial's end, compilation, validation and checkpoints included. Those of the grids of elu and bn are a quiet
+machine's; tests ran on the same two cores while the others were made.
 """
 
 
-def studies_page(results: Path = RESULTS) -> str:
-    """The text of STUDIES.md."""
-    exercise, comparison = exercise_8(results)
+def studies_page(records: Records) -> str:
+    """Return the text of STUDIES.md."""
+    exercise, comparison = exercise_8(records)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
     count = pairs_compared(comparison)
     parts += [f"\nAll pairs, over common seeds and common images; p-values corrected for {count} pairs (Holm).\n"]
     for figure, images in (("val_accuracy", "validation"), ("test_accuracy", "test")):
         parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison, figure)), ""]
-    for record in summaries("cifar", results, grids=True):
-        parts += grid_section(record)
+    for record in records.summaries("cifar", grids=True):
+        parts += grid_section(record, records.name_of(record))
     return "\n".join(parts)
 
 
-@cache
-def exercise_8(results: Path = RESULTS) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
-    """The records of the exercise's configurations, and their comparison."""
-    folder = results / "cifar"
+def exercise_8(records: Records) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
+    """Return the records of the exercise's configurations, and their comparison."""
+    folder = records.folder / "cifar"
     studies = [read_study(name, folder / f"{name}.json", folder / f"{name}.npz") for name in EXERCISE]
     return [study.summary for study in studies], compare(studies)
 
 
-def draw_exercise_8(path: Path, results: Path = RESULTS) -> None:
+def draw_exercise_8(path: Path, records: Records) -> None:
     """Draw the learning curves of the exercise's configurations.
 
     Args:
         path: of the PNG file.
-        results: folder of the records.
+        records: the records of `cifar`.
     """
-    curves = {name: histories("cifar", name, results) for name in reversed(EXERCISE)}
+    curves = {name: records.histories("cifar", name) for name in reversed(EXERCISE)}
     seeds = min(map(len, curves.values()))
     learning_curves(path, curves, f"Exercise 8 on CIFAR-10, {seeds} seeds each")
 
 
-def verdicts(results: Path = RESULTS) -> str:
-    """The exercise's answers: the test images' differences of all pairs, and its questions in words."""
-    _, comparison = exercise_8(results)
+def verdicts(records: Records) -> str:
+    """Return the exercise's answers: the test accuracy's differences of all pairs, and its questions in words."""
+    _, comparison = exercise_8(records)
     headers, *rows = matrix(comparison, "test_accuracy")
     asked = {(pair["one"], pair["other"]): pair for pair in comparison["pairs"]}
     of_questions = {"pairs": [asked[question] for question in QUESTIONS]}
@@ -74,7 +72,7 @@ def verdicts(results: Path = RESULTS) -> str:
 
 
 def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """What repeats each study, and what it took."""
+    """Return a table of the command that repeats each study, and of what it took."""
     rows = [
         (f"`{record['command']}`", runs_of(record), f"{_epochs(record):,}", _wall(record), record["device"])
         for record in records
@@ -82,8 +80,13 @@ def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(("command", "runs", "epochs", "wall time", "device"), rows)
 
 
-def grid_section(record: Mapping[str, Any]) -> list[str]:
-    """A study over a grid: command, wall time, table and picture."""
+def grid_section(record: Mapping[str, Any], name: str) -> list[str]:
+    """Return the lines on a study over a grid: command, wall time, table and picture.
+
+    Args:
+        record: the study's summary.
+        name: name of its files in the records, without an ending.
+    """
     names, best = list(record["grid"]), best_point(record)
     rows = []
     for point in record["points"]:
@@ -96,7 +99,7 @@ def grid_section(record: Mapping[str, Any]) -> list[str]:
                 *(with_interval(point["mean"][figure]) for figure in FIGURES),
             )
         )
-    picture = f"{record['experiment']}/{record_name(record)}.rates.png"
+    picture = f"{record['experiment']}/{name}.rates.png"
     suggestion, most = record["range_test"]["suggestion"], record["config"]["train"]["epochs"]
     programs = ", one compiled program" if set(names) <= set(TRACED) else ""
     headers = (*names, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))

@@ -1,10 +1,9 @@
 """experiments/results/UNCERTAINTY.md, and what the README takes of it: MC dropout and ensembles, judged."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from docs.pages.records import RECIPES, RESULTS, record_name, summaries
+from docs.pages.records import Records
 from jaxdeep.report.tables import markdown_table, with_interval
 from jaxdeep.report.uncertainty_tables import (
     NAMES,
@@ -20,7 +19,7 @@ from jaxdeep.report.uncertainty_tables import (
 
 INTRODUCTION: Final = """# What the networks do not know
 
-Written by `python -m docs.publish` from the records in this folder. A network is judged as it is (plain), by MC
+Written by `python -m docs.publish --write` from the records in this folder. A network is judged as it is (plain), by MC
 dropout, and as one of an ensemble of all seeds' networks, each also with its logits divided by a temperature that is
 fitted on the validation images (scaled). Figures are of the test images, ± half of the 95% interval over seeds: of
 Student's t, and for the ensemble of the jackknife, which leaves out one network at a time and makes an interval rather
@@ -40,21 +39,23 @@ PICTURES: Final = {
 FIGURES: Final = ("accuracy", "nll", "brier", "ece", "aurc")
 
 
-def examined(results: Path = RESULTS) -> list[dict[str, Any]]:
-    """The records of studies whose networks were asked, those of all experiments."""
-    return [record for experiment in RECIPES for record in summaries(experiment, results) if "uncertainty" in record]
+def with_uncertainty(records: Records) -> list[dict[str, Any]]:
+    """Return the records, of all experiments, that hold an evaluation of the uncertainty."""
+    found = [record for experiment in records.recipes for record in records.summaries(experiment)]
+    return [record for record in found if "uncertainty" in record]
 
 
-def uncertainty_page(results: Path = RESULTS) -> str:
-    """The text of UNCERTAINTY.md."""
-    return "\n".join((INTRODUCTION, *(line for record in examined(results) for line in _section(record))))
+def uncertainty_page(records: Records) -> str:
+    """Return the text of UNCERTAINTY.md."""
+    sections = (_section(record, records.name_of(record)) for record in with_uncertainty(records))
+    return "\n".join((INTRODUCTION, *(line for section in sections for line in section)))
 
 
-def uncertainty_table(results: Path = RESULTS) -> str:
-    """Of each record a row for each predictor, and the verdicts in words, as Markdown."""
+def uncertainty_table(records: Records) -> str:
+    """Return a row for each record and predictor, and the verdicts in words, as Markdown."""
     rows, said = [], []
-    for record in examined(results):
-        found, name = record["uncertainty"], f"{record['experiment']} `{record_name(record)}`"
+    for record in with_uncertainty(records):
+        found, name = record["uncertainty"], f"{record['experiment']} `{records.name_of(record)}`"
         for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
             rows.append((name, predictor, *(with_interval(figures[figure]) for figure in FIGURES)))
         said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found))]
@@ -62,8 +63,8 @@ def uncertainty_table(results: Path = RESULTS) -> str:
     return "\n".join((table, "", *said))
 
 
-def _section(record: Mapping[str, Any]) -> list[str]:
-    found, name = record["uncertainty"], record_name(record)
+def _section(record: Mapping[str, Any], name: str) -> list[str]:
+    found = record["uncertainty"]
     lines = [
         f"## {record['experiment']} {name}\n",
         f"`{found['command']}`\n",
