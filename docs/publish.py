@@ -22,8 +22,11 @@ from docs.pages.studies import draw_exercise_8, studies_page, verdicts
 from docs.pages.uncertainty import uncertainty_page, uncertainty_table
 from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
-from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
+from jaxdeep.report.divergence import counted
+from jaxdeep.report.tables import markdown_table, runs_of, with_interval
 from jaxdeep.study.files import read_json
+from jaxdeep.study.result import FIGURES
+from jaxdeep.study.trial_result import means_from_json
 
 ROOT: Final = Path(__file__).parent.parent
 BENCH_RECORDS: Final = ROOT / "bench" / "records"
@@ -131,15 +134,13 @@ def cifar_table(records: Records) -> str:
         ("configuration", "seeds", "best epoch", *NAMES, "chapter"),
         [
             (
-                _named(records.name_of(record)),
-                runs_of(record),
-                f"{record['mean']['best_epoch']['mean']:.1f}",
-                *(with_interval(record["mean"][figure]) for figure in FIGURES),
-                "; ".join(
-                    f"{of['val_loss']:.4f} / {of['val_accuracy']:.4f} ({of['source']})" for of in record["chapter"]
-                ),
+                _named(name),
+                runs_of(study),
+                f"{study.mean['best_epoch'].mean:.1f}",
+                *(with_interval(study.mean[figure]) for figure in FIGURES),
+                "; ".join(f"{of['val_loss']:.4f} / {of['val_accuracy']:.4f} ({of['source']})" for of in study.reported),
             )
-            for record in records.summaries("cifar")
+            for name, study in records.studies("cifar").items()
         ],
     )
 
@@ -148,20 +149,23 @@ def fashion_mnist_table(records: Records) -> str:
     """Return a row for each record: the last epoch's figures, the chapter's, and how far single seeds lie apart."""
     headers = ("configuration", "seeds", "epochs", "val loss", "chapter's", "val accuracy", "lowest - highest seed")
     rows = []
-    for record in records.summaries("fashion_mnist"):
-        (chapter,), mean = record["chapter"], record["mean"]
-        accuracies = [run["val_accuracy"] for run in record["runs"] if run["val_accuracy"] is not None]
+    for name, study in records.studies("fashion_mnist").items():
+        (chapter,), mean = study.reported, study.mean
+        accuracies = [trial.val_accuracy for trial in study.trials if trial.val_accuracy is not None]
+        difference = (
+            "-" if (found := mean["val_accuracy"].mean) is None else f"{100 * (found - chapter['val_accuracy']):+.1f}"
+        )
         rows.append(
             (
-                _named(records.name_of(record)),
-                runs_of(record),
-                f"{mean['epochs']['mean']:g}",
+                _named(name),
+                runs_of(study),
+                f"{mean['epochs'].mean:g}",
                 with_interval(mean["val_loss"]),
                 f"{chapter['val_loss']:.4f}",
                 with_interval(mean["val_accuracy"]),
                 f"{min(accuracies):.4f} - {max(accuracies):.4f}" if accuracies else "-",
                 f"{chapter['val_accuracy']:.4f}",
-                f"{100 * (mean['val_accuracy']['mean'] - chapter['val_accuracy']):+.1f}" if accuracies else "-",
+                difference,
                 with_interval(mean["test_loss"]),
                 with_interval(mean["test_accuracy"]),
             )
@@ -175,17 +179,14 @@ def keras_table() -> str:
     for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
         record = read_json(path)
         experiment, name = record["experiment"], record["name"]
-        ours = read_json(RECORDS.folder / experiment / f"{name}.json")
-        by = (f"Keras {record['versions']['keras']}", record), ("jaxdeep", ours)
-        rows += [
-            (
-                f"{experiment} `{name}`",
-                who,
-                runs_of(of),
-                *(with_interval(of["mean"][figure]) for figure in FIGURES),
-            )
-            for who, of in by
-        ]
+        lost = sum(bool(run.get("diverged", False)) for run in record["runs"])
+        keras = counted(len(record["runs"]), lost), means_from_json(record["mean"], lost)
+        ours = RECORDS.study(experiment, name)
+        for who, (runs, mean) in {
+            f"Keras {record['versions']['keras']}": keras,
+            "jaxdeep": (runs_of(ours), ours.mean),
+        }.items():
+            rows.append((f"{experiment} `{name}`", who, runs, *(with_interval(mean[figure]) for figure in FIGURES)))
     return markdown_table(("configuration", "by", "seeds", *NAMES), rows)
 
 

@@ -16,11 +16,11 @@ from docs.pages.schedules import panels
 from docs.pages.studies import EXERCISE
 from docs.publish import RECORDS
 from jaxdeep.errors import UserError
-from jaxdeep.study.compare import read_study
 from jaxdeep.study.files import read_json
 
 README = (publish.ROOT / "README.md").read_text()
 RECIPES = RECORDS.recipes
+GRID = "bn,train.epochs=20,optim.learning_rate=all"
 FILES = ("metrics.jsonl", "hits.npz", "curves.png")
 
 
@@ -110,27 +110,26 @@ def test_uncertainty_is_recorded_of_the_same_networks_with_the_chapters_numbers_
 
 @pytest.mark.parametrize("name", EXERCISE)
 def test_the_exercise_has_ten_seeds_and_the_hits_are_those_of_its_accuracies(name) -> None:
-    folder = RECORDS.folder / "cifar"
-    study = read_study(name, folder / f"{name}.json", folder / f"{name}.npz")
-    assert len(study.summary["runs"]) >= 10
-    assert study.hits["test"].shape == (len(study.summary["runs"]), 10_000)
-    for split, figure in (("valid", "val_accuracy"), ("test", "test_accuracy")):
-        accuracies = [run[figure] for run in study.summary["runs"]]
-        np.testing.assert_allclose(study.hits[split].mean(1), accuracies, rtol=1e-6)
-    epochs = RECORDS.histories("cifar", name)
-    for run in study.summary["runs"]:
-        assert epochs[run["seed"]][run["best_epoch"] - 1].val_loss == run["val_loss"]
-        assert len(epochs[run["seed"]]) == run["epochs"]
+    study = RECORDS.study("cifar", name)
+    assert len(study.trials) >= 10
+    assert study.correct is not None
+    assert study.correct.test.shape == (len(study.trials), 10_000)
+    for rows, figure in ((study.correct.valid, "val_accuracy"), (study.correct.test, "test_accuracy")):
+        accuracies = [getattr(trial, figure) for trial in study.trials]
+        np.testing.assert_allclose(rows.mean(1), accuracies, rtol=1e-6)
+    for trial, history in zip(study.trials, study.histories, strict=True):
+        assert history[trial.best_epoch - 1].val_loss == trial.val_loss
+        assert len(history) == trial.epochs
 
 
 @pytest.mark.parametrize("experiment", RECIPES)
 def test_every_configuration_has_a_record_of_real_images_and_at_least_three_seeds(experiment) -> None:
-    found = RECORDS.summaries(experiment)
-    assert {record["name"] for record in found} == set(RECIPES[experiment]) - {"sanity"}
-    for record in found:
-        assert record["data"]["synthetic"] is False
-        assert len(record["runs"]) >= 3
-        assert [run["seed"] for run in record["runs"]] == list(range(42, 42 + len(record["runs"])))
+    found = list(RECORDS.studies(experiment).values())
+    assert {study.name for study in found} == set(RECIPES[experiment]) - {"sanity"}
+    for study in found:
+        assert study.data["synthetic"] is False
+        assert len(study.trials) >= 3
+        assert [trial.seed for trial in study.trials] == list(range(42, 42 + len(study.trials)))
 
 
 def test_the_rate_of_1cycle_on_cifar_is_the_finders() -> None:
@@ -163,9 +162,13 @@ def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(recorded,
     names = {path.stem for path in (tmp_path / "results" / "cifar").glob("*.json")}
     varied = "selu,optim.learning_rate=all"
     assert names == {"selu", varied, f"{varied},halving=hyperband", "selu,folds=5"}
-    for grids in (False, True):
-        (found,) = recorded.summaries("cifar", grids=grids)
-        assert ("grid" in found) == grids
+    grid, single = (read_json(RECORDS.folder / "cifar" / f"{name}.json") for name in (GRID, "selu"))
+    for path in (tmp_path / "results" / "cifar").glob("*.json"):  # whole summaries in place of what is taken
+        taken = {name: value for name, value in read_json(path).items() if name not in ("data", "mean", "points")}
+        whole = grid if "all" in path.stem else single
+        path.write_text(json.dumps({**whole, **taken}))
+    for grids, name in ((False, "selu"), (True, varied)):
+        assert list(recorded.studies("cifar", grids=grids)) == [name]
 
 
 def test_a_range_test_is_taken_beside_the_runs(recorded, tmp_path) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
-from jaxdeep.study.files import read_histories, read_json
+from jaxdeep.study.files import read_json
 from jaxdeep.study.folder import UNCERTAINTY_PICTURES
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.stored import read_study
 
 KINDS: Final = {
     "summary.json": {
@@ -53,25 +54,29 @@ class Records:
             raise UserError(f"{run} holds neither {' nor '.join(KINDS)}: not a finished run")
         for kind in kinds:
             record = read_json(run / kind)
+            has_epochs = "mean" in record and "folds" not in record  # no table reads the epochs of other studies
             if record["data"]["synthetic"]:
                 raise UserError(f"{run} is a run on synthetic images: its figures are no results")
             target = self.folder / record["experiment"]
             target.mkdir(parents=True, exist_ok=True)
             for name, ending in KINDS[kind].items():
-                is_long = name == "metrics.jsonl" and not is_single(record)  # hundreds of kB that no table reads
-                if (run / name).exists() and not is_long:
+                if (run / name).exists() and (has_epochs or name != "metrics.jsonl"):
                     shutil.copyfile(run / name, target / f"{self.name_of(record)}{ending}")
 
     def name_of(self, record: Mapping[str, Any]) -> str:
-        """Return the configuration's name, the fields that were changed, the fields that a study varies, and how."""
+        """Return the configuration's name, the fields that were changed, the fields that a study varies, and how.
+
+        Args:
+            record: content of a summary.json or of a lr_finder.json.
+        """
         recipe = self.recipes[record["experiment"]][record["name"]]
         changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
         varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
         how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
         return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied, *how))
 
-    def summaries(self, experiment: str, *, grids: bool = False) -> list[dict[str, Any]]:
-        """Return the summaries of an experiment's recorded runs, in the order of its configurations.
+    def studies(self, experiment: str, *, grids: bool = False) -> dict[str, StudyResult]:
+        """Return an experiment's recorded studies by the names of their records, in the order of its configurations.
 
         Args:
             experiment: name of the experiment.
@@ -79,22 +84,34 @@ class Records:
         """
         paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
         order = list(self.recipes[experiment])
-        found = [record for record in map(read_json, paths) if (_is_grid(record) if grids else is_single(record))]
-        return sorted(found, key=lambda record: (order.index(record["name"]), self.name_of(record)))
+        found = [study for study in map(read_study, paths) if (_is_grid(study) if grids else is_single(study))]
+        named = {self.name_of(study.identity()): study for study in found}
+        return dict(sorted(named.items(), key=lambda item: (order.index(item[1].name), item[0])))
 
-    def histories(self, experiment: str, name: str) -> dict[int | str, list[EpochRecord]]:
-        """Return the epochs of each seed of a recorded run.
+    def study(self, experiment: str, name: str) -> StudyResult:
+        """Return a recorded study with its histories, and its correctly classified rows where they are recorded.
+
+        Args:
+            experiment: name of the experiment.
+            name: name of the record.
 
         Raises:
             UserError: there is no such record.
         """
-        return read_histories(self.folder / experiment / f"{name}.jsonl")
+        path = self.folder / experiment / name
+        files = {ending: path.with_name(f"{name}.{ending}") for ending in ("json", "jsonl", "npz")}
+        correct = files["npz"] if files["npz"].exists() else None
+        return read_study(files["json"], files["jsonl"], correct)
 
 
-def is_single(record: Mapping[str, Any]) -> bool:
-    """Return whether a record is of one configuration on the validation images as they are."""
-    return "mean" in record and "folds" not in record
+def is_single(study: StudyResult) -> bool:
+    """Return whether a study is of one configuration on the validation images as they are.
+
+    Args:
+        study: result of the study.
+    """
+    return not study.varied and study.folds is None
 
 
-def _is_grid(record: Mapping[str, Any]) -> bool:
-    return "grid" in record and not {"samples", "folds", "halving"} & record.keys()
+def _is_grid(study: StudyResult) -> bool:
+    return bool(study.grid) and not (study.samples or study.folds or study.halving)

@@ -10,6 +10,7 @@ import numpy as np
 from docs.pages.records import Records
 from jaxdeep.config import Config, Schedule
 from jaxdeep.optim.schedules import Length, Rates, rates_at
+from jaxdeep.report.figures import histories_by_key
 
 TRAINING_ROWS = 55_000
 PLATEAU_SEED = 42
@@ -59,7 +60,7 @@ def panels(records: Records) -> list[Panel]:
     onecycle = recipes["onecycle"].config
     with_momentum = replace(onecycle, optim=replace(onecycle.optim, optimizer="momentum"))
     cosine = replace(recipes["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
-    epochs = records.histories("fashion_mnist", "plateau")[PLATEAU_SEED]
+    epochs = histories_by_key(records.study("fashion_mnist", "plateau"))[PLATEAU_SEED]
     rates = np.asarray([record.learning_rate for record in epochs])
     times = np.asarray([record.epoch for record in epochs])
     return [

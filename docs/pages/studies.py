@@ -7,11 +7,12 @@ from typing import Any, Final
 from docs.pages.records import Records
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
-from jaxdeep.report.comparison_text import matrix, pairs_compared, sentences
-from jaxdeep.report.figures import learning_curves
-from jaxdeep.report.tables import FIGURES, markdown_table, runs_of, with_interval
-from jaxdeep.study.compare import compare, read_study
-from jaxdeep.study.result import best_point
+from jaxdeep.report.comparison_text import matrix, sentences
+from jaxdeep.report.figures import histories_by_key, learning_curves
+from jaxdeep.report.tables import markdown_table, runs_of, with_interval
+from jaxdeep.study.compare import compare_studies
+from jaxdeep.study.comparison import Comparison
+from jaxdeep.study.result import FIGURES, StudyResult
 
 EXERCISE: Final = ("onecycle", "alpha_dropout", "selu", "bn_swish", "bn", "swish", "elu")
 """Exercise 8, f to a: a pair's first one is what came later."""
@@ -33,20 +34,19 @@ def studies_page(records: Records) -> str:
     """Return the text of STUDIES.md."""
     exercise, comparison = exercise_8(records)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
-    count = pairs_compared(comparison)
+    count = comparison.pairs_compared
     parts += [f"\nAll pairs, over common seeds and common images; p-values corrected for {count} pairs (Holm).\n"]
     for figure, images in (("val_accuracy", "validation"), ("test_accuracy", "test")):
-        parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison, figure)), ""]
-    for record in records.summaries("cifar", grids=True):
-        parts += grid_section(record, records.name_of(record))
+        parts += [f"On the {images} images:\n", *(f"- {line}" for line in sentences(comparison.pairs, figure)), ""]
+    for name, study in records.studies("cifar", grids=True).items():
+        parts += grid_section(study, name)
     return "\n".join(parts)
 
 
-def exercise_8(records: Records) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
-    """Return the records of the exercise's configurations, and their comparison."""
-    folder = records.folder / "cifar"
-    studies = [read_study(name, folder / f"{name}.json", folder / f"{name}.npz") for name in EXERCISE]
-    return [study.summary for study in studies], compare(studies)
+def exercise_8(records: Records) -> tuple[list[StudyResult], Comparison]:
+    """Return the studies of the exercise's configurations, and their comparison."""
+    studies = [records.study("cifar", name) for name in EXERCISE]
+    return studies, compare_studies(studies)
 
 
 def draw_exercise_8(path: Path, records: Records) -> None:
@@ -56,7 +56,7 @@ def draw_exercise_8(path: Path, records: Records) -> None:
         path: of the PNG file.
         records: the records of `cifar`.
     """
-    curves = {name: records.histories("cifar", name) for name in reversed(EXERCISE)}
+    curves = {name: histories_by_key(records.study("cifar", name)) for name in reversed(EXERCISE)}
     seeds = min(map(len, curves.values()))
     learning_curves(path, curves, f"Exercise 8 on CIFAR-10, {seeds} seeds each")
 
@@ -65,66 +65,69 @@ def verdicts(records: Records) -> str:
     """Return the exercise's answers: the test accuracy's differences of all pairs, and its questions in words."""
     _, comparison = exercise_8(records)
     headers, *rows = matrix(comparison, "test_accuracy")
-    asked = {(pair["one"], pair["other"]): pair for pair in comparison["pairs"]}
-    of_questions = {"pairs": [asked[question] for question in QUESTIONS]}
-    lines = (f"- {line}" for line in sentences(of_questions, "test_accuracy"))
+    asked = {(pair.one, pair.other): pair for pair in comparison.pairs}
+    lines = (f"- {line}" for line in sentences([asked[question] for question in QUESTIONS], "test_accuracy"))
     return "\n".join((markdown_table(headers, rows), "", *lines))
 
 
-def costs_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table of the command that repeats each study, and of what it took."""
+def costs_table(studies: Sequence[StudyResult]) -> str:
+    """Return a table of the command that repeats each study, and of what it took.
+
+    Args:
+        studies: results of the studies.
+    """
     rows = [
-        (f"`{record['command']}`", runs_of(record), f"{_epochs(record):,}", _wall(record), record["device"])
-        for record in records
+        (f"`{study.command}`", runs_of(study), f"{_epochs(study):,}", _wall(study), study.device) for study in studies
     ]
     return markdown_table(("command", "runs", "epochs", "wall time", "device"), rows)
 
 
-def grid_section(record: Mapping[str, Any], name: str) -> list[str]:
+def grid_section(study: StudyResult, name: str) -> list[str]:
     """Return the lines on a study over a grid: command, wall time, table and picture.
 
     Args:
-        record: the study's summary.
+        study: result of the study, with its range test.
         name: name of its files in the records, without an ending.
     """
-    names, best = list(record["grid"]), best_point(record)
     rows = []
-    for point in record["points"]:
-        values = [short(value) for value in point["values"].values()]
+    for candidate in study.candidates:
+        values = [short(value) for value in candidate.values.values()]
         rows.append(
             (
-                *([f"**{value}**" for value in values] if point is best else values),
-                runs_of(record, point),
-                f"{point['mean']['best_epoch']['mean']:.1f}",
-                *(with_interval(point["mean"][figure]) for figure in FIGURES),
+                *([f"**{value}**" for value in values] if candidate is study.best else values),
+                runs_of(study, candidate),
+                f"{candidate.mean['best_epoch'].mean:.1f}",
+                *(with_interval(candidate.mean[figure]) for figure in FIGURES),
             )
         )
-    picture = f"{record['experiment']}/{name}.rates.png"
-    suggestion, most = record["range_test"]["suggestion"], record["config"]["train"]["epochs"]
-    programs = ", one compiled program" if set(names) <= set(TRACED) else ""
-    headers = (*names, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))
+    picture = f"{study.experiment}/{name}.rates.png"
+    found = study.range_test or {"suggestion": None, "seeds": []}
+    suggestion, most = found["suggestion"], study.config["train"]["epochs"]
+    programs = ", one compiled program" if set(study.grid) <= set(TRACED) else ""
+    headers = (*study.grid, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))
+    bold = "Bold: the lowest mean validation loss" if study.best else "None is bold: each lost a run (diverged)"
     return [
-        f"## {record['experiment']} {record['name']}: {' x '.join(names)}\n",
-        f"`{record['command']}`\n",
-        f"{len(record['runs'])} runs of at most {most} epochs, {_epochs(record):,} epochs "
-        f"in all{programs}: {_wall(record)} on {record['device']}. "
-        f"{'Bold: the lowest mean validation loss' if best else 'None is bold: each lost a run (diverged)'}. "
-        f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}{_lost_by_finder(record)}.\n",
+        f"## {study.experiment} {study.name}: {' x '.join(study.grid)}\n",
+        f"`{study.command}`\n",
+        f"{len(study.trials)} runs of at most {most} epochs, {_epochs(study):,} epochs "
+        f"in all{programs}: {_wall(study)} on {study.device}. {bold}. "
+        f"The finder suggests {'nothing' if suggestion is None else f'{suggestion:.1e}'}{_lost_by_finder(found)}.\n",
         markdown_table(headers, rows),
         f"\n![Accuracy against learning rate]({picture.replace(' ', '%20')})\n",
     ]
 
 
-def _lost_by_finder(record: Mapping[str, Any]) -> str:
-    found = record["range_test"]
+def _lost_by_finder(found: Mapping[str, Any]) -> str:
     lost = found.get("without_suggestion", 0)
     return f" ({lost} of its {len(found['seeds'])} seeds have no suggestion)" if lost else ""
 
 
-def _epochs(record: Mapping[str, Any]) -> int:
-    return sum(run["epochs"] for run in record["runs"])
+def _epochs(study: StudyResult) -> int:
+    return sum(trial.epochs for trial in study.trials)
 
 
-def _wall(record: Mapping[str, Any]) -> str:
-    minutes, seconds = divmod(round(record["wall_seconds"]), 60)
+def _wall(study: StudyResult) -> str:
+    if study.wall_seconds is None:
+        return "not known"
+    minutes, seconds = divmod(round(study.wall_seconds), 60)
     return f"{minutes} min {seconds:02} s"

@@ -16,6 +16,8 @@ from jaxdeep.report.uncertainty_tables import (
     verdict_rows,
     who_diverged,
 )
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.trial_result import mean_from_json
 
 INTRODUCTION: Final = """# What the networks do not know
 
@@ -39,34 +41,49 @@ PICTURES: Final = {
 FIGURES: Final = ("accuracy", "nll", "brier", "ece", "aurc")
 
 
-def with_uncertainty(records: Records) -> list[dict[str, Any]]:
-    """Return the records, of all experiments, that hold an evaluation of the uncertainty."""
-    found = [record for experiment in records.recipes for record in records.summaries(experiment)]
-    return [record for record in found if "uncertainty" in record]
+def with_uncertainty(records: Records) -> dict[str, tuple[StudyResult, Mapping[str, Any]]]:
+    """Return the recorded studies whose uncertainty was evaluated, with what was found, by experiment and name.
+
+    Args:
+        records: the records of all experiments.
+    """
+    studies = [named for experiment in records.recipes for named in records.studies(experiment).items()]
+    return {
+        f"{study.experiment}/{name}": (study, study.uncertainty)
+        for name, study in studies
+        if study.uncertainty is not None
+    }
 
 
 def uncertainty_page(records: Records) -> str:
-    """Return the text of UNCERTAINTY.md."""
-    sections = (_section(record, records.name_of(record)) for record in with_uncertainty(records))
+    """Return the text of UNCERTAINTY.md.
+
+    Args:
+        records: the records of all experiments.
+    """
+    sections = (_section(path, found) for path, (_, found) in with_uncertainty(records).items())
     return "\n".join((INTRODUCTION, *(line for section in sections for line in section)))
 
 
 def uncertainty_table(records: Records) -> str:
-    """Return a row for each record and predictor, and the verdicts in words, as Markdown."""
+    """Return a row for each record and predictor, and the verdicts in words, as Markdown.
+
+    Args:
+        records: the records of all experiments.
+    """
     rows, said = [], []
-    for record in with_uncertainty(records):
-        found, name = record["uncertainty"], f"{record['experiment']} `{records.name_of(record)}`"
+    for path, (study, found) in with_uncertainty(records).items():
+        name = f"{study.experiment} `{path.partition('/')[2]}`"
         for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
-            rows.append((name, predictor, *(with_interval(figures[figure]) for figure in FIGURES)))
+            rows.append((name, predictor, *(with_interval(mean_from_json(figures[figure])) for figure in FIGURES)))
         said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found))]
     table = markdown_table(("configuration", "predictor", *(NAMES[figure] for figure in FIGURES)), rows)
     return "\n".join((table, "", *said))
 
 
-def _section(record: Mapping[str, Any], name: str) -> list[str]:
-    found = record["uncertainty"]
+def _section(path: str, found: Mapping[str, Any]) -> list[str]:
     lines = [
-        f"## {record['experiment']} {name}\n",
+        f"## {path.replace('/', ' ', 1)}\n",
         f"`{found['command']}`\n",
         f"{len(found['seeds'])} networks, {found['mc_samples']:,} samples of MC dropout (masks of {found['mask_bits']} "
         "random bits a value) of each network and image.\n",
@@ -79,9 +96,9 @@ def _section(record: Mapping[str, Any], name: str) -> list[str]:
         "test images taken for the others where 95% of these are found.\n",
         *_table(other_rows(found)),
         *_by_samples(found),
-        *_first_image(record),
+        *_first_image(found),
     ]
-    stem = f"{record['experiment']}/{name}".replace(" ", "%20")
+    stem = path.replace(" ", "%20")
     return lines + [f"![{said}]({stem}.{picture}.png)\n" for picture, said in PICTURES.items()]
 
 
@@ -90,16 +107,16 @@ def _by_samples(found: Mapping[str, Any]) -> list[str]:
     return ["By number of samples, p-values as they are:\n", *_table(sample_rows(found)), *chapter]
 
 
-def _first_image(record: Mapping[str, Any]) -> list[str]:
+def _first_image(found: Mapping[str, Any]) -> list[str]:
     """The classes that get more than a hundredth, in numbers."""
-    image = record["uncertainty"]["first_image"]
+    image = found["first_image"]
     shown = [
         label for label, chances in enumerate(zip(image["plain"], image["mean"], strict=True)) if max(chances) > 0.01
     ]
     rows = [(str(label), *(f"{image[figure][label]:.2f}" for figure in ("plain", "mean", "std"))) for label in shown]
     headers = ("class", "without dropout", f"mean of {image['samples']} samples", "standard deviation")
     return [
-        f"The first test image (class {image['label']}) by the network of seed {record['uncertainty']['seeds'][0]}:\n",
+        f"The first test image (class {image['label']}) by the network of seed {found['seeds'][0]}:\n",
         *_table([headers, *rows]),
     ]
 
