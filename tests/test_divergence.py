@@ -1,16 +1,14 @@
 """Runs that diverged are counted wherever their study's figures stand, and make no candidate the best."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jaxdeep.study.divergence import diverged_in, left_out_of
 from matplotlib.figure import Figure
 from small_data import SMALL, lean_compilation, small_dataset
 
@@ -18,23 +16,25 @@ from docs.pages import studies
 from docs.pages.records import Records
 from docs.publish import RECORDS, cifar_table, fashion_mnist_table
 from jaxdeep.report.figures import learning_curves, range_test_curves, rate_curves
-from jaxdeep.report.tables import NO_BEST, runs_of, summary_table
-from jaxdeep.study.files import read_json
+from jaxdeep.report.tables import NO_BEST, runs_of, study_table
 from jaxdeep.study.ranking import standing
-from jaxdeep.study.result import FIGURES, best_point, summarise
+from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.runner import fit_all
+from jaxdeep.study.stored import read_study
+from jaxdeep.study.summarise import summarise
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord, has_diverged
 from jaxdeep.train.lr_finder import RangeTest
 
 RATE = "optim.learning_rate"
+RESULTS = Path(__file__).parent.parent / "experiments" / "results"
 IDENTITY = {
     "experiment": "cifar",
     "name": "selu",
     "config": SMALL.to_dict(),
     "seeds": [0, 1, 2],
-    "data": {"name": "cifar10", "source": "classic files", "synthetic": False},
+    "data": {"name": "cifar10", "source": "classic files", "synthetic": False, "digest": "2c0c68dbd4e8e639"},
 }
 
 
@@ -61,8 +61,8 @@ def at_rate(rate: float, seed: int, fold: int | None = None) -> Trial:
     return Trial(replace(SMALL, optim=replace(SMALL.optim, learning_rate=rate)), seed, {RATE: rate}, fold)
 
 
-def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0.2, 0.3), **identity) -> dict:
-    """The summary of a study with a point for each list of runs, of seeds 0, 1, ...; of one list, without points."""
+def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0.2, 0.3)) -> StudyResult:
+    """A study with a point for each list of runs, of seeds 0, 1, ...; of one list, without points."""
     rates = rates if len(of_points) > 1 else (None,)
     trials = [
         Trial(SMALL, seed) if rate is None else at_rate(rate, seed)
@@ -70,26 +70,27 @@ def studied(of_points: Sequence[Sequence[Run]], rates: Sequence[float] = (0.1, 0
         for seed in range(len(runs))
     ]
     runs = [run for of_point in of_points for run in of_point]
-    return summarise(IDENTITY | identity, trials, runs, (), command="python", wall_seconds=1.0)
+    varied = {"grid": {RATE: list(rates[: len(of_points)])}} if len(of_points) > 1 else {}
+    return summarise(IDENTITY | varied, trials, dict(enumerate(runs)), command="python", wall_seconds=1.0)
 
 
 def test_the_means_figures_stay_and_the_count_stands_beside_each(whole) -> None:
-    summary = studied([[whole, at_once(whole), late(whole)]])
-    assert (summary["diverged"], diverged_in(summary["runs"]), left_out_of(summary["runs"])) == (2, 2, 1)
-    assert {summary["mean"][name]["diverged"] for name in FIGURES} == {2}
-    assert summary["mean"]["val_loss"]["runs"] == 2  # those that have a figure, as ever
-    assert summary["mean"]["val_loss"]["mean"] == pytest.approx((whole.val_loss + 1e-3) / 2)
-    assert [run["val_loss"] for run in summary["runs"]] == [whole.val_loss, None, 1e-3]
+    result = studied([[whole, at_once(whole), late(whole)]])
+    assert (result.diverged, result.to_json()["diverged"], result.left_out) == (2, 2, 1)
+    assert {result.mean[name].diverged for name in FIGURES} == {2}
+    assert result.mean["val_loss"].runs == 2  # those that have a figure, as ever
+    assert result.mean["val_loss"].mean == pytest.approx((whole.val_loss + 1e-3) / 2)
+    assert [trial.val_loss for trial in result.trials] == [whole.val_loss, None, 1e-3]
     without = studied([[whole, whole]])
-    assert {without["diverged"], *(without["mean"][name]["diverged"] for name in FIGURES)} == {0}
+    assert {without.diverged, *(without.mean[name].diverged for name in FIGURES)} == {0}
 
 
 def test_a_single_configurations_mean_says_how_many_diverged(whole) -> None:
-    *_, mean = summary_table(studied([[whole, at_once(whole), late(whole)]])).splitlines()
+    *_, mean = study_table(studied([[whole, at_once(whole), late(whole)]])).splitlines()
     assert mean.strip().startswith("mean (2 of 3 diverged) ")
-    *_, mean = summary_table(studied([[whole, whole, whole]])).splitlines()
+    *_, mean = study_table(studied([[whole, whole, whole]])).splitlines()
     assert mean.strip().startswith("mean  ")
-    *_, mean = summary_table(studied([[at_once(whole)] * 3])).splitlines()
+    *_, mean = study_table(studied([[at_once(whole)] * 3])).splitlines()
     assert mean.split()[:5] == ["mean", "(3", "of", "3", "diverged)"]
     assert mean.split()[7:-1] == ["-"] * 4
 
@@ -97,32 +98,33 @@ def test_a_single_configurations_mean_says_how_many_diverged(whole) -> None:
 def test_a_point_that_lost_a_seed_is_not_best_though_its_loss_is_the_lowest(whole) -> None:
     worse = replace(whole, val_loss=9.0)
     for lost in (at_once(whole), late(whole)):
-        summary = studied([[whole, whole, lost], [worse] * 3])
-        assert [point["diverged"] for point in summary["points"]] == [1, 0]
-        assert best_point(summary) is summary["points"][1]
-        _, _, first, second = summary_table(summary).splitlines()
+        result = studied([[whole, whole, lost], [worse] * 3])
+        assert [candidate.diverged for candidate in result.candidates] == [1, 0]
+        assert result.best is result.candidates[1]
+        _, _, first, second = study_table(result).splitlines()
         assert "3, 1 diverged " in first
         assert "*" not in first
         assert " 3 * " in second
-        assert [runs_of(summary, point) for point in summary["points"]] == ["3, 1 diverged", "3"]
-        assert runs_of(summary) == "6, 1 diverged"
+        assert [runs_of(result, candidate) for candidate in result.candidates] == ["3, 1 diverged", "3"]
+        assert runs_of(result) == "6, 1 diverged"
 
 
 @pytest.mark.parametrize("lost", [1, 3])
 def test_where_each_point_lost_a_seed_none_is_best_and_the_table_says_so(whole, lost: int) -> None:
-    summary = studied([[whole] * (3 - lost) + [at_once(whole)] * lost, [whole, late(whole), at_once(whole)]])
-    assert best_point(summary) is None
-    assert summary_table(summary).splitlines()[-1] == NO_BEST
-    assert "*" not in summary_table(summary).replace(NO_BEST, "")
+    result = studied([[whole] * (3 - lost) + [at_once(whole)] * lost, [whole, late(whole), at_once(whole)]])
+    assert result.best is None
+    assert study_table(result).splitlines()[-1] == NO_BEST
+    assert "*" not in study_table(result).replace(NO_BEST, "")
 
 
 def test_in_a_study_of_folds_a_lost_fold_counts_like_a_lost_seed(whole) -> None:
     rates = (0.1, 0.2)
     trials = [at_rate(rate, 0, fold) for rate in rates for fold in range(3)]
     runs = [whole, whole, late(whole), *[replace(whole, val_loss=9.0)] * 3]
-    summary = summarise(IDENTITY | {"folds": 3}, trials, runs, (), command="python", wall_seconds=1.0)
-    assert [point["diverged"] for point in summary["points"]] == [1, 0]
-    assert best_point(summary) is summary["points"][1]
+    identity = IDENTITY | {"grid": {RATE: list(rates)}, "folds": 3}
+    result = summarise(identity, trials, dict(enumerate(runs)), command="python", wall_seconds=1.0)
+    assert [candidate.diverged for candidate in result.candidates] == [1, 0]
+    assert result.best is result.candidates[1]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 9)), min_size=1, max_size=9))
@@ -146,9 +148,10 @@ def test_what_diverges_in_training_is_counted() -> None:
     with lean_compilation():
         runs = fit_all(trials, data)
     assert [has_diverged(run.history) for run in runs] == [run.diverged for run in runs] == [False, False, True, True]
-    summary = summarise(IDENTITY, trials, runs, (), command="python", wall_seconds=1.0)
-    assert [point["diverged"] for point in summary["points"]] == [0, 2]
-    assert best_point(summary) is summary["points"][0]
+    identity = IDENTITY | {"grid": {RATE: list(rates)}}
+    result = summarise(identity, trials, dict(enumerate(runs)), command="python", wall_seconds=1.0)
+    assert [candidate.diverged for candidate in result.candidates] == [0, 2]
+    assert result.best is result.candidates[0]
 
 
 # ---- pictures
@@ -205,9 +208,9 @@ def test_the_epoch_marked_as_best_is_one_that_was_kept(whole, drawn) -> None:
 def test_rates_at_which_runs_diverged_are_drawn_as_such(whole, drawn, is_best_left: bool) -> None:
     path, figures = drawn
     last = [whole] * 3 if is_best_left else [whole, whole, late(whole)]
-    summary = studied([[whole, at_once(whole), late(whole)], [at_once(whole)] * 3, last])
-    summary["range_test"] = {"seeds": [0, 1, 2, 3, 4], "suggestion": 0.1, "without_suggestion": 2}
-    rate_curves(path, summary, "rates")
+    result = studied([[whole, at_once(whole), late(whole)], [at_once(whole)] * 3, last])
+    range_test = {"seeds": [0, 1, 2, 3, 4], "suggestion": 0.1, "without_suggestion": 2}
+    rate_curves(path, replace(result, range_test=range_test), "rates")
     (axes,) = figures[0].axes
     title, labels = legend_of(figures[0])
     shares = ["2/3", "3/3"] + ([] if is_best_left else ["1/3"])
@@ -223,8 +226,8 @@ def test_rates_at_which_runs_diverged_are_drawn_as_such(whole, drawn, is_best_le
 
 def test_rates_without_divergence_are_drawn_without_a_word_of_it(whole, drawn) -> None:
     path, figures = drawn
-    summary = studied([[whole] * 3] * 2) | {"range_test": {"seeds": [0, 1], "suggestion": 0.1}}
-    rate_curves(path, summary, "rates")
+    range_test = {"seeds": [0, 1], "suggestion": 0.1}
+    rate_curves(path, replace(studied([[whole] * 3] * 2), range_test=range_test), "rates")
     title, labels = legend_of(figures[0])
     assert "diverged" not in title
     assert "finder: 1.0e-01" in labels
@@ -250,31 +253,29 @@ def test_seeds_without_a_suggestion_are_counted_beside_the_mean(drawn, suggestio
 # ---- documents
 
 
-def of_one(record: dict[str, Any]) -> Records:
+def of_one(result: StudyResult) -> Records:
     """Records that hold this one, of the configuration `selu`."""
 
     class OfOne(Records):
-        def summaries(self, experiment: str, *, grids: bool = False) -> list[dict[str, Any]]:
-            return [record]
-
-        def name_of(self, record: Mapping[str, Any]) -> str:
-            return "selu"
+        def studies(self, experiment: str, *, grids: bool = False) -> dict[str, StudyResult]:
+            return {"selu": result}
 
     return OfOne(RECORDS.recipes, RECORDS.folder)
 
 
 def test_the_documents_tables_count_what_diverged(whole) -> None:
-    chapter = [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]
+    chapter = ({"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"},)
     for runs, count in (([whole, late(whole), at_once(whole)], "3, 2 diverged"), ([whole] * 3, "3")):
-        record = studied([runs]) | {"chapter": chapter, "config": RECORDS.recipes["cifar"]["selu"].config.to_dict()}
-        for table in (cifar_table(of_one(record)), fashion_mnist_table(of_one(record))):
+        study = replace(studied([runs]), reported=chapter)
+        for table in (cifar_table(of_one(study)), fashion_mnist_table(of_one(study))):
             assert table.splitlines()[2].split(" | ")[:2] == ["| `selu`", count]
-        assert f" | {count} | " in studies.costs_table([record])
+        assert f" | {count} | " in studies.costs_table([study])
 
 
 def test_a_configuration_that_diverged_wholly_is_a_row_without_figures(whole) -> None:
-    record = studied([[at_once(whole)] * 2]) | {"chapter": [{"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"}]}
-    for table in (cifar_table(of_one(record)), fashion_mnist_table(of_one(record))):
+    chapter = ({"val_loss": 1.0, "val_accuracy": 0.5, "source": "000"},)
+    study = replace(studied([[at_once(whole)] * 2]), reported=chapter)
+    for table in (cifar_table(of_one(study)), fashion_mnist_table(of_one(study))):
         assert "| 2, 2 diverged |" in table
         assert "nan" not in table
         assert " - |" in table
@@ -283,9 +284,9 @@ def test_a_configuration_that_diverged_wholly_is_a_row_without_figures(whole) ->
 @pytest.mark.parametrize("is_best_left", [True, False])
 def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, is_best_left: bool) -> None:
     last = [replace(whole, val_loss=9.0)] * 2 if is_best_left else [at_once(whole), whole]
-    record = studied([[whole, late(whole)], last], grid={RATE: [0.1, 0.2]})
-    record["range_test"] = {"seeds": [0, 1], "suggestion": 0.1, "without_suggestion": 1}
-    text = "\n".join(studies.grid_section(record, "selu"))
+    found = {"seeds": [0, 1], "suggestion": 0.1, "without_suggestion": 1}
+    study = replace(studied([[whole, late(whole)], last]), grid={RATE: (0.1, 0.2)}, range_test=found)
+    text = "\n".join(studies.grid_section(study, "selu"))
     assert "| 0.1 | 2, 1 diverged |" in text
     assert ("| **0.2** | 2 |" in text) == is_best_left
     assert ("Bold: the lowest mean validation loss. " in text) == is_best_left
@@ -295,9 +296,9 @@ def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, is_best_left
 
 def test_no_committed_record_has_a_run_that_diverged() -> None:
     """So that no figure of theirs depends on what is done with one."""
-    found = [read_json(path) for path in RECORDS.folder.glob("*/*.json") if not path.name.endswith(".find-lr.json")]
+    found = [read_study(path) for path in RECORDS.folder.glob("*/*.json") if not path.name.endswith(".find-lr.json")]
     assert len(found) > 20
-    assert sum(diverged_in(record["runs"]) for record in found) == 0
+    assert sum(result.diverged for result in found) == 0
 
 
 def test_a_history_has_diverged_if_any_loss_is_not_finite() -> None:
