@@ -3,9 +3,12 @@
 import io
 import json
 import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +17,64 @@ from tensorboardX.proto.event_pb2 import Event
 
 from jaxdeep.config import Model
 from jaxdeep.errors import UserError
+from jaxdeep.report.figures import draw_study
 from jaxdeep.study import folder as run_folder
-from jaxdeep.study.files import read_histories
+from jaxdeep.study.files import read_rows
 from jaxdeep.study.folder import RunFolder
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.stored import read_study
+from jaxdeep.study.summarise import summarise
 from jaxdeep.study.trial import Trial
+from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.version import __version__
 
-IDENTITY = {"experiment": "e", "name": "n", "seeds": [1], "config": {"epochs": 3}, "data": {"synthetic": False}}
+IDENTITY = {
+    "experiment": "e",
+    "name": "n",
+    "config": SMALL.to_dict(),
+    "seeds": [1],
+    "data": {"name": "d", "source": "arrays", "synthetic": False, "digest": "0"},
+}
+SYNTHETIC = IDENTITY | {"data": IDENTITY["data"] | {"synthetic": True}}
 ONE = Trial(SMALL, 1)
-RUNS = [SimpleNamespace(val_hits=np.arange(5) < n, test_hits=np.arange(7) < n) for n in (1, 2, 3, 4)]
 HISTORY = [EpochRecord(epoch, 1.0 / epoch, 0.5, 1.1 / epoch, 0.4, 1e-3, 2.0) for epoch in (1, 2, 3)]
+
+
+def finished(
+    trials: Sequence[Trial] = (ONE,), identity: Mapping[str, Any] = IDENTITY, wall_seconds: float | None = 1.0
+) -> StudyResult:
+    """A study of these trials, of which the first tells one of the rows of each part, the second two, and so on."""
+    parts = (SimpleNamespace(size=size) for size in (9, 5, 7))
+    data: Any = SimpleNamespace(**dict(zip(("train", "valid", "test"), parts, strict=True)))
+    runs = [
+        Run(
+            config=trial.config,
+            data=data,
+            seed=trial.seed,
+            history=tuple(HISTORY),
+            params={},
+            batch_stats={},
+            best_epoch=3,
+            val_loss=HISTORY[-1].val_loss,
+            val_accuracy=hits / 5,
+            test_loss=1.0,
+            test_accuracy=hits / 7,
+            val_hits=np.arange(5) < hits,
+            test_hits=np.arange(7) < hits,
+            diverged=False,
+            compile_seconds=0.5,
+            checkpoint_seconds=0.0,
+        )
+        for hits, trial in enumerate(trials, start=1)
+    ]
+    return summarise(identity, trials, dict(enumerate(runs)), command="python", wall_seconds=wall_seconds)
+
+
+def finish(folder: RunFolder, result: StudyResult) -> None:
+    folder.write_figures(result)
+    draw_study(result, folder.path)
+    folder.write_result(result)
 
 
 def lines(path) -> list[dict]:
@@ -59,12 +110,12 @@ def test_members_stand_in_one_file_by_their_values_and_at_the_end_in_their_order
         for rate, optim in optims.items()
         for seed in (1, 2)
     ]
-    summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
-    with RunFolder(tmp_path, IDENTITY) as folder:
+    identity = IDENTITY | {"seeds": [1, 2], "grid": {"optim.learning_rate": [0.1, 0.2]}}
+    with RunFolder(tmp_path, identity) as folder:
         for trial in reversed(trials):
             folder.follow(trial, HISTORY)
         assert [line["seed"] for line in lines(tmp_path)] == [2, 2, 2, 1, 1, 1] * 2
-        folder.write_summary(summary, trials, RUNS)
+        finish(folder, finished(trials, identity))
     expected = [(rate, seed, epoch) for rate in (0.1, 0.2) for seed in (1, 2) for epoch in (1, 2, 3)]
     assert [(line["optim.learning_rate"], line["seed"], line["epoch"]) for line in lines(tmp_path)] == expected
     assert len(list(tmp_path.glob("tensorboard/*"))) == 4
@@ -85,8 +136,9 @@ def test_the_wall_time_is_that_of_all_processes(tmp_path, monkeypatch) -> None:
         assert json.loads((tmp_path / "wall.json").read_text()) == {"seconds": 36.0}  # which a kill leaves behind
         clock.now += 1.0
         assert folder.wall_seconds == 37.0
-        folder.write_summary({"experiment": "e", "name": "n", "data": {"name": "d"}}, [ONE], RUNS[:1])
+        finish(folder, finished(wall_seconds=folder.wall_seconds))
     assert not (tmp_path / "wall.json").exists()  # the summary has it
+    assert read_study(tmp_path / "summary.json").wall_seconds == 37.0
 
 
 def test_continuing_doubles_nothing_and_mends_a_torn_line(tmp_path) -> None:
@@ -111,7 +163,7 @@ def test_what_is_not_finite_is_null(tmp_path) -> None:
 
 
 def test_synthetic_stands_in_every_line(tmp_path) -> None:
-    with RunFolder(tmp_path, {**IDENTITY, "data": {"synthetic": True}}) as folder:
+    with RunFolder(tmp_path, SYNTHETIC) as folder:
         folder.follow(ONE, HISTORY)
     assert all(line["synthetic"] is True for line in lines(tmp_path))
 
@@ -120,8 +172,8 @@ def test_another_run_is_refused_with_the_fields_that_differ_and_nothing_is_touch
     with RunFolder(tmp_path, IDENTITY) as folder:
         folder.follow(ONE, HISTORY)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    other = {**IDENTITY, "config": {"epochs": 5}}
-    with pytest.raises(UserError, match=r"config.epochs \(there 3, here 5\)"):
+    other = {**IDENTITY, "config": replace(SMALL, optim=replace(SMALL.optim, learning_rate=0.5)).to_dict()}
+    with pytest.raises(UserError, match=r"config.optim.learning_rate \(there 0.003, here 0.5\)"):
         RunFolder(tmp_path, other)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
@@ -132,7 +184,7 @@ def test_overwrite_removes_the_runs_files_and_no_others(tmp_path) -> None:
         RunFolder(tmp_path, IDENTITY)
     (tmp_path / "config.json").write_text("{}")
     with RunFolder(tmp_path, IDENTITY, overwrite=True) as folder:
-        assert folder.summary() is None
+        assert folder.stored() is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "notes.txt"]
 
 
@@ -165,7 +217,8 @@ def test_folds_of_a_seed_are_read_apart(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
         for trial, count in zip(trials, (2, 3), strict=True):
             folder.follow(trial, HISTORY[:count])
-    assert read_histories(tmp_path / "metrics.jsonl") == {"1 fold 0": HISTORY[:2], "1 fold 1": HISTORY}
+    rows = [(row["seed"], row["fold"], record) for row, record in read_rows(tmp_path / "metrics.jsonl")]
+    assert rows == [(1, 0, record) for record in HISTORY[:2]] + [(1, 1, record) for record in HISTORY]
 
 
 class FullDisk:
@@ -188,14 +241,13 @@ class FullDisk:
 @pytest.mark.parametrize("room", range(16))
 def test_a_full_disk_is_one_line_wherever_it_comes_and_the_same_goes_on_afterwards(tmp_path, monkeypatch, room) -> None:
     """Where a file is opened first, each epoch's events are appended, and the summary's files are written."""
-    summary = {"experiment": "e", "name": "n", "data": {"name": "d"}}
     disk = FullDisk(monkeypatch)
 
     def run() -> None:
         with RunFolder(tmp_path, IDENTITY) as folder:
             for count in (1, 2, 3):
                 folder.follow(ONE, HISTORY[:count])
-            folder.write_summary(summary, [ONE], RUNS[:1])
+            finish(folder, finished())
 
     disk.left = room
     try:
@@ -249,16 +301,19 @@ def test_a_name_that_is_too_long_is_refused_with_the_reason(tmp_path) -> None:
 def test_where_the_configuration_is_lost_the_summary_says_what_the_folder_is(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
         folder.follow(ONE, HISTORY)
-        folder.write_summary({**IDENTITY, "data": {"name": "d", "synthetic": False}}, [ONE], RUNS[:1])
-    identity = {**IDENTITY, "data": {"name": "d", "synthetic": False}}
+        finish(folder, finished())
+    refused = rf"holds another run \(written by jaxdeep {re.escape(__version__)}\): seeds \(there \[1\], here \[2\]\)"
     for content in (None, "", '{"exp', "[]"):
         (tmp_path / "config.json").unlink()
         if content is not None:
             (tmp_path / "config.json").write_text(content)
-        with pytest.raises(UserError, match=r"holds another run: seeds \(there \[1\], here \[2\]\)"):
-            RunFolder(tmp_path, {**identity, "seeds": [2]})
-        with RunFolder(tmp_path, identity):
-            assert json.loads((tmp_path / "config.json").read_text()) == identity
+        with pytest.raises(
+            UserError,
+            match=refused):
+        ):
+            RunFolder(tmp_path, {**IDENTITY, "seeds": [2]})
+        with RunFolder(tmp_path, IDENTITY):
+            assert json.loads((tmp_path / "config.json").read_text()) == {**IDENTITY, "jaxdeep": __version__}
 
 
 def test_without_configuration_and_summary_the_line_says_how_to_go_on(tmp_path) -> None:
