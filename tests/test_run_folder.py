@@ -307,10 +307,7 @@ def test_where_the_configuration_is_lost_the_summary_says_what_the_folder_is(tmp
         (tmp_path / "config.json").unlink()
         if content is not None:
             (tmp_path / "config.json").write_text(content)
-        with pytest.raises(
-            UserError,
-            match=refused):
-        ):
+        with pytest.raises(UserError, match=refused):
             RunFolder(tmp_path, {**IDENTITY, "seeds": [2]})
         with RunFolder(tmp_path, IDENTITY):
             assert json.loads((tmp_path / "config.json").read_text()) == {**IDENTITY, "jaxdeep": __version__}
