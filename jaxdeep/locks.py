@@ -2,11 +2,13 @@
 
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 """What a file system answers that has no locks."""
@@ -17,7 +19,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Let no other process and no other thread use a folder within the context.
 
     The system holds the lock for this process. It is free again when the process ends, however it ends, and nothing is
-    left in the folder. Windows and file systems without locks do not notice a second user.
+    left in the folder. File systems without locks do not notice a second user, nor does Windows, which is warned of.
 
     Args:
         folder: an existing folder.
@@ -29,6 +31,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:
+        _warn()
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -46,3 +49,13 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@cache
+def _warn() -> None:
+    """Say once what a system without locks does not notice."""
+    warnings.warn(
+        "this system has no fcntl, so that two processes in one folder are not noticed. Train with one at a time.",
+        JaxdeepWarning,
+        stacklevel=4,
+    )
