@@ -289,7 +289,7 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
     made_up = made_up_runs(lambda name: tmp_path / f"{name},{'optim.epsilon=1e-7,' * 20}"[:211], {})
     monkeypatch.setattr(jaxdeep.cli.compare, "run", made_up)
     experiment = Experiment("cifar", "cifar10", CONFIGS)
-    commands = parse_compared("cifar", "cifar10", CONFIGS, ["--compare", *CONFIGS, "--seeds", "2"])
+    commands = parse_compared(experiment, ["--compare", *CONFIGS, "--seeds", "2"])
     with pytest.warns(JaxdeepWarning, match="more-than-one-difference"):
         path = Path(compare_configurations(experiment, commands).text.splitlines()[-1])
     assert path.parent.name.startswith("+".join(CONFIGS))

@@ -7,6 +7,7 @@ from small_data import SMALL, small_dataset
 
 from experiments.cifar import CONFIGS
 from jaxdeep.cli.command import parse
+from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.errors import UserError
 from jaxdeep.study.design import LARGEST_STUDY, Design
@@ -75,7 +76,7 @@ def test_seeds_are_made_plain(seeds) -> None:
 
 
 def command(*flags: str) -> Design:
-    return parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *flags]).design
+    return parse(Experiment("cifar", "cifar10", CONFIGS), ["--config", "sanity", *flags]).design
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from scipy import stats
 
 from experiments.cifar import CONFIGS, SANITY
 from jaxdeep.cli.command import parse
-from jaxdeep.cli.grid import parse_grid, parse_space
+from jaxdeep.cli.recipe import Experiment
 from jaxdeep.errors import UserError
 from jaxdeep.study.design import Design
 from jaxdeep.study.halving import Rung
-from jaxdeep.study.space import Span
+from jaxdeep.study.space import Span, parse_grid, parse_space
 from jaxdeep.study.trial import Trial
 
 RATE, BETA, PATIENCE = "optim.learning_rate", "optim.beta_1", "train.patience"
@@ -287,7 +287,7 @@ LAYERS = {"regularize.l1": (1e-4, 0.1), "regularize.penalized": ("every", "head"
 @example(Design((42,), LAYERS))
 @example(Design((42,), {"schedule.kind": ("constant", "cosine")}, {RATE: Span(1.23456789e-4, 0.1, True, False)}, 3))
 def test_the_words_of_a_study_ask_for_it(study) -> None:
-    arguments = parse("cifar", "cifar10", CONFIGS, ["--config", "sanity", *study.words()])
+    arguments = parse(Experiment("cifar", "cifar10", CONFIGS), ["--config", "sanity", *study.words()])
     assert arguments.design == study
     assert arguments.config == SANITY
     types = [[type(value) for value in values] for of in (study, arguments.design) for values in of.grid.values()]

@@ -1,167 +1,239 @@
-"""A command line, read.
+"""The flags of a command, and a command line read."""
 
-The flags are the fields of `Config`, by tyro; `--config` is read first and gives their defaults.
-"""
-
-import argparse
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import tyro
 
+from jaxdeep.cli.flags import Flag, flags_of, read_flags
 from jaxdeep.cli.grid import parse_grid, parse_space
-from jaxdeep.cli.recipe import Recipe
+from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config
+from jaxdeep.config.values import shown
+from jaxdeep.config.words import perhaps
 from jaxdeep.errors import UserError
-from jaxdeep.run.uncertainty import UncertaintyRequest as Asked
+from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.design import Design, Halving, seeds_from
 
-SEEDS_OF_RANGE_TEST = 5
+SEEDS_OF_RANGE_TEST: Final = 5
+ALIASES: Final = {"epochs": "train.epochs", "lr": "optim.learning_rate", "batch-size": "train.batch_size"}
+"""Short flag -> field of the configuration."""
+OF_IMAGES: Final = ("name", "compare", "list", "data", "data_dir")
+"""The flags that only an experiment has. A file of the user's own has one configuration, and is its own data."""
+
+Repeatable = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command, read."""
+    """A command: each field is a flag, but `config`, whose fields are flags of their own."""
 
-    name: str
-    config: Config
-    design: Design
-    data: str
-    data_dir: Path | None
-    workdir: Path | None
-    overwrite: bool
-    profile: bool
-    summary: bool
-    find_lr: bool
-    asked: Asked
+    name: Annotated[str, tyro.conf.arg(name="config")] = ""
+    """The configuration to train. Its values are the defaults of all other flags."""
+    config: Annotated[Config, tyro.conf.arg(name="")] = Config()  # noqa: RUF009 (frozen)
+    """What is trained."""
+    list: bool = False
+    """Print the configurations."""
+    seed: int = 42
+    """The first seed."""
+    seeds: int | None = None
+    """Number of seeds: seed, seed + 1, ... None: 1, or 5 with --find-lr and --compare."""
+    data: str = "auto"
+    """Where the images come from. auto: the real ones, or the built-in synthetic set where they cannot be had."""
+    data_dir: Path | None = None
+    """Folder with the classic files, the only place looked in. Without it JAXDEEP_DATA comes first."""
+    workdir: Path | None = None
+    """Folder of the run. Without it, runs/ and a name that says what was changed."""
+    overwrite: bool = False
+    """Remove another run's files from the folder first."""
+    help: bool = False
+    """Print the flags, with the defaults of the chosen configuration."""
+    help_all: bool = False
+    """Print all flags, those of the network, its optimizer and its data among them."""
+    grid: Repeatable = ()
+    """FIELD=VALUE,VALUE,...: train all combinations, each with all seeds. Repeatable: --grid lr=1e-4,1e-3."""
+    space: Repeatable = ()
+    """FIELD=LOW:HIGH or FIELD=LOW:HIGH:log: draw candidates from a range. Repeatable: --space lr=1e-5:1e-2:log."""
+    samples: int | None = None
+    """Number of candidates to draw from --space. Fields of --grid draw one of their values."""
+    halving: Halving | None = None
+    """Train many candidates for few epochs and promote the best. hyperband does so several times."""
+    folds: int | None = None
+    """Number of folds of a stratified cross-validation on the training and validation rows together."""
+    compare: tuple[str, ...] = ()
+    """Two or more configurations in place of --config: train each with the same seeds, and compare them in pairs."""
+    mc_samples: int | None = None
+    """Number of passes with dropout on: how uncertain the trained networks are, and whether dropout helps."""
+    ensemble: bool = False
+    """Take the networks of all seeds as one predictor, and say whether it helps."""
+    summary: bool = False
+    """Print the layers with their shapes and parameter counts. Train nothing."""
+    find_lr: bool = False
+    """Raise the learning rate from 1e-5 to 10 within an epoch, plot the loss and suggest a rate. Train nothing."""
     strict: bool = False
+    """Refuse a probable mistake in the configuration or its data before anything is trained. Else it is a warning."""
+    profile: bool = False
+    """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
-
-def parse_compared(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> list[Command]:
-    """Read a command line with `--compare` as one for each of its configurations; none without it.
-
-    Args:
-        experiment: as of `parse`.
-        dataset: as of `parse`.
-        recipes: as of `parse`.
-        argv: as of `parse`.
-
-    Raises:
-        UserError: as `parse`; fewer than two configurations, the same twice, or `--config` beside them.
-    """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--compare", nargs="*", default=None)
-    names = first.parse_known_args(argv)[0].compare
-    if names is None:
-        return []
-    if len(set(names)) < max(len(names), 2):
-        raise UserError(f"--compare {' '.join(names)}; allowed: two or more configurations, each once")
-    if any(word.partition("=")[0] == "--config" for word in argv):
-        raise UserError("--config is given with --compare; allowed: one of them")
-    known = [name if name in recipes else next(iter(recipes)) for name in names]  # another one is refused by tyro
-    return [parse(experiment, dataset, recipes, [*argv, "--config", name]) for name in known]
-
-
-def parse(experiment: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str]) -> Command:
-    """Read an experiment's command line; tyro ends the process where it cannot be read.
-
-    Args:
-        experiment: its name.
-        dataset: the name of its images.
-        recipes: its configurations by name.
-        argv: command.
-
-    Raises:
-        UserError: a value is out of its range.
-    """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config", default=None)
-    named = first.parse_known_args(argv)[0].config
-    defaults = recipes[named].config if named in recipes else next(iter(recipes.values())).config
-    names = tyro.extras.literal_type_from_choices(list(recipes))
-    sources = tyro.extras.literal_type_from_choices(["auto", dataset, "synthetic"])
-
-    def command(
-        config: names,  # pyright: ignore[reportInvalidTypeForm]
-        settings: Annotated[Config, tyro.conf.arg(name="")] = defaults,
-        seed: int = 42,
-        seeds: int | None = None,
-        data: sources = "auto",  # pyright: ignore[reportInvalidTypeForm]
-        data_dir: Path | None = None,
-        workdir: Path | None = None,
-        overwrite: bool = False,
-        profile: bool = False,
-        summary: bool = False,
-        find_lr: bool = False,
-        grid: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-        space: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-        samples: int | None = None,
-        halving: Halving | None = None,
-        folds: int | None = None,
-        mc_samples: int | None = None,
-        ensemble: bool = False,
-        strict: bool = False,
-        compare: tuple[names, ...] = (),  # pyright: ignore[reportInvalidTypeForm]
-        list: bool = False,
-    ) -> Command:
-        """Train one of the chapter's networks; the same command again continues what was interrupted.
-
-        Args:
-            config: which one; its values are the defaults of the flags below.
-            settings: the run.
-            seed: the first seed.
-            seeds: how many: seed, seed + 1, ...; None: 1, and 5 with --find-lr and --compare.
-            data: auto: the real images, and the built-in synthetic set where they cannot be had.
-            data_dir: folder with the classic files, the only place looked in. Without it JAXDEEP_DATA comes first.
-            workdir: folder of the run; by default runs/EXPERIMENT/CONFIG and what else was changed.
-            overwrite: remove another run's files from the folder first.
-            profile: trace the second epoch into the folder's profile/, for Perfetto or TensorBoard.
-            summary: print the network's layers, shapes and parameter counts, and train nothing.
-            find_lr: raise the learning rate from 1e-5 to 10 within an epoch, and plot and suggest; train nothing.
-            grid: such as optim.learning_rate=1e-4,1e-3: all combinations, each with all seeds, are one study.
-            space: such as optim.learning_rate=1e-5:1e-2:log, to draw points from (fields of --grid draw a value).
-            samples: how many points to draw.
-            halving: many points train for few epochs, few of them for all; hyperband does it several times.
-            folds: of stratified cross-validation on the training and validation images together.
-            mc_samples: what the trained networks do not know, by so many passes with dropout on; and whether it helps.
-            ensemble: likewise, by the networks of all seeds as one predictor.
-            strict: refuse, before anything is trained, what is else a warning about the configuration or its images.
-            compare: in place of --config: two or more, each a study with the same seeds, compared in pairs.
-            list: print the configurations.
-        """
-        several = SEEDS_OF_RANGE_TEST if find_lr or compare else 1
-        count = several if seeds is None else seeds
+    def __post_init__(self) -> None:
+        for name in ("data_dir", "workdir"):  # a ~ of nobody stays as it is
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(os.path.expanduser(path)))
+        count = self._count
         if count < 1:
             raise UserError(f"--seeds is {count}; allowed: 1 or more")
-        if summary and find_lr:
+        if self.summary and self.find_lr:
             raise UserError("--summary and --find-lr are both given; allowed: one of them")
-        if strict and (summary or find_lr):
+        if self.strict and (self.summary or self.find_lr):
             raise UserError("--strict has no effect with --summary or --find-lr, which train nothing. Remove it.")
-        seeds_ = seeds_from(seed, count)
-        design = Design(seeds_, parse_grid(grid), parse_space(space), samples, folds, halving)
-        if (design.varied or folds) and (find_lr or summary):
+        design = self.design
+        if (design.varied or self.folds) and (self.find_lr or self.summary):
             raise UserError("--grid, --space or --folds with --find-lr or --summary, which are of one configuration")
-        if compare and (design.varied or find_lr or summary or workdir):
+        if self.compare and (design.varied or self.find_lr or self.summary or self.workdir):
             raise UserError("--compare is given with --grid, --space, --find-lr, --summary or --workdir; allowed: none")
-        if compare and count < 2:
+        if self.compare and count < 2:
             raise UserError(f"--seeds is {count}; allowed: 2 or more with --compare")
-        asked = Asked(mc_samples, ensemble)
-        if asked and (design.varied or folds or compare or find_lr or summary):
+        if self.asked and (design.varied or self.folds or self.compare or self.find_lr or self.summary):
             raise UserError(
                 "--mc-samples or --ensemble with --grid, --space, --folds, --compare, --find-lr or --summary; "
                 "allowed: none of them, the seeds of one configuration"
             )
-        design.trials(settings)  # which finds what cannot be combined
-        places = (_expanded(data_dir), _expanded(workdir))
-        return Command(config, settings, design, data, *places, overwrite, profile, summary, find_lr, asked, strict)
+        design.trials(self.config)  # which finds what cannot be combined
 
-    program = f"python -m experiments.{experiment}"
-    return tyro.cli(command, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    @cached_property
+    def design(self) -> Design:
+        """The seeds, the candidates and the folds."""
+        grid = parse_grid(list(map(_without_alias, self.grid)))
+        space = parse_space(list(map(_without_alias, self.space)))
+        return Design(seeds_from(self.seed, self._count), grid, space, self.samples, self.folds, self.halving)
+
+    @cached_property
+    def asked(self) -> UncertaintyRequest:
+        """What is asked of the trained networks."""
+        return UncertaintyRequest(self.mc_samples, self.ensemble)
+
+    @property
+    def _count(self) -> int:
+        several = SEEDS_OF_RANGE_TEST if self.find_lr or self.compare else 1
+        return several if self.seeds is None else self.seeds
 
 
-def _expanded(path: Path | None) -> Path | None:
-    """A path with ~ as the user's home; a name that is nobody's home stays as it is."""
-    return None if path is None else Path(os.path.expanduser(path))
+def flags(experiment: Experiment) -> list[Flag]:
+    """Return the flags that the commands of an experiment have."""
+    names, sources = tuple(experiment.recipes), ("auto", experiment.dataset, "synthetic")
+    if experiment.source is not None:
+        return flags_of(Command, {}, OF_IMAGES)
+    return flags_of(Command, {"name": names, "compare": names, "data": sources})
+
+
+def parse_compared(experiment: Experiment, argv: Sequence[str]) -> list[Command]:
+    """Read a command line with `--compare` as one command for each of its configurations.
+
+    Args:
+        experiment: The configurations.
+        argv: The words of the command line.
+
+    Returns:
+        Commands with the same seeds, or nothing where there is no `--compare`.
+
+    Raises:
+        UserError: As in `parse`; fewer than two configurations, the same one twice, or `--config` beside them.
+    """
+    names = _words_after("--compare", argv)
+    if names is None or experiment.source is not None:
+        return []
+    if len(set(names)) < max(len(names), 2):
+        raise UserError(f"--compare {' '.join(names)}; allowed: two or more configurations, each once")
+    if _words_after("--config", argv) is not None:
+        raise UserError("--config is given with --compare; allowed: one of them")
+    for name in names:
+        _check_name(experiment, "--compare", name)
+    return [parse(experiment, [*argv, "--config", name]) for name in names]
+
+
+def parse(experiment: Experiment, argv: Sequence[str]) -> Command:
+    """Read the command line of one configuration, whose values are the defaults of all flags.
+
+    Args:
+        experiment: The configurations.
+        argv: The words of the command line.
+
+    Raises:
+        UserError: A word is no flag, or a value is out of its range.
+    """
+    default = default_command(experiment, argv)
+    if experiment.source is None and not default.name:
+        raise UserError(f"--config is not given; allowed: {', '.join(experiment.recipes)}, or --compare with several")
+    return read_flags(default, flags(experiment), _without_aliases(argv), [f"--{short}" for short in ALIASES])
+
+
+def default_command(experiment: Experiment, argv: Sequence[str]) -> Command:
+    """Return the command without any flag but `--config`.
+
+    Args:
+        experiment: The configurations.
+        argv: The words of the command line.
+
+    Returns:
+        A command without a name, and with the first configuration, where none is given.
+
+    Raises:
+        UserError: There is no such configuration.
+    """
+    first = next(iter(experiment.recipes))
+    if experiment.source is not None:
+        return Command(first, experiment.recipes[first].config)
+    given = _words_after("--config", argv)
+    if not given:
+        return Command("", experiment.recipes[first].config)
+    _check_name(experiment, "--config", given[0])
+    return Command(given[0], experiment.recipes[given[0]].config)
+
+
+def _check_name(experiment: Experiment, flag: str, name: str) -> None:
+    names = list(experiment.recipes)
+    if name not in names:
+        raise UserError(f"{flag} is {shown(name)}; allowed: {', '.join(names)}{perhaps(name, names)}")
+
+
+def _words_after(flag: str, argv: Sequence[str]) -> list[str] | None:
+    """Return the values of a flag where it stands last, or None where it is not given."""
+    found = None
+    for index, word in enumerate(argv):
+        if word == flag:
+            found = list(itertools.takewhile(lambda word: not word.startswith("--"), argv[index + 1 :]))
+        elif word.startswith(f"{flag}="):
+            found = [word.partition("=")[2]]
+    return found
+
+
+def _without_aliases(argv: Sequence[str]) -> list[str]:
+    """Return the words with the long flag in place of each short one."""
+    given = [_normal(word) for word in argv]
+    words = list(argv)
+    for short, field in ALIASES.items():
+        alias, flag = f"--{short}", f"--{field.replace('_', '-')}"
+        if alias in given and flag in given:
+            raise UserError(f"{alias} and {flag} are both given; allowed: one of them, as they are the same")
+        words = [flag + word[len(alias) :] if _normal(word) == alias else word for word in words]
+    return words
+
+
+def _normal(word: str) -> str:
+    """Return a flag without its value, with hyphens."""
+    return word.partition("=")[0].replace("_", "-")
+
+
+def _without_alias(text: str) -> str:
+    """Return FIELD=... of --grid or --space with the field's own name.
+
+    >>> _without_alias("lr=1e-4,1e-3")
+    'optim.learning_rate=1e-4,1e-3'
+    """
+    name, equals, values = text.partition("=")
+    return ALIASES.get(name.replace("_", "-"), name) + equals + values

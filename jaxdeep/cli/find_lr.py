@@ -10,6 +10,7 @@ from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import identity_of, load, workdir_of
 from jaxdeep.cli.signals import signals
+from jaxdeep.cli.words import closing_line
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
@@ -24,14 +25,14 @@ def find_lr(experiment: Experiment, command: Command) -> str:
     """Run the test, write lr_finder.json and lr_finder.png to a folder of its own, and say what was found.
 
     Args:
-        experiment: whose images are used.
-        command: configuration and seeds.
+        experiment: The configurations and their data.
+        command: The configuration and the seeds.
 
     Returns:
         The text to print.
 
     Raises:
-        UserError: the folder holds another test, or cannot be written.
+        UserError: The folder holds another test, or cannot be written.
     """
     config, data = load(experiment, command)
     identity = identity_of(experiment, command, config, data)
@@ -47,7 +48,8 @@ def find_lr(experiment: Experiment, command: Command) -> str:
     name = f"{experiment.name} {command.name} on {identity['data']['name']}"
     range_test_curves(folder / "lr_finder.png", test, name)
     write_json(record, {**identity, **as_json(test)})
-    return "\n".join((f"{name}: learning rates suggested as {test.rule}", *table(test), f"{folder / 'lr_finder.png'}"))
+    title = f"{name}: learning rates suggested as {test.rule}"
+    return "\n".join((title, *table(test), closing_line(folder, "lr_finder.json")))
 
 
 def _read(record: Path) -> dict[str, Any]:

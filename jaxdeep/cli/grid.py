@@ -1,15 +1,12 @@
 """`--grid` and `--space`, read: FIELD=VALUE,VALUE,... and FIELD=LOW:HIGH."""
 
 import math
-import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tyro
-
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.words import read_words
 from jaxdeep.errors import UserError
-from jaxdeep.study.space import Span, checked_field, checked_span
+from jaxdeep.study.space import Span, checked_field, checked_span, hint_of
 
 
 def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
@@ -27,7 +24,7 @@ def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     grid: dict[str, tuple[Any, ...]] = {}
     for text in given:
         name, values = _field("--grid", text, grid)
-        grid[name] = tuple(_value(name, value) for value in values.split(","))
+        grid[name] = tuple(read_words(name, hint_of(name), value.split()) for value in values.split(","))
         if len(set(grid[name])) < len(grid[name]):
             raise UserError(f"--grid {text}: a value is given twice")
     return grid
@@ -64,13 +61,3 @@ def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, str]:
     if name in known:
         raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
     return name, values
-
-
-def _value(name: str, text: str) -> Any:
-    part, _, field = name.partition(".")
-    hint = typing.get_type_hints(PARTS[part])[field]
-    if hint is bool:
-        if text not in ("True", "False"):
-            raise UserError(f"--grid {name}={text}; allowed: True, False")
-        return text == "True"
-    return tyro.cli(hint, args=text.split(), prog=f"--grid {name}")

@@ -1,91 +1,131 @@
 """The command line that every experiment shares: what is asked for, and how the process ends."""
 
-import io
 import logging
 import os
 import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from typing import Any
+from typing import Any, Final
 
-from jaxdeep.cli.command import Command, parse, parse_compared
+from jaxdeep.cli.command import Command, default_command, flags, parse, parse_compared
 from jaxdeep.cli.compare import compare_configurations
 from jaxdeep.cli.find_lr import find_lr
+from jaxdeep.cli.help import help_text
 from jaxdeep.cli.recipe import Experiment, Recipe
-from jaxdeep.cli.run import run
+from jaxdeep.cli.run import load, run
 from jaxdeep.cli.signals import LenientStream, signals
+from jaxdeep.cli.terminal import help_width, show_what_can_be
+from jaxdeep.cli.words import best_command, closing_line
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 
+HELP: Final = {"-h", "--help", "--help-all", "--help_all"}
+BROKEN_PIPE: Final = 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal
+
 
 def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[str] | None = None) -> int:
     """Run an experiment's command line.
 
     Args:
-        name: of the experiment.
-        dataset: the name of its images.
-        recipes: its configurations by name.
-        argv: command; None: those of the process.
+        name: Name of the experiment.
+        dataset: Name of its images.
+        recipes: Its configurations by name.
+        argv: The words of the command line. None: those of the process.
 
     Returns:
         The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM,
         129 after SIGHUP.
     """
     given = sys.argv[1:] if argv is None else list(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a folder's name may be no text
-        sys.stdout.reconfigure(errors="backslashreplace")
+    return answer(lambda: Experiment(name, dataset, recipes), given)
+
+
+def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
+    """Run a command line, whatever it ends with.
+
+    Args:
+        experiment: Makes what the commands train. It may raise UserError.
+        given: The words of the command line.
+
+    Returns:
+        The exit status, as in `main`.
+    """
+    show_what_can_be(sys.stdout, sys.stderr)
     with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines(), _log_as_lines():
-        return _main(Experiment(name, dataset, recipes), given)
+        try:
+            return _answer(experiment(), given)
+        except UserError as error:
+            print(f"error: {_one_line(error)}", file=sys.stderr)
+            return 2
+        except BrokenPipeError:  # as in `... | head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        except OSError as error:  # what the system refuses: a full disk, too many open files
+            print(f"error: {_one_line(error)}", file=sys.stderr)
+            return 2
 
 
-def _main(experiment: Experiment, given: Sequence[str]) -> int:
-    name, dataset, recipes = experiment.name, experiment.dataset, experiment.recipes
+def _answer(experiment: Experiment, given: Sequence[str]) -> int:
     try:
         with signals(lambda: "what is saved stays, and the same command goes on from there"):
-            if "--list" in given:
-                print("\n".join(map(_listed, recipes, recipes.values())))
+            if HELP & set(given):
+                print(_help(experiment, given))
                 return 0
-            if commands := parse_compared(name, dataset, recipes, given):
+            if "--list" in given and experiment.source is None:
+                print("\n".join(map(_listed, experiment.recipes, experiment.recipes.values())))
+                return 0
+            if commands := parse_compared(experiment, given):
                 compared = compare_configurations(experiment, commands)
                 print(compared.text)
                 return compared.status
-            return _answer(experiment, parse(name, dataset, recipes, given))
-    except UserError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # as in `... | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except OSError as error:  # what the system refuses: a full disk, too many open files
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        return 2
+            return _train(experiment, parse(experiment, given))
     except KeyboardInterrupt as stop:
-        command = shlex.join(("python", "-m", f"experiments.{name}", *given))
         do = "begin anew" if "--find-lr" in given else "continue"
-        print(f"stopped; to {do}: {command}", file=sys.stderr)
+        print(f"stopped; to {do}: {shlex.join((*experiment.program, *given))}", file=sys.stderr)
         return 128 + getattr(stop, "number", signal.SIGINT)
 
 
-def _answer(experiment: Experiment, command: Command) -> int:
+def _train(experiment: Experiment, command: Command) -> int:
     if command.summary:
-        spec = SPECS[experiment.dataset]
-        height, width, channels = spec.image_shape
-        print(architecture_table(command.config.model, height * width * channels, len(spec.class_names)))
+        print(architecture_table(command.config.model, *_sizes(experiment, command)))
         return 0
     if command.find_lr:
         print(find_lr(experiment, command))
         return 0
-    result = run(experiment, command).result
+    result, folder = run(experiment, command)
     print(study_table(result))
     if command.asked and result.uncertainty is not None:
         print(uncertainty_table(result.uncertainty, result.data["name"]))
+    if result.varied and result.best is not None:
+        print(f"best: {best_command(experiment, command, result.best.values)}")
+    print(closing_line(folder, "summary.json"))
     return 3 if result.diverged == len(result.trials) else 0
+
+
+def _help(experiment: Experiment, given: Sequence[str]) -> str:
+    default, usage, defaults = default_command(experiment, given), shlex.join(experiment.program), ""
+    if experiment.source is None:
+        usage += " --config NAME"
+        chosen = default.name or f"{next(iter(experiment.recipes))}, the first one"
+        defaults = f"[...] is a default: here of --config {chosen}."
+    everything = bool({"--help-all", "--help_all"} & set(given))
+    return help_text(usage, defaults, default, flags(experiment), help_width(), everything=everything)
+
+
+def _sizes(experiment: Experiment, command: Command) -> tuple[int, int]:
+    """Return the features of a row and the number of classes."""
+    if experiment.source is not None:
+        _, data = load(experiment, command)
+        return data.inputs, data.classes
+    spec = SPECS[experiment.dataset]
+    height, width, channels = spec.image_shape
+    return height * width * channels, len(spec.class_names)
 
 
 @contextmanager

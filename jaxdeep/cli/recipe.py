@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from jaxdeep.config import Config
 from jaxdeep.study.reported import Reported, ReportedMC
@@ -28,14 +29,22 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A set of configurations on the same images.
+    """A set of configurations on the same data, and the command that trains them.
 
     Attributes:
-        name: as in `python -m experiments.NAME`.
-        dataset: the name of its images.
-        recipes: its configurations by name.
+        name: Its name in titles, and of its folder in runs/.
+        dataset: Name of its images, or of the user's own rows.
+        recipes: Its configurations by name.
+        source: An `.npz` file of the user's own. None: the images that `dataset` names.
+        program: Words that begin each of its commands.
     """
 
     name: str
     dataset: str
     recipes: Mapping[str, Recipe]
+    source: Path | None = None
+    program: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.program:
+            object.__setattr__(self, "program", ("python", "-m", f"experiments.{self.name}"))

@@ -1,7 +1,6 @@
 """One command run: its images, its folder, and who follows the study."""
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ from jaxdeep.cli.profile import Profiler
 from jaxdeep.cli.progress import Progress
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.signals import Interrupted, signals
+from jaxdeep.cli.words import command_of
 from jaxdeep.config import Config, differences, short
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.run import study
 from jaxdeep.run.study import Title, run_design
 from jaxdeep.run.watch import Training, Watcher
-from jaxdeep.study.design import words_of
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.halving import Rung
 from jaxdeep.study.names import folder_name, old_folder_name
@@ -93,11 +92,14 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
     if config.train.dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     use_compilation_cache()
-    images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
-    if images.synthetic and command.data == "auto" and config.data.train_size is None:
-        config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
-        print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
-    data = Dataset.from_images(images, config.data)
+    if experiment.source is not None:
+        data = Dataset.from_npz(experiment.source, config.data)
+    else:
+        images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
+        if images.synthetic and command.data == "auto" and config.data.train_size is None:
+            config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
+            print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
+        data = Dataset.from_images(images, config.data)
     study.check_study(config, data, command.design)
     command.asked.check(config, data, len(command.design.seeds))
     return config, data
@@ -117,7 +119,7 @@ def title_of(experiment: Experiment, command: Command) -> Title:
         command_of(experiment, command),
         recipe.reported,
         recipe.reported_mc,
-        experiment.dataset,
+        experiment.dataset if experiment.source is None else None,
     )
 
 
@@ -131,19 +133,6 @@ def identity_of(experiment: Experiment, command: Command, config: Config, data: 
         data: its images.
     """
     return study.identity_of(title_of(experiment, command), config, data, command.design)
-
-
-def command_of(experiment: Experiment, command: Command) -> str:
-    """Return what repeats a command's figures, wherever its images and its folder are.
-
-    Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
-    """
-    words = ["python", "-m", f"experiments.{experiment.name}", "--config", command.name]
-    for field, (_, value) in _changed(experiment, command).items():
-        words += [f"--{field}", *words_of(value)]
-    return shlex.join(words + command.design.words())
 
 
 def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str) -> Path:

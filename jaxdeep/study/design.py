@@ -11,6 +11,7 @@ import numpy as np
 from jaxdeep.config import Config, short
 from jaxdeep.config.config import TRACED, plain
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
+from jaxdeep.config.words import words_of
 from jaxdeep.errors import UserError
 from jaxdeep.study.halving import Bracket, hyperband, successive_halving
 from jaxdeep.study.space import Grid, Space
@@ -215,11 +216,6 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
     runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
     fixed = [name for name in varied if name not in TRACED]
     return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
-
-
-def words_of(value: Any) -> list[str]:
-    """A field's value on the command line."""
-    return list(map(str, value)) if isinstance(value, list | tuple) else [str(value)]
 
 
 def _varied(config: Config, point: Point) -> Config:

@@ -1,0 +1,91 @@
+"""The words that a command leaves: where its files are, and commands that can be pasted."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jaxdeep.cli.command import Command
+from jaxdeep.cli.flags import with_no
+from jaxdeep.cli.recipe import Experiment
+from jaxdeep.config import Config, differences
+from jaxdeep.config.words import words_of
+from jaxdeep.run.uncertainty import UncertaintyRequest
+from jaxdeep.study.design import Design
+
+
+def command_words(
+    program: Sequence[str],
+    name: str | None,
+    base: Config,
+    config: Config,
+    design: Design | None = None,
+    asked: UncertaintyRequest | None = None,
+) -> list[str]:
+    """Return the words that train a configuration, for `shlex.join`.
+
+    Args:
+        program: Words that begin the command, such as ("python", "-m", "experiments.cifar").
+        name: The configuration after `--config`. None: the program has one configuration.
+        base: The configuration of that name.
+        config: The configuration to train. What differs from `base` becomes flags.
+        design: Seeds, candidates and folds. None: one run with the first seed.
+        asked: What is asked of the trained networks. None: nothing.
+
+    >>> changed = replace(Config(), train=replace(Config().train, epochs=5))
+    >>> shlex.join(command_words(("jaxdeep", "train", "mine.npz"), None, Config(), changed, Design((42, 43))))
+    'jaxdeep train mine.npz --train.epochs 5 --seeds 2'
+    """
+    words = [*program, *(() if name is None else ("--config", name))]
+    for field, (_, value) in differences(base.to_dict(), config.to_dict()).items():
+        flag = f"--{field.replace('_', '-')}"
+        words += [flag if value else with_no(flag)] if isinstance(value, bool) else [flag, *words_of(value)]
+    return words + (design.words() if design else []) + (asked.words() if asked else [])
+
+
+def command_of(experiment: Experiment, command: Command, *, asked: UncertaintyRequest | None = None) -> str:
+    """Return the command that repeats a command's figures, wherever its images and its folder are.
+
+    Args:
+        experiment: The configurations.
+        command: The command.
+        asked: What is asked of the trained networks. None: nothing.
+    """
+    return shlex.join(_of_config(experiment, command, command.config, command.design, asked))
+
+
+def best_command(experiment: Experiment, command: Command, values: Mapping[str, Any]) -> str:
+    """Return the command that trains a search's best candidate, with the same seeds and the same data.
+
+    Args:
+        experiment: The configurations.
+        command: The search.
+        values: Field -> value of the candidate.
+    """
+    config = command.config
+    for field, value in values.items():
+        part, _, name = field.partition(".")
+        config = replace(config, **{part: replace(getattr(config, part), **{name: value})})
+    words = _of_config(experiment, command, config, Design(command.design.seeds), None)
+    words += ["--data", command.data] if command.data != "auto" else []
+    return shlex.join(words + (["--data-dir", str(command.data_dir)] if command.data_dir else []))
+
+
+def closing_line(folder: Path, *files: str) -> str:
+    """Return the last line of a command: its folder, and what to look at there.
+
+    Args:
+        folder: The folder that the command wrote.
+        files: Names of files to look at. The pictures in the folder follow them.
+    """
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    return f"{folder}: {', '.join((*files, *pictures))}"
+
+
+def _of_config(
+    experiment: Experiment, command: Command, config: Config, design: Design, asked: UncertaintyRequest | None
+) -> list[str]:
+    name = None if experiment.source is not None else command.name
+    base = experiment.recipes[command.name].config
+    return command_words(experiment.program, name, base, config, design, asked)
