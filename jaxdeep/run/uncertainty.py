@@ -167,7 +167,7 @@ def _other_images(
     Rows that are no images have no others.
     """
     found, left_out = {}, {}
-    if dataset is None:
+    if not _are_images(data):
         return found, left_out
     synthetic = data.identity()["synthetic"]
     for name in (name for name in SPECS if name != dataset and not synthetic):
@@ -179,6 +179,11 @@ def _other_images(
             found[name] = in_shape(images, data.image_shape)
     found[NOISE] = noise(data.test.size, data.image_shape)
     return {name: checked_rows(data, images, check=False) for name, images in found.items()}, left_out
+
+
+def _are_images(data: Dataset) -> bool:
+    """Say whether a row is an image, which can be drawn and compared with other sets' images."""
+    return len(data.image_shape) > 1
 
 
 def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:
@@ -212,6 +217,8 @@ def _draw(
     images = np.asarray(data.test.images).reshape(-1, *data.image_shape)
     reliability_diagrams(folder / "reliability.png", predictors, labels, f"{title}, test images")
     rejection_curves(folder / "rejection.png", predictors, labels, f"{title}, test images")
+    if not _are_images(data):
+        return
     single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
     if draws is not None:
         sample_curves(folder / "samples.png", found, f"{title}, test images")
@@ -221,7 +228,5 @@ def _draw(
         by = f"an ensemble of {len(single)}"
         drawn, without = single, None
     chances = asked.answers[TEST].probabilities[0]
-    if images.ndim != 4 or images.dtype != np.uint8:
-        return
     certainty(folder / "certainty.png", images, chances, labels, names, f"{title}, by {by}")
     first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, title)
