@@ -2,13 +2,21 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from tqdm import tqdm
 
+from jaxdeep.cli.terminal import WITHOUT_TERMINAL, width_of
+from jaxdeep.config import short
 from jaxdeep.study.halving import Rung
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+
+FORMAT: Final = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}"
+NARROWEST_BAR: Final = 8
+AROUND: Final = len(" 100%||  00:00<00:00, ") + NARROWEST_BAR
+"""Characters of a line beside its title, its counts and its figures."""
 
 
 class Progress:
@@ -18,16 +26,22 @@ class Progress:
         """Show a bar at once: the first epoch follows a few seconds of compilation.
 
         Args:
-            trials: of the study.
-            images: of an epoch.
-            epochs: of all trials together, of a search that trains few of them to their ends; None: of all to theirs.
+            trials: Trials of the study.
+            images: Number of training images in an epoch.
+            epochs: Number of epochs of all trials together in a search, which trains few of them to their ends. None:
+                every trial is trained to its end.
         """
         self._trials, self._images, self._is_search = trials, images, epochs is not None
         self._shown = [0] * len(trials)
         self._over = 0
-        total = sum(trial.config.train.epochs for trial in trials) if epochs is None else epochs
-        title = trials[0].name.replace("_", " ") if len(trials) == 1 else f"{len(trials)} runs"
-        self._bar = tqdm(total=total, desc=title, unit="epoch", dynamic_ncols=True, disable=not sys.stderr.isatty())
+        self._total = sum(trial.config.train.epochs for trial in trials) if epochs is None else epochs
+        self._bar = tqdm(
+            total=self._total,
+            desc=self._title(),
+            bar_format=FORMAT,
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
         self._bar.set_postfix_str("compiling")
 
     def __enter__(self) -> "Progress":
@@ -40,46 +54,103 @@ class Progress:
         """Show a trial's last epoch.
 
         Args:
-            index: of the trial.
-            history: all its epochs so far; more than one new where a run was continued, none where a search goes on.
+            index: Index of the trial.
+            history: All its epochs so far. More than one is new where a run was continued, none where a search goes on.
         """
         last, trial = history[-1], self._trials[index]
         new = last.epoch - self._shown[index]
         if not new:
             return
         self._shown[index] = last.epoch
-        figures = (
-            f"loss {last.train_loss:.4f}, val_loss {last.val_loss:.4f}, val_accuracy {last.val_accuracy:.4f}, "
-            f"{self._images / last.seconds:,.0f} images/s"
-        )
         if self._bar.disable:
-            name = trial.name.replace("seed_", "seed ").replace("fold_", "fold ")
+            figures = figures_of(last, self._images)[0]
+            name = _spaced(trial.name)
             print(f"{name} epoch {last.epoch}/{trial.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
             return
-        over = f"{self._over} over, " if len(self._trials) > 1 else ""
-        self._bar.set_postfix_str(over + figures, refresh=False)
+        used = len(self._title()) + len(f"{self._total}/{self._total}") + AROUND
+        width = (width_of(sys.stderr) or WITHOUT_TERMINAL) - used
+        name = _name(trial) if len(self._trials) > 1 else ""
+        self._bar.set_description_str(self._title(), refresh=False)
+        self._bar.set_postfix_str(within(width, name, figures_of(last, self._images)), refresh=False)
         self._bar.update(new)
 
     def tell(self, rung: Rung, points: int) -> None:
-        """A rung of a search begins.
+        """Say that a rung of a search begins.
 
         Args:
-            rung: that begins.
-            points: that take part in it.
+            rung: The rung.
+            points: Number of candidates in it.
         """
         counted = f"{points} point{'s' if points > 1 else ''}"
         self._bar.write(f"rung: {counted}, to epoch {rung.epochs}", file=sys.stderr)
 
     def end(self, index: int, run: Run) -> None:
-        """A trial is over, perhaps before its last epoch.
+        """Count a trial as over, perhaps before its last epoch.
 
         Args:
-            index: of the trial.
-            run: what it found.
+            index: Index of the trial.
+            run: What it found.
         """
         self._over += 1
         if self._is_search:
             return
         epochs = run.config.train.epochs
+        self._bar.set_description_str(self._title(), refresh=False)
         self._bar.update(epochs - self._shown[index])
         self._shown[index] = epochs
+
+    def _title(self) -> str:
+        """Return the only trial's name, or how many of several are over."""
+        if len(self._trials) == 1:
+            return _name(self._trials[0])
+        return f"{self._over} of {len(self._trials)} runs over"
+
+
+def figures_of(record: EpochRecord, images: int) -> tuple[str, ...]:
+    """Return the figures of an epoch, from the most words to the fewest.
+
+    Args:
+        record: The epoch.
+        images: Number of training images in it.
+    """
+    rate = f"{images / record.seconds:,.0f} images/s"
+    valid = f"val_loss {record.val_loss:.4f}, val_accuracy {record.val_accuracy:.4f}"
+    return (
+        f"loss {record.train_loss:.4f}, {valid}, {rate}",
+        f"{valid}, {rate}",
+        valid,
+        f"val_loss {record.val_loss:.4f}, acc. {record.val_accuracy:.4f}",
+        f"val_loss {record.val_loss:.4f}",
+    )
+
+
+def within(width: int, name: str, figures: Sequence[str]) -> str:
+    """Return a trial's name and as many figures as a width has room for. What still does not fit is cut in the name.
+
+    Args:
+        width: Characters at most.
+        name: Name of the trial, or "".
+        figures: The figures, from the most words to the fewest.
+
+    >>> within(30, "seed 42", ["val_loss 1.4321, 9,000 images/s", "val_loss 1.4321"])
+    'seed 42: val_loss 1.4321'
+    >>> within(30, "learning_rate=0.003 seed 42", ["val_loss 1.4321"])
+    '...03 seed 42: val_loss 1.4321'
+    """
+    begin = f"{name}: " if name else ""
+    for of in figures:
+        if len(begin) + len(of) <= width:
+            return begin + of
+    room = width - len(figures[-1]) - len("...: ")
+    return f"...{name[-room:]}: {figures[-1]}" if name and room > 0 else figures[-1]
+
+
+def _name(trial: Trial) -> str:
+    """Return a trial's name as short as a bar needs it: its fields without their parts."""
+    values = [f"{field.rpartition('.')[2]}={short(value)}" for field, value in trial.values.items()]
+    fold = [] if trial.fold is None else [f"fold {trial.fold}"]
+    return " ".join((*values, f"seed {trial.seed}", *fold))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("seed_", "seed ").replace("fold_", "fold ")
