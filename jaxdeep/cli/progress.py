@@ -6,6 +6,7 @@ from typing import Final
 
 from tqdm import tqdm
 
+from jaxdeep.cli.command import ALIASES
 from jaxdeep.cli.terminal import WITHOUT_TERMINAL, width_of
 from jaxdeep.config import short
 from jaxdeep.study.halving import Rung
@@ -14,6 +15,7 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 
 FORMAT: Final = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}"
+SHORT: Final = {field: flag for flag, field in ALIASES.items()}
 NARROWEST_BAR: Final = 8
 AROUND: Final = len(" 100%||  00:00<00:00, ") + NARROWEST_BAR
 """Characters of a line beside its title, its counts and its figures."""
@@ -103,7 +105,7 @@ class Progress:
         """Return the only trial's name, or how many of several are over."""
         if len(self._trials) == 1:
             return _name(self._trials[0])
-        return f"{self._over} of {len(self._trials)} runs over"
+        return f"{self._over}/{len(self._trials)} runs"
 
 
 def figures_of(record: EpochRecord, images: int) -> tuple[str, ...]:
@@ -146,8 +148,8 @@ def within(width: int, name: str, figures: Sequence[str]) -> str:
 
 
 def _name(trial: Trial) -> str:
-    """Return a trial's name as short as a bar needs it: its fields without their parts."""
-    values = [f"{field.rpartition('.')[2]}={short(value)}" for field, value in trial.values.items()]
+    """Return a trial's name as short as a bar needs it: fields by their short flags, or without their parts."""
+    values = [f"{SHORT.get(field, field.rpartition('.')[2])}={short(value)}" for field, value in trial.values.items()]
     fold = [] if trial.fold is None else [f"fold {trial.fold}"]
     return " ".join((*values, f"seed {trial.seed}", *fold))
 
