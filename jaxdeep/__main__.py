@@ -1,6 +1,6 @@
-"""`python -m jaxdeep`, which is the console command `jaxdeep`."""
+"""`python -m jaxdeep`: the console command `jaxdeep` where it is not installed."""
 
 from jaxdeep.cli.console import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(program=("python", "-m", "jaxdeep")))

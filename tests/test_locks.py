@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from small_data import SMALL, small_dataset
 
-from jaxdeep.errors import UserError
+from jaxdeep import locks
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
 from jaxdeep.train import keeper
 from jaxdeep.train.fit import fit
@@ -86,3 +87,17 @@ def test_a_run_folders_lock_is_the_same(tmp_path: Path) -> None:
 
     with alone_in(tmp_path), pytest.raises(UserError, match="another process has it open"):
         RunFolder(tmp_path, {"data": {"synthetic": False}})
+
+
+def test_a_system_without_locks_is_warned_of_once(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    locks._warn.cache_clear()
+    with pytest.warns(JaxdeepWarning, match="^this system has no fcntl"), alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path):
+        pass
+
+
+def test_the_package_is_imported_without_locks() -> None:
+    code = "import sys; sys.modules['fcntl'] = None; import jaxdeep, jaxdeep.cli.main"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

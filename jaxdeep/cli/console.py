@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from jaxdeep.cli.recipe import Experiment, Recipe
 from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
 from jaxdeep.data.npz import Rows, read_rows
 from jaxdeep.errors import UserError
@@ -35,14 +35,15 @@ commands
 jaxdeep train --help lists the flags of a command, jaxdeep --version says the version."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, program: tuple[str, ...] = ("jaxdeep",)) -> int:
     """Run the command `jaxdeep`.
 
     Args:
         argv: The words behind `jaxdeep`. None: those of the process.
+        program: Words that begin the commands that are printed.
 
     Returns:
-        The exit status, as of an experiment's command.
+        The exit status: 2 for what the user can mend, and all others as for an experiment.
     """
     given = sys.argv[1:] if argv is None else list(argv)
     if not given:
@@ -55,34 +56,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxdeep {__version__}")
         return 0
     if given[0] not in SUBCOMMANDS:
-        known = ", ".join(SUBCOMMANDS)
-        print(
-            f"error: there is no command {given[0]!r}; allowed: {known}{perhaps(given[0], SUBCOMMANDS)}",
-            file=sys.stderr,
-        )
+        known = f"allowed: {', '.join(SUBCOMMANDS)}{perhaps(given[0], SUBCOMMANDS)}"
+        print(f"error: there is no command {shown(given[0])}; {known}", file=sys.stderr)
         return 2
-    return _train(given[1:])
+    return _train(given[1:], (*program, "train"))
 
 
-def _train(given: Sequence[str]) -> int:
-    from jaxdeep.cli.main import HELP, answer  # which imports JAX
+def _train(given: Sequence[str], program: tuple[str, ...]) -> int:
+    from jaxdeep.cli.main import HELP, answer  # which imports all that trains
 
     if HELP & set(given):
-        return answer(lambda: _experiment("FILE.npz", SMALL_TABLE), given)
-    is_named = bool(given) and not given[0].startswith("-")
-    return answer(partial(_of_file, given[0] if is_named else None), given[1:])
+        return answer(lambda: _experiment("FILE.npz", SMALL_TABLE, program), given)
+    return answer(lambda: _of_file(given, program), given[1:])
 
 
-def _of_file(path: str | None) -> Experiment:
-    if path is None:
-        raise UserError("jaxdeep train needs a file behind it; allowed: jaxdeep train FILE.npz, then flags")
-    data = replace(SMALL_TABLE.data, valid_size=_valid_size(read_rows(path)))
-    return _experiment(path, replace(SMALL_TABLE, data=data))
+def _of_file(given: Sequence[str], program: tuple[str, ...]) -> Experiment:
+    if not given or given[0].startswith("-"):
+        raise UserError(f"train has no file; allowed: {' '.join(program)} FILE.npz, and flags behind it")
+    data = replace(SMALL_TABLE.data, valid_size=_valid_size(read_rows(given[0])))
+    return _experiment(given[0], replace(SMALL_TABLE, data=data), program)
 
 
-def _experiment(path: str, config: Config) -> Experiment:
+def _experiment(path: str, config: Config, program: tuple[str, ...]) -> Experiment:
     stem = Path(path).stem
-    return Experiment(stem, stem, {NAME: Recipe(config, "")}, Path(path), ("jaxdeep", "train", path))
+    return Experiment(stem, stem, {NAME: Recipe(config, "")}, Path(path), (*program, path))
 
 
 def _valid_size(rows: Rows) -> int:
