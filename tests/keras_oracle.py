@@ -17,12 +17,12 @@ import keras
 import numpy as np
 from keras.src import backend as keras_backend
 from keras.src.backend.common import dtypes
+from small_data import QUICK
 
 from bench.peers import keras_mlp
 from jaxdeep.config import Config, Model, Regularize
 from jaxdeep.config.choices import layer_indices
 from jaxdeep.nn.dnn import RRELU_DRAW
-from jaxdeep.train.program import QUICK_TO_COMPILE
 
 Named = dict[str, Any]
 
@@ -143,7 +143,7 @@ def build(config: Config, inputs: int, classes: int) -> Oracle:
         kept = zip(moving, network.non_trainable_variables, strict=True)
         return [weights[name] for name in trainable], [stats[name] if name else own.value for name, own in kept]
 
-    @partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+    @partial(jax.jit, compiler_options=QUICK)
     def gradients(weights: Named, stats: Named, x: Any, labels: Any, draws: Sequence[Any]) -> tuple:
         values, others = variables(weights, stats)
 

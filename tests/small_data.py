@@ -1,18 +1,16 @@
 """A small data set that can be learnt: noisy copies of one pattern a class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
-from typing import Any
 from unittest import mock
 
 import jax
 import numpy as np
-from jax.experimental.compilation_cache import compilation_cache
 
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.train import program
+from jaxdeep.train import programs
+from jaxdeep.train.programs import QUICK_TO_COMPILE, known_options
 
 CLASSES, SHAPE = 4, (6, 6, 1)
 
@@ -38,8 +36,10 @@ SMALL = Config(
     Train(batch_size=32, epochs=4, patience=4),
 )
 
+QUICK = known_options(QUICK_TO_COMPILE)
+"""For what a test compiles itself: options of XLA, of those that it knows."""
 LEAN = {
-    **program.QUICK_TO_COMPILE,
+    **QUICK_TO_COMPILE,
     "xla_llvm_disable_expensive_passes": "True",
     "xla_cpu_parallel_codegen_split_count": "1",
 }
@@ -47,21 +47,11 @@ LEAN = {
 
 @contextmanager
 def lean_compilation() -> Iterator[None]:
-    """Let runs be compiled with little optimisation, and equal programs but once: a quarter of the time."""
-    with TemporaryDirectory() as folder, mock.patch.multiple(program, QUICK_TO_COMPILE=LEAN, FAST=LEAN):
-        lean = {"jax_compilation_cache_dir": folder, "jax_persistent_cache_min_compile_time_secs": 0.02}
-        before = {name: getattr(jax.config, name) for name in lean}
-        _configure(lean)
+    """Let runs be compiled with little optimisation: a quarter of the time."""
+    programs.compiled.cache_clear()
+    with mock.patch.multiple(programs, QUICK_TO_COMPILE=LEAN, FAST=LEAN):
         yield
-        _configure(before)
-
-
-def _configure(values: Mapping[str, Any]) -> None:
-    """Settings of JAX; what was compiled with other ones is forgotten."""
-    for name, value in values.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    program._compile.cache_clear()
+    programs.compiled.cache_clear()
 
 
 @contextmanager

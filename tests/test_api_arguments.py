@@ -36,9 +36,9 @@ from jaxdeep.config.arguments import check_type, first_twice, optional_whole, se
 from jaxdeep.data.labels import as_labels
 from jaxdeep.errors import UserError
 from jaxdeep.study.halving import Rung
+from jaxdeep.train.checks import check_fits
 from jaxdeep.train.folders import checked_folder, checked_folders
 from jaxdeep.train.lr_finder import find_learning_rate
-from jaxdeep.train.program import check_fits
 
 DATA = small_dataset(SMALL)
 FOLDS = stratified_folds(DATA, SMALL.data, 2)

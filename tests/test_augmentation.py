@@ -9,21 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from small_data import SMALL, lean_compilation, small_dataset
+from small_data import QUICK, SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Data, Optim, Schedule
 from jaxdeep.data.augmentation import augmented, check_augmentation
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train import evaluation, step
+from jaxdeep.train import evaluate, forward, step
 from jaxdeep.train.fit import Run, fit
-from jaxdeep.train.program import QUICK_TO_COMPILE
 
 HEIGHT, WIDTH = 5, 7
 SHAPES = [(HEIGHT, WIDTH), (HEIGHT, WIDTH, 1), (HEIGHT, WIDTH, 3)]
 CHANGES = [Data(shift_pixels=2), Data(flip=True), Data(shift_pixels=1, flip=True), Data(shift_pixels=4, flip=True)]
-compiled = jax.jit(augmented, static_argnums=(2, 3), compiler_options=QUICK_TO_COMPILE)
-quick = partial(jax.jit, static_argnums=0, compiler_options=QUICK_TO_COMPILE)
+compiled = jax.jit(augmented, static_argnums=(2, 3), compiler_options=QUICK)
+quick = partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 
 
 class Change(NamedTuple):
@@ -130,14 +129,14 @@ AUGMENTED = replace(PLAIN, data=replace(PLAIN.data, shift_pixels=1, flip=True))
 def test_a_step_sees_changed_images_with_their_own_labels_scaled_after_that():
     data = small_dataset(AUGMENTED)
     state = quick(step.start)(PLAIN, PLAIN.hyper(), data, jax.random.key(0))
-    batch, key = step.Batch(jnp.arange(40, 72)), jax.random.key(5)
-    changes = jax.random.fold_in(key, step.AUGMENTATION)
+    batch, key = forward.Batch(jnp.arange(40, 72)), jax.random.key(5)
+    changes = jax.random.fold_in(key, forward.AUGMENTATION)
     rows = compiled(changes, data.train.images[batch.rows], data.image_shape, AUGMENTED.data)
     images = data.train.images.at[batch.rows].set(rows)
     changed = replace(data, train=data.train._replace(images=images))
 
     def loss(config: Config, data: Dataset) -> float:
-        of_config = quick(lambda config, params, *others: step.batch_loss(params, config, *others))
+        of_config = quick(lambda config, params, *others: forward.batch_loss(params, config, *others))
         return float(of_config(config, state.params, state.batch_stats, config.hyper(), data, batch, key)[0])
 
     assert loss(AUGMENTED, data) == loss(PLAIN, changed)
@@ -148,7 +147,7 @@ def test_evaluation_is_of_the_images_as_they_are():
     data = small_dataset(AUGMENTED)
     state = quick(step.start)(PLAIN, PLAIN.hyper(), data, jax.random.key(0))
     ours, plain = (
-        quick(evaluation.evaluate)(config, state.params, state.batch_stats, config.hyper(), data, data.valid)
+        quick(evaluate.evaluate)(config, state.params, state.batch_stats, config.hyper(), data, data.valid)
         for config in (AUGMENTED, PLAIN)
     )
     assert ours[:2] == plain[:2]

@@ -14,8 +14,9 @@ from small_data import SMALL, small_dataset
 
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train import step
-from jaxdeep.train.checkpoint import CheckpointStore
+from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.fit import fit
+from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.state import TrainState
 
 
@@ -41,10 +42,15 @@ def assert_same(one: TrainState, other: TrainState) -> None:
         np.testing.assert_array_equal(left, right)
 
 
+def history(epochs: int) -> list[EpochRecord]:
+    return [EpochRecord(epoch, *(0.5,) * 6) for epoch in range(1, epochs + 1)]
+
+
 def saved(folder, state: TrainState, steps=(1, 2)) -> None:
-    with CheckpointStore(folder, RUN) as store:
+    with Checkpointer(folder, RUN) as checkpointer:
         for number in steps:
-            store.save(number, state._replace(epoch=jnp.asarray(number, jnp.int32)), {"number": number})
+            epoch = jnp.asarray(number, jnp.int32)
+            checkpointer.save(state._replace(epoch=epoch), history(number), at_once=True)
 
 
 def largest_file(folder):
@@ -54,18 +60,19 @@ def largest_file(folder):
 
 def test_the_whole_state_comes_back(tmp_path, state) -> None:
     saved(tmp_path, state)
-    with CheckpointStore(tmp_path, RUN) as store:
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert_same(restored.state, state._replace(epoch=jnp.asarray(2, jnp.int32)))
-    assert restored.record["number"] == 2
-    draw = jax.random.uniform(restored.state.key)
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        restored, records = checkpointer.resume(state)
+    assert_same(restored, state._replace(epoch=jnp.asarray(2, jnp.int32)))
+    assert records == history(2)
+    draw = jax.random.uniform(restored.key)
     assert draw == jax.random.uniform(state.key)
 
 
 def test_an_empty_folder_holds_none(tmp_path, state) -> None:
-    with CheckpointStore(tmp_path, RUN) as store:
-        assert store.restore(like=state) is None
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        fresh, records = checkpointer.resume(state)
+    assert fresh is state
+    assert records == []
 
 
 def test_two_are_kept(tmp_path, state) -> None:
@@ -76,14 +83,14 @@ def test_two_are_kept(tmp_path, state) -> None:
 def test_a_state_may_be_donated_right_after_it_is_saved(tmp_path, state) -> None:
     mine = jax.tree.map(jnp.copy, state)
     expected = leaves(mine)
-    with CheckpointStore(tmp_path, RUN) as store:
-        store.save(1, mine, {})
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        checkpointer.save(mine, history(1), at_once=True)
         overwrite = jax.jit(lambda tree: jax.tree.map(lambda leaf: leaf * 0, tree), donate_argnums=0)
         jax.block_until_ready(overwrite(mine.params))
-    with CheckpointStore(tmp_path, RUN) as store:
-        restored = store.restore(like=state)
-    assert restored is not None
-    for left, right in zip(leaves(restored.state), expected, strict=True):
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        restored, records = checkpointer.resume(state)
+    assert records == history(1)
+    for left, right in zip(leaves(restored), expected, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -93,15 +100,16 @@ def test_a_flipped_byte_is_found_and_the_one_before_is_used(tmp_path, state) -> 
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with CheckpointStore(tmp_path, RUN) as store, pytest.warns(JaxdeepWarning, match="2: damaged checkpoint, not used"):
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert restored.record["number"] == 1
+    with (
+        Checkpointer(tmp_path, RUN) as checkpointer,
+        pytest.warns(JaxdeepWarning, match="2: damaged checkpoint, not used"),
+    ):
+        _, records = checkpointer.resume(state)
+    assert records == history(1)
     saved(tmp_path, state, steps=(2,))
-    with CheckpointStore(tmp_path, RUN) as store:
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert restored.record["number"] == 2
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        _, records = checkpointer.resume(state)
+    assert records == history(2)
 
 
 def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path, state) -> None:
@@ -110,11 +118,11 @@ def test_truncated_files_everywhere_are_an_error_that_names_the_folder(tmp_path,
         path = largest_file(tmp_path / number / "state")
         path.write_bytes(path.read_bytes()[:100])
     with (
-        CheckpointStore(tmp_path, RUN) as store,
+        Checkpointer(tmp_path, RUN) as checkpointer,
         pytest.warns(JaxdeepWarning, match="damaged checkpoint"),
         pytest.raises(UserError, match=f"{tmp_path}: no checkpoint can be read"),
     ):
-        store.restore(like=state)
+        checkpointer.resume(state)
 
 
 def as_earlier_versions_wrote_it(folder: Path, **changes: Any) -> None:
@@ -129,18 +137,16 @@ def test_a_checkpoint_of_an_earlier_version_is_restored_and_its_arrays_are_verif
     saved(tmp_path, state)
     for number in ("1", "2"):
         as_earlier_versions_wrote_it(tmp_path / number)
-    with CheckpointStore(tmp_path, RUN) as store:
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert restored.record["number"] == 2
+    with Checkpointer(tmp_path, RUN) as checkpointer:
+        _, records = checkpointer.resume(state)
+    assert records == history(2)
     largest = largest_file(tmp_path / "2" / "state")
     content = bytearray(largest.read_bytes())
     content[len(content) // 2] ^= 1
     largest.write_bytes(content)
-    with CheckpointStore(tmp_path, RUN) as store, pytest.warns(JaxdeepWarning, match="2: damaged checkpoint"):
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert restored.record["number"] == 1
+    with Checkpointer(tmp_path, RUN) as checkpointer, pytest.warns(JaxdeepWarning, match="2: damaged checkpoint"):
+        _, records = checkpointer.resume(state)
+    assert records == history(1)
 
 
 def test_an_earlier_versions_history_must_be_one_of_as_many_epochs(tmp_path) -> None:
@@ -185,10 +191,9 @@ NAMES = ("a[1]b", "what?", "50%20", "a#b", "a\\b", "two\nlines", "{x}", "~x", "3
 def test_a_folder_may_have_any_name(tmp_path, state, name) -> None:
     (tmp_path / "a1b").mkdir()  # what a pattern would find
     saved(tmp_path / name, state)
-    with CheckpointStore(tmp_path / name, RUN) as store:
-        restored = store.restore(like=state)
-    assert restored is not None
-    assert restored.record["number"] == 2
+    with Checkpointer(tmp_path / name, RUN) as checkpointer:
+        _, records = checkpointer.resume(state)
+    assert records == history(2)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a1b", name])
 
 

@@ -22,10 +22,10 @@ from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, choices
 from jaxdeep.config.config import PARTS
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.train import program, step
+from jaxdeep.train import forward, programs, step
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.program import compile_program
+from jaxdeep.train.programs import compile_program
 from jaxdeep.train.state import TrainState
 
 EPOCHS = 10
@@ -202,15 +202,15 @@ def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     kept = run.history[-1] if row.config.train.keep == "last" else best
     assert (run.best_epoch, run.val_loss, run.val_accuracy) == (kept.epoch, kept.val_loss, kept.val_accuracy)
     compiled = compile_program(row.config, row.data)
-    valid, test = compiled.examine(run.params, run.batch_stats, program.traced(row.config), row.data)
+    valid, test = compiled.evaluate(run.params, run.batch_stats, programs.traced(row.config), row.data)
     np.testing.assert_allclose(valid[:2], (run.val_loss, run.val_accuracy), rtol=1e-6)
     for evaluation, hits in ((valid, run.val_hits), (test, run.test_hits)):
-        np.testing.assert_array_equal(evaluation.hits, hits)
+        np.testing.assert_array_equal(evaluation.correct, hits)
         assert evaluation.accuracy == pytest.approx(hits.mean(), rel=1e-6)
 
 
 def last_step(
-    config: Config, state: TrainState, hyper: Hyper, data: Dataset, batch: step.Batch, key: jax.Array
+    config: Config, state: TrainState, hyper: Hyper, data: Dataset, batch: forward.Batch, key: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """A step at the rates of the epoch's last one."""
     rates = jax.tree.map(lambda values: values[-1], step.epoch_rates(config, state, hyper, data))
@@ -223,10 +223,10 @@ def test_compiled_equals_eager(row: Row) -> None:
     with jax.enable_x64(True):
         data = small_dataset(config)
         state = step.start(config, config.hyper(), data, jax.random.key(0))
-        batch = step.Batch(jnp.arange(32), jnp.arange(32) < 22)
+        batch = forward.Batch(jnp.arange(32), jnp.arange(32) < 22)
         arguments = (state, config.hyper(), data, batch, jax.random.key(1))
         lowered = jax.jit(partial(last_step, config)).lower(*arguments)  # a partial, whose trace is not kept
-        compiled, figures = program.compile_with(lowered, program.FAST)(*arguments)
+        compiled, figures = programs.compile_with(lowered, programs.FAST)(*arguments)
         with jax.disable_jit():
             eager, eager_figures = last_step(config, *arguments)
         found, expected = (

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import keras_oracle
 import numpy as np
 import pytest
+from small_data import QUICK
 
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Model
 from jaxdeep.config.choices import DType
 from jaxdeep.nn.dnn import dnn
-from jaxdeep.train.program import QUICK_TO_COMPILE
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -28,7 +28,7 @@ DROPPED_HEAD = replace(PLAIN, dropout_sites="head", dropout_rate=0.4)
 RANDOM_SLOPES = replace(PLAIN, activation="rrelu", batch_norm=True, batch_norm_place="after", use_bias=False)
 LEARNT_SLOPES = replace(PLAIN, activation="prelu", dropout_sites="after_hidden", dropout_rate=0.4)
 
-quick = partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+quick = partial(jax.jit, compiler_options=QUICK)
 
 
 @cache

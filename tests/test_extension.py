@@ -15,11 +15,10 @@ from small_data import SMALL, lean_compilation, small_dataset
 from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.config.extension import check_continues, is_extension
 from jaxdeep.errors import UserError
-from jaxdeep.study.batched import fit_together
+from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit, identity_of
-from jaxdeep.train.trials_program import Task
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,7 +109,7 @@ def test_what_would_not_be_the_same_run_is_refused_with_the_fields_and_the_reaso
 
 
 @pytest.mark.slow
-def test_members_of_a_study_go_on_alone_and_together(tmp_path) -> None:
+def test_members_of_a_study_go_on_alone_and_batched(tmp_path) -> None:
     data = small_dataset(SMALL)
     short, long = (with_train(epochs=epochs) for epochs in (2, 4))
 
@@ -122,12 +121,12 @@ def test_members_of_a_study_go_on_alone_and_together(tmp_path) -> None:
     for run in alone:
         assert_same_run(run, fit(long, data, run.seed))
     for config in (short, long):
-        tasks = [Task(config, data, seed, tmp_path / f"together_{seed}") for seed in (1, 2)]
-        together = fit_together(tasks)
-    fresh = fit_together([Task(long, data, seed, None) for seed in (1, 2)])
-    for one, other in zip(together, fresh, strict=True):
+        folders = [tmp_path / f"batched_{seed}" for seed in (1, 2)]
+        batched = fit_batched([Trial(config, seed) for seed in (1, 2)], [data] * 2, folders)
+    fresh = fit_batched([Trial(long, seed) for seed in (1, 2)], [data] * 2, [None] * 2)
+    for one, other in zip(batched, fresh, strict=True):
         assert_same_run(one, other)
-    assert recorded(tmp_path / "together_1")["config"]["train"]["epochs"] == 4
+    assert recorded(tmp_path / "batched_1")["config"]["train"]["epochs"] == 4
 
 
 def study(epochs: int, kind: str = "constant", **more: Any) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train import evaluation, program, step
+from jaxdeep.train import programs, step
+from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.program import compile_program, traced
+from jaxdeep.train.programs import compile_program, traced
 from jaxdeep.train.state import TrainState
 
 
@@ -40,7 +41,7 @@ def soon_overfitted() -> Dataset:
 
 
 started = jax.jit(step.start, static_argnums=0)
-evaluated = jax.jit(evaluation.evaluate, static_argnums=0)
+evaluated = jax.jit(evaluate, static_argnums=0)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -246,7 +247,7 @@ def test_what_does_not_fit_the_data_is_refused_before_anything_is_compiled(
     config = replace(SMALL, **changes)
     images, labels = small_arrays(200)
     data = Dataset.from_arrays(images.reshape(200, *rows), labels, data=config.data)
-    monkeypatch.setattr(program, "_compile", None)
+    monkeypatch.setattr(programs, "compiled", None)
     with pytest.raises(UserError, match=message):
         fit(config, data)
 

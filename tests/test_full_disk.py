@@ -17,7 +17,7 @@ from small_commands import QUICK, summary
 from small_data import SMALL, small_dataset
 
 from jaxdeep.errors import UserError
-from jaxdeep.train import keeper
+from jaxdeep.train import checkpoint
 from jaxdeep.train.fit import fit
 
 # One array of 256 KB: Orbax spreads arrays over several files as its threads fall, yet never cuts one of this size.
@@ -37,7 +37,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 @pytest.fixture
 def at_once(monkeypatch) -> None:
-    monkeypatch.setattr(keeper, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
 
 def steps(folder: Path) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_run_ends_at_the_next_epoch_not_at_the_next_save(tmp_path, monkeypatch
     def follow(history) -> None:
         seen.append(len(history))
         if len(history) == 2:
-            monkeypatch.setattr(keeper, "SECONDS_BETWEEN_CHECKPOINTS", 1e9)
+            monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_CHECKPOINTS", 1e9)
             for thread in threading.enumerate():
                 if thread.name == "save_finalize":
                     thread.join()

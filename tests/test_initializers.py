@@ -11,14 +11,13 @@ import keras_oracle
 import numpy as np
 import pytest
 from scipy import stats
-from small_data import SMALL, small_dataset
+from small_data import QUICK, SMALL, small_dataset
 
 from bench.peers import keras_mlp
 from jaxdeep.config import Model
 from jaxdeep.config.choices import InitDistribution, Initializer, InitMode
 from jaxdeep.nn.dnn import dnn
 from jaxdeep.train.fit import fit
-from jaxdeep.train.program import QUICK_TO_COMPILE
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -40,7 +39,7 @@ DRAWN = [
     ),
 ]
 
-quick = partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+quick = partial(jax.jit, compiler_options=QUICK)
 
 
 def kernels_of(model: Model, seed: int = 9) -> list[np.ndarray]:

@@ -11,9 +11,9 @@ from small_data import SMALL, small_dataset
 from jaxdeep import locks
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
-from jaxdeep.train import keeper
+from jaxdeep.train import checkpoint
+from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.fit import fit
-from jaxdeep.train.keeper import RunKeeper
 
 HOLDS = """
 import fcntl, os, sys, time
@@ -45,7 +45,7 @@ def test_another_processs_folder_is_free_after_sigkill(tmp_path) -> None:
 
 
 def test_another_threads_call_in_one_folder_is_refused_and_the_first_one_ends_as_alone(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(keeper, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     data = small_dataset(SMALL)
     refused: list[str] = []
 
@@ -66,19 +66,19 @@ def test_another_threads_call_in_one_folder_is_refused_and_the_first_one_ends_as
     assert run.val_loss == fit(SMALL, data, 7).val_loss
 
 
-def test_a_keeper_may_be_opened_again_when_the_one_before_is_closed(tmp_path) -> None:
+def test_a_checkpointer_may_be_opened_again_when_the_one_before_is_closed(tmp_path) -> None:
     for _ in range(3):
-        with RunKeeper(tmp_path, {}):
+        with Checkpointer(tmp_path, {}):
             pass
 
 
 @pytest.mark.parametrize("wrong", [{"seed": object()}, {"seed": {1, 2}}])
 def test_a_folder_is_free_after_what_failed_in_it(tmp_path, wrong) -> None:
     with pytest.raises(UserError, match="cannot be recorded"):
-        RunKeeper(tmp_path, wrong)
-    with RunKeeper(tmp_path, {}), pytest.raises(UserError, match="has it open"):
-        RunKeeper(tmp_path, {})
-    with RunKeeper(tmp_path, {}):
+        Checkpointer(tmp_path, wrong)
+    with Checkpointer(tmp_path, {}), pytest.raises(UserError, match="has it open"):
+        Checkpointer(tmp_path, {})
+    with Checkpointer(tmp_path, {}):
         pass
 
 

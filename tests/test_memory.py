@@ -15,13 +15,13 @@ from jaxdeep.errors import UserError
 from jaxdeep.study import runner as sweep
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
-from jaxdeep.train import memory, program
+from jaxdeep.train import memory, programs
 from jaxdeep.train.fit import fit
+from jaxdeep.train.forward import model_of
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.memory import fewest_bytes, in_words, program_bytes, total_memory
-from jaxdeep.train.program import compile_program
+from jaxdeep.train.programs import compile_program
 from jaxdeep.train.state import init_state
-from jaxdeep.train.step import model_of
 
 DATA = small_dataset(SMALL)
 TOO_LARGE = [(10**12,), (10**9, 10**9), (10**30,), (10**200, 10**200), (100,) * 10 + (10**15,)]
@@ -34,7 +34,7 @@ def with_units(*units: int) -> Config:
 @pytest.mark.parametrize("units", TOO_LARGE, ids=lambda units: f"{len(units)} layers, {len(str(units[-1]))} digits")
 def test_a_network_larger_than_the_memory_is_refused_before_anything_is_compiled(units):
     config = with_units(*units)
-    with mock.patch.object(program, "_compile", side_effect=AssertionError):
+    with mock.patch.object(programs, "compiled", side_effect=AssertionError):
         for call in (
             lambda: fit(config, DATA),
             lambda: fit_all([Trial(config, 1)], DATA),
@@ -47,10 +47,10 @@ def test_a_network_larger_than_the_memory_is_refused_before_anything_is_compiled
 def test_a_program_larger_than_the_memory_is_refused_before_it_runs():
     needed = compile_program(SMALL, DATA).epoch_bytes
     assert fewest_bytes(SMALL, DATA) < needed
-    with mock.patch.object(program, "total_memory", return_value=needed):
+    with mock.patch.object(programs, "total_memory", return_value=needed):
         fit(SMALL, DATA, until=1)
     with (
-        mock.patch.object(program, "total_memory", return_value=needed - 1),
+        mock.patch.object(programs, "total_memory", return_value=needed - 1),
         pytest.raises(UserError, match=r"training takes .* of memory, and there are"),
     ):
         fit(SMALL, DATA)

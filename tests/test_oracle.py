@@ -16,13 +16,13 @@ import keras_oracle
 import numpy as np
 import optax
 import pytest
+from small_data import QUICK
 
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.optim.schedules import Rates
-from jaxdeep.train import evaluation, step
-from jaxdeep.train.program import QUICK_TO_COMPILE
+from jaxdeep.train import evaluate, forward, step
 from jaxdeep.train.state import TrainState, init_state, transformation
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -62,7 +62,7 @@ EXTRA = {
     ),
 }
 
-compiled = partial(jax.jit, static_argnums=0, compiler_options=QUICK_TO_COMPILE)
+compiled = partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 
 
 class Case(NamedTuple):
@@ -94,7 +94,7 @@ def case(name: str) -> Case:
         train=Train(batch_size=BATCH, dtype="float64"),
     )
     data, images, labels = some_data(config.data)
-    model = evaluation.model_of(config, data)
+    model = forward.model_of(config, data)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     drawn = model._replace(init=lambda key: some_weights(config, shapes))
     return Case(
@@ -163,11 +163,11 @@ def biases_before_norm(config: Config) -> list[str]:
     return dense + ["0/norm_input/bias"] * model.batch_norm_input
 
 
-def gradients_of_step(case: Case, batch: step.Batch, key: jax.Array) -> tuple[Any, Any, dict, dict]:
+def gradients_of_step(case: Case, batch: forward.Batch, key: jax.Array) -> tuple[Any, Any, dict, dict]:
     """Summed loss, hits, gradients and new moving statistics: after one step, SGD's momentum is -rate x gradient."""
     config = replace(case.config, optim=Optim("momentum", learning_rate=1.0))
     hyper, params = config.hyper(), case.start.params
-    model = evaluation.model_of(config, case.data)
+    model = forward.model_of(config, case.data)
     fresh = transformation(config, model, hyper, rates_of(config)).init(params)
     before = case.start._replace(opt_state=fresh)
     after, (loss, hits) = case.step(config, before, hyper, rates_of(config), case.data, batch, key)
@@ -194,7 +194,7 @@ def test_one_step_has_the_loss_the_gradients_and_the_moving_statistics_of_keras(
     # measured: loss 1e-15, gradients 3e-14, moving statistics 3e-16, biases before a BN 1e-15 (absolute)
     of = case(name)
     rows, key = np.random.default_rng(1).permutation(len(of.x))[:BATCH], jax.random.key(2)
-    loss, hits, gradients, stats = gradients_of_step(of, step.Batch(jnp.asarray(rows)), key)
+    loss, hits, gradients, stats = gradients_of_step(of, forward.Batch(jnp.asarray(rows)), key)
     expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows, uniforms_of(of, key))
     assert loss / BATCH == pytest.approx(float(expected_loss), rel=1e-9)
     assert hits == np.sum(np.argmax(logits, -1) == of.labels[rows])
@@ -233,7 +233,7 @@ def test_a_trajectory_is_that_of_keras_and_its_nadam(name, steps, tolerance):
     rng = np.random.default_rng(3)
     for index in range(steps):
         rows, key = rng.permutation(len(of.x))[:BATCH], jax.random.fold_in(jax.random.key(4), index)
-        batch = step.Batch(jnp.asarray(rows))
+        batch = forward.Batch(jnp.asarray(rows))
         state, (loss, _) = of.step(config, state, hyper, rates_of(config), of.data, batch, key)
         expected_loss, _, gradients, stats = of.oracle.gradients(
             weights, stats, of.x[rows], of.labels[rows], uniforms_of(of, key)
@@ -255,7 +255,7 @@ def test_a_filled_up_batch_is_the_batch_of_its_counted_rows_alone(name):
     of = case(name)
     rng, key = np.random.default_rng(5), jax.random.key(6)
     rows, counted = rng.permutation(len(of.x))[:BATCH], rng.permutation(BATCH) < 8
-    batch = step.Batch(jnp.asarray(rows), jnp.asarray(counted))
+    batch = forward.Batch(jnp.asarray(rows), jnp.asarray(counted))
     loss, hits, gradients, stats = gradients_of_step(of, batch, key)
     alone = [draw[counted] for draw in uniforms_of(of, key)]
     expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows[counted], alone)
@@ -274,7 +274,7 @@ def test_an_epoch_takes_every_row_once_whatever_is_left_for_the_last_batch():
     rates = step.epoch_rates(of.config, of.start, hyper, data)
     state, (loss, accuracy) = compiled(step.train_epoch)(of.config, of.start, hyper, rates, data)
     weights = (of.start.params, of.start.batch_stats)
-    mean_loss, mean_accuracy, _ = compiled(evaluation.evaluate)(of.config, *weights, hyper, data, part)
+    mean_loss, mean_accuracy, _ = compiled(evaluate.evaluate)(of.config, *weights, hyper, data, part)
     assert loss == pytest.approx(float(mean_loss), rel=1e-12)
     assert accuracy == pytest.approx(float(mean_accuracy), rel=1e-12)
     assert keras_oracle.difference(*map(keras_oracle.per_layer, (state.params, of.start.params))) == 0
@@ -347,7 +347,7 @@ def test_a_trajectory_with_a_schedule_is_that_of_keras_with_the_rates_of_its_for
     train = replace(of.config.train, epochs=EPOCHS)
     config = replace(of.config, optim=Optim(named, learning_rate=rate), schedule=schedule, train=train)
     hyper, start = config.hyper(), of.start
-    fresh = transformation(config, evaluation.model_of(config, of.data), hyper, rates_of(config)).init(start.params)
+    fresh = transformation(config, forward.model_of(config, of.data), hyper, rates_of(config)).init(start.params)
     state = start._replace(opt_state=fresh)
     weights, optimizer = keras_oracle.per_layer(start.params), reference()
     variables = keras_oracle.keras_variables(weights, {})
@@ -357,7 +357,7 @@ def test_a_trajectory_with_a_schedule_is_that_of_keras_with_the_rates_of_its_for
         assert rates.learning_rate.shape == rates.beta_1.shape == (EPOCH_STEPS,)
         for index, now in enumerate(map(Rates, *rates)):
             rows, t = rng.permutation(len(of.x))[:BATCH], epoch * EPOCH_STEPS + index
-            state, _ = of.step(config, state, hyper, now, of.data, step.Batch(jnp.asarray(rows)), key)
+            state, _ = of.step(config, state, hyper, now, of.data, forward.Batch(jnp.asarray(rows)), key)
             _, _, gradients, _ = of.oracle.gradients(weights, {}, of.x[rows], of.labels[rows], [])
             with keras_oracle.relaxed():
                 optimizer.learning_rate = rate * factor(t, epoch)
@@ -373,11 +373,11 @@ def test_a_trajectory_with_a_schedule_is_that_of_keras_with_the_rates_of_its_for
     [("selu", 100), ("bn", 1_000), ("bn_after", 100), ("rrelu", 100), ("l1_l2", 100), ("linear", 100)],
 )
 def test_evaluation_is_that_of_keras_penalties_and_all(name, rows, monkeypatch):
-    monkeypatch.setattr(evaluation, "EVALUATION_ROWS", rows)
+    monkeypatch.setattr(evaluate, "EVALUATION_ROWS", rows)
     of = case(name)
     params, stats = of.start.params, of.start.batch_stats
-    evaluate = jax.jit(partial(evaluation.evaluate, of.config), compiler_options=QUICK_TO_COMPILE)
-    loss, accuracy, hits = evaluate(params, stats, of.config.hyper(), of.data, of.data.train)
+    evaluated = jax.jit(partial(evaluate.evaluate, of.config), compiler_options=QUICK)
+    loss, accuracy, hits = evaluated(params, stats, of.config.hyper(), of.data, of.data.train)
     named = (keras_oracle.per_layer(params), keras_oracle.per_layer(stats))
     expected_loss, expected_accuracy = of.oracle.evaluate(*named, of.x, of.labels)
     assert loss == pytest.approx(expected_loss, rel=1e-9)
@@ -391,7 +391,7 @@ def test_inputs_are_scaled_by_the_training_rows(scaling):
     data, images, _ = some_data(config.data)
     for split in (data.train, data.valid):
         expected = by_numpy(config.data, np.asarray(split.images), images)
-        np.testing.assert_allclose(evaluation.scaled(config, data, split.images), expected, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(forward.scaled(config, data, split.images), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_standardised_pixels_have_mean_0_and_variance_1_over_many_rows():
@@ -399,7 +399,7 @@ def test_standardised_pixels_have_mean_0_and_variance_1_over_many_rows():
     rng = np.random.default_rng(7)
     images = rng.integers(0, rng.integers(2, 256, 12), (4_510, 12), dtype=np.uint8)
     data = Dataset.from_arrays(images, np.arange(4_510) % 2, data=config.data)
-    scaled = np.asarray(evaluation.scaled(config, data, data.train.images))
+    scaled = np.asarray(forward.scaled(config, data, data.train.images))
     assert len(scaled) == 4_490
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-10)
     np.testing.assert_allclose(scaled.var(0), 1, atol=1e-10)
@@ -412,6 +412,6 @@ def test_a_constant_pixel_becomes_0_and_no_nan(value):
     images = rng.integers(0, 256, (3_030, 4)).astype(np.uint8 if value != 0.1 else np.float32)
     images[:, 2] = value
     data = Dataset.from_arrays(images, np.arange(3_030) % 2, data=config.data)
-    scaled = np.asarray(evaluation.scaled(config, data, data.train.images))
+    scaled = np.asarray(forward.scaled(config, data, data.train.images))
     np.testing.assert_allclose(scaled[:, 2], 0, atol=1e-6)
     np.testing.assert_allclose(scaled[:, [0, 1, 3]].std(0), 1, atol=1e-10)

@@ -9,26 +9,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_data import QUICK
 
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn import layers
-from jaxdeep.train import step
-from jaxdeep.train.program import QUICK_TO_COMPILE
+from jaxdeep.train import forward, step
 from jaxdeep.train.state import TrainState, init_state
 
 BATCH, CLASSES, UNITS = 32, 3, 10
 LEFT = (1, 2, 3, 8)
 DATA = Data("standardize", valid_size=15)
 NORMED = Model((UNITS,) * 20, "elu", "he_normal", batch_norm=True)
-quick = partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+quick = partial(jax.jit, compiler_options=QUICK)
 
 
 def depth(layers: int, model: Model = NORMED) -> Model:
     return replace(model, units=(UNITS,) * layers)
 
 
-def case(model: Model, left: int, dtype: Any) -> tuple[Config, TrainState, Dataset, step.Batch, jax.Array]:
+def case(model: Model, left: int, dtype: Any) -> tuple[Config, TrainState, Dataset, forward.Batch, jax.Array]:
     """A configuration, its first state, and the last batch of its first epoch, which has this many rows of its own."""
     config = Config(DATA, model, Optim(learning_rate=1e-3), Train(batch_size=BATCH, epochs=2, dtype=dtype))
     count = BATCH + left + 15
@@ -37,7 +37,7 @@ def case(model: Model, left: int, dtype: Any) -> tuple[Config, TrainState, Datas
     rows = rng.normal(size=(count + 15, 12)) * 3 + labels[:, None]
     dataset = Dataset.from_arrays(rows[:count], labels[:count], rows[count:], labels[count:], data=DATA)
     with jax.ensure_compile_time_eval():
-        model_ = step.model_of(config, dataset)
+        model_ = forward.model_of(config, dataset)
     state = quick(partial(init_state, config, model_, config.hyper()))(jax.random.key(0))
     batches, keys = step.epoch_batches(config, state, dataset)
     last = jax.tree.map(lambda leaf: leaf[-1], batches)
@@ -49,24 +49,24 @@ def case(model: Model, left: int, dtype: Any) -> tuple[Config, TrainState, Datas
 def program(config: Config) -> Callable:
     """(params, batch_stats, data, batch, key) -> ((loss, (statistics, hits)), gradients), compiled by shapes."""
     hyper = jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
-    of = jax.value_and_grad(step.batch_loss, has_aux=True)
+    of = jax.value_and_grad(forward.batch_loss, has_aux=True)
     return quick(lambda params, stats, data, batch, key: of(params, config, stats, hyper, data, batch, key))
 
 
-def gradients(config: Config, state: TrainState, data: Dataset, batch: step.Batch, key: jax.Array) -> tuple:
+def gradients(config: Config, state: TrainState, data: Dataset, batch: forward.Batch, key: jax.Array) -> tuple:
     """Loss, gradients and new moving statistics of a batch."""
     found = program(config)(state.params, state.batch_stats, data, batch, key)
     (loss, (stats, _)), weights = found
     return loss, weights, stats
 
 
-def alone(batch: step.Batch, left: int) -> step.Batch:
+def alone(batch: forward.Batch, left: int) -> forward.Batch:
     """The rows that count, without the others.
 
     Their number stays an argument of the program. A constant 3 is turned into a factor 1/3 by XLA, and behind 100
     layers with statistics of three rows that rounding alone moves a float64 loss by 1e-8.
     """
-    return step.Batch(batch.rows[:left], jnp.ones(left, bool))
+    return forward.Batch(batch.rows[:left], jnp.ones(left, bool))
 
 
 def furthest(one: Any, other: Any) -> float:

@@ -25,8 +25,8 @@ from jaxdeep.analysis.predictors import (
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_of_stored_rows, mc_predict, pooled
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
-from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
+from jaxdeep.train.forward import model_of
 
 CONFIG = replace(SMALL, model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.4))
 SAMPLES = 23

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jaxdeep.cli.uncertainty import Asked
 from small_commands import QUICK, summary
 from small_data import lean_compilation
 
 from experiments.cifar import CONFIGS
 from jaxdeep.cli.command import parse
 from jaxdeep.cli.recipe import Experiment
-from jaxdeep.cli.uncertainty import Asked
 from jaxdeep.cli.words import best_command, command_of, command_words
 from jaxdeep.config import Config
 from jaxdeep.study.design import Design

@@ -13,8 +13,8 @@ from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.errors import JaxdeepWarning, UserError
-from jaxdeep.train.evaluation import scaled
 from jaxdeep.train.fit import fit
+from jaxdeep.train.forward import scaled
 
 N = 400
 U = np.random.default_rng(0).random((N, 3))

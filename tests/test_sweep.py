@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_data import SMALL, compilations, lean_compilation, small_dataset
@@ -17,6 +18,7 @@ from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.lr_finder import find_learning_rate
 
 DATA = small_dataset(SMALL)
 DROPPED = replace(
@@ -91,7 +93,25 @@ def test_only_what_is_traced_is_left_out_of_a_program() -> None:
         assert varied(DROPPED, field, value).static() != static
     for field in ("regularize.l1", "regularize.l2"):
         assert varied(DROPPED, field, 0.0).static() != static
-    assert DROPPED.static().static() == static
+
+
+def test_what_programs_are_compiled_for_cannot_be_trained_and_has_no_traced_numbers() -> None:
+    static, without = DROPPED.static(), SMALL.static()
+    for call in (
+        lambda: fit(static, DATA),  # pyright: ignore[reportArgumentType]
+        lambda: fit_all([Trial(static, 1)], DATA),  # pyright: ignore[reportArgumentType]
+        lambda: find_learning_rate(static, DATA, (1,)),  # pyright: ignore[reportArgumentType]
+    ):
+        with pytest.raises(UserError, match=r"^config is Static\(.*; allowed: a Config"):
+            call()
+    for field in TRACED[:-1]:
+        part, _, name = field.partition(".")
+        number = getattr(getattr(static, part), name)
+        for use in (float, bool, jnp.asarray, lambda x: 2.0 * x, lambda x: x > 0.0, lambda x: jnp.ones(2) * x):
+            with pytest.raises(TypeError, match="Read it from Hyper"):
+                use(number)
+    assert (without.model.dropout_rate, without.regularize.l2, without.regularize.max_norm) == (0.0, 0.0, None)
+    assert without.schedule.factor == SMALL.schedule.factor
 
 
 def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:

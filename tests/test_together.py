@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import jax
@@ -25,12 +25,14 @@ from jaxdeep.config.config import TRACED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.errors import UserError
-from jaxdeep.study import batched as together
-from jaxdeep.study.batched import fit_together, planned_bytes
+from jaxdeep.study import batched, batched_memory
+from jaxdeep.study.batched import fit_batched
+from jaxdeep.study.batched_memory import BatchedPrograms, planned_bytes, sizes_of, sizes_that_fit
+from jaxdeep.study.trial import Trial
 from jaxdeep.train import memory
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.trials_program import Task, compiled, sizes_of, study_of
+from jaxdeep.train.programs import Spec, compiled, spec_of
 
 BASE = replace(
     SMALL,
@@ -70,6 +72,24 @@ def soon_overfitted() -> Dataset:
 DATA = soon_overfitted()
 
 
+class Task(NamedTuple):
+    """What one trial is trained on, and where it is kept: the arguments of `fit`."""
+
+    config: Config
+    data: Dataset
+    seed: int
+    checkpoints: Path | None = None
+
+
+def fit_tasks(tasks: Sequence[Task], **options: Any) -> list[Run]:
+    trials = [Trial(task.config, task.seed) for task in tasks]
+    return fit_batched(trials, [task.data for task in tasks], [task.checkpoints for task in tasks], **options)
+
+
+def spec_of_tasks(tasks: Sequence[Task]) -> Spec:
+    return spec_of(tasks[0].config, [task.data for task in tasks])
+
+
 def study(folder: Path | None = None) -> list[Task]:
     """Trials that differ in every traced number and in the seed, one of which diverges."""
     assert set(VALUES) == set(TRACED)
@@ -100,11 +120,11 @@ def story_of(
     """Train a study; stop it at a trial's epoch, or let its nth epoch fail for all."""
     story = Story()
 
-    def asked(name: str, study: Any, size: int) -> Any:
-        story.programs.append((name, size))
+    def asked(names: tuple[str, ...], spec: Spec, size: int) -> Any:
+        story.programs += [(name, size) for name in names]
         if fail_at is not None and len(story.sizes("epoch")) == fail_at:
             raise MemoryError
-        return compiled(name, study, size)
+        return compiled(names, spec, size)
 
     def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
         assert [record.epoch for record in history] == [*range(1, len(history) + 1)]
@@ -117,8 +137,8 @@ def story_of(
         story.ends.append(index)
 
     ends = nullcontext() if stop_at is fail_at is None else pytest.raises((InterruptedError, MemoryError))
-    with mock.patch.object(together, "compiled", asked), ends:
-        story.runs = fit_together(tasks, on_epoch=on_epoch, on_end=on_end, **options)
+    with mock.patch.object(batched_memory, "compiled", asked), ends:
+        story.runs = fit_tasks(tasks, on_epoch=on_epoch, on_end=on_end, **options)
     return story
 
 
@@ -150,10 +170,8 @@ def assert_same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> Non
 
 @pytest.fixture(scope="module", autouse=True)
 def lean() -> Iterator[None]:
-    compiled.cache_clear()
     with lean_compilation():
         yield
-    compiled.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +186,7 @@ def whole(lean: None) -> Story:
 
 def bytes_of(tasks: Sequence[Task], size: int) -> int:
     """What so many trials are planned to need."""
-    return planned_bytes(together._Programs(study_of(tasks)), size)
+    return planned_bytes(BatchedPrograms(spec_of_tasks(tasks)), size)
 
 
 def test_every_member_is_the_run_alone_but_for_rounding(whole: Story, alone: list[Run]) -> None:
@@ -191,18 +209,18 @@ def test_members_that_do_not_fit_are_trained_in_turns(alone: list[Run], less: in
     story = story_of(tasks, memory=bytes_of(tasks, 4) - less)
     assert story.sizes("epoch")[: len(tried)] == tried
     assert max(story.sizes("epoch")[len(tried) :]) == tried[-1]
-    assert story.sizes("start") == story.sizes("examine")[1:] == [tried[-1]] * -(-9 // tried[-1])
-    assert story.sizes("examine")[0] == tried[-1]  # when it was planned
+    assert story.sizes("start") == story.sizes("evaluate")[1:] == [tried[-1]] * -(-9 // tried[-1])
+    assert story.sizes("evaluate")[0] == tried[-1]  # when it was planned
     assert_alike(story.runs, alone)
     assert story.epochs == {index: [*range(1, epochs + 1)] for index, epochs in enumerate(EPOCHS)}
     assert sorted(story.ends) == [*range(9)]
-    seconds = sum(compiled(name, study_of(tasks), size).compile_seconds for name, size in {*story.programs})
+    seconds = sum(compiled((name,), spec_of_tasks(tasks), size).compile_seconds for name, size in {*story.programs})
     assert story.runs[-1].compile_seconds == pytest.approx(seconds)
 
 
 def test_what_does_not_fit_alone_is_refused_in_words() -> None:
     with pytest.raises(UserError, match=r"training takes [\d.]+ KiB of memory, and there are 1.0 KiB"):
-        fit_together(study(), memory=1024)
+        fit_tasks(study(), memory=1024)
 
 
 @pytest.mark.parametrize("size", [9, 4])
@@ -212,7 +230,7 @@ def test_the_arrays_on_the_device_are_never_more_than_was_planned(tmp_path: Path
     shared = sum(leaf.nbytes for leaf in jax.tree.leaves(DATA))
     # what other tests hold, the data set left out, which the plan counts too
     others = sum(array.nbytes for array in jax.live_arrays()) - shared
-    write = together._write
+    write = batched._Chunk._write
 
     def look(*_: Any) -> None:
         live.append(sum(array.nbytes for array in jax.live_arrays()) - others)
@@ -226,23 +244,23 @@ def test_the_arrays_on_the_device_are_never_more_than_was_planned(tmp_path: Path
         return compiled(*arguments)
 
     with (
-        mock.patch.object(together, "SECONDS_BETWEEN_CHECKPOINTS", 0.0),
-        mock.patch.object(together, "_write", look_and_write),
-        mock.patch.object(together, "compiled", compiled_and_seen),
+        mock.patch.object(batched, "SECONDS_BETWEEN_CHECKPOINTS", 0.0),
+        mock.patch.object(batched._Chunk, "_write", look_and_write),
+        mock.patch.object(batched_memory, "compiled", compiled_and_seen),
     ):
-        fit_together(tasks, on_epoch=look, on_end=look, memory=planned)
+        fit_tasks(tasks, on_epoch=look, on_end=look, memory=planned)
     assert len(live) > 50
     assert shared < max(live) <= planned
 
 
 def test_what_is_in_use_already_is_not_planned_with() -> None:
     tasks = study()
-    shared = together._Programs(study_of(tasks)).shared_bytes
+    shared = BatchedPrograms(spec_of_tasks(tasks)).shared_bytes
     needed = bytes_of(tasks, 4)
     for in_use, expected in ((shared, 4), (shared + 1, 2)):
         stats = {"bytes_limit": int(needed / 0.9) + 1, "bytes_in_use": in_use}
         with mock.patch.object(memory, "_stats", lambda stats=stats: stats):
-            assert together._sizes_that_fit(together._Programs(study_of(tasks)), 9, None)[0] == expected
+            assert sizes_that_fit(BatchedPrograms(spec_of_tasks(tasks)), 9, None)[0] == expected
 
 
 def test_a_study_that_is_stopped_goes_on_where_each_member_was(tmp_path: Path, alone: list[Run]) -> None:
@@ -283,7 +301,7 @@ def test_a_member_goes_on_together_with_others_or_alone(tmp_path: Path, alone: l
 
 def test_checkpoints_are_kept_while_a_study_goes_on(tmp_path: Path, alone: list[Run]) -> None:
     tasks = study(tmp_path)
-    with mock.patch.object(together, "SECONDS_BETWEEN_CHECKPOINTS", 0.0):
+    with mock.patch.object(batched, "SECONDS_BETWEEN_CHECKPOINTS", 0.0):
         story_of(tasks, fail_at=2)
     story = story_of(tasks)
     assert story.sizes("epoch") == [9, 9, 9, 9, 9, 4, 2, 2]  # from the second on
@@ -309,7 +327,7 @@ def folds_alone(lean: None, folds: list[Task]) -> list[Run]:
 def test_members_on_folds_share_the_images_and_the_programs(folds: list[Task], folds_alone: list[Run]) -> None:
     leaves, _ = jax.tree.flatten_with_path(folds[0].data)
     names = (jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves)
-    own = {name for name, is_own in zip(names, study_of(folds).is_own, strict=True) if is_own}
+    own = {name for name, is_own in zip(names, spec_of_tasks(folds).is_own, strict=True) if is_own}
     assert own == {"train.rows", "valid.rows", "mean", "scale"}
     before = compiled.cache_info().misses
     whole = story_of(folds)
@@ -334,7 +352,7 @@ def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
     tasks = study(tmp_path)
     fit(*tasks[WILD][:3], checkpoints=tasks[2].checkpoints)
     with pytest.raises(UserError, match="holds another run"):
-        fit_together(tasks)
+        fit_tasks(tasks)
 
 
 @pytest.mark.parametrize(
@@ -345,8 +363,9 @@ def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is_compiled(config: Config, message: str) -> None:
-    with mock.patch.object(together, "compiled", side_effect=AssertionError), pytest.raises(UserError, match=message):
-        fit_together([*study(), Task(config, DATA, 1)])
+    never = mock.patch.object(batched_memory, "compiled", side_effect=AssertionError)
+    with never, pytest.raises(UserError, match=message):
+        fit_tasks([*study(), Task(config, DATA, 1)])
 
 
 @given(st.integers(1, 5_000), st.integers(1, 64))
@@ -364,6 +383,11 @@ TOLD = [WILD, 3, 4, 5, 6]
 """The trials of the study on two devices."""
 
 
+def epoch_of(tasks: Sequence[Task], size: int) -> Any:
+    """The compiled program of an epoch of so many trials."""
+    return compiled(("epoch",), spec_of_tasks(tasks), size).calls["epoch"]
+
+
 def tell(folder: Path) -> None:
     """In a process of its own: stop a study, continue it, and write down what became of it."""
     tasks = [study(folder)[index] for index in TOLD]
@@ -374,7 +398,7 @@ def tell(folder: Path) -> None:
             "figures": [figures(run) for run in story.runs],
             "epochs": story.epochs,
             "sizes": stopped.sizes("epoch") + story.sizes("epoch"),
-            "programs": {size: compiled("epoch", study_of(tasks), size).call.as_text() for size in (6, 2)},
+            "programs": {size: epoch_of(tasks, size).as_text() for size in (6, 2)},
             "predicted": story.runs[-1].predict(np.asarray(DATA.test.images)),
         }
     (folder / "told").write_bytes(pickle.dumps(told))

@@ -9,7 +9,7 @@ from bench.peers.predictor import SAMPLES, Predictor
 from bench.peers.workload import Workload
 from jaxdeep.analysis.uncertainty import mc_dropout
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.train.evaluation import model_of, scaled
+from jaxdeep.train.forward import model_of, scaled
 
 
 def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) -> Predictor:

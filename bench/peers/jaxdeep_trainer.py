@@ -13,7 +13,7 @@ from bench.peers.workload import Workload
 from jaxdeep.config import Config, Hyper
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.train import step
-from jaxdeep.train.program import FAST, compile_with
+from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.state import TrainState
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from experiments.cifar import CONFIGS
 from jaxdeep.cli.main import main
-from jaxdeep.train import keeper
+from jaxdeep.train import checkpoint
 
 SECONDS: Final = 0.5
 
 if __name__ == "__main__":
-    keeper.SECONDS_BETWEEN_CHECKPOINTS = SECONDS
+    checkpoint.SECONDS_BETWEEN_CHECKPOINTS = SECONDS
     raise SystemExit(main("cifar", "cifar10", CONFIGS, sys.argv[1:]))

@@ -18,8 +18,8 @@ from bench.peers.serving import Answer, serve
 from bench.peers.workload import load
 from jaxdeep.config import Config
 from jaxdeep.optim.schedules import Rates
-from jaxdeep.train import step
-from jaxdeep.train.program import FAST, compile_with
+from jaxdeep.train import forward, step
+from jaxdeep.train.programs import FAST, compile_with
 
 COUNTED = {"flops": "flops", "bytes": "bytes accessed"}
 
@@ -57,7 +57,7 @@ def step_cost(config: Config, hyper: Any, data: Any) -> dict[str, float]:
 def _counted(config: Config, hyper: Any, data: Any, layers: int) -> dict[str, float]:
     config = replace(config, model=replace(config.model, units=config.model.units[:layers]))
     state: Any = jax.eval_shape(partial(step.start, config), hyper, data, jax.random.key(0))
-    batch = step.Batch(jnp.zeros(config.train.batch_size, jnp.int32))
+    batch = forward.Batch(jnp.zeros(config.train.batch_size, jnp.int32))
     rates = Rates(hyper.learning_rate, hyper.beta_1)
     jitted = jax.jit(step.train_step, static_argnums=0)
     lowered = jitted.lower(config, state, hyper, rates, data, batch, jax.random.key(0))

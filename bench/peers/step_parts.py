@@ -22,8 +22,8 @@ from bench.peers.serving import Answer, serve
 from bench.peers.workload import load
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
-from jaxdeep.train.evaluation import scaled
-from jaxdeep.train.program import FAST, compile_with
+from jaxdeep.train.forward import Batch, batch_loss, scaled
+from jaxdeep.train.programs import FAST, compile_with
 
 
 def build(path: str) -> tuple[Mapping[str, Any], Answer]:
@@ -48,9 +48,7 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
     def forward(state: Any, data: Any, rows: jax.Array) -> Any:
         def body(total: jax.Array, indexed: Any) -> tuple[jax.Array, None]:
             index, rows = indexed
-            loss, _ = step.batch_loss(
-                state.params, config, state.batch_stats, hyper, data, step.Batch(rows), key_of(index)
-            )
+            loss, _ = batch_loss(state.params, config, state.batch_stats, hyper, data, Batch(rows), key_of(index))
             return total + loss, None
 
         return jax.lax.scan(body, jnp.zeros((), config.train.dtype), (jnp.arange(steps), rows))[0]
@@ -58,9 +56,9 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
     def gradients(state: Any, data: Any, rows: jax.Array) -> Any:
         def body(_: Any, indexed: Any) -> tuple[Any, None]:
             index, rows = indexed
-            of_batch = jax.value_and_grad(step.batch_loss, has_aux=True)
+            of_batch = jax.value_and_grad(batch_loss, has_aux=True)
             (loss, _), found = of_batch(
-                state.params, config, state.batch_stats, hyper, data, step.Batch(rows), key_of(index)
+                state.params, config, state.batch_stats, hyper, data, Batch(rows), key_of(index)
             )
             return (loss, found), None
 
@@ -70,12 +68,12 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
     def whole(state: Any, data: Any, rows: jax.Array) -> Any:
         def body(state: Any, indexed: Any) -> tuple[Any, Any]:
             index, rows = indexed
-            return step.train_step(config, state, hyper, rates, data, step.Batch(rows), key_of(index))
+            return step.train_step(config, state, hyper, rates, data, Batch(rows), key_of(index))
 
         return jax.lax.scan(body, state, (jnp.arange(steps), rows))
 
     def one(state: Any, data: Any, rows: jax.Array, index: jax.Array) -> Any:
-        return step.train_step(config, state, hyper, rates, data, step.Batch(rows), key_of(index))
+        return step.train_step(config, state, hyper, rates, data, Batch(rows), key_of(index))
 
     programs = {
         name: compile_with(jax.jit(program).lower(state, data, rows), FAST)

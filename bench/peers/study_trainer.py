@@ -15,7 +15,7 @@ from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload
 from jaxdeep.study.runner import cores
 from jaxdeep.train import step
-from jaxdeep.train.program import FAST, compile_with
+from jaxdeep.train.programs import FAST, compile_with
 
 MEMBERS: Final = {"cpu": 8}
 """By platform; on an accelerator 7 learning rates x 20 seeds."""

@@ -14,8 +14,8 @@ from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import SMALLEST, temperature
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_of_stored_rows, pooled
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.train.evaluation import probabilities as probabilities_of
 from jaxdeep.train.fit import Run
+from jaxdeep.train.forward import probabilities as probabilities_of
 
 VALID: Final = "valid"
 TEST: Final = "test"

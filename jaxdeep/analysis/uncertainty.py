@@ -13,8 +13,8 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.train.evaluation import model_of, scaled
 from jaxdeep.train.fit import Run
+from jaxdeep.train.forward import model_of, scaled
 
 GROUP: Final = 10
 """Samples at a time, of each image."""

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from jaxdeep.config.choices import check, check_layers, qualified_name
@@ -12,6 +12,7 @@ from jaxdeep.config.model import Model
 from jaxdeep.config.optim import WITH_MOMENTUM, Optim
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
+from jaxdeep.config.static import Static, with_traced
 from jaxdeep.config.train import Train
 from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
@@ -86,10 +87,10 @@ class Config:
             _check_names(name, values, hints_of(PARTS[name]))
         return cls(**{name: part(**plain.get(name, {})) for name, part in PARTS.items()})
 
-    def static(self) -> "Config":
-        """The configuration but for the values of what is traced: those that agree in it share their programs.
+    def static(self) -> Static:
+        """Return what programs are compiled for: configurations that agree in it share their programs.
 
-        Whether there is dropout, a penalty or a constraint at all is static; how strong it is, is traced.
+        Whether there is dropout, a penalty or a constraint at all is static. How strong it is, is traced.
 
         >>> from dataclasses import replace
         >>> one = Config()
@@ -98,17 +99,15 @@ class Config:
         (False, True)
         """
         regularize = self.regularize
-        return replace(
-            self,
-            model=replace(self.model, dropout_rate=0.5 if self.model.dropout_rate > 0 else 0.0),
-            optim=replace(self.optim, learning_rate=1.0, beta_1=Optim().beta_1),
-            regularize=replace(
-                regularize,
-                l1=1.0 if regularize.l1 > 0 else 0.0,
-                l2=1.0 if regularize.l2 > 0 else 0.0,
-                max_norm=None if regularize.max_norm is None else 1.0,
+        return Static(
+            self.data,
+            with_traced(self.model, dropout_rate=self.model.dropout_rate > 0),
+            with_traced(self.optim, learning_rate=True, beta_1=True),
+            self.train,
+            with_traced(self.schedule, factor=self.schedule.kind == "plateau"),
+            with_traced(
+                regularize, l1=regularize.has_l1, l2=regularize.has_l2, max_norm=regularize.max_norm is not None
             ),
-            schedule=replace(self.schedule, factor=1.0) if self.schedule.kind == "plateau" else self.schedule,
         )
 
     def hyper(self) -> "Hyper":
@@ -144,6 +143,8 @@ TRACED: Final = (
     "schedule.factor",
 )
 """The fields that a study may vary within one program (schedule.factor: of a plateau)."""
+Settings = Config | Static
+"""What a traced function takes: its static fields can be read, and its traced numbers come in a Hyper."""
 
 
 class Hyper(NamedTuple):

@@ -36,6 +36,16 @@ class Regularize:
             raise UserError(f"regularize.constrained is {self.constrained!r}, and regularize.max_norm is None")
 
     @property
+    def has_l1(self) -> bool:
+        """Whether l1 is added to the loss, which a static configuration knows too."""
+        return self.l1 != 0
+
+    @property
+    def has_l2(self) -> bool:
+        """Whether l2 is added to the loss, which a static configuration knows too."""
+        return self.l2 != 0
+
+    @property
     def has_penalty(self) -> bool:
         """Whether anything is added to the loss."""
-        return self.l1 > 0 or self.l2 > 0
+        return self.has_l1 or self.has_l2

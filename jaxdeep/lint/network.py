@@ -11,7 +11,7 @@ from jaxdeep.config.choices import Layers, layer_indices
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.lint.finding import Finding
-from jaxdeep.train.evaluation import model_of
+from jaxdeep.train.forward import model_of
 
 LECUN: Final = ("lecun_normal", "lecun_uniform")
 LARGEST_MEAN: Final = 0.1

@@ -23,7 +23,7 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Model, pa
     """l1 x the sum of absolute values + l2 x the sum of squares of the chosen kernels, as Keras adds it to its losses.
 
     Args:
-        regularize: which kernels; where its l1 or l2 is 0 that part is left out.
+        regularize: which kernels; a penalty that it has not is left out.
         hyper: has the strengths; may be traced.
         model: the network.
         params: its weights.
@@ -34,9 +34,9 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Model, pa
     terms = []
     for name, mask in chosen_kernels(model, regularize.penalized).items():
         kernels = params[name]["dense"]["kernel"][mask]
-        if regularize.l1 > 0:
+        if regularize.has_l1:
             terms.append(hyper.l1 * jnp.sum(jnp.abs(kernels)))
-        if regularize.l2 > 0:
+        if regularize.has_l2:
             terms.append(hyper.l2 * jnp.sum(kernels**2))
     return sum(terms[1:], start=terms[0])
 

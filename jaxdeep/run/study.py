@@ -27,11 +27,11 @@ from jaxdeep.study.runner import fit_all
 from jaxdeep.study.stored import SUMMARY, Stored
 from jaxdeep.study.summarise import select, summarise
 from jaxdeep.study.trial import Trial
+from jaxdeep.train.checks import check_fits
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.lr_finder import find_learning_rate
-from jaxdeep.train.program import check_fits
 
 LOG: Final = logging.getLogger("jaxdeep")
 SEEDS_OF_RANGE_TEST: Final = 5

@@ -27,8 +27,8 @@ from jaxdeep.report.uncertainty_figures import (
     reliability_diagrams,
     sample_curves,
 )
-from jaxdeep.train.evaluation import model_of
 from jaxdeep.train.fit import Run
+from jaxdeep.train.forward import model_of
 
 MASK_BITS: Final[MaskBits] = 16
 LOG: Final = logging.getLogger("jaxdeep")

@@ -1,15 +1,14 @@
-"""Trials of a study trained together, by `vmap`: the way of an accelerator.
+"""Trials of a study trained side by side, by `vmap`: the way of an accelerator.
 
 There a small network's kernels wait for each other more than they compute, so that trials beside each other are nearly
-free. As many are trained at once as fit, and when enough of them are over, the rest are moved together: to half the
-number, a quarter, ... only, so that S trials need at most 1 + log2(S) programs. Over several devices each has its
-share of the trials, and they do not communicate. A trial differs from the same run alone by rounding.
+free. As many are trained at once as fit. When enough of them are over, the rest are moved together: to half the number,
+a quarter, ... only, so that S trials need at most 1 + log2(S) programs. Over several devices each has its share of the
+trials, and they do not communicate. A trial differs from the same run alone by rounding.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -18,31 +17,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.study.batched_memory import BatchedPrograms, sizes_that_fit
+from jaxdeep.study.batched_rows import on_host, placed, stacked, taken, with_row
+from jaxdeep.study.trial import Trial
+from jaxdeep.train.checkpoint import SECONDS_BETWEEN_CHECKPOINTS, Checkpointer
+from jaxdeep.train.checks import check_fits
 from jaxdeep.train.fit import Run, finished, identity_of
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.keeper import SECONDS_BETWEEN_CHECKPOINTS, RunKeeper
-from jaxdeep.train.memory import free_memory, program_bytes, refuse_more_than, tree_bytes
-from jaxdeep.train.program import check_fits
+from jaxdeep.train.programs import Spec, spec_of
 from jaxdeep.train.state import TrainState, is_over
-from jaxdeep.train.trials_program import (
-    Compiled,
-    Study,
-    Task,
-    compiled,
-    shapes_of,
-    sharding,
-    sizes_of,
-    state_of,
-    study_of,
-)
 
 SHARE_OF_TIME: Final = 0.05
 """That checkpoints may take."""
 WRITERS: Final = 4
 
 
-def fit_together(
-    tasks: Sequence[Task],
+def fit_batched(
+    trials: Sequence[Trial],
+    data: Sequence[Dataset],
+    folders: Sequence[Path | None],
     *,
     on_epoch: Callable[[int, Sequence[EpochRecord]], None] = lambda index, history: None,
     on_end: Callable[[int, Run], None] = lambda index, run: None,
@@ -52,100 +46,36 @@ def fit_together(
     """Train trials side by side, those of one program at a time, as many as fit.
 
     Args:
-        tasks: the trials.
-        on_epoch: as of `fit_all`.
-        on_end: as of `fit_all`.
-        until: as of `fit`.
-        memory: bytes of a device that may be used; None: what is free of it.
+        trials: configurations and seeds.
+        data: data set of each trial.
+        folders: folder for the checkpoints of each trial. None: keep none.
+        on_epoch: function of a trial's index and its history, called after each of its epochs.
+        on_end: function of a trial's index and its run, called when the trial is over.
+        until: epoch behind which all trials stop. None: at their ends.
+        memory: bytes of a device that may be used. None: what is free of it.
 
     Returns:
         The trials' runs, in their order.
 
     Raises:
-        UserError: as `fit`, or a single trial is larger than the memory.
+        UserError: a trial does not fit its data set, its folder cannot be used, or it is larger than the memory.
     """
-    groups: dict[Any, list[int]] = {}
-    for index, task in enumerate(tasks):
-        check_fits(task.config, task.data)
-        leaves, structure = jax.tree.flatten(task.data)
-        key = (task.config.static(), structure, shapes_of(leaves))
-        groups.setdefault(key, []).append(index)
+    groups: dict[Spec, list[int]] = {}
+    for index, (trial, of) in enumerate(zip(trials, data, strict=True)):
+        check_fits(trial.config, of)
+        groups.setdefault(spec_of(trial.config, [of]), []).append(index)
     runs: dict[int, Run] = {}
     for indices in groups.values():
-        programs = _Programs(study_of([tasks[index] for index in indices]))
-        sizes = _sizes_that_fit(programs, len(indices), memory)
+        spec = spec_of(trials[indices[0]].config, [data[index] for index in indices])
+        programs = BatchedPrograms(spec)
+        sizes = sizes_that_fit(programs, len(indices), memory)
         for first in range(0, len(indices), sizes[0]):
-            chunk = {index: tasks[index] for index in indices[first : first + sizes[0]]}
-            with _Chunk(chunk, programs, sizes, on_epoch) as trials:
-                for index, run in trials.train(until).items():
+            chunk = _Chunk(indices[first : first + sizes[0]], trials, data, folders, programs, sizes, on_epoch)
+            with chunk:
+                for index, run in chunk.train(until).items():
                     runs[index] = run
                     on_end(index, run)
-    return [runs[index] for index in range(len(tasks))]
-
-
-class _Programs:
-    """A study's programs, compiled when they are first asked for."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self._found: dict[tuple[str, int], Compiled] = {}
-
-    def of(self, name: str, size: int) -> Any:
-        """The program of this name for so many trials."""
-        self._found[name, size] = found = compiled(name, self.study, size)
-        return found.call
-
-    @property
-    def shared_bytes(self) -> int:
-        """Of the leaves of the data set that all trials share."""
-        study = self.study
-        return tree_bytes([shape for own, shape in zip(study.is_own, study.shapes, strict=True) if not own])
-
-    def argument_bytes(self, size: int) -> int:
-        """Of the states, the traced numbers and the own leaves of this many trials, and of what they share."""
-        study = self.study
-        own = [shape for own, shape in zip(study.is_own, study.shapes, strict=True) if own]
-        return size * tree_bytes((state_of(study), own)) + self.shared_bytes
-
-    @property
-    def compile_seconds(self) -> float:
-        """Of those that were asked for."""
-        return sum(found.compile_seconds for found in self._found.values())
-
-
-def _sizes_that_fit(programs: _Programs, trials: int, memory: int | None) -> list[int]:
-    """The numbers of trials to train at once: the largest one that fits the device, and its halves.
-
-    Raises:
-        UserError: not even one trial for each device fits.
-    """
-    devices = jax.local_device_count()
-    if memory is None:
-        # what all trials share stands on a single device already, and is an argument of the programs
-        memory = free_memory(programs.shared_bytes if devices == 1 else 0)
-    sizes = sizes_of(trials, devices)
-    if memory is None:
-        return sizes
-    for position, size in enumerate(sizes[:-1]):
-        if program_bytes(programs.of("epoch", size)) <= memory and planned_bytes(programs, size) <= memory:
-            return sizes[position:]
-    refuse_more_than(memory, planned_bytes(programs, sizes[-1]))
-    return sizes[-1:]
-
-
-def planned_bytes(programs: "_Programs", size: int) -> int:
-    """Return the most bytes that a device holds while its share of this many trials is trained.
-
-    That is the larger of two programs, an epoch's and the examination's, or the states with the half of them to which
-    trials are moved together, or which go to the host when they are over.
-
-    Args:
-        programs: of the study.
-        size: number of trials.
-    """
-    epoch, examine = programs.of("epoch", size), programs.of("examine", size)
-    moved = programs.argument_bytes(size) * 3 // 2 // jax.local_device_count()
-    return max(program_bytes(epoch), program_bytes(examine), moved)
+    return [runs[index] for index in range(len(trials))]
 
 
 class _Chunk:
@@ -156,14 +86,18 @@ class _Chunk:
 
     def __init__(
         self,
-        tasks: Mapping[int, Task],
-        programs: _Programs,
+        indices: Sequence[int],
+        trials: Sequence[Trial],
+        data: Sequence[Dataset],
+        folders: Sequence[Path | None],
+        programs: BatchedPrograms,
         sizes: Sequence[int],
         on_epoch: Callable[[int, Sequence[EpochRecord]], None],
     ) -> None:
-        self._tasks, self._programs, self._sizes, self._on_epoch = tasks, programs, sizes, on_epoch
-        self._config = programs.study.config
-        self._histories: dict[int, list[EpochRecord]] = {index: [] for index in tasks}
+        self._indices, self._trials, self._data, self._folders = indices, trials, data, folders
+        self._programs, self._sizes, self._on_epoch = programs, sizes, on_epoch
+        self._config = programs.spec.config
+        self._histories: dict[int, list[EpochRecord]] = {index: [] for index in indices}
         self._waited = 0.0
         self._writers = ThreadPoolExecutor(WRITERS)
         self._writing: list[Future[None]] = []
@@ -190,32 +124,33 @@ class _Chunk:
                 if index is not None and (over[row] or len(self._histories[index]) >= last)
             }
             if now:
-                found = _on_host(states, now)
+                found = on_host(states, now)
                 self._keep(found)
                 ended |= {index: _without_training(state) for index, state in found.items()}
                 self._rows = [None if index in ended else index for index in self._rows]
             if not any(index is not None for index in self._rows):
                 break
-            states = self._epoch(self._moved_together(states))
+            states = self._epoch(self._compacted(states))
         del states  # or they would stand beside the weights that are examined
         return self._runs(ended)
 
     def _begun(self) -> TrainState:
         """The first states, or those that were kept."""
-        seeds = [task.seed for task in self._of_rows()]
-        keys = self._placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
+        seeds = [self._trials[index].seed for index in self._of_rows()]
+        keys = placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
-        for row, (index, task) in enumerate(self._tasks.items()):
-            if task.checkpoints is None or not Path(task.checkpoints).expanduser().exists():
+        for row, index in enumerate(self._indices):
+            folder = self._folders[index]
+            if folder is None or not Path(folder).expanduser().exists():
                 continue
-            with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
-                state, history = keeper.resume(_taken(states, row))
+            with self._checkpointer(index) as checkpointer:
+                state, history = checkpointer.resume(taken(states, row))
             if history:
-                states, self._histories[index] = _with_row(states, row, state), history
+                states, self._histories[index] = with_row(states, row, state), history
                 self._on_epoch(index, history)
-        return self._placed(states)
+        return placed(states)
 
-    def _moved_together(self, states: TrainState) -> TrainState:
+    def _compacted(self, states: TrainState) -> TrainState:
         """The trials that go on, in the smallest of the sizes that holds them."""
         going = [row for row, index in enumerate(self._rows) if index is not None]
         size = min(size for size in self._sizes if size >= len(going))
@@ -223,7 +158,7 @@ class _Chunk:
             return states
         filled = np.asarray(going + going[:1] * (size - len(going)))
         self._seat([self._rows[row] for row in going], size)
-        return self._placed(_taken(states, filled))
+        return placed(taken(states, filled))
 
     def _epoch(self, states: TrainState) -> TrainState:
         program = self._program("epoch")
@@ -252,24 +187,26 @@ class _Chunk:
 
     def _keep_going(self, states: TrainState, going: Mapping[int, int]) -> None:
         """Begin to write checkpoints of the trials that train, each in its row."""
-        if any(self._tasks[index].checkpoints is not None for index in going):
-            self._keep(_on_host(states, going))
+        if any(self._folders[index] is not None for index in going):
+            self._keep(on_host(states, going))
 
     def _runs(self, ended: Mapping[int, TrainState]) -> dict[int, Run]:
         self._fill()
         best = [ended[index if index is not None else next(iter(ended))].best for index in self._rows]
-        params, batch_stats = self._placed(_stacked([(of.params, of.batch_stats) for of in best]))
-        examined = jax.device_get(self._program("examine")(params, batch_stats, *self._arguments))
+        params, batch_stats = placed(stacked([(of.params, of.batch_stats) for of in best]))
+        evaluations = jax.device_get(self._program("evaluate")(params, batch_stats, *self._arguments))
         return {
             index: finished(
-                *self._tasks[index][:3],
+                self._trials[index].config,
+                self._data[index],
+                self._trials[index].seed,
                 self._histories[index],
                 ended[index],
-                jax.tree.map(itemgetter(row), examined),
+                jax.tree.map(itemgetter(row), evaluations),
                 self._programs.compile_seconds,
-                self._waited / len(self._tasks),
+                self._waited / len(self._indices),
             )
-            for row, index in enumerate(self._tasks)
+            for row, index in enumerate(self._indices)
         }
 
     def _program(self, name: str) -> Any:
@@ -277,44 +214,46 @@ class _Chunk:
 
     def _fill(self) -> None:
         """A row for each trial."""
-        self._seat(list(self._tasks), self._sizes[0])
+        self._seat(self._indices, self._sizes[0])
 
     def _seat(self, indices: Sequence[int | None], size: int) -> None:
         """Say whose the rows are, and gather their traced numbers and the leaves of their data sets."""
         self._rows: list[int | None] = [*indices, *(None,) * (size - len(indices))]
-        dtype, tasks = self._config.train.dtype, self._of_rows()
-        hyper = jax.tree.map(lambda *values: jnp.asarray(values, dtype), *(task.config.hyper() for task in tasks))
-        leaves = zip(*(jax.tree.leaves(task.data) for task in tasks), strict=True)
-        self._arguments = (
-            self._placed(hyper),
-            [
-                self._placed(_stacked(of_rows)) if is_own else self._placed(of_rows[0], shared=True)
-                for is_own, of_rows in zip(self._programs.study.is_own, leaves, strict=True)
-            ],
-        )
+        dtype, spec, of_rows = self._config.train.dtype, self._programs.spec, self._of_rows()
+        hypers = (self._trials[index].config.hyper() for index in of_rows)
+        hyper = jax.tree.map(lambda *values: jnp.asarray(values, dtype), *hypers)
+        leaves = zip(*(jax.tree.leaves(self._data[index]) for index in of_rows), strict=True)
+        placed_leaves = [
+            placed(stacked(of_leaf)) if is_own else placed(of_leaf[0], shared=True)
+            for is_own, of_leaf in zip(spec.is_own, leaves, strict=True)
+        ]
+        self._arguments = (placed(hyper), spec.structure.unflatten(placed_leaves))
 
-    def _of_rows(self) -> list[Task]:
+    def _of_rows(self) -> list[int]:
         """The rows' trials, the first one's where it is nobody's."""
-        first = next(iter(self._tasks))
-        return [self._tasks[first if index is None else index] for index in self._rows]
+        return [self._indices[0] if index is None else index for index in self._rows]
 
-    def _placed(self, tree: Any, *, shared: bool = False) -> Any:
-        """Where the programs expect it: trials divided among the devices, what they share on each."""
-        return jax.device_put(tree, sharding(shared))
+    def _checkpointer(self, index: int) -> Checkpointer:
+        trial = self._trials[index]
+        return Checkpointer(self._folders[index], identity_of(trial.config, self._data[index], trial.seed))
 
     def _keep(self, states: Mapping[int, TrainState]) -> None:
         """Begin to write checkpoints, when the ones before are written."""
-        kept = {index: state for index, state in states.items() if self._tasks[index].checkpoints is not None}
+        kept = {index: state for index, state in states.items() if self._folders[index] is not None}
         if not kept:
             return
         began = time.perf_counter()
         self._wait()
         for index, state in kept.items():
             history = list(self._histories[index])
-            self._writing.append(self._writers.submit(_write, self._tasks[index], state, history))
+            self._writing.append(self._writers.submit(self._write, index, state, history))
         took = time.perf_counter() - began
         self._waited += took
         self._interval = max(SECONDS_BETWEEN_CHECKPOINTS, took / SHARE_OF_TIME)
+
+    def _write(self, index: int, state: TrainState, history: Sequence[EpochRecord]) -> None:
+        with self._checkpointer(index) as checkpointer:
+            checkpointer.save(state, history, at_once=True)
 
     def _wait(self) -> None:
         for writing in self._writing:
@@ -322,50 +261,6 @@ class _Chunk:
         self._writing.clear()
 
 
-@jax.jit
-def _taken(tree: Any, rows: int | np.ndarray) -> Any:
-    """One row of [S, ...], or several."""
-    return jax.tree.map(lambda leaf: leaf[rows], tree)
-
-
-def _on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainState]:
-    """Some trials' states as NumPy arrays, by one transfer; their keys as the keys' data.
-
-    Rows that are few are taken apart on the device first, in numbers that are powers of two, so that few programs are
-    compiled for it. No more than half of the rows is copied there.
-
-    Args:
-        states: of all rows, [S, ...].
-        rows: of the trials that are wanted, by index.
-    """
-    states = states._replace(key=jax.random.key_data(states.key))
-    wanted, size = list(rows.values()), 1 << (len(rows) - 1).bit_length()
-    if 2 * size <= len(states.epoch):
-        states = _taken(states, np.asarray(wanted + wanted[:1] * (size - len(wanted))))
-        wanted = list(range(len(rows)))
-    host = jax.device_get(states)
-    # copies: a view would keep all trials
-    return {
-        index: jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), host)
-        for index, row in zip(rows, wanted, strict=True)
-    }
-
-
 def _without_training(state: TrainState) -> TrainState:
     """What is left of a trial that is over: its best epoch, and whether it diverged."""
     return state._replace(params=None, batch_stats=None, opt_state=None)
-
-
-@partial(jax.jit, donate_argnums=0)
-def _with_row(tree: Any, row: int, values: Any) -> Any:
-    return jax.tree.map(lambda leaf, value: leaf.at[row].set(value), tree, values)
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    """On the host: a program that stacks so many arrays takes long to compile."""
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(list(trees)))
-
-
-def _write(task: Task, state: TrainState, history: Sequence[EpochRecord]) -> None:
-    with RunKeeper(task.checkpoints, identity_of(*task[:3])) as keeper:
-        keeper.keep(state, history, at_once=True)

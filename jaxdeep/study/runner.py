@@ -2,7 +2,7 @@
 
 On a CPU the trials take turns on as many threads as there are cores, and all call the same compiled programs. So a
 trial computes the bits that it would compute alone, one that has stopped costs nothing, and the cores, which one run
-of a small network leaves half idle, are busy. On an accelerator they are trained together: `jaxdeep.study.batched`.
+of a small network leaves half idle, are busy. On an accelerator they are trained side by side: `jaxdeep.study.batched`.
 """
 
 import os
@@ -17,14 +17,13 @@ import jax
 from jaxdeep.config.arguments import check_callable, optional_whole, several
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.study.batched import fit_together
+from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.memory import refuse_more_than, total_memory
-from jaxdeep.train.program import Program, compile_program
-from jaxdeep.train.trials_program import Task
+from jaxdeep.train.programs import Program, compile_program
 
 
 class Stopped(Exception):
@@ -90,15 +89,7 @@ def fit_all(
     of_trials = [_of_fold(data, trial) for trial in trials]
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
     if jax.default_backend() != "cpu":
-        return fit_together(
-            [
-                Task(trial.config, of, trial.seed, folder)
-                for trial, of, folder in zip(trials, of_trials, folders, strict=True)
-            ],
-            on_epoch=on_epoch,
-            on_end=on_end,
-            until=until,
-        )
+        return fit_batched(trials, of_trials, folders, on_epoch=on_epoch, on_end=on_end, until=until)
     programs = [compile_program(trial.config, of) for trial, of in zip(trials, of_trials, strict=True)]
     refuse_more_than(total_memory(), sum(program.kept_bytes for program in programs))
     stop, lock = Event(), Lock()

@@ -10,127 +10,156 @@ The last two checkpoints are kept. When the latest is damaged, the one before it
 """
 
 import contextlib
-import errno
-import hashlib
-import json
 import os
 import shutil
+import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jax
 import numpy as np
 
 from jaxdeep.config.extension import check_continues
 from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.train.folders import claimed, reason_of
+from jaxdeep.train.history import EpochRecord, as_json, from_rows, to_rows
+from jaxdeep.train.leaves import Leaves, check_leaves, leaves_digest, leaves_of, record_digest, state_of
 from jaxdeep.train.plain_path import plain_path
 from jaxdeep.train.quiet import quieten_orbax
+from jaxdeep.train.state import TrainState
 
-Leaves = dict[str, np.ndarray]
-Verify = Callable[[Any, Mapping[str, Any]], None]
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
 UNFINISHED: Final = "*.orbax-checkpoint-tmp*"
-REASONS: Final = tuple(
-    os.strerror(number)
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EIO)
-)
-"""What the system says of a file that cannot be written; the libraries between quote it somewhere in their texts."""
 
 
-class Restored(NamedTuple):
-    """What a checkpoint held.
+class Checkpointer:
+    """The checkpoints of one run, in a folder of its own. Without a folder it keeps nothing.
+
+    It is a context whose end waits for what is being written. Nobody else can use the folder meanwhile.
 
     Attributes:
-        state: the pytree that was saved.
-        record: the JSON values that were saved beside it.
+        seconds: how long the loop has waited for it.
     """
 
-    state: Any
-    record: dict[str, Any]
-
-
-class CheckpointStore:
-    """The checkpoints of one run, in a folder of their own; a context whose end waits for what is being written.
-
-    Nobody else may use the folder meanwhile: see `jaxdeep.locks`.
-    """
-
-    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path | str | None, identity: Mapping[str, Any]) -> None:
         """Open the folder, or make it, and remove what killed processes did not finish.
 
         Args:
-            folder: of this run's own.
-            run: what the run is, as nested JSON values.
+            folder: a folder of this run's own, or None. `~` is the user's home.
+            identity: what the run is, as nested values for JSON. NumPy's numbers and arrays are taken too.
 
         Raises:
-            UserError: the folder cannot be used.
+            UserError: the folder cannot be used, somebody else uses it, or the identity is not for JSON.
         """
+        self.seconds = 0.0
+        self._run = as_json(identity)
+        self._saved_at = time.perf_counter()
+        self._manager: Any = None
+        with contextlib.ExitStack() as stack:
+            if folder is not None:
+                path = Path(os.path.expanduser(folder))
+                stack.enter_context(claimed(path))
+                self._folder = path.absolute()
+                self._open(stack)
+            self._closing = stack.pop_all()
+
+    def _open(self, stack: contextlib.ExitStack) -> None:
         import orbax.checkpoint as ocp  # 0.4 s, and not every run keeps checkpoints
 
         quieten_orbax()
-        self._folder, self._run = Path(os.path.expanduser(folder)).absolute(), run
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
         # the folders of several runs in one process: made in the background, one's would pass for the other's
         in_turn = ocp.AsyncOptions(create_directories_asynchronously=False)
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn)
-        self._closing = contextlib.ExitStack()
         try:
-            place = self._closing.enter_context(plain_path(self._folder))
+            place = stack.enter_context(plain_path(self._folder))
             for entry in self._folder.glob(UNFINISHED):
                 shutil.rmtree(entry, ignore_errors=True)
             self._manager = ocp.CheckpointManager(place, options=options)
         except Exception as error:
-            self._closing.close()
-            raise UserError(f"{self._folder}: cannot be used for checkpoints ({_reason(error)})") from error
+            raise UserError(f"{self._folder}: cannot be used for checkpoints ({reason_of(error)})") from error
 
-    def save(self, step: int, state: Any, record: Mapping[str, Any]) -> None:
-        """Start writing a checkpoint; a step that is there already is left alone.
+    def __enter__(self) -> "Checkpointer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish writing.
+
+        Raises:
+            UserError: writing failed, and nothing else has been said yet.
+        """
+        began = time.perf_counter()
+        with self._closing:
+            if self._manager is not None:
+                self._close(kind)
+        self.seconds += time.perf_counter() - began
+
+    def _close(self, kind: type[BaseException] | None) -> None:
+        try:
+            with self._saving():
+                self._manager.close()
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self._manager.close()  # what the failure left open
+            if not isinstance(error, UserError) or kind is None or not issubclass(kind, UserError):
+                raise
+
+    def save(self, state: TrainState, history: Sequence[EpochRecord], *, at_once: bool) -> None:
+        """Start writing a checkpoint between two epochs, if the last one is 20 seconds old.
+
+        An epoch that has a checkpoint already is left alone.
 
         Args:
-            step: number of the checkpoint; rises.
-            state: any pytree of arrays; it is copied to the host before this returns, so it may be donated.
-            record: JSON values; `step`, `run`, `arrays` and `digest` are added.
+            state: state after the history's last epoch. It is copied before this returns, so it may be donated.
+            history: a record for each epoch so far.
+            at_once: whether to write it however young the last one is.
 
         Raises:
             UserError: this checkpoint cannot be written, or the one before could not.
         """
-        leaves = _leaves(state)
-        whole = {**record, "step": step, "run": self._run, "arrays": _digest(leaves)}
+        if self._manager is None:
+            return
+        began = time.perf_counter()
+        with self._saving():
+            if not self._manager.is_saving_in_progress():
+                self._manager.wait_until_finished()  # it has finished, and raises what ended it
+        if at_once or began - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            self._write(len(history), leaves_of(state), to_rows(history))
+            self._saved_at = time.perf_counter()
+            self.seconds += self._saved_at - began
+
+    def _write(self, step: int, leaves: Leaves, rows: list[list[Any]]) -> None:
+        record = {"history": rows, "step": step, "run": self._run, "arrays": leaves_digest(leaves)}
         with self._saving():
             self._manager.save(
                 step,
                 args=self._args.Composite(
                     state=self._args.PyTreeSave(leaves),
-                    record=self._args.JsonSave({**whole, "digest": _record_digest(whole)}),
+                    record=self._args.JsonSave({**record, "digest": record_digest(record)}),
                 ),
             )
 
-    def check(self) -> None:
-        """Notice without waiting that what was being written has failed.
-
-        Raises:
-            UserError: it has; says why.
-        """
-        with self._saving():
-            if not self._manager.is_saving_in_progress():
-                self._manager.wait_until_finished()  # it has finished, and raises what ended it
-
-    def restore(self, like: Any, verify: Verify = lambda state, record: None) -> Restored | None:
-        """Read the latest checkpoint that is whole; those behind it are removed, with a warning.
+    def resume(self, fresh: TrainState) -> tuple[TrainState, list[EpochRecord]]:
+        """Read the latest checkpoint that is whole. Those behind it are removed, with a warning.
 
         Args:
-            like: a pytree of the structure, shapes and types that are expected.
-            verify: called with state and record; what it raises makes the checkpoint a damaged one.
+            fresh: state before the first epoch, of the structure, shapes and types that are expected.
 
         Returns:
-            The state, on the device, and its record; None where there is no checkpoint.
+            The state, on the device, and its history. Without a checkpoint: the fresh state and no history.
 
         Raises:
-            UserError: they are another run's, or all are damaged.
+            UserError: the checkpoints are another run's, or all are damaged.
+
+        Warns:
+            JaxdeepWarning: a checkpoint is damaged.
         """
-        expected = _leaves(like)
+        if self._manager is None:
+            return fresh, []
+        expected = leaves_of(fresh)
         damaged: list[int] = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
@@ -141,34 +170,34 @@ class CheckpointStore:
             check_continues(str(self._folder), record["run"], self._run)
             try:
                 leaves = self._arrays(step, expected)
-                _check(leaves, expected, record["arrays"])
-                state = _like(leaves, like)
-                verify(state, record)
+                check_leaves(leaves, expected, record["arrays"])
+                state, history = state_of(leaves, fresh), from_rows(record["history"])
+                _check_history(state, history)
             except Exception as error:
                 damaged.append(self._report(step, error))
                 continue
             with self._saving():
                 for later in damaged:  # they stand where the next ones are to be saved
                     self._manager.delete(later)
-            return Restored(state, record)
+            return state, history
         if damaged:
             raise UserError(
                 f"{self._folder}: no checkpoint can be read. Remove the folder, or give --overwrite, to start anew"
             )
-        return None
+        return fresh, []
 
     def _record(self, step: int) -> dict[str, Any]:
-        """A checkpoint's record, with `arrays` where an earlier version wrote it."""
+        """Return a checkpoint's record, with `arrays` where an earlier version wrote it."""
         record = self._read(step, record=self._args.JsonRestore()).record
-        claimed = record.pop("digest")
-        if _record_digest(record) == claimed:
+        digest = record.pop("digest")
+        if record_digest(record) == digest:
             if record["step"] != step:
                 raise ValueError(f"it is checkpoint {record['step']}")
         elif "arrays" in record:
             raise ValueError("its digest is not that of its record")
         if not isinstance(record["run"], dict):
             raise ValueError("its record names no run")
-        return {"arrays": claimed, **record}
+        return {"arrays": digest, **record}
 
     def _arrays(self, step: int, expected: Leaves) -> Leaves:
         restore_args = jax.tree.map(lambda _: self._as_numpy, expected)
@@ -186,83 +215,17 @@ class CheckpointStore:
             yield
         except Exception as error:
             raise UserError(
-                f"{self._folder}: a checkpoint cannot be saved ({_reason(error)}). What was saved before is "
+                f"{self._folder}: a checkpoint cannot be saved ({reason_of(error)}). What was saved before is "
                 "whole. Mend that, and the same command goes on from there"
             ) from error
 
     def _report(self, step: int, error: Exception) -> int:
-        text = f"{self._folder / str(step)}: damaged checkpoint, not used ({_reason(error)})"
-        warnings.warn(text, JaxdeepWarning, stacklevel=4)
+        text = f"{self._folder / str(step)}: damaged checkpoint, not used ({reason_of(error)})"
+        warnings.warn(text, JaxdeepWarning, stacklevel=3)
         return step
 
-    def __enter__(self) -> "CheckpointStore":
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Finish writing.
-
-        Raises:
-            UserError: it failed, and nothing else has been said yet.
-        """
-        try:
-            with self._saving():
-                self._manager.close()
-        except BaseException as error:
-            with contextlib.suppress(Exception):
-                self._manager.close()  # what the failure left open
-            if not isinstance(error, UserError) or kind is None or not issubclass(kind, UserError):
-                raise
-        finally:
-            self._closing.close()
-
-
-def _reason(error: BaseException) -> str:
-    """In a few words why something failed."""
-    text = str(error)
-    for reason in REASONS:
-        if reason in text:
-            return reason
-    return text.splitlines()[0][:120] if text.strip() else type(error).__name__
-
-
-def _leaves(state: Any) -> Leaves:
-    """The leaves by name, copied to the host; random keys as their data."""
-    named, _ = jax.tree.flatten_with_path(state)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(_plain(leaf)) for path, leaf in named}
-
-
-def _plain(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-
-
-def _like(leaves: Leaves, like: Any) -> Any:
-    """The inverse of `_leaves`, on the device."""
-
-    def device_leaf(leaf: np.ndarray, template: Any) -> jax.Array:
-        if jax.numpy.issubdtype(template.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(jax.numpy.asarray(leaf), impl=jax.random.key_impl(template))
-        return jax.numpy.asarray(leaf)
-
-    templates, structure = jax.tree.flatten(like)
-    return structure.unflatten(map(device_leaf, leaves.values(), templates))
-
-
-def _digest(leaves: Leaves) -> str:
-    digest = hashlib.sha256()
-    for name, leaf in leaves.items():
-        digest.update(f"{name} {leaf.dtype} {leaf.shape}".encode())
-        digest.update(np.ascontiguousarray(leaf).data)
-    return digest.hexdigest()
-
-
-def _record_digest(record: Mapping[str, Any]) -> str:
-    """The digest of JSON values, in whatever order their keys stand."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def _check(found: Leaves, expected: Leaves, digest: str) -> None:
-    for name, leaf in expected.items():
-        if (found[name].shape, found[name].dtype) != (leaf.shape, leaf.dtype):
-            raise ValueError(f"{name} is {found[name].dtype}{found[name].shape}, expected {leaf.dtype}{leaf.shape}")
-    if _digest(found) != digest:
-        raise ValueError("its digest is not that of its arrays")
+def _check_history(state: TrainState, history: Sequence[EpochRecord]) -> None:
+    """Refuse a history that is not that of its state."""
+    if len(history) != int(state.epoch):
+        raise ValueError(f"it has figures of {len(history)} epochs, and weights of epoch {int(state.epoch)}")

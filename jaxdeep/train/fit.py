@@ -17,11 +17,12 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train.evaluation import Evaluation, probabilities
+from jaxdeep.train.checkpoint import Checkpointer
+from jaxdeep.train.evaluate import Evaluation
 from jaxdeep.train.folders import checked_folder
+from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.keeper import RunKeeper
-from jaxdeep.train.program import compile_program, traced
+from jaxdeep.train.programs import compile_program, traced
 from jaxdeep.train.state import TrainState, is_over
 
 
@@ -152,8 +153,8 @@ def fit(
         check_callable("on_epoch", on_epoch, "a function of the history, or None")
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until
-    with RunKeeper(checkpoints, identity_of(config, data, seed)) as keeper:
-        state, history = keeper.resume(program.start(hyper, data, jax.random.key(seed)))
+    with Checkpointer(checkpoints, identity_of(config, data, seed)) as checkpointer:
+        state, history = checkpointer.resume(program.start(hyper, data, jax.random.key(seed)))
         if history and on_epoch is not None:
             on_epoch(history)
         while len(history) < last and not is_over(config, state):
@@ -165,16 +166,16 @@ def fit(
                 if on_epoch is not None:
                     on_epoch(history)
             except BaseException:
-                keeper.keep(state, history, at_once=True)
+                checkpointer.save(state, history, at_once=True)
                 raise
-            keeper.keep(state, history, at_once=len(history) >= last or bool(is_over(config, state)))
+            checkpointer.save(state, history, at_once=len(history) >= last or bool(is_over(config, state)))
 
-    examined = program.examine(state.best.params, state.best.batch_stats, hyper, data)
-    return finished(config, data, seed, history, state, examined, program.compile_seconds, keeper.seconds)
+    evaluations = program.evaluate(state.best.params, state.best.batch_stats, hyper, data)
+    return finished(config, data, seed, history, state, evaluations, program.compile_seconds, checkpointer.seconds)
 
 
 def identity_of(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
-    """What two calls must share to be the same run, as nested JSON values."""
+    """Return what two calls must share to be the same run, as nested JSON values."""
     return {"seed": seed, "config": config.to_dict(), "data": data.identity()}
 
 
@@ -184,23 +185,23 @@ def finished(
     seed: int,
     history: Sequence[EpochRecord],
     state: TrainState,
-    examined: tuple[Evaluation, Evaluation],
+    evaluations: tuple[Evaluation, Evaluation],
     compile_seconds: float,
     checkpoint_seconds: float,
 ) -> Run:
-    """A run that is over, or paused.
+    """Return the figures of a run that is over, or paused.
 
     Args:
-        config: of the run.
-        data: of the run.
-        seed: of the run.
-        history: all its epochs.
-        state: behind them.
-        examined: the validation and the test rows by the kept weights.
-        compile_seconds: of its programs.
-        checkpoint_seconds: that the loop waited.
+        config: configuration of the run.
+        data: data set of the run.
+        seed: seed of the run.
+        history: a record for each epoch.
+        state: state after the last of them.
+        evaluations: evaluations of the validation and the test rows by the kept weights.
+        compile_seconds: seconds in which its programs were compiled.
+        checkpoint_seconds: seconds that the loop waited for checkpoints.
     """
-    best, (valid, test) = state.best, examined
+    best, (valid, test) = state.best, evaluations
     best_epoch = int(best.epoch)
     figures = {
         "val_loss": best.val_loss,
@@ -217,8 +218,8 @@ def finished(
         best.batch_stats,
         best_epoch,
         **{name: float(figure) if best_epoch else np.nan for name, figure in figures.items()},
-        val_hits=np.asarray(valid.hits) & bool(best_epoch),
-        test_hits=np.asarray(test.hits) & bool(best_epoch),
+        val_hits=np.asarray(valid.correct) & bool(best_epoch),
+        test_hits=np.asarray(test.correct) & bool(best_epoch),
         diverged=bool(state.diverged),
         compile_seconds=compile_seconds,
         checkpoint_seconds=checkpoint_seconds,

@@ -1,15 +1,23 @@
-"""Folders for checkpoints, looked at before anything is trained."""
+"""Folders for checkpoints, looked at before anything is trained, and why one cannot be used."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jaxdeep.config.arguments import first_twice
 from jaxdeep.config.choices import check
 from jaxdeep.errors import UserError
+from jaxdeep.locks import alone_in
+
+REASONS: Final = tuple(
+    os.strerror(number)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EIO)
+)
+"""What the system says of a file that cannot be written; the libraries between quote it somewhere in their texts."""
 
 
 def checked_folder(folder: Any) -> Path | None:
@@ -67,6 +75,29 @@ def refusing(folder: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{folder}: cannot be used for checkpoints ({reason}). Choose another folder") from error
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Make a folder for checkpoints if there is none, and use it alone.
+
+    Raises:
+        UserError: the folder cannot be made, or somebody else uses it.
+    """
+    with ExitStack() as stack:
+        with refusing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone_in(folder))
+        yield
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in a few words why something failed."""
+    text = str(error)
+    for reason in REASONS:
+        if reason in text:
+            return reason
+    return text.splitlines()[0][:120] if text.strip() else type(error).__name__
 
 
 def _plain(name: str, folder: Any) -> Path | None:

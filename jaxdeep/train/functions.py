@@ -16,7 +16,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.optim.schedules import Rates
-from jaxdeep.train.evaluation import model_of
+from jaxdeep.train.forward import model_of
 
 LONGEST_REASON: Final = 200
 """Characters of JAX's own message in ours."""

@@ -1,8 +1,14 @@
 """The figures of a run by epoch, in memory and as JSON."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdeep.errors import UserError
 
 
 class EpochRecord(NamedTuple):
@@ -59,3 +65,24 @@ def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
             raise ValueError(f"not the figures of epoch {epoch}: {row}")
     figures = ([math.nan if value is None else value for value in row[1:]] for row in rows)
     return [EpochRecord(row[0], *values) for row, values in zip(rows, figures, strict=True)]
+
+
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON gives them back: NumPy's numbers and arrays as Python's, tuples as lists.
+
+    Args:
+        values: nested values, with names as keys.
+
+    Raises:
+        UserError: there is a value that JSON has not.
+
+    >>> as_json({"seed": np.int64(3), "units": (8, np.int32(4))})
+    {'seed': 3, 'units': [8, 4]}
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic | np.ndarray | jax.Array):
+            return value.tolist()
+        raise UserError(f"a run cannot be recorded with {value!r} in it. Give numbers, texts and lists of these")
+
+    return json.loads(json.dumps(values, default=plain))

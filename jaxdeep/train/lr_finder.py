@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.config import Config, Hyper
+from jaxdeep.config import Config, Hyper, Settings
 from jaxdeep.config.seeds import plain_seeds
 from jaxdeep.config.values import NotPlain, number, shown
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
-from jaxdeep.train.program import FAST, check_fits, compile_with, traced
+from jaxdeep.train.checks import check_fits
+from jaxdeep.train.programs import FAST, compile_with, traced
 
 DIVERGED: Final = 4.0
 """A run has diverged when its running mean loss is so many times the lowest before."""
@@ -104,7 +105,7 @@ def find_learning_rate(
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
-    program = compile_with(jax.jit(partial(_all_losses, config, epochs)).lower(*arguments), FAST)
+    program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
     smoothed = np.stack([_smoothed(of_seed, rates) for of_seed in losses])
     turning = np.asarray([_turning_point(rates, of_seed) for of_seed in smoothed])
@@ -116,14 +117,14 @@ def find_learning_rate(
 
 
 def _all_losses(
-    config: Config, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array
+    config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array
 ) -> jax.Array:
     """[S, N]. A `vmap` is the faster way on an accelerator, one after the other on a CPU."""
     of_seed = partial(_losses, config, epochs, hyper, data, rates)
     return jax.lax.map(of_seed, keys) if jax.default_backend() == "cpu" else jax.vmap(of_seed)(keys)
 
 
-def _losses(config: Config, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:
+def _losses(config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:
     """[N], NaN from divergence on."""
     state = step.start(config, hyper, data, key)
     numbers = jnp.arange(epochs, dtype=state.epoch.dtype)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
-from jaxdeep.train.evaluation import model_of
+from jaxdeep.train.forward import model_of
 
 COPIES: Final = 3
 """Of all weights, at the least: the weights, the best epoch's weights, and the gradients."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdeep.config import Config, Hyper
+from jaxdeep.config import Hyper, Settings
 from jaxdeep.nn.dnn import BatchStats, Model, Params
 from jaxdeep.optim.constraints import max_norm
 from jaxdeep.optim.optimizers import optimizer
@@ -57,7 +57,7 @@ class TrainState(NamedTuple):
     plateau: Plateau | None = None
 
 
-def transformation(config: Config, model: Model, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
+def transformation(config: Settings, model: Model, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
     """From gradients to what is added to the parameters: optimizer and constraint.
 
     Args:
@@ -72,7 +72,7 @@ def transformation(config: Config, model: Model, hyper: Hyper, rates: Rates) -> 
     return optax.chain(step, max_norm(model, config.regularize.constrained, hyper.max_norm))
 
 
-def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> TrainState:
+def init_state(config: Settings, model: Model, hyper: Hyper, key: jax.Array) -> TrainState:
     """The state before the first epoch.
 
     Args:
@@ -96,7 +96,7 @@ def init_state(config: Config, model: Model, hyper: Hyper, key: jax.Array) -> Tr
     return TrainState(params, batch_stats, opt_state, run_key, none, best, no, plateau)
 
 
-def is_over(config: Config, state: TrainState) -> np.ndarray:
+def is_over(config: Settings, state: TrainState) -> np.ndarray:
     """Whether a run has reached its last epoch, stopped early or diverged (reads the device).
 
     Args:

@@ -1,52 +1,30 @@
-"""The training program: a step, an epoch of steps. Pure functions of state, numbers and data."""
+"""What a run does: its start, a step, an epoch of steps. Pure functions of state, traced numbers and data."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdeep.config import Config, Hyper
-from jaxdeep.data.augmentation import augmented
+from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.optim.constraints import penalty
 from jaxdeep.optim.plateau import next_plateau
 from jaxdeep.optim.schedules import Length, Rates, rates_at
-from jaxdeep.train.evaluation import cross_entropy, evaluate, is_hit, model_of, scaled
+from jaxdeep.train.evaluate import evaluate
+from jaxdeep.train.forward import Batch, batch_loss, model_of
 from jaxdeep.train.state import Best, TrainState, init_state, transformation
-
-AUGMENTATION = 2**31
-"""What a batch's key is folded with for its augmentation; layers fold in 0, 1, ..."""
-
-
-class Batch(NamedTuple):
-    """Which rows a step takes.
-
-    Attributes:
-        rows: [B], indices of training rows.
-        counted: [B], booleans. The others repeat rows that count and stand there for the shape only. None: all count.
-    """
-
-    rows: jax.Array
-    counted: jax.Array | None = None
-
-    def size(self, dtype: Any) -> Any:
-        """Rows that count."""
-        return len(self.rows) if self.counted is None else self.counted.sum(dtype=dtype)
 
 
 class Metrics(NamedTuple):
-    """What an epoch reports.
+    """The figures of an epoch. A loss is the cross-entropy plus the penalties of l1 and l2 if there are any.
 
     Attributes:
-        train_loss: mean loss over the epoch's images, each taken before its step, with dropout on; in nats. A loss is
-            the cross-entropy, and l1's and l2's penalty where there is one.
-        train_accuracy: likewise, in [0, 1].
-        val_loss: mean loss of the validation images after the epoch, in nats.
-        val_accuracy: likewise, in [0, 1].
-        learning_rate: of the epoch's last step.
+        train_loss: mean loss of the training rows, each taken before its step, with dropout on, in nats.
+        train_accuracy: share of the training rows classified correctly before their step, in [0, 1].
+        val_loss: mean loss of the validation rows after the epoch, in nats.
+        val_accuracy: share of the validation rows classified correctly after the epoch, in [0, 1].
+        learning_rate: learning rate of the epoch's last step.
     """
 
     train_loss: jax.Array
@@ -56,78 +34,42 @@ class Metrics(NamedTuple):
     learning_rate: jax.Array
 
 
-def batch_loss(
-    params: Params, config: Config, batch_stats: BatchStats, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
-) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
-    """Mean loss of a batch, with dropout on and batch normalisation by the batch's own statistics.
-
-    Args:
-        params: to differentiate by.
-        config: of the run; static.
-        batch_stats: before the step.
-        hyper: traced numbers.
-        data: its training rows are used.
-        batch: which rows.
-        key: of the batch's dropout masks and augmentation.
-
-    Returns:
-        The loss in nats; the new batch_stats and the number of hits.
-    """
-    model = model_of(config, data)
-    images, labels = data.train.take(batch.rows)
-    if config.data.augmented:
-        images = augmented(jax.random.fold_in(key, AUGMENTATION), images, data.image_shape, config.data)
-    logits, batch_stats = model.apply(
-        params,
-        batch_stats,
-        scaled(config, data, images),
-        key=key,
-        dropout_rate=hyper.dropout_rate,
-        update_stats=True,
-        counted=batch.counted,
-    )
-
-    loss = jnp.sum(cross_entropy(logits, labels), where=batch.counted) / batch.size(logits.dtype)
-    if config.regularize.has_penalty:
-        loss += penalty(config.regularize, hyper, model, params)
-    return loss, (batch_stats, jnp.sum(is_hit(logits, labels), where=batch.counted))
-
-
 def train_step(
-    config: Config, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset, batch: Batch, key: jax.Array
+    config: Settings, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """One update on a batch.
+    """Update the weights on one batch.
 
     Args:
-        config: of the run; static.
-        state: before the step.
+        config: static fields of the configuration.
+        state: state before the step.
         hyper: traced numbers.
-        rates: of this step.
-        data: its training rows are used.
-        batch: which rows.
-        key: of the batch's dropout masks and augmentation.
+        rates: learning rate and momentum of this step.
+        data: data set whose training rows are used.
+        batch: indices of these rows.
+        key: random key of the batch's dropout masks and augmentation.
 
     Returns:
-        The state with new params, batch_stats and opt_state; the batch's summed loss and its number of hits.
+        The state with new params, batch_stats and opt_state. Then the batch's summed loss, and the number of its rows
+        that are classified correctly.
     """
-    (loss, (batch_stats, hits)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
+    (loss, (batch_stats, correct)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
         state.params, config, state.batch_stats, hyper, data, batch, key
     )
     optimizer = transformation(config, model_of(config, data), hyper, rates)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
-    return state, (loss * batch.size(loss.dtype), hits)
+    return state, (loss * batch.size(loss.dtype), correct)
 
 
-def length_of(config: Config, data: Dataset) -> Length:
-    """Steps of an epoch, and epochs, of a run."""
+def length_of(config: Settings, data: Dataset) -> Length:
+    """Return how many steps an epoch has, and how many epochs a run."""
     count = data.train.size
     return Length(-(-count // min(config.train.batch_size, count)), config.train.epochs)
 
 
-def epoch_rates(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> Rates:
-    """Learning rate and momentum of each step of the coming epoch: [steps] each."""
+def epoch_rates(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> Rates:
+    """Return learning rate and momentum of each step of the coming epoch: [steps] each."""
     length = length_of(config, data)
     begins = state.epoch * length.epoch_steps
     counts = (begins + jnp.arange(length.epoch_steps, dtype=jnp.int32)).astype(config.train.dtype)
@@ -138,20 +80,20 @@ def epoch_rates(config: Config, state: TrainState, hyper: Hyper, data: Dataset) 
 
 
 def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
-    """The keys of the coming epoch: of the order of its rows, and of its batches' random numbers."""
+    """Return two keys of the coming epoch: for the order of its rows, and for its batches' random numbers."""
     shuffle_key, batch_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
     return shuffle_key, batch_key
 
 
-def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Batch, jax.Array]:
-    """The coming epoch's batches: every training row once, in an order drawn from the run's key.
+def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[Batch, jax.Array]:
+    """Return the coming epoch's batches: every training row once, in an order drawn from the run's key.
 
-    The last batch holds what is left. It is filled up with its own rows in turn, which do not count a second time, so
-    that all steps are one program. A row of another batch would have no part in batch normalisation's statistics: with
-    one counted row their variance is 0, and a stranger grows 30 times a layer until it overflows, and 0 x inf is NaN.
+    The last batch holds what is left. It is filled up with its own rows in turn, so that all steps are one program.
+    These rows do not count a second time. Batch normalisation's statistics would not cover a row of another batch. With
+    one counted row the variance is 0, and such a row grows 30 times a layer until it overflows. Then 0 x inf is NaN.
 
     Returns:
-        The batches, their leaves [steps, B], and each one's key, [steps].
+        The batches, whose leaves are [steps, B], and a random key for each of them, [steps].
     """
     shuffle_key, batch_key = epoch_keys(state)
     count = data.train.size
@@ -170,19 +112,19 @@ def epoch_batches(config: Config, state: TrainState, data: Dataset) -> tuple[Bat
 
 
 def train_epoch(
-    config: Config, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset
+    config: Settings, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """A step on each of the epoch's batches.
+    """Take a step on each of the epoch's batches.
 
     Args:
-        config: of the run; static.
-        state: before the epoch.
+        config: static fields of the configuration.
+        state: state before the epoch.
         hyper: traced numbers.
-        rates: of its steps, as of `epoch_rates`: [steps] each.
-        data: its training rows are used.
+        rates: learning rate and momentum of each step, [steps] each, as `epoch_rates` returns them.
+        data: data set whose training rows are used.
 
     Returns:
-        The state after the epoch's steps; the training rows' mean loss and accuracy.
+        The state after the epoch's steps. Then the training rows' mean loss in nats, and their accuracy in [0, 1].
     """
 
     def step(state: TrainState, inputs: tuple[Batch, jax.Array, Rates]):
@@ -190,22 +132,22 @@ def train_epoch(
         return train_step(config, state, hyper, rates, data, batch, key)
 
     batches, keys = epoch_batches(config, state, data)
-    state, (losses, hits) = jax.lax.scan(step, state, (batches, keys, rates))
+    state, (losses, correct) = jax.lax.scan(step, state, (batches, keys, rates))
     count = data.train.size
-    return state, (losses.sum() / count, hits.sum(dtype=losses.dtype) / count)
+    return state, (losses.sum() / count, correct.sum(dtype=losses.dtype) / count)
 
 
-def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
+def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
     """Train for an epoch, evaluate on the validation rows, keep the weights if they are the best.
 
     Args:
-        config: of the run; static.
-        state: before the epoch; donated where this is compiled.
+        config: static fields of the configuration.
+        state: state before the epoch. A compiled program takes its memory.
         hyper: traced numbers.
-        data: training and validation rows.
+        data: data set whose training and validation rows are used.
 
     Returns:
-        The state after the epoch, and its figures.
+        The state after the epoch, and the epoch's figures.
     """
     rates = epoch_rates(config, state, hyper, data)
     state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
@@ -222,6 +164,6 @@ def run_epoch(config: Config, state: TrainState, hyper: Hyper, data: Dataset) ->
     return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[-1])
 
 
-def start(config: Config, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
-    """The state before the first epoch of `config` on `data`."""
+def start(config: Settings, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
+    """Return the state before the first epoch."""
     return init_state(config, model_of(config, data), hyper, key)

@@ -1,0 +1,66 @@
+"""What programs are compiled for: a configuration without the values of its traced numbers."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, TypeVar
+
+from jaxdeep.config.data import Data
+from jaxdeep.config.model import Model
+from jaxdeep.config.optim import Optim
+from jaxdeep.config.regularize import Regularize
+from jaxdeep.config.schedule import Schedule
+from jaxdeep.config.train import Train
+
+Part = TypeVar("Part")
+
+
+class TracedNumber:
+    """A mark in place of a number that a compiled program takes as an argument.
+
+    It has no value. Whoever computes or compares with it would build a constant into the program, and is refused. Two
+    marks are equal only as the same object, which is what a hashable configuration needs.
+    """
+
+    def __repr__(self) -> str:
+        return "<a traced number>"
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TypeError("a static configuration has no value for a traced number. Read it from Hyper")
+
+    __bool__ = __float__ = __int__ = __index__ = __array__ = __neg__ = __abs__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __pow__ = __rpow__ = _refuse
+
+
+TRACED_NUMBER: Final = TracedNumber()
+
+
+@dataclass(frozen=True)
+class Static:
+    """A configuration that programs are compiled for; it cannot be trained.
+
+    Its parts are those of a `Config`. In place of each traced number stands a `TracedNumber`, unless the number is 0 or
+    None because what it measures is absent.
+    """
+
+    data: Data
+    model: Model
+    optim: Optim
+    train: Train
+    schedule: Schedule
+    regularize: Regularize
+
+
+def with_traced(part: Part, **is_traced: bool) -> Part:
+    """Return a copy of a part in which marks stand for its traced numbers.
+
+    Args:
+        part: a frozen dataclass, such as an `Optim`.
+        is_traced: for each field, whether it becomes a mark. All others keep their values.
+    """
+    static = copy.copy(part)
+    for name, traced in is_traced.items():
+        if traced:
+            object.__setattr__(static, name, TRACED_NUMBER)  # the part's own checks are for values
+    return static
