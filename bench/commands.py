@@ -115,7 +115,8 @@ def tell(
         Failed: it did.
     """
     command = COMMANDS[name]
-    environment = clean_environment(folder, CONTESTANTS[command.contestant]) | {"JAXDEEP_CACHE": str(cache)}
+    caching = {"JAXDEEP_CACHE": str(cache), "JAX_ENABLE_COMPILATION_CACHE": "1"}
+    environment = clean_environment(folder, CONTESTANTS[command.contestant]) | caching
     if command.contestant == "jaxdeep":
         argv = ["-m", "experiments.cifar", "--config", config_name, "--data", "cifar10", "--seed", str(seed)]
         argv += ["--train.epochs", str(config.train.epochs), "--workdir", str(folder / "run")]

@@ -111,7 +111,7 @@ def field(names: Sequence[str], platform: str) -> Field:
 
 
 def clean_environment(folder: Path, contestant: Contestant | None = None) -> dict[str, str]:
-    """The environment of a process that is timed: no cache of compiled programs but in `folder`, memory as needed.
+    """The environment of a process that is timed: no cache of compiled programs, memory as needed.
 
     Args:
         folder: temporary.
@@ -119,6 +119,7 @@ def clean_environment(folder: Path, contestant: Contestant | None = None) -> dic
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
     return inherited | {
+        "JAX_ENABLE_COMPILATION_CACHE": "0",
         "KERAS_HOME": str(folder / "keras"),  # Keras as it comes, whatever its file in the user's home says
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",

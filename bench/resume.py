@@ -138,7 +138,8 @@ def _without_times(value: Any) -> Any:
 def _started(argv: Sequence[str], folder: Path) -> subprocess.Popen[str]:
     source = "cifar10" if _has_images() else "synthetic"
     command = (sys.executable, "-m", "bench.peers.saving_often", *SMALL.split(), *argv, "--data", source)
-    environment = clean_environment(folder.parent) | {"JAXDEEP_CACHE": str(folder.parent / "cache")}
+    caching = {"JAXDEEP_CACHE": str(folder.parent / "cache"), "JAX_ENABLE_COMPILATION_CACHE": "1"}
+    environment = clean_environment(folder.parent) | caching
     folder.parent.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
         (*command, "--workdir", str(folder)),

@@ -1,10 +1,21 @@
-"""JAX as strict as it goes, on the CPU; warnings are errors (pyproject.toml)."""
+"""JAX as strict as it goes, on the CPU; warnings are errors (pyproject.toml).
 
+All processes of a test run share a folder of compiled programs, so that equal ones are compiled once.
+"""
+
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["KERAS_BACKEND"] = "jax"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes that this one starts find it there
+    folder = tempfile.mkdtemp(prefix="jaxdeep-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 
 import hypothesis
 import jax
@@ -17,6 +28,11 @@ hypothesis.settings.register_profile(  # an example may compile, and nothing her
     "jaxdeep", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("jaxdeep")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a compiled program that another process has half written be compiled anew without an error."""
+    config.addinivalue_line("filterwarnings", "default:Error reading persistent compilation cache entry:UserWarning")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +51,7 @@ def x64() -> Iterator[None]:
 
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
-    """Run a command in an empty folder, on small images, without the compilation cache."""
+    """Run a command in an empty folder, on small images."""
     from small_commands import images
 
     import jaxdeep.cli.main
