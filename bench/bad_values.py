@@ -27,7 +27,7 @@ ALIEN: Final[dict[str, Any]] = {
     "a number in words": "0.1",
     "NumPy's NaN": np.float64(math.nan),
     "masked": np.ma.masked,
-    "NaT": np.datetime64("NaT"),
+    "NaT": np.datetime64("NaT", "s"),
     "a matrix": np.ones((2, 2)),
     "an array of objects": np.array([None, "x"], object),
     "a class": int,

@@ -147,6 +147,11 @@ def test_a_damaged_gzip_file_is_refused(unofficial, tmp_path):
         assert_refused("mnist", tmp_path, f"{IMAGES}.gz", "", "gzip|00000803")
 
 
+def without_content(value: object) -> str | None:
+    """Return an id that names a file's size, as pytest names the rest by itself."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else None
+
+
 @pytest.mark.parametrize(
     ("data", "found", "expected"),
     [
@@ -160,6 +165,7 @@ def test_a_damaged_gzip_file_is_refused(unofficial, tmp_path):
         (small_files.pickled(np.zeros((3, 3072), np.uint8), [1, -1, 3]), "label -1", "0 to 9"),
         (pickle.dumps(os.getcwd), "getcwd", "pickled"),
     ],
+    ids=without_content,
 )
 def test_a_wrong_python_batch_is_refused(unofficial, tmp_path, data, found, expected):
     small_files.write("cifar10", tmp_path, "python")
@@ -185,6 +191,7 @@ def test_a_pickle_cannot_run_code(unofficial, tmp_path):
         (bytes(3073 + 5), "3,078 bytes", "multiple of 3,073"),
         (bytes([12]) + bytes(3072), "label 12", "0 to 9"),
     ],
+    ids=without_content,
 )
 def test_a_wrong_binary_batch_is_refused(unofficial, tmp_path, data, found, expected):
     small_files.write("cifar10", tmp_path, "binary")
@@ -202,6 +209,7 @@ def test_a_wrong_binary_batch_is_refused(unofficial, tmp_path, data, found, expe
         (LABELS, small_files.idx(np.full(12, 10)), "label 10", "0 to 9"),
         (LABELS, small_files.idx(np.zeros(11)), "11 labels", "12"),
     ],
+    ids=without_content,
 )
 def test_a_wrong_idx_file_is_refused(unofficial, tmp_path, file, data, found, expected):
     small_files.write("mnist", tmp_path, "idx")

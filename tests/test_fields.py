@@ -81,7 +81,7 @@ ALIEN = {
     "two dimensions": np.ones((2, 2)),
     "no dimension, an object": np.array(None),
     "masked": np.ma.masked,
-    "NaT": np.datetime64("NaT"),
+    "NaT": np.datetime64("NaT", "s"),
     "a duration": np.timedelta64(5, "ns"),
     "a list of lists": [[1]],
     "a list of nothing": [None],
