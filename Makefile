@@ -1,17 +1,48 @@
 # make cifar [ARGS="--config bn --train.epochs 2"]   train one of the chapter's networks
-# make test [PYTEST_ARGS="-m slow"]                   the test suite without its slowest tests, or these
+# make test [PYTEST_ARGS="-k oracle"]                the fast suite on the pinned versions, or a part of it
+# make test-all                                      the fast suite, then the slow tests
+# make test-newest                                   the fast suite on Python 3.13 and constraints-newest.txt
+# make newest                                        renew constraints-newest.txt from the package index
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?= --config selu
+PYTEST := -m pytest -n auto --dist loadfile
 
-.PHONY: cifar test lint install clean
+NEWEST := .venv-newest
+NEWEST_PIP := $(NEWEST)/bin/python -m pip --disable-pip-version-check
+# The first of PYTHON313, python3.13 and pyenv's that starts (pyenv's stand-in on the PATH may not).
+FIND_313 = for python in "$(PYTHON313)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo "$$python" && break; done
+SKIP := echo "skipped: no Python 3.13 (set PYTHON313)"
+
+.PHONY: cifar test test-all test-newest newest lint install clean
 
 cifar: .venv/installed
 	$(BIN)/python -m experiments.cifar $(ARGS)
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+
+test-all: .venv/installed-test
+	$(BIN)/python $(PYTEST) -m "slow or not slow" $(PYTEST_ARGS)
+
+test-newest:
+	@python=$$($(FIND_313)); if [ -z "$$python" ]; then $(SKIP); exit 0; fi; set -ex; \
+	if ! cmp -s constraints-newest.txt $(NEWEST)/installed || [ pyproject.toml -nt $(NEWEST)/installed ]; then \
+		test -x $(NEWEST)/bin/python || "$$python" -m venv $(NEWEST); \
+		$(NEWEST_PIP) install --quiet --constraint constraints-newest.txt --editable '.[test]'; \
+		cp constraints-newest.txt $(NEWEST)/installed; \
+	fi; \
+	$(NEWEST)/bin/python $(PYTEST) $(PYTEST_ARGS)
+
+newest:
+	@python=$$($(FIND_313)); if [ -z "$$python" ]; then $(SKIP); exit 0; fi; set -ex; \
+	rm -rf $(NEWEST); "$$python" -m venv $(NEWEST); \
+	$(NEWEST_PIP) install --quiet --editable '.[test]'; \
+	{ echo "# What make test-newest tests on Python 3.13: the newest versions at the time of make newest."; \
+	  $(NEWEST_PIP) freeze --exclude-editable --exclude jaxdeep; } > constraints-newest.txt; \
+	cp constraints-newest.txt $(NEWEST)/installed
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -31,4 +62,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv $(NEWEST)
