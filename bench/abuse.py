@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bench.attempts import Attempt, outcome
 from bench.options import Options, say
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION: Final = "abuse"
 HEADERS: Final = ("kind", "attempts", "refused", "not refused")
@@ -24,7 +24,7 @@ def run(options: Options) -> None:
         entry = {"rounds": 1, **counted(attempts(Path(folder)))}
     options.keep(QUESTION, "all", (), entry)
     listed = [f"not refused: {of['kind']}: {of['name']}: {of['happened']}" for of in entry["not_refused"]]
-    print("\n".join((title(entry), *aligned(table(entry)), *listed, "")), flush=True)
+    print("\n".join((title(entry), *fitted(table(entry)), *listed, "")), flush=True)
 
 
 def attempts(inputs: Path) -> list[Attempt]:

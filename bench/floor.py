@@ -22,7 +22,7 @@ from bench.options import Options, say
 from bench.peers.workload import Workload, save
 from bench.rounds import Spread, spread
 from bench.throughput import title
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "floor"
 CONFIGS = ("selu", "bn")
@@ -94,7 +94,7 @@ def run(options: Options) -> None:
             **measured(work, options.rounds, options.platform),
         }
         options.keep_size(QUESTION, entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def measured(work: Workload, rounds: int, platform: str) -> dict[str, Any]:

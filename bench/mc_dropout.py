@@ -29,7 +29,7 @@ from bench.options import Options, say
 from bench.peers.predictor import SAMPLES
 from bench.rounds import Spread, ratio, spread
 from bench.sanity import judged_predictions
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "mc_dropout"
 IMAGES = 10_000
@@ -71,7 +71,7 @@ def run(options: Options) -> None:
             "left_out": left_out,
         }
         options.keep(QUESTION, name, ("--configs", name), entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def title(entry: Mapping[str, Any]) -> str:

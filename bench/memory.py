@@ -11,7 +11,7 @@ from typing import Any
 from bench.contest import contest
 from bench.options import Options, say
 from bench.throughput import title
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "memory"
 CONFIGS = ("selu",)
@@ -39,7 +39,7 @@ def run(options: Options) -> None:
             "left_out": left_out,
         }
         options.keep(QUESTION, f"{config_name},batch=32,layers=20", ("--configs", config_name), entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from bench.options import Options, say
 from bench.peers.workload import save
 from bench.rounds import Spread, spread
 from bench.throughput import title
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "parts"
 CONFIGS = ("selu", "bn")
@@ -52,7 +52,7 @@ def run(options: Options) -> None:
             "round_ms": rounds,
         }
         options.keep_size(QUESTION, entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:

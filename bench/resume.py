@@ -21,7 +21,7 @@ import numpy as np
 from bench.children import ROOT, Failed, last_words
 from bench.contestants import clean_environment
 from bench.options import Options, say
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION: Final = "resume"
 HEADERS: Final = ("kind of study", "kills", "studies ended", "that differ")
@@ -54,7 +54,7 @@ def run(options: Options) -> None:
             kinds[name] = killed(argv.split(), Path(place) / name.replace(" ", "_"), rng)
     entry = {"rounds": 1, "data": "cifar10" if _has_images() else "synthetic", "kinds": kinds}
     options.keep(QUESTION, "nine kinds of study", (), entry)
-    print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+    print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def killed(argv: Sequence[str], place: Path, rng: np.random.Generator, kills: int = KILLS) -> dict[str, Any]:

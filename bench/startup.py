@@ -19,7 +19,7 @@ from bench.commands import COMMANDS, cache_of, command_turns, commands_field, im
 from bench.options import Options, say
 from bench.rounds import spread
 from jaxdeep.config import Config
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "startup"
 CONFIGS = ("selu",)
@@ -56,7 +56,7 @@ def run(options: Options) -> None:
         }
         flags = ("--configs", config_name, "--layers", str(layers))
         options.keep(QUESTION, f"{config_name},layers={layers}", flags, entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def title(entry: Mapping[str, Any]) -> str:

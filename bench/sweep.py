@@ -13,7 +13,7 @@ from bench.contest import failed_row
 from bench.options import Options
 from bench.rounds import spread
 from bench.throughput import compile_seconds, measured, ratios, step_ms, title
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "sweep"
 CONFIGS = ("selu", "bn")
@@ -31,7 +31,7 @@ def run(options: Options) -> None:
         return
     for name in options.configs or CONFIGS:
         entry = measured(QUESTION, part, options, name, 20, 32)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from bench.contestants import Field
 from bench.options import Options, say
 from bench.rounds import ratio, spread
 from bench.sanity import judged
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "throughput"
 CONFIGS = ("elu", "bn", "selu", "alpha_dropout")
@@ -32,7 +32,7 @@ def run(options: Options) -> None:
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
     for name, layers, batch_size in workloads:
         entry = measured(QUESTION, part, options, name, layers, batch_size)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def measured(

@@ -15,7 +15,7 @@ from bench.commands import Ended, cache_of, command_turns, commands_field, tell
 from bench.options import Options, say
 from bench.rounds import spread
 from experiments.cifar import CONFIGS as RECIPES
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 QUESTION = "time_to_target"
 CONFIGS = ("elu", "bn", "selu")
@@ -66,7 +66,7 @@ def run(options: Options) -> None:
             "left_out": left_out,
         }
         options.keep(QUESTION, config_name, ("--configs", config_name), entry)
-        print("\n".join((title(entry), *aligned(table(entry)), "")), flush=True)
+        print("\n".join((title(entry), *fitted(table(entry)), "")), flush=True)
 
 
 def title(entry: Mapping[str, Any]) -> str:

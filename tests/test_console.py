@@ -41,7 +41,7 @@ def here(monkeypatch, tmp_path) -> Path:
 def test_a_table_is_trained_in_a_folder_of_its_name(here, capsys) -> None:
     assert main(["train", "mine.npz", *QUICK, "--seeds", "2"]) == 0
     captured = capsys.readouterr()
-    folder = "runs/mine/mlp,model.units=8,train.epochs=2,seeds=2"
+    folder = "runs/mine/mlp+model.units=8+train.epochs=2"
     assert captured.out.splitlines()[0] == "mine mlp on mine (arrays)"
     assert captured.out.splitlines()[-1] == f"{folder}: summary.json, curves.png"
     assert "60 training and 20 validation, 20 test images of mine" in captured.err
@@ -65,7 +65,7 @@ def test_a_search_names_the_command_of_its_best_candidate_which_runs(here, capsy
     program, *words = shlex.split(best.removeprefix("best: "))
     assert (program, words[:2]) == ("jaxdeep", ["train", "mine.npz"])
     assert main(words) == 0
-    assert re.search(r"runs/mine/mlp,model.batch_norm=True,.*: summary.json", capsys.readouterr().out)
+    assert re.search(r"runs/mine/mlp\+model.batch_norm=True\+.*: summary.json", capsys.readouterr().out)
 
 
 def test_the_layers_are_counted_and_a_rate_is_looked_for(here, capsys) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jaxdeep.cli.uncertainty import Asked
 from small_commands import QUICK, summary
 from small_data import lean_compilation
 
@@ -16,6 +15,7 @@ from jaxdeep.cli.command import parse
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.words import best_command, command_of, command_words
 from jaxdeep.config import Config
+from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.design import Design
 from jaxdeep.study.space import Span
 
@@ -57,10 +57,10 @@ def test_the_words_of_a_configuration_are_read_as_it(name, parts) -> None:
 
 def test_what_is_asked_of_the_networks_is_read_again() -> None:
     words = command_words(
-        (), "alpha_dropout", *[CONFIGS["alpha_dropout"].config] * 2, Design((42, 43)), Asked(100, True)
+        (), "alpha_dropout", *[CONFIGS["alpha_dropout"].config] * 2, Design((42, 43)), UncertaintyRequest(100, True)
     )
     found = parse(EXPERIMENT, words)
-    assert found.asked == Asked(100, True)
+    assert found.asked == UncertaintyRequest(100, True)
     assert found.design.seeds == (42, 43)
 
 

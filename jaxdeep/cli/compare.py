@@ -9,6 +9,8 @@ from jaxdeep.cli.command import Command
 from jaxdeep.cli.findings import check_pairs, check_study
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import load, run
+from jaxdeep.cli.terminal import width_of
+from jaxdeep.cli.words import closing_line
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.divergence import losses_in_words
 from jaxdeep.report.figures import histories_by_key, learning_curves
@@ -59,7 +61,10 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
     curves = {study.name: histories_by_key(study) for study in studies}
     learning_curves(folder / "curves.png", curves, f"{experiment.name} on {comparison.data['name']}")
     write_json(folder / "comparison.json", comparison.to_json())
-    return Compared(f"{comparison_table(comparison)}\n{folder}: comparison.json, curves.png", _status(comparison))
+    return Compared(
+        f"{comparison_table(comparison, width_of(sys.stdout))}\n{closing_line(folder, 'comparison.json')}",
+        _status(comparison),
+    )
 
 
 def _folder(first: Path, comparison: Comparison) -> Path:

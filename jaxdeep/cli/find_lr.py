@@ -14,7 +14,7 @@ from jaxdeep.cli.words import closing_line
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 from jaxdeep.study.files import read_json, write_json, writing
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.history import null_if_not_finite
@@ -69,7 +69,7 @@ def table(test: RangeTest) -> list[str]:
         at = f"{test.rates[ended.argmax()]:.2e}" if ended.any() else "-"
         lowest = f"{np.nanmin(smoothed):.4f}" if np.isfinite(smoothed).any() else "-"
         rows.append((str(seed), f"{suggestion:.2e}" if np.isfinite(suggestion) else "-", lowest, at))
-    return [*aligned(rows), f"suggested: {_suggested(test)}"]
+    return [*fitted(rows), f"suggested: {_suggested(test)}"]
 
 
 def _suggested(test: RangeTest) -> str:

@@ -17,7 +17,7 @@ from jaxdeep.cli.help import help_text
 from jaxdeep.cli.recipe import Experiment, Recipe
 from jaxdeep.cli.run import load, run
 from jaxdeep.cli.signals import LenientStream, signals
-from jaxdeep.cli.terminal import help_width, show_what_can_be
+from jaxdeep.cli.terminal import help_width, show_what_can_be, width_of
 from jaxdeep.cli.words import best_command, closing_line
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
@@ -93,15 +93,16 @@ def _answer(experiment: Experiment, given: Sequence[str]) -> int:
 
 def _train(experiment: Experiment, command: Command) -> int:
     if command.summary:
-        print(architecture_table(command.config.model, *_sizes(experiment, command)))
+        print(architecture_table(command.config.model, *_sizes(experiment, command), width_of(sys.stdout)))
         return 0
     if command.find_lr:
         print(find_lr(experiment, command))
         return 0
     result, folder = run(experiment, command)
-    print(study_table(result))
+    width = width_of(sys.stdout)
+    print(study_table(result, width))
     if command.asked and result.uncertainty is not None:
-        print(uncertainty_table(result.uncertainty, result.data["name"]))
+        print(uncertainty_table(result.uncertainty, result.data["name"], width))
     if result.varied and result.best is not None:
         print(f"best: {best_command(experiment, command, result.best.values)}")
     print(closing_line(folder, "summary.json"))

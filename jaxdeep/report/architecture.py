@@ -7,12 +7,12 @@ import jax
 from jaxdeep.config import Model
 from jaxdeep.config.choices import qualified_name
 from jaxdeep.nn.dnn import Block, dnn
-from jaxdeep.report.tables import aligned
+from jaxdeep.report.layout import fitted
 
 HEADERS = ("layer", "what", "output", "parameters", "of these not trained")
 
 
-def architecture_table(model: Model, inputs: int, classes: int) -> str:
+def architecture_table(model: Model, inputs: int, classes: int, width: int | None = None) -> str:
     """What `--summary` prints: a row for each layer, one for equal layers that follow each other, and the sums.
 
     Moving means and variances of batch normalisation count as parameters that are not trained, as in Keras.
@@ -21,6 +21,7 @@ def architecture_table(model: Model, inputs: int, classes: int) -> str:
         model: the architecture.
         inputs: D, features of a row.
         classes: C, units of the output layer.
+        width: number of characters of a line at most, or None for no limit.
     """
     network = dnn(model, inputs, classes)
     params, batch_stats = jax.eval_shape(network.init, jax.random.key(0))
@@ -32,7 +33,7 @@ def architecture_table(model: Model, inputs: int, classes: int) -> str:
         rows.append((layer, what, f"[B, {block.units}]", f"{trained + not_trained:,}", f"{not_trained:,}"))
         total, moving = total + trained + not_trained, moving + not_trained
     table = (HEADERS, ("input", "", f"[B, {inputs}]", "0", "0"), *rows, ("in all", "", "", f"{total:,}", f"{moving:,}"))
-    return "\n".join(aligned(table))
+    return "\n".join(fitted(table, width))
 
 
 def _what(block: Block, model: Model) -> str:

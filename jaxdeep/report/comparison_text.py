@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from jaxdeep.analysis.statistics import MOST_PAIRS, SIGNIFICANCE
 from jaxdeep.config.compare import in_words
 from jaxdeep.report.divergence import losses_in_words, named
-from jaxdeep.report.tables import aligned, with_interval
+from jaxdeep.report.layout import fitted
+from jaxdeep.report.tables import with_interval
 from jaxdeep.study.comparison import INDISTINCT, Comparison, FigureComparison, Losses, Pair
 from jaxdeep.study.result import FIGURES
 
 
-def comparison_table(comparison: Comparison) -> str:
+def comparison_table(comparison: Comparison, width: int | None = None) -> str:
     """Return what a comparison prints: the means, the differences of all pairs, and the verdicts in words.
 
     Args:
         comparison: two or more studies against each other.
+        width: number of characters of a line at most, or None for no limit.
     """
     names = [name.replace("_", " ") for name in FIGURES]
     rows: list[Sequence[str]] = [("", *names, "differing fields")]
@@ -37,7 +39,7 @@ def comparison_table(comparison: Comparison) -> str:
         (
             f"{comparison.data['name']}: means and paired differences, ± half of the 95% interval; "
             f"* p < {SIGNIFICANCE}{corrected}",
-            *aligned(rows),
+            *fitted(rows, width),
             f"On the validation images, and on the test images, over other seeds and other {over}:",
             *sentences(comparison.pairs, "val_accuracy"),
             *sentences(comparison.pairs, "test_accuracy"),

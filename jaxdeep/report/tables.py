@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from jaxdeep.config import short
 from jaxdeep.report.divergence import counted, named
+from jaxdeep.report.layout import fitted
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import Candidate, MeanFigure
 
@@ -23,7 +24,7 @@ class Interval(Protocol):
     def high(self) -> float | None: ...
 
 
-def study_table(result: StudyResult) -> str:
+def study_table(result: StudyResult, width: int | None = None) -> str:
     """Return what a finished study prints: a row a trial and their mean, or a row a candidate.
 
     The chapter's figures follow. The mean's row and each candidate's say how many trials diverged. Where every
@@ -31,11 +32,12 @@ def study_table(result: StudyResult) -> str:
 
     Args:
         result: result of the study.
+        width: number of characters of a line at most, or None for no limit.
     """
     title = f"{result.experiment} {result.name} on {result.data['name']} ({result.data['source']})"
     rows = _rows_of_candidates(result) if result.varied else _rows_of_trials(result)
     is_without_best = bool(result.varied) and result.best is None
-    return "\n".join((title, *aligned(rows), *([NO_BEST] if is_without_best else [])))
+    return "\n".join((title, *fitted(rows, width), *([NO_BEST] if is_without_best else [])))
 
 
 def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
@@ -111,16 +113,6 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     """
     rule = "|" + "---|" * len(headers)
     return "\n".join((_markdown_row(headers), rule, *map(_markdown_row, rows)))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns of equal width.
-
-    >>> aligned([("a", "bb"), ("ccc", "d")])
-    ['  a  bb', 'ccc   d']
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def _figure(value: float | None) -> str:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from jaxdeep.analysis.statistics import SIGNIFICANCE
 from jaxdeep.report.divergence import losses_in_words, named
-from jaxdeep.report.tables import aligned, with_interval
+from jaxdeep.report.layout import fitted
+from jaxdeep.report.tables import with_interval
 from jaxdeep.study.trial_result import mean_from_json
 
 NAMES: Final = {
@@ -121,25 +122,26 @@ def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def uncertainty_table(uncertainty: Mapping[str, Any], images: str) -> str:
+def uncertainty_table(uncertainty: Mapping[str, Any], images: str, width: int | None = None) -> str:
     """What a command prints of it.
 
     Args:
         uncertainty: as of `figure_rows`.
         images: name of the data set.
+        width: number of characters of a line at most, or None for no limit.
     """
     seeds = len(uncertainty["seeds"])
     samples = f", {uncertainty['mc_samples']:,} samples of MC dropout" if uncertainty["mc_samples"] else ""
     over = f", ± half of the 95% interval over {seeds} seeds" if seeds > 1 else ""
-    parts = [f"Test images of {images}{samples}{over}; NLL in nats", *aligned(figure_rows(uncertainty))]
+    parts = [f"Test images of {images}{samples}{over}; NLL in nats", *fitted(figure_rows(uncertainty), width)]
     if uncertainty["other_images"]:
-        parts += ["Other images told from the test images by doubt", *aligned(other_rows(uncertainty))]
+        parts += ["Other images told from the test images by doubt", *fitted(other_rows(uncertainty), width)]
     if uncertainty["verdicts"]:
         count = sum(len(pair["figures"]) for pair in uncertainty["verdicts"])
         parts.append(
             f"Differences; better and worse with p < {SIGNIFICANCE} (corrected for all {count}, Holm), ~ neither"
         )
-        parts += [*aligned(verdict_rows(uncertainty)), *answers(uncertainty)]
+        parts += [*fitted(verdict_rows(uncertainty), width), *answers(uncertainty)]
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
     parts += chapters(uncertainty)

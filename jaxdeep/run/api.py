@@ -117,21 +117,22 @@ def run_study(
     )
 
 
-def table(result: StudyResult | Comparison) -> str:
+def table(result: StudyResult | Comparison, width: int | None = None) -> str:
     """Return what the command line prints of a study or of a comparison.
 
     Args:
         result: what `run_study` or `compare_studies` returned.
+        width: number of characters of a line at most, or None for no limit.
 
     Raises:
         UserError: it is something else.
     """
     if isinstance(result, Comparison):
-        return comparison_table(result)
+        return comparison_table(result, width)
     check_type("result", result, StudyResult, "a StudyResult or a Comparison")
     if result.uncertainty is None:
-        return study_table(result)
-    return "\n".join((study_table(result), uncertainty_table(result.uncertainty, result.data["name"])))
+        return study_table(result, width)
+    return "\n".join((study_table(result, width), uncertainty_table(result.uncertainty, result.data["name"], width)))
 
 
 def draw(result: StudyResult, folder: Path | str) -> None:
