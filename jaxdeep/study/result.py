@@ -36,6 +36,12 @@ DESIGN: Final = ("grid", "space", "samples", "folds", "halving")
 """What of a design its identity has only where it is given."""
 IDENTITY: Final = ("experiment", "name", "config", "seeds", *DESIGN, "data")
 """What two studies must share to be the same."""
+_TYPES: Final = {
+    **dict.fromkeys(("experiment", "name", "device"), str),
+    **dict.fromkeys(("config", "data", "versions"), Mapping),
+    "parameters": int,
+}
+"""What every summary has, of which type."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +218,11 @@ def _from_json(content: Mapping[str, Any]) -> StudyResult:
         candidates.append(Candidate(values, means_from_json(point["mean"], lost), lost))
     known = {of.name for of in fields(StudyResult)} - {"trials", "candidates", "histories", "correct", "runs"}
     given = {name: value for name, value in content.items() if name in known}
-    if (
-        not isinstance(given["config"], Mapping)
-        or not {"name", "source", "synthetic", "digest"} <= given["data"].keys()
-    ):
-        raise TypeError("config or data is incomplete")
+    for name, kind in _TYPES.items():
+        if not isinstance(given[name], kind):
+            raise TypeError(f"{name} is {given[name]!r:.40}")
+    if not {"name", "source", "synthetic", "digest"} <= given["data"].keys():
+        raise TypeError("data is incomplete")
     return replace(
         StudyResult(**{"command": None, **given}, trials=trials, candidates=tuple(candidates)),
         seeds=tuple(content["seeds"]),
