@@ -19,10 +19,13 @@ from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import Finished
 from jaxdeep.errors import JaxdeepWarning
 from jaxdeep.study.folder import RunFolder
+from jaxdeep.study.result import FIGURES, MEANS, StudyResult
+from jaxdeep.study.trial_result import Candidate, Correct, MeanFigure, TrialResult
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.version import __version__
 
 QUICK = [*QUICK, "--data", "cifar10"]
-BASE = "runs/cifar/sanity,model.units=8-8,train.epochs=3"
+BASE = "runs/cifar/sanity+model.units=8-8+train.epochs=3"
 RATE, BETA = "optim.learning_rate", "optim.beta_1"
 
 
@@ -44,7 +47,7 @@ def without_seconds(folder: str | Path) -> list[list[dict]]:
 
 def test_a_grid_by_successive_halving(command, capsys) -> None:
     argv = [*QUICK, "--grid", "optim.learning_rate=1e-5,1e-2,1e-3", "--seeds", "2", "--halving", "successive"]
-    folder = Path(f"{BASE},optim.learning_rate=1e-05|0.01|0.001,halving=successive,seeds=2")
+    folder = Path(f"{BASE}+optim.learning_rate=1e-05_0.01_0.001+halving=successive+seeds=2")
     assert command(*argv) == 0
     captured, found = capsys.readouterr(), summary(folder)
     assert "6 runs, 1 compiled program" in captured.err
@@ -96,7 +99,7 @@ def test_a_grid_by_successive_halving(command, capsys) -> None:
     ):
         assert command(*other, "--workdir", str(folder)) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"error: {folder} holds another run: ")
+        assert line.startswith(f"error: {folder} holds another run (written by jaxdeep {__version__}): ")
         assert message in line
 
 
@@ -105,7 +108,7 @@ SPACE = ("--space", "optim.learning_rate=1e-4:1e-1:log", "--grid", "optim.beta_1
 
 def test_hyperband_over_a_space_interrupted_or_not(command, capsys, monkeypatch) -> None:
     argv = [*QUICK, *SPACE, "--halving", "hyperband", "--seed", "3"]
-    folder = Path(f"{BASE},optim.beta_1=0.5|0.9,optim.learning_rate=0.0001:0.1:log,halving=hyperband,seed=3")
+    folder = Path(f"{BASE}+optim.beta_1=0.5_0.9+optim.learning_rate=0.0001-0.1-log+halving=hyperband+seed=3")
     assert command(*argv) == 0
     captured, found = capsys.readouterr(), summary(folder)
     assert re.findall(r"^rung: .*", captured.err, re.MULTILINE) == [
@@ -141,12 +144,12 @@ def test_hyperband_over_a_space_interrupted_or_not(command, capsys, monkeypatch)
     assert shlex.split(found["command"]) == shlex.split(summary("stopped")["command"])
 
 
-def test_samples_are_a_study_of_their_own(command, capsys) -> None:
+def test_samples_are_a_study_that_grows(command, capsys) -> None:
     space = ("--space", "model.init_scale=0.5:2", "--model.kernel-init", "orthogonal", "--grid", "optim.beta_1=0.5,0.9")
     argv = (*QUICK, *space, "--train.epochs", "1")
     assert command(*argv, "--samples", "3") == 0
     (folder,) = Path("runs/cifar").iterdir()
-    assert folder.name.endswith(",optim.beta_1=0.5|0.9,model.init_scale=0.5:2,samples=3")
+    assert folder.name.endswith("+optim.beta_1=0.5_0.9+model.init_scale=0.5-2+samples=3")
     found = summary(folder)
     assert "3 runs, 3 compiled programs: one for each value of model.init_scale" in capsys.readouterr().err
     scales = [run["model.init_scale"] for run in found["runs"]]
@@ -162,13 +165,21 @@ def test_samples_are_a_study_of_their_own(command, capsys) -> None:
     assert command(*again, "--data", "cifar10") == 0
     assert "is finished" in capsys.readouterr().err
     assert [path.name for path in Path("runs/cifar").iterdir()] == [folder.name]
-    assert command(*argv, "--samples", "2", "--workdir", str(folder)) == 2
-    assert "samples (there 3, here 2)" in capsys.readouterr().err
+    before = (folder / "summary.json").read_bytes()
+    assert command(*argv, "--samples", "2", "--workdir", str(folder)) == 0
+    assert "with more trials: these are the results of a part of them" in capsys.readouterr().err
+    assert (folder / "summary.json").read_bytes() == before
+    assert command(*argv, "--samples", "4", "--workdir", str(folder)) == 0
+    assert len(re.findall(r" epoch 1/1: loss", capsys.readouterr().err)) == 1
+    grown = summary(folder)
+    assert (grown["samples"], grown["runs"][:3], grown["points"][:3]) == (4, found["runs"], found["points"])
+    assert command(*argv, "--samples", "4", "--seed", "7", "--workdir", str(folder)) == 2
+    assert "seeds (there [42], here [7])" in capsys.readouterr().err
 
 
 def test_folds_are_runs_of_their_own_and_their_rows_are_the_training_and_validation_rows(command, capsys) -> None:
     assert command(*QUICK, "--folds", "3", "--seeds", "2") == 0
-    folder, captured = Path(f"{BASE},folds=3,seeds=2"), capsys.readouterr()
+    folder, captured = Path(f"{BASE}+folds=3"), capsys.readouterr()
     found = summary(folder)
     keys = [(seed, fold) for seed in (42, 43) for fold in (0, 1, 2)]
     assert [(run["seed"], run["fold"]) for run in found["runs"]] == keys
@@ -192,7 +203,7 @@ def test_folds_are_runs_of_their_own_and_their_rows_are_the_training_and_validat
     assert "folds (there 3, here 2)" in capsys.readouterr().err
     assert command(*QUICK, "--folds", "541") == 2
     assert "error: 541 folds; allowed: 2 to 540, the rows of the rarest class" in capsys.readouterr().err
-    assert not Path(f"{BASE},folds=541").exists()
+    assert not Path(f"{BASE}+folds=541").exists()
 
 
 COMPARED = ("--data", "cifar10", "--model.units", "8", "--train.epochs", "2")
@@ -204,16 +215,16 @@ def test_a_comparison_runs_each_configuration_once_and_says_what_differs(command
     argv = ("--compare", "selu", "elu", *COMPARED, "--seeds", "3")
     assert command(*argv) == 0
     captured = capsys.readouterr()
-    runs, changed = Path("runs/cifar"), ",model.units=8,train.epochs=2,seeds=3"
+    runs, changed = Path("runs/cifar"), "+model.units=8+train.epochs=2"
     assert f"{runs}/selu{changed} is finished" in captured.err
     assert sorted(path.name for path in runs.iterdir()) == sorted(
-        f"{name}{changed}" for name in ("selu", "elu", "selu+elu")
+        f"{name}{changed}" for name in ("selu", "elu", "selu-vs-elu")
     )
     files = [runs / f"{name}{changed}" / "metrics.jsonl" for name in ("selu", "elu")]
     assert [len(path.read_text().splitlines()) for path in files] == [6, 6]
-    path = runs / f"selu+elu{changed}" / "comparison.json"
+    path = runs / f"selu-vs-elu{changed}" / "comparison.json"
     assert path.with_name("curves.png").read_bytes().startswith(b"\x89PNG")
-    assert captured.out.splitlines()[-1] == str(path)
+    assert captured.out.splitlines()[-1] == f"{path.parent}: comparison.json, curves.png"
     found = json.loads(path.read_text())
     summaries = {name: summary(runs / f"{name}{changed}") for name in ("selu", "elu")}
     assert found["names"] == ["selu", "elu"]
@@ -241,10 +252,10 @@ def test_a_comparison_runs_each_configuration_once_and_says_what_differs(command
 
 def test_folds_are_compared_fold_by_fold(command, capsys) -> None:
     assert command("--compare", "selu", "elu", *COMPARED, "--seeds", "2", "--folds", "2") == 0
-    path = Path("runs/cifar/selu+elu,model.units=8,train.epochs=2,folds=2,seeds=2/comparison.json")
-    assert capsys.readouterr().out.splitlines()[-1] == str(path)
+    path = Path("runs/cifar/selu-vs-elu+model.units=8+train.epochs=2+folds=2/comparison.json")
+    assert capsys.readouterr().out.splitlines()[-1] == f"{path.parent}: comparison.json, curves.png"
     (pair,) = json.loads(path.read_text())["pairs"]
-    summaries = {name: summary(str(path.parent).replace("selu+elu", name)) for name in ("selu", "elu")}
+    summaries = {name: summary(str(path.parent).replace("selu-vs-elu", name)) for name in ("selu", "elu")}
     for figure, of_pair in pair["figures"].items():
         one, other = (
             {(run["seed"], run["fold"]): run[figure] for run in summaries[name]["runs"]} for name in ("selu", "elu")
@@ -253,7 +264,11 @@ def test_folds_are_compared_fold_by_fold(command, capsys) -> None:
         assert of_pair["difference"] == pytest.approx(np.mean([one[key] - other[key] for key in one]), abs=1e-7)
 
 
-FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+def comparison_of(printed: str) -> Path:
+    """The file that the last line of a comparison names."""
+    folder, names = printed.splitlines()[-1].rsplit(": ", 1)
+    assert names == "comparison.json, curves.png"
+    return Path(folder, "comparison.json")
 
 
 def made_up_runs(folder_of: Callable[[str], Path], diverged: Mapping[str, int]) -> Callable[..., Finished]:
@@ -264,22 +279,39 @@ def made_up_runs(folder_of: Callable[[str], Path], diverged: Mapping[str, int]) 
         folder = folder_of(arguments.name)
         folder.mkdir()
         lost = [place >= 2 - diverged.get(arguments.name, 0) for place in range(2)]
-        runs = [
-            {"seed": seed, "diverged": of_seed}
-            | {figure: None if of_seed else value for figure, value in zip(FIGURES, rng.random(4), strict=True)}
+        trials = [
+            TrialResult(
+                seed=seed,
+                fold=None,
+                values={},
+                best_epoch=0 if of_seed else 1,
+                epochs=1,
+                **{of: None if of_seed else value for of, value in zip(FIGURES, rng.random(4), strict=True)},
+                seconds=1.0,
+                diverged=of_seed,
+            )
             for seed, of_seed in zip((42, 43), lost, strict=True)
         ]
-        mean = {figure: {"mean": None if all(lost) else 0.5, "low": None, "high": None} for figure in FIGURES}
-        config = arguments.config.to_dict()
-        content = {"data": {"name": "cifar10", "digest": "0"}, "config": config, "runs": runs, "mean": mean}
-        (folder / "summary.json").write_text(json.dumps(content))
+        mean = MeanFigure(None if all(lost) else 0.5, None, None, None, 2 - sum(lost), diverged=sum(lost))
         records = [
-            EpochRecord(1, *(None if of_seed else value for value in rng.random(6).tolist())) for of_seed in lost
+            EpochRecord(1, *(np.nan if of_seed else value for value in rng.random(6).tolist())) for of_seed in lost
         ]
-        lines = [json.dumps({"seed": seed, **record._asdict()}) for seed, record in zip((42, 43), records, strict=True)]
-        (folder / "metrics.jsonl").write_text("\n".join(lines))
-        np.savez(folder / "hits.npz", valid=rng.random((2, 50)) < 0.5, test=rng.random((2, 50)) < 0.5)
-        return Finished(content, folder)
+        result = StudyResult(
+            experiment="cifar",
+            name=arguments.name,
+            config=arguments.config.to_dict(),
+            seeds=(42, 43),
+            data={"name": "cifar10", "source": "classic files", "synthetic": False, "digest": "0"},
+            trials=tuple(trials),
+            candidates=(Candidate({}, dict.fromkeys(MEANS, mean), sum(lost)),),
+            parameters=1,
+            command="python",
+            device="1 x cpu",
+            versions={},
+            histories=tuple((record,) for record in records),
+            correct=Correct(rng.random((2, 50)) < 0.5, rng.random((2, 50)) < 0.5),
+        )
+        return Finished(result, folder)
 
     return made_up
 
@@ -291,8 +323,8 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
     experiment = Experiment("cifar", "cifar10", CONFIGS)
     commands = parse_compared(experiment, ["--compare", *CONFIGS, "--seeds", "2"])
     with pytest.warns(JaxdeepWarning, match="more-than-one-difference"):
-        path = Path(compare_configurations(experiment, commands).text.splitlines()[-1])
-    assert path.parent.name.startswith("+".join(CONFIGS))
+        path = comparison_of(compare_configurations(experiment, commands).text)
+    assert path.parent.name.startswith("-vs-".join(CONFIGS))
     assert len(json.loads(path.read_text())["pairs"]) == 10 * 9 // 2
 
 
@@ -332,7 +364,7 @@ def test_a_comparison_says_who_diverged_and_its_status_says_what_it_could_not_do
     lines = captured.err.splitlines(keepends=True)
     assert "".join(line for line in lines if "[more-than-one-difference]" not in line) == error
     assert said in captured.out
-    path = Path(captured.out.splitlines()[-1])
+    path = comparison_of(captured.out)
     assert path.with_name("curves.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads(path.read_text())
     assert {name: of["diverged"] for name, of in found["diverged"].items()} == {
@@ -350,7 +382,7 @@ def test_a_comparison_whose_runs_all_diverge_in_training_is_status_3(command, ca
     captured = capsys.readouterr()
     assert captured.err.endswith("every run of every configuration diverged\n")
     assert "selu lost 2 of 2 seeds (diverged); elu lost 2 of 2 seeds (diverged)" in captured.out
-    found = json.loads(Path(captured.out.splitlines()[-1]).read_text())
+    found = json.loads(comparison_of(captured.out).read_text())
     assert {of["verdict"] for of in found["pairs"][0]["figures"].values()} == {"not compared"}
 
 

@@ -19,6 +19,7 @@ from small_data import lean_compilation
 
 import jaxdeep.cli.main
 import jaxdeep.cli.run
+import jaxdeep.run.study
 import jaxdeep.run.uncertainty
 from experiments.cifar import CONFIGS
 from jaxdeep.data.images import Images
@@ -147,7 +148,10 @@ def test_the_plain_figures_are_those_of_the_study_and_differences_those_of_the_p
     predictors = found["uncertainty"]["predictors"]
     names = {"val_nll": "val_loss", "val_accuracy": "val_accuracy", "nll": "test_loss", "accuracy": "test_accuracy"}
     for of_ours, of_study in names.items():
-        for key, value in predictors["plain"][of_ours].items():
+        of_each = {**predictors["plain"][of_ours]}
+        assert of_each.pop("values") == pytest.approx([run[of_study] for run in found["runs"]], rel=1e-5)
+        assert len(of_each) >= 4
+        for key, value in of_each.items():
             assert value == pytest.approx(found["mean"][of_study][key], rel=1e-5)
     verdicts = found["uncertainty"]["verdicts"]
     assert len(verdicts) == 6
@@ -177,7 +181,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
         asked.append((question.mc_samples, question.ensemble))
         return {**answer, "mc_samples": question.mc_samples, "ensemble": question.ensemble, "left_out": {}}
 
-    monkeypatch.setattr(jaxdeep.cli.run, "examine", answered)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", answered)
     capsys.readouterr()
     printed = []
     for there in (False, True, True):
@@ -242,7 +246,7 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
     (run / "checkpoints" / "seed_43").mkdir()
     assert ask("--ensemble") == 2
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "error: run: its checkpoints are gone, and with them the networks; --overwrite trains anew"
+        "error: run: its checkpoints are gone, and with them the networks. --overwrite trains anew"
     ]
     assert (run / "summary.json").read_bytes() == before
     assert ask("--overwrite") == 0
@@ -253,13 +257,13 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
 @pytest.mark.parametrize("left", [2, 1])
 def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left: int) -> None:
     forget(run)
-    fit_all = jaxdeep.cli.run.fit_all
+    fit_all = jaxdeep.run.study.fit_all
 
     def some_diverged(*given, **options):
         runs = fit_all(*given, **options)
         return [*runs[:left], *(replace(of, best_epoch=0, diverged=True) for of in runs[left:])]
 
-    monkeypatch.setattr(jaxdeep.cli.run, "fit_all", some_diverged)
+    monkeypatch.setattr(jaxdeep.run.study, "fit_all", some_diverged)
     assert ask(*ASKED) == (0 if left == 2 else 2)
     if left == 1:
         error = capsys.readouterr().err
@@ -279,7 +283,7 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
 
 
 def test_where_all_diverged_nothing_is_asked(run, ask, monkeypatch) -> None:
-    monkeypatch.setattr(jaxdeep.cli.run, "examine", None)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", None)
     content = summary(run)
     content["runs"] = [{**of, "diverged": True} for of in content["runs"]]
     del content["files"]
@@ -293,7 +297,7 @@ def test_interrupted_it_says_what_continues_and_the_run_is_finished_still(run, a
 
     before = (run / "summary.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(jaxdeep.cli.run, "examine", interrupted)
+        patch.setattr(jaxdeep.run.study, "evaluate_uncertainty", interrupted)
         assert ask("--mc-samples", "7") == 130
     assert re.search(r"^stopped; to continue: .* --workdir run --mc-samples 7$", capsys.readouterr().err, re.MULTILINE)
     assert (run / "summary.json").read_bytes() == before
