@@ -166,14 +166,15 @@ def _in_memory(study: _Study, earlier: StudyResult | None) -> StudyResult:
     if earlier is None:
         return _train(study, None, None)
     how = relation(earlier.identity(), study.identity)
-    if how in (Relation.SAME, Relation.SMALLER):
-        return _selected(study, earlier)
-    if how is not Relation.GROWN or earlier.correct is None or not earlier.histories:
+    if how is Relation.LONGER:
+        raise UserError("earlier has fewer epochs, from which a folder alone goes on. Leave it out, or give a folder")
+    if how is Relation.OTHER:
         differing = ", ".join(differences(comparable(earlier.identity()), comparable(study.identity)))
-        raise UserError(
-            f"earlier is {how.value}: {differing or 'it holds no histories'}. Leave it out, or grow it alone"
-        )
-    return _train(study, None, earlier)
+        raise UserError(f"earlier is another study: {differing}. Leave it out")
+    lacks = "histories" if not earlier.histories else "rows that are classified correctly"
+    if not earlier.histories or earlier.correct is None:
+        raise UserError(f"earlier holds no {lacks}. Read it with its metrics.jsonl and its hits.npz")
+    return _train(study, None, earlier) if how is Relation.GROWN else _selected(study, earlier)
 
 
 def _in_folder(study: _Study, folder: RunFolder, request: UncertaintyRequest, data_dir: Path | None) -> StudyResult:
@@ -228,6 +229,8 @@ def _stored(study: _Study, folder: RunFolder) -> tuple[Stored | None, Relation |
 
 def _unprintable(result: StudyResult) -> str | None:
     """Why a result cannot be shown, or None where it can."""
+    if result.wall_seconds is not None and result.wall_seconds < 0:
+        return f"wall_seconds is {result.wall_seconds}"
     try:
         study_table(result)
         if result.uncertainty is not None:
