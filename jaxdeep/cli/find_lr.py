@@ -36,7 +36,7 @@ def find_lr(experiment: Experiment, command: Command) -> str:
     """
     config, data = load(experiment, command)
     identity = identity_of(experiment, command, config, data)
-    folder = workdir_of(experiment, command, data, "find-lr")
+    folder = workdir_of(experiment, command, data, "find-lr", grows=False)
     record = folder / "lr_finder.json"
     if record.exists() and not command.overwrite:
         refuse_other(str(folder), {name: _read(record).get(name) for name in identity}, identity)

@@ -135,7 +135,7 @@ def identity_of(experiment: Experiment, command: Command, config: Config, data: 
     return study.identity_of(title_of(experiment, command), config, data, command.design)
 
 
-def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str) -> Path:
+def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str, grows: bool = True) -> Path:
     """Return the folder of a command: as it was given, or named by what was changed.
 
     A folder that version 0.1 named is used under its old name.
@@ -145,6 +145,7 @@ def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: s
         command: the command.
         data: its images.
         more: further parts of the name.
+        grows: whether what is kept there can grow by seeds.
     """
     if command.workdir is not None:
         return command.workdir
@@ -153,7 +154,8 @@ def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: s
     last = [*(["synthetic"] if data.identity()["synthetic"] else []), *more]
     parent = Path("runs", experiment.name)
     old = parent / old_folder_name([*first, *command.design.old_parts_of_name(), *last])
-    return old if old.is_dir() else parent / folder_name(",".join([*first, *command.design.parts_of_name(), *last]))
+    new = parent / folder_name(",".join([*first, *command.design.parts_of_name(grows=grows), *last]))
+    return old if old.is_dir() else new
 
 
 def _changed(experiment: Experiment, command: Command) -> dict[str, tuple[Any, Any]]:

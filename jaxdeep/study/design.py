@@ -111,16 +111,19 @@ class Design:
         given = {"grid": grid, "space": space, **others}
         return {"seeds": list(self.seeds)} | {name: value for name, value in given.items() if value}
 
-    def parts_of_name(self) -> list[str]:
+    def parts_of_name(self, *, grows: bool = True) -> list[str]:
         """Return what the name of its folder says of it.
 
-        A study grows by seeds in its folder, so their number is no part of the name, but for a search, which cannot.
+        A study grows by seeds in its folder, so their number is no part of the name, but for what cannot grow.
+
+        Args:
+            grows: whether what is kept in the folder can grow. A search by halving never can.
         """
         parts = [f"{name}={'_'.join(map(short, values))}" for name, values in self.grid.items()]
         parts += [f"{name}={str(span).replace(':', '-')}" for name, span in self.space.items()]
         parts += [f"{name}={value}" for name in ("samples", "folds", "halving") if (value := getattr(self, name))]
         parts += [f"seed={self.seeds[0]}"] if self.seeds[0] != 42 else []
-        return parts + ([f"seeds={len(self.seeds)}"] if self.halving and len(self.seeds) > 1 else [])
+        return parts + ([f"seeds={len(self.seeds)}"] if len(self.seeds) > 1 and (self.halving or not grows) else [])
 
     def old_parts_of_name(self) -> list[str]:
         """Return what version 0.1 said of it in the name of its folder."""
