@@ -56,9 +56,11 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
 
     import jaxdeep.cli.main
     import jaxdeep.cli.run
+    import jaxdeep.run.uncertainty
     from experiments.cifar import CONFIGS
 
-    monkeypatch.setattr(jaxdeep.cli.run, "load_images", images)
+    for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty):
+        monkeypatch.setattr(module, "load_images", images)
     monkeypatch.setattr(jaxdeep.cli.run, "use_compilation_cache", lambda: None)
     monkeypatch.chdir(tmp_path)
     return lambda *argv: jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, argv)
