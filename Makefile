@@ -25,7 +25,7 @@ test: .venv/installed-test
 	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
 test-all: .venv/installed-test
-	$(BIN)/python $(PYTEST) -m "slow or not slow" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=full $(BIN)/python $(PYTEST) -m "slow or not slow" $(PYTEST_ARGS)
 
 test-newest:
 	@python=$$($(FIND_313)); if [ -z "$$python" ]; then $(SKIP); exit 0; fi; set -ex; \

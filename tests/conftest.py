@@ -25,7 +25,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile(  # an example may compile, and nothing here times
-    "jaxdeep", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "jaxdeep",
+    deadline=None,
+    max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 25,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("jaxdeep")
 

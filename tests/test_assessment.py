@@ -197,7 +197,9 @@ def test_each_figure_has_a_better_side_and_those_of_test_images_are_judged(figur
     assert verdict(figure, 1.0, 0.05) == ""
 
 
-@pytest.mark.parametrize(("networks", "told"), [(1, []), (2, [PAIRS[0], *PAIRS[3:5]]), (3, list(PAIRS))])
+@pytest.mark.parametrize(
+    ("networks", "told"), [(1, []), pytest.param(2, [PAIRS[0], *PAIRS[3:5]], marks=pytest.mark.slow), (3, list(PAIRS))]
+)
 def test_few_networks_have_the_intervals_and_verdicts_that_they_can_have(networks: int, told: list) -> None:
     single, mc = predictor("plain", networks), predictor("mc_dropout", networks, seed=2, informed=True)
     of_networks = [single, mc] + ([ensemble_of(single)] if networks > 1 else [])

@@ -199,7 +199,11 @@ WIDE = {
 }
 
 
-@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize(
+    "name",
+    ["augmented", "rrelu and cosine"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("dropout and batch norm", "plateau and clipping")],
+)
 def test_a_float32_run_is_the_same_with_and_without_64_bit_types(name):
     config = WIDE[name]
     runs = []

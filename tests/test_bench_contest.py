@@ -105,6 +105,7 @@ def outcomes() -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_batch_normalisation_is_the_same_work(outcomes: dict[str, Any]) -> None:
     ours = outcomes["jaxdeep"]["warm_up"]["loss"]
     for theirs in sanity.judged(outcomes, "bn").values():
@@ -112,12 +113,14 @@ def test_batch_normalisation_is_the_same_work(outcomes: dict[str, Any]) -> None:
         assert theirs["warm_up"]["loss"] == pytest.approx(ours, rel=2e-5)
 
 
+@pytest.mark.slow
 def test_another_learning_rate_is_other_work(outcomes: dict[str, Any]) -> None:
     slow = replace(NORMED, optim=replace(NORMED.optim, learning_rate=1e-5))
     judged = sanity.judged({**outcomes, **contest(["keras-jax"], small_workload(slow), 1)}, "bn")
     assert "first epoch" in judged["keras-jax"]["other_work"]
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_the_others() -> None:
     """jaxdeep's own weights go to peers layer by layer: one layer too few stops the peer, and not jaxdeep."""
     work = small_workload(NORMED)
@@ -126,6 +129,7 @@ def test_a_failure_leaves_the_others() -> None:
     assert len(broken["jaxdeep"]["epochs"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["_on_cores", "_together"])
 def test_a_study_does_the_work_of_the_run_alone(way: str) -> None:
     work = small_workload(NORMED)

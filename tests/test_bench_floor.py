@@ -60,6 +60,7 @@ def test_every_layout_of_a_product_can_be_measured(layout, shape):
     assert rates._product(shape, layout)() > 0
 
 
+@pytest.mark.slow
 def test_the_cost_of_further_layers_is_that_of_the_second_one():
     config = replace(SMALL, model=replace(SMALL.model, units=(12,) * 4))
     data, hyper = small_dataset(config), jax.tree.map(jnp.float32, config.hyper())

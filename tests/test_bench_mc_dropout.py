@@ -86,11 +86,13 @@ def reason(peer: Outcome, reference: Outcome) -> str | None:
     return judged["torch-mc"]["other_work"]
 
 
+@pytest.mark.slow
 def test_other_masks_are_the_same_work(honest: list[Outcome]) -> None:
     assert honest[0] != honest[1]
     assert reason(*honest) is None
 
 
+@pytest.mark.slow
 def test_another_rate_is_other_work(honest: list[Outcome]) -> None:
     (found,) = predictions(network(1.5 * RATE), 1)
     assert "another rate" in str(reason(found, honest[0]))

@@ -95,6 +95,7 @@ def test_a_wrong_grid_is_status_2_with_the_reason(command, capsys, grid, message
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_however_much_is_changed_the_folders_name_is_one_that_can_be(command) -> None:
     changed = ["--data.flip", "--data.shift-pixels", "1", "--model.activation", "leaky_relu", "--model.alpha", "0.2"]
     changed += ["--optim.optimizer", "adamw", "--regularize.l1", "1e-05", "--regularize.penalized", "0", "1"]
@@ -305,6 +306,7 @@ def processes(tmp_path_factory) -> Processes:
     return processes
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once_and_loses_no_more_than_a_kill(processes) -> None:
     with processes.start("twice", "--train.epochs", "2000", "--train.patience", "2000") as process:
         for line in process.stderr:
@@ -318,6 +320,7 @@ def test_a_second_signal_stops_at_once_and_loses_no_more_than_a_kill(processes) 
     assert not (processes.folder / "twice" / "summary.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
 )

@@ -37,6 +37,7 @@ def test_a_mistake_is_one_warning_before_training_and_none_when_a_finished_run_i
     assert len(warned(capsys)) == 1
 
 
+@pytest.mark.slow
 def test_a_study_has_one_warning_for_each_kind_of_mistake(command, capsys):
     grid = ("--grid", "optim.learning_rate=1e-3,0.5,2", "--grid", "regularize.l2=0,1e-4")
     assert command(*QUICK, "--data", "cifar10", "--train.epochs", "1", *grid) == 0
@@ -77,6 +78,7 @@ def test_a_comparison_warns_once_for_a_pair_in_which_more_than_one_thing_differs
         assert line.endswith("[more-than-one-difference]")
 
 
+@pytest.mark.slow
 def test_a_strict_comparison_is_refused_before_the_first_one_is_trained(command, capsys):
     assert command("--compare", "elu", "bn", *COMPARED, "--strict") == 2
     assert warned(capsys)[0].startswith("error: --strict: elu and bn: the two differ in")

@@ -206,6 +206,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
     assert uncertainty(run)["command"].endswith("--mc-samples 13 --ensemble")
 
 
+@pytest.mark.slow
 def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path, monkeypatch) -> None:
     """And temperatures are those of the validation labels: at the lowest NLL, it is the mean entropy."""
     monkeypatch.chdir(tmp_path)
@@ -254,6 +255,7 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
     assert "uncertainty" not in summary(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [2, 1])
 def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left: int) -> None:
     forget(run)

@@ -145,6 +145,15 @@ ROWS: dict[str, Config] = {
 }
 
 
+QUICK_ROWS = (
+    *("optimizer sgd", "optimizer nadam", "optimizer adamw", "optimizer optax.lion", "clip_global_norm"),
+    *("exponential per epoch", "plateau", "onecycle with momentum", "warm-up and cosine"),
+    *("activation selu", "activation prelu", "activation rrelu", "initialiser orthogonal"),
+    *("bn before, without biases", "bn after", "bn of the input", "dropout every", "alpha_dropout head"),
+    *("l1 and l2", "max_norm", "shift and flip", "own activation", "own optimizer", "own schedule"),
+    *("cifar bn", "cifar alpha_dropout", "cifar onecycle", "fashion_mnist plateau"),
+)
+"""One or more of each kind. The other rows are slow only by their number."""
 LEARNS_NO_CLASSES = {"cifar as_002_alpha_dropout": "alpha dropout between ELU layers: inference sees other moments"}
 
 
@@ -175,7 +184,10 @@ def little_optimisation() -> Iterator[None]:
     jax.clear_caches()  # they hold gigabytes
 
 
-@pytest.fixture(scope="module", params=ROWS)
+@pytest.fixture(
+    scope="module",
+    params=[name if name in QUICK_ROWS else pytest.param(name, marks=pytest.mark.slow) for name in ROWS],
+)
 def row(request: pytest.FixtureRequest) -> Iterator[Row]:
     """Every row through all tests, one row after the other: few compiled programs are kept."""
     config = ROWS[request.param]

@@ -148,7 +148,7 @@ def by_keras(optimizer: keras.optimizers.Optimizer, limit: float, indices: set[i
     ("optim", "reference"),
     [
         (Optim("momentum"), lambda: keras.optimizers.SGD(0.1, momentum=0.9)),
-        (Optim("nadam"), lambda: keras.optimizers.Nadam(0.1)),
+        pytest.param(Optim("nadam"), lambda: keras.optimizers.Nadam(0.1), marks=pytest.mark.slow),
     ],
     ids=["momentum", "nadam"],
 )

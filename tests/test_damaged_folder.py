@@ -177,6 +177,7 @@ def test_events_that_are_lost_are_written_from_the_figures(run, again, finished,
     assert is_whole(run, finished)
 
 
+@pytest.mark.slow
 def test_a_picture_of_uncertainty_that_is_lost_is_asked_for_anew(main, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     argv = (*QUICK, "--data", "synthetic", "--seeds", "2", "--ensemble", "--workdir", "run")

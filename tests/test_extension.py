@@ -200,6 +200,7 @@ def test_the_same_command_with_more_epochs_goes_on_and_its_results_follow(comman
     assert "config.train.epochs (there 5, here 3). Epochs can be raised, not lowered" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_results_of_the_shorter_run_stay_until_the_new_ones_are_there(command, capsys, monkeypatch) -> None:
     from jaxdeep.study.folder import RunFolder
 

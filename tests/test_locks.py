@@ -31,6 +31,7 @@ def test_a_second_user_is_refused_and_the_next_one_is_not(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_processs_folder_is_free_after_sigkill(tmp_path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDS, tmp_path], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None

@@ -18,7 +18,7 @@ from jaxdeep.train import forward, step
 from jaxdeep.train.state import TrainState, init_state
 
 BATCH, CLASSES, UNITS = 32, 3, 10
-LEFT = (1, 2, 3, 8)
+LEFT = (1, 3, *(pytest.param(left, marks=pytest.mark.slow) for left in (2, 8)))
 DATA = Data("standardize", valid_size=15)
 NORMED = Model((UNITS,) * 20, "elu", "he_normal", batch_norm=True)
 quick = partial(jax.jit, compiler_options=QUICK)
@@ -161,7 +161,7 @@ RANDOM = {
 }
 
 
-@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("left", [1, *(pytest.param(left, marks=pytest.mark.slow) for left in (2, 3, 8))])
 @pytest.mark.parametrize("name", RANDOM)
 def test_with_random_layers_it_is_the_smaller_batch_with_the_first_rows_of_the_whole_ones_masks(
     name, left, monkeypatch
@@ -183,7 +183,10 @@ def test_with_random_layers_it_is_the_smaller_batch_with_the_first_rows_of_the_w
     assert furthest(filled[2], smaller[2]) < 1e-9
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize(
+    "name",
+    ["alpha_dropout", "rrelu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dropout", "rrelu, after"))],
+)
 def test_with_random_layers_deep_in_float32_one_row_in_the_last_batch_leaves_all_finite(name):
     loss, found, stats = gradients(*case(depth(100, RANDOM[name]), 1, "float32"))
     assert np.isfinite(loss)

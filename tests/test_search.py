@@ -342,6 +342,7 @@ def test_a_point_of_several_brackets_is_trained_once(alone, whole) -> None:
         assert repr(tuple(histories[-1])) == repr(runs[index].history)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bracket", [0, 1])
 def test_a_search_that_is_stopped_in_a_later_rung_decides_the_same_and_ends_in_the_same_runs(
     alone, whole, tmp_path, bracket

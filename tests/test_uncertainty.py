@@ -74,7 +74,15 @@ def test_the_moments_are_those_of_its_own_samples(name: str, monkeypatch: pytest
     np.testing.assert_allclose(found.mutual_information, of_mean - of_samples, atol=2e-6)
 
 
-@pytest.mark.parametrize(("name", "bits"), [("head", 8), ("head", 32), ("after_hidden", 16), ("every, normed", 16)])
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        ("head", 8),
+        pytest.param("head", 32, marks=pytest.mark.slow),
+        pytest.param("after_hidden", 16, marks=pytest.mark.slow),
+        ("every, normed", 16),
+    ],
+)
 def test_its_distribution_is_that_of_a_plain_loop_over_keys(name: str, bits: Any) -> None:
     """Each mean within 5 of its standard errors, which all these means are at random; spreads alike."""
     expected, found = loop(name), network(name).sampled(1_000, mask_bits=bits)
@@ -84,6 +92,7 @@ def test_its_distribution_is_that_of_a_plain_loop_over_keys(name: str, bits: Any
     assert float(found.std.mean()) == pytest.approx(expected.std(0).mean(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_mean_converges_like_the_root_of_the_samples() -> None:
     of, expected = network("after_hidden"), loop("after_hidden").mean(0)
     errors = [
