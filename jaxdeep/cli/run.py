@@ -22,7 +22,8 @@ from jaxdeep.config import Config, differences, short
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.run import study
-from jaxdeep.run.study import Title, run_design
+from jaxdeep.run.study import run_design
+from jaxdeep.run.training import Title
 from jaxdeep.run.watch import Training, Watcher
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.halving import Rung

@@ -16,7 +16,8 @@ from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
-from jaxdeep.run.study import Title, run_design
+from jaxdeep.run.study import run_design
+from jaxdeep.run.training import Title
 from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.design import Design, Halving, seeds_from

@@ -2,81 +2,32 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from jaxdeep.config import Config, differences
 from jaxdeep.config.identity import comparable
-from jaxdeep.config.seeds import LARGEST_SEED
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.folds import check_folds, stratified_folds
+from jaxdeep.data.folds import check_folds
 from jaxdeep.errors import UserError
-from jaxdeep.report.figures import RATE, draw_study, seeds_without_suggestion
+from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
+from jaxdeep.run.training import Plan, Title, part_of, train_study
 from jaxdeep.run.uncertainty import UncertaintyRequest, evaluate_uncertainty
-from jaxdeep.run.watch import Training, Watch, unwatched
-from jaxdeep.study.design import Design, programs_of
+from jaxdeep.run.watch import Watch, unwatched
+from jaxdeep.study.design import Design
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.growth import Relation, relation
-from jaxdeep.study.halving import epochs_of, fit_by_halving
-from jaxdeep.study.reported import Reported, ReportedMC
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.stored import SUMMARY, Stored
-from jaxdeep.study.summarise import select, summarise
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checks import check_fits
-from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
-from jaxdeep.train.history import EpochRecord, null_if_not_finite
-from jaxdeep.train.lr_finder import find_learning_rate
 
 LOG: Final = logging.getLogger("jaxdeep")
-SEEDS_OF_RANGE_TEST: Final = 5
-
-
-@dataclass(frozen=True)
-class Title:
-    """What a study is called, and what it is compared with.
-
-    Attributes:
-        experiment: name of the experiment, the first part of titles.
-        name: name of the configuration.
-        command: command that repeats the study, or None.
-        reported: figures that the chapter's sources print.
-        reported_mc: figures of MC dropout that the chapter's sources print.
-        dataset: name of the images, by which those of other sets are chosen, or None for rows that are no images.
-    """
-
-    experiment: str = "study"
-    name: str = "config"
-    command: str | None = None
-    reported: tuple[Reported, ...] = ()
-    reported_mc: tuple[ReportedMC, ...] = ()
-    dataset: str | None = None
-
-
-@dataclass(frozen=True)
-class _Study:
-    """What the functions below have in common."""
-
-    config: Config
-    data: Dataset
-    design: Design
-    trials: tuple[Trial, ...]
-    identity: dict[str, Any]
-    title: Title
-    watch: Watch
-
-    @property
-    def folds(self) -> Dataset | tuple[Dataset, ...]:
-        """The data set, or its folds, which the first seed deals."""
-        design = self.design
-        if design.folds is None:
-            return self.data
-        return stratified_folds(self.data, self.config.data, design.folds, design.seeds[0])
 
 
 def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, ...]:
@@ -121,7 +72,7 @@ def run_design(
     data: Dataset,
     design: Design,
     *,
-    title: Title = Title(),
+    title: Title = Title(),  # noqa: B008 (frozen)
     folder: Path | None = None,
     overwrite: bool = False,
     earlier: StudyResult | None = None,
@@ -149,7 +100,7 @@ def run_design(
     """
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
-    study = _Study(config, data, design, trials, identity_of(title, config, data, design), title, watch)
+    study = Plan(config, data, design, trials, identity_of(title, config, data, design), title, watch)
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):
@@ -162,9 +113,9 @@ def run_design(
         return _in_folder(study, opened, request, data_dir)
 
 
-def _in_memory(study: _Study, earlier: StudyResult | None) -> StudyResult:
+def _in_memory(study: Plan, earlier: StudyResult | None) -> StudyResult:
     if earlier is None:
-        return _train(study, None, None)
+        return train_study(study, None, None)
     how = relation(earlier.identity(), study.identity)
     if how is Relation.LONGER:
         raise UserError("earlier has fewer epochs, from which a folder alone goes on. Leave it out, or give a folder")
@@ -174,19 +125,19 @@ def _in_memory(study: _Study, earlier: StudyResult | None) -> StudyResult:
     lacks = "histories" if not earlier.histories else "rows that are classified correctly"
     if not earlier.histories or earlier.correct is None:
         raise UserError(f"earlier holds no {lacks}. Read it with its metrics.jsonl and its hits.npz")
-    return _train(study, None, earlier) if how is Relation.GROWN else _selected(study, earlier)
+    return train_study(study, None, earlier) if how is Relation.GROWN else part_of(study, earlier)
 
 
-def _in_folder(study: _Study, folder: RunFolder, request: UncertaintyRequest, data_dir: Path | None) -> StudyResult:
+def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data_dir: Path | None) -> StudyResult:
     stored, how = _stored(study, folder)
     if how is Relation.SMALLER:
         assert stored is not None
         return _part(study, folder, stored, request)
     if how in (None, Relation.LONGER):
-        result, stored = _train(study, folder, None), None
+        result, stored = train_study(study, folder, None), None
     elif how is Relation.GROWN:
         assert stored is not None
-        result, stored = _train(study, folder, None if stored.needs_networks else stored.result), None
+        result, stored = train_study(study, folder, None if stored.needs_networks else stored.result), None
     else:
         assert stored is not None
         result = _mended(study, folder, stored)
@@ -205,7 +156,7 @@ def _in_folder(study: _Study, folder: RunFolder, request: UncertaintyRequest, da
     return result
 
 
-def _stored(study: _Study, folder: RunFolder) -> tuple[Stored | None, Relation | None]:
+def _stored(study: Plan, folder: RunFolder) -> tuple[Stored | None, Relation | None]:
     """What the folder holds of a finished study, and how the one that is asked for relates to it."""
     stored = folder.stored()
     mend = "Finish it by its own command, or choose another folder"
@@ -240,7 +191,7 @@ def _unprintable(result: StudyResult) -> str | None:
     return None
 
 
-def _part(study: _Study, folder: RunFolder, stored: Stored, request: UncertaintyRequest) -> StudyResult:
+def _part(study: Plan, folder: RunFolder, stored: Stored, request: UncertaintyRequest) -> StudyResult:
     """The result of a part of the folder's study. Nothing is written."""
     if request:
         raise UserError(
@@ -251,14 +202,10 @@ def _part(study: _Study, folder: RunFolder, stored: Stored, request: Uncertainty
         raise UserError(f"{folder.path}: {stored}. Mend that by the command of the larger study that it holds")
     assert stored.result is not None
     LOG.info("%s is finished, with more trials: these are the results of a part of them", folder.path)
-    return _selected(study, stored.result)
+    return part_of(study, stored.result)
 
 
-def _selected(study: _Study, result: StudyResult) -> StudyResult:
-    return select(result, study.identity, study.trials, _overlap(study.folds))
-
-
-def _mended(study: _Study, folder: RunFolder, stored: Stored) -> StudyResult:
+def _mended(study: Plan, folder: RunFolder, stored: Stored) -> StudyResult:
     """The result of a finished study, whose files are whole afterwards."""
     if stored.result is None or stored.needs_networks:
         if any(folder.saved_epoch(trial) is None for trial in study.trials):
@@ -267,7 +214,7 @@ def _mended(study: _Study, folder: RunFolder, stored: Stored) -> StudyResult:
                 "Copy it back to there, or --overwrite trains anew"
             )
         LOG.info("%s: %s; made again from its checkpoints", folder.path, stored)
-        return _train(study, folder, None, stored.result)
+        return train_study(study, folder, None, stored.result)
     if stored.needs_drawing:
         LOG.info("%s: %s; drawn again", folder.path, stored)
         folder.write_events(stored.result)
@@ -276,88 +223,8 @@ def _mended(study: _Study, folder: RunFolder, stored: Stored) -> StudyResult:
     return stored.result
 
 
-def _train(
-    study: _Study, folder: RunFolder | None, earlier: StudyResult | None, kept: StudyResult | None = None
-) -> StudyResult:
-    """The study, or the rest of it. What the folder holds then. A result that is kept stays as it is."""
-    _log_start(study, folder)
-    if folder is not None:
-        folder.kept = earlier
-    folds = study.folds
-    runs = _fit(study, folds, folder, earlier)
-    result = summarise(
-        study.identity,
-        study.trials,
-        runs,
-        overlap=_overlap(folds),
-        earlier=earlier,
-        reported=[] if study.data.identity()["synthetic"] else [asdict(figure) for figure in study.title.reported],
-        command=study.title.command,
-        wall_seconds=sum(run.seconds for run in runs.values()) if folder is None else folder.wall_seconds,
-    )
-    if kept is not None and _extents(kept) == _extents(result):
-        arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
-        result = replace(kept, **arrays)
-    elif RATE in study.design.varied:
-        result = replace(result, range_test=(earlier and earlier.range_test) or _range_test(study))
-    if folder is not None:
-        folder.write_figures(result)
-        draw_study(result, folder.path)
-        folder.write_result(result)
-    return result
-
-
-def _log_start(study: _Study, folder: RunFolder | None) -> None:
-    data, images = study.data, study.identity["data"]
-    train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
-    folds = f" in {study.design.folds} folds" if study.design.folds else ""
-    LOG.info(
-        "%s %s: %s training and %s validation%s, %s test images of %s (%s) on %s%s",
-        *(study.title.experiment, study.title.name, train, valid, folds, test, images["name"], images["source"]),
-        *(describe_device(), "" if folder is None else f", to {folder.path}"),
-    )
-    if len(study.trials) > 1:
-        LOG.info("%s", programs_of(study.trials, study.design.varied))
-
-
-def _fit(
-    study: _Study, folds: Dataset | tuple[Dataset, ...], folder: RunFolder | None, earlier: StudyResult | None
-) -> dict[int, Run]:
-    """Train the trials that an earlier result does not hold; by the index of the trial."""
-    known = {} if earlier is None else {trial.name for trial in earlier.trials}
-    places = [index for index, trial in enumerate(study.trials) if trial.name not in known]
-    trials, brackets = [study.trials[index] for index in places], study.design.brackets(study.config)
-    rows = (folds if isinstance(folds, Dataset) else folds[0]).train.size
-    training = Training(trials, rows, epochs_of(brackets, trials) if brackets else None, folder)
-    with study.watch(training) as watcher:
-
-        def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
-            if folder is not None:
-                folder.follow(trials[index], history)
-            watcher.on_epoch(index, history)
-
-        common: dict[str, Any] = {"on_epoch": on_epoch, "on_end": watcher.on_end}
-        if folder is not None:
-            common["checkpoints"] = folder.checkpoints
-        if brackets:
-            runs = fit_by_halving(trials, folds, brackets, on_rung=watcher.on_rung, **common)
-        else:
-            runs = fit_all(trials, folds, **common)
-    return dict(zip(places, runs, strict=True))
-
-
-def _range_test(study: _Study) -> dict[str, Any]:
-    first = min(study.design.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
-    test = find_learning_rate(study.config, study.data, range(first, first + SEEDS_OF_RANGE_TEST))
-    return {
-        "seeds": list(test.seeds),
-        "suggestion": null_if_not_finite(test.suggestion),
-        "without_suggestion": seeds_without_suggestion(test),
-    }
-
-
 def _uncertainty(
-    study: _Study, request: UncertaintyRequest, runs: Sequence[Run], folder: Path | None, data_dir: Path | None
+    study: Plan, request: UncertaintyRequest, runs: Sequence[Run], folder: Path | None, data_dir: Path | None
 ) -> dict[str, Any]:
     """What the networks do not know, beside what the chapter prints of it."""
     title = study.title
@@ -367,13 +234,3 @@ def _uncertainty(
     reported = title.reported_mc if is_comparable else ()
     command = None if title.command is None else " ".join((title.command, *request.words()))
     return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
-
-
-def _overlap(folds: Dataset | tuple[Dataset, ...]) -> float:
-    """How much the training rows of folds are the same, as `mean_over_runs` wants it."""
-    return 0.0 if isinstance(folds, Dataset) else folds[0].valid.size / folds[0].train.size
-
-
-def _extents(result: StudyResult) -> list[tuple[Any, ...]]:
-    """What of the figures no machine and no version rounds."""
-    return [(trial.epochs, trial.best_epoch, trial.diverged) for trial in result.trials]

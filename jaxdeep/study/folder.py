@@ -12,7 +12,6 @@ summary stays until that of the larger study is there.
 """
 
 import json
-import os
 import shutil
 import time
 import warnings
@@ -25,8 +24,9 @@ from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
+from jaxdeep.study.claim import FILES, WRITTEN_BY, content_of, identity_there, reason_of, remove_study, version_there
 from jaxdeep.study.events import append_events
-from jaxdeep.study.files import PART, read_json, write_bytes, write_json, write_text, writing
+from jaxdeep.study.files import PART, write_bytes, write_json, write_text, writing
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import folder_name
 from jaxdeep.study.result import IDENTITY, StudyResult
@@ -35,14 +35,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.version import __version__
 
-FILES = (
-    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
-    *UNCERTAINTY_PICTURES,
-    *("tensorboard", "checkpoints", "profile"),
-)
 SECONDS_BETWEEN_NOTES = 5.0
-WRITTEN_BY = "jaxdeep"
-"""The key of config.json that says which version wrote it."""
 
 
 class RunFolder:
@@ -79,52 +72,25 @@ class RunFolder:
                 self._claim(identity, overwrite=overwrite)
                 self._closing = stack.pop_all()
         except OSError as error:
-            raise UserError(f"{path}: cannot be used as a run folder ({_reason(path, error)})") from error
+            raise UserError(f"{path}: cannot be used as a run folder ({reason_of(path, error)})") from error
 
     def _claim(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
         config, parts = self.path / "config.json", {name + PART for name in FILES}
         is_new = all(entry.name in parts for entry in self.path.iterdir())
         self.relation: Relation | None = None
         if not is_new:
-            there = None if overwrite and config.exists() else self._identity_there()
+            there = None if overwrite and config.exists() else identity_there(self.path, self._identity)
             if overwrite:
-                _remove_run(self.path)
+                remove_study(self.path)
             elif there is not None:
                 self.relation = relation(there, identity)
                 if self.relation is Relation.OTHER:
-                    check_continues(str(self.path), there, identity, f" (written by {self._version_there()})")
+                    check_continues(str(self.path), there, identity, f" (written by {version_there(self.path)})")
         for name in parts:  # what a kill left behind as it was being written
             (self.path / name).unlink(missing_ok=True)
-        if self.relation in (None, Relation.LONGER, Relation.GROWN) or _content(config) is None:
+        if self.relation in (None, Relation.LONGER, Relation.GROWN) or content_of(config) is None:
             write_json(config, {**identity, WRITTEN_BY: __version__})
         self._seconds_before = self._wall_before()
-
-    def _identity_there(self) -> Mapping[str, Any]:
-        """What the folder says that it is: by config.json, and where that is lost by the summary."""
-        config = self.path / "config.json"
-        found = _content(config)
-        if found is not None and {"config", "data"} <= found.keys():
-            found.pop(WRITTEN_BY, None)
-            return found
-        summary = _content(self.path / "summary.json")
-        if summary is not None and all(name in summary for name in self._identity):
-            return {name: summary[name] for name in self._identity}
-        mend = "give the same command another --workdir, stop it, and copy its config.json to here"
-        if config.exists():
-            raise UserError(
-                f"{self.path}: cannot be used as a run folder (config.json is damaged). To go on, {mend}. "
-                "--overwrite starts the run anew"
-            )
-        raise UserError(
-            f"{self.path} is not empty and holds no config.json: not a run folder. Choose another folder. "
-            f"If it is one, {mend}"
-        )
-
-    def _version_there(self) -> str:
-        """Which version wrote the folder. Version 0.1 said so in finished folders alone."""
-        versions = (_content(self.path / "summary.json") or {}).get("versions")
-        found = (_content(self.path / "config.json") or {}).get(WRITTEN_BY)
-        return f"jaxdeep {found or (versions or {}).get('jaxdeep') or '0.1'}"
 
     def _wall_before(self) -> float | None:
         """Seconds that earlier processes had the folder open, or None where that is lost."""
@@ -133,7 +99,7 @@ class RunFolder:
             return smaller.get("wall_seconds")
         if not wall.exists():
             return None if (self.path / "metrics.jsonl").exists() else 0.0
-        seconds = (_content(wall) or {}).get("seconds")
+        seconds = (content_of(wall) or {}).get("seconds")
         if isinstance(seconds, int | float) and 0 <= seconds < float("inf"):
             return float(seconds)
         if not (self.path / "summary.json").exists():
@@ -263,7 +229,7 @@ class RunFolder:
 
     def _smaller_summary(self) -> Mapping[str, Any] | None:
         """The summary that the study had when it was smaller: with fewer trials, or fewer epochs."""
-        found = _content(self.path / "summary.json")
+        found = content_of(self.path / "summary.json")
         if found is None:
             return None
         there = {name: found[name] for name in IDENTITY if name in found}
@@ -281,31 +247,6 @@ class RunFolder:
         epoch = figures.pop("epoch")
         path = self.path / "tensorboard" / folder_name(name) / self._events
         append_events(path, epoch, {name: value for name, value in figures.items() if value is not None})
-
-
-def _remove_run(path: Path) -> None:
-    """Remove what a run writes, and nothing else that a user may keep there."""
-    for name in FILES:
-        entry = path / name
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink(missing_ok=True)
-
-
-def _content(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file, or None where it cannot be read."""
-    try:
-        return read_json(path)
-    except UserError:
-        return None
-
-
-def _reason(path: Path, error: OSError) -> str:
-    """Why a folder cannot be made or opened."""
-    if os.path.islink(path) and not os.path.exists(path):
-        return "a link to what is not there"
-    return "a file, not a folder" if os.path.isfile(path) else error.strerror or str(error)
 
 
 def finite(record: EpochRecord) -> dict[str, Any]:

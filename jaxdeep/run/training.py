@@ -1,0 +1,190 @@
+"""The training of a study, with or without a folder that keeps it."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from jaxdeep.config import Config
+from jaxdeep.config.seeds import LARGEST_SEED
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import stratified_folds
+from jaxdeep.report.figures import RATE, draw_study, seeds_without_suggestion
+from jaxdeep.run.watch import Training, Watch
+from jaxdeep.study.design import Design, programs_of
+from jaxdeep.study.folder import RunFolder
+from jaxdeep.study.halving import epochs_of, fit_by_halving
+from jaxdeep.study.reported import Reported, ReportedMC
+from jaxdeep.study.result import StudyResult
+from jaxdeep.study.runner import fit_all
+from jaxdeep.study.summarise import select, summarise
+from jaxdeep.study.trial import Trial
+from jaxdeep.train.devices import describe_device
+from jaxdeep.train.fit import Run
+from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.train.lr_finder import find_learning_rate
+
+LOG: Final = logging.getLogger("jaxdeep")
+SEEDS_OF_RANGE_TEST: Final = 5
+
+
+@dataclass(frozen=True)
+class Title:
+    """What a study is called, and what it is compared with.
+
+    Attributes:
+        experiment: name of the experiment, the first part of titles.
+        name: name of the configuration.
+        command: command that repeats the study, or None.
+        reported: figures that the chapter's sources print.
+        reported_mc: figures of MC dropout that the chapter's sources print.
+        dataset: name of the images, by which those of other sets are chosen, or None for rows that are no images.
+    """
+
+    experiment: str = "study"
+    name: str = "config"
+    command: str | None = None
+    reported: tuple[Reported, ...] = ()
+    reported_mc: tuple[ReportedMC, ...] = ()
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study that is about to be trained, or found finished.
+
+    Attributes:
+        config: configuration that the design varies.
+        data: rows of the study.
+        design: what is run.
+        trials: all trials of the design, in their order.
+        identity: what the study is, as nested JSON values.
+        title: what the study is called.
+        watch: gives who follows the training.
+    """
+
+    config: Config
+    data: Dataset
+    design: Design
+    trials: tuple[Trial, ...]
+    identity: dict[str, Any]
+    title: Title
+    watch: Watch
+
+    @property
+    def folds(self) -> Dataset | tuple[Dataset, ...]:
+        """Return the data set, or its folds, which the first seed deals."""
+        design = self.design
+        if design.folds is None:
+            return self.data
+        return stratified_folds(self.data, self.config.data, design.folds, design.seeds[0])
+
+
+def train_study(
+    study: Plan, folder: RunFolder | None, earlier: StudyResult | None, kept: StudyResult | None = None
+) -> StudyResult:
+    """Train the trials that an earlier result does not hold, write the folder, and return the result.
+
+    Args:
+        study: what is trained.
+        folder: folder that keeps it, or None.
+        earlier: result of a smaller study whose trials are not trained again, or None.
+        kept: result that stays as it is if the figures are found again as they were, or None.
+    """
+    began = time.perf_counter()
+    _log_start(study, folder, earlier)
+    if folder is not None:
+        folder.kept = earlier
+    folds = study.folds
+    runs = _fit(study, folds, folder, earlier)
+    result = summarise(
+        study.identity,
+        study.trials,
+        runs,
+        overlap=_overlap(folds),
+        earlier=earlier,
+        reported=[] if study.data.identity()["synthetic"] else [asdict(figure) for figure in study.title.reported],
+        command=study.title.command,
+        wall_seconds=time.perf_counter() - began if folder is None else folder.wall_seconds,
+    )
+    if kept is not None and _extents(kept) == _extents(result):
+        arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
+        result = replace(kept, **arrays)
+    elif RATE in study.design.varied:
+        result = replace(result, range_test=(earlier and earlier.range_test) or _range_test(study))
+    if folder is not None:
+        folder.write_figures(result)
+        draw_study(result, folder.path)
+        folder.write_result(result)
+    return result
+
+
+def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | None) -> None:
+    data, images = study.data, study.identity["data"]
+    train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
+    folds = f" in {study.design.folds} folds" if study.design.folds else ""
+    LOG.info(
+        "%s %s: %s training and %s validation%s, %s test images of %s (%s) on %s%s",
+        *(study.title.experiment, study.title.name, train, valid, folds, test, images["name"], images["source"]),
+        *(describe_device(), "" if folder is None else f", to {folder.path}"),
+    )
+    if len(study.trials) > 1:
+        new = "" if earlier is None else f", {len(study.trials) - len(earlier.trials)} of them new"
+        LOG.info("%s%s", programs_of(study.trials, study.design.varied), new)
+
+
+def _fit(
+    study: Plan, folds: Dataset | tuple[Dataset, ...], folder: RunFolder | None, earlier: StudyResult | None
+) -> dict[int, Run]:
+    """Train the trials that an earlier result does not hold; by the index of the trial."""
+    known = {} if earlier is None else {trial.name for trial in earlier.trials}
+    places = [index for index, trial in enumerate(study.trials) if trial.name not in known]
+    trials, brackets = [study.trials[index] for index in places], study.design.brackets(study.config)
+    rows = (folds if isinstance(folds, Dataset) else folds[0]).train.size
+    training = Training(trials, rows, epochs_of(brackets, trials) if brackets else None, folder)
+    with study.watch(training) as watcher:
+
+        def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:
+            if folder is not None:
+                folder.follow(trials[index], history)
+            watcher.on_epoch(index, history)
+
+        common: dict[str, Any] = {"on_epoch": on_epoch, "on_end": watcher.on_end}
+        if folder is not None:
+            common["checkpoints"] = folder.checkpoints
+        if brackets:
+            runs = fit_by_halving(trials, folds, brackets, on_rung=watcher.on_rung, **common)
+        else:
+            runs = fit_all(trials, folds, **common)
+    return dict(zip(places, runs, strict=True))
+
+
+def _range_test(study: Plan) -> dict[str, Any]:
+    first = min(study.design.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
+    test = find_learning_rate(study.config, study.data, range(first, first + SEEDS_OF_RANGE_TEST))
+    return {
+        "seeds": list(test.seeds),
+        "suggestion": null_if_not_finite(test.suggestion),
+        "without_suggestion": seeds_without_suggestion(test),
+    }
+
+
+def part_of(study: Plan, result: StudyResult) -> StudyResult:
+    """Return the result of a study from that of a larger one, which holds all its trials.
+
+    Args:
+        study: the smaller study.
+        result: result of the larger study, with its histories.
+    """
+    return select(result, study.identity, study.trials, _overlap(study.folds))
+
+
+def _overlap(folds: Dataset | tuple[Dataset, ...]) -> float:
+    """How much the training rows of folds are the same, as `mean_over_runs` wants it."""
+    return 0.0 if isinstance(folds, Dataset) else folds[0].valid.size / folds[0].train.size
+
+
+def _extents(result: StudyResult) -> list[tuple[Any, ...]]:
+    """What of the figures no machine and no version rounds."""
+    return [(trial.epochs, trial.best_epoch, trial.diverged) for trial in result.trials]
