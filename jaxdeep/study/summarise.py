@@ -48,10 +48,11 @@ def summarise(
         wall_seconds: time that all processes took for it, or None where the note of it was lost.
     """
     stored = {} if earlier is None else {trial_key(of.labels): index for index, of in enumerate(earlier.trials)}
+    machine: dict[str, Any] = {"processor": describe_processor(), "commit": commit()}
     rows, histories, correct = [], [], []
     for index, trial in enumerate(trials):
         if (run := runs.get(index)) is not None:
-            rows.append(_row(trial, run))
+            rows.append(_row(trial, run, machine))
             histories.append(run.history)
             correct.append((run.val_hits, run.test_hits))
             continue
@@ -80,9 +81,8 @@ def summarise(
         wall_seconds=wall_seconds,
         compile_seconds=sum(programs.values()) + (0.0 if earlier is None else earlier.compile_seconds),
         device=describe_device(),
-        processor=describe_processor(),
-        commit=commit(),
         versions=versions(),
+        **machine,
         histories=tuple(histories),
         correct=_correct(correct),
         runs=dict(runs),
@@ -175,7 +175,7 @@ def _correct(of_trials: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
     return Correct(valid, np.stack([test for _, test in of_trials]))
 
 
-def _row(trial: Trial, run: Run) -> TrialResult:
+def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:
     figures = {
         "val_loss": run.val_loss,
         "val_accuracy": run.val_accuracy,
@@ -195,6 +195,7 @@ def _row(trial: Trial, run: Run) -> TrialResult:
         checkpoint_seconds=run.checkpoint_seconds,
         val_accuracy_interval=_interval(run.val_accuracy, run.data.valid.size),
         test_accuracy_interval=_interval(run.test_accuracy, run.data.test.size),
+        **machine,
     )
 
 

@@ -52,6 +52,8 @@ class TrialResult:
         highest_val_accuracy: highest accuracy of the validation rows at any epoch, in [0, 1].
         val_accuracy_interval: 95% interval of val_accuracy over other rows (Wilson).
         test_accuracy_interval: 95% interval of test_accuracy over other rows (Wilson).
+        processor: name of the processor that trained it, such as "AMD EPYC". None in studies of version 0.1.
+        commit: commit of the code that trained it, or None outside of a checkout.
     """
 
     seed: int
@@ -69,6 +71,8 @@ class TrialResult:
     highest_val_accuracy: float | None = None
     val_accuracy_interval: tuple[float, float] | None = None
     test_accuracy_interval: tuple[float, float] | None = None
+    processor: str | None = None
+    commit: str | None = None
 
     @property
     def labels(self) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class TrialResult:
         """Return the row of summary.json's `runs`."""
         names = ("best_epoch", "epochs", "val_loss", "val_accuracy", "val_accuracy_interval", "highest_val_accuracy")
         names += ("test_loss", "test_accuracy", "test_accuracy_interval", "seconds", "checkpoint_seconds", "diverged")
+        names += ("processor", "commit")
         return self.labels | {name: as_list(getattr(self, name)) for name in names}
 
     @classmethod
