@@ -24,7 +24,7 @@ class Compared(NamedTuple):
     """What a comparison leaves to say.
 
     Attributes:
-        text: to print: the table, the verdicts in words, and the path of comparison.json.
+        text: text to print: the table, the verdicts in words, and the folder with its files.
         status: the exit status. 0: every pair is compared. 2: some pair is not, as too few of its runs have figures.
             3: every run of every configuration diverged.
     """

@@ -133,7 +133,8 @@ class RunFolder:
 
         The study may be a smaller one than that of the folder, or a larger one.
         """
-        return read_stored(self.path, is_growing=self._smaller_summary() is not None)
+        is_growing = self.relation is Relation.SMALLER or self._smaller_summary() is not None
+        return read_stored(self.path, is_growing=is_growing)
 
     def checkpoints(self, trial: Trial) -> Path:
         """Return the folder of a trial's checkpoints: under the name that version 0.1 gave it, where there is one.
