@@ -199,7 +199,11 @@ def test_a_folder_may_have_any_name(tmp_path, state, name) -> None:
 
 def test_a_folder_that_is_none_is_refused(tmp_path, state) -> None:
     (tmp_path / "file").write_text("mine")
-    for folder, reason in (("file", "not a folder"), ("file/deeper", "not a folder"), ("a\0b", "null byte")):
+    for folder, reason in (
+        ("file", "not a folder"),
+        ("file/deeper", "not a folder"),
+        ("a\0b", "null (byte|character)"),
+    ):
         with pytest.raises(UserError, match=f"cannot be used for checkpoints.*{reason}"):
             fit(SMALL, small_dataset(SMALL), checkpoints=tmp_path / folder)
     assert (tmp_path / "file").read_text() == "mine"

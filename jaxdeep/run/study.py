@@ -20,6 +20,7 @@ from jaxdeep.run.watch import Watch, unwatched
 from jaxdeep.study.design import Design
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.growth import Relation, relation
+from jaxdeep.study.names import printable
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.stored import SUMMARY, Stored
@@ -141,7 +142,7 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
     else:
         assert stored is not None
         result = _mended(study, folder, stored)
-        LOG.info("%s is finished: these are its results", folder.path)
+        LOG.info("%s is finished: these are its results", printable(folder.path))
     before = result.uncertainty
     request = request if not request else request.with_earlier(before)
     if not request or result.diverged == len(result.trials):
@@ -201,7 +202,7 @@ def _part(study: Plan, folder: RunFolder, stored: Stored, request: UncertaintyRe
     if stored.needs_networks:
         raise UserError(f"{folder.path}: {stored}. Mend that by the command of the larger study that it holds")
     assert stored.result is not None
-    LOG.info("%s is finished, with more trials: these are the results of a part of them", folder.path)
+    LOG.info("%s is finished, with more trials: these are the results of a part of them", printable(folder.path))
     return part_of(study, stored.result)
 
 
@@ -213,10 +214,10 @@ def _mended(study: Plan, folder: RunFolder, stored: Stored) -> StudyResult:
                 f"{folder.path}: {stored}, and its checkpoints are gone, from which it could be made again. "
                 "Copy it back to there, or --overwrite trains anew"
             )
-        LOG.info("%s: %s; made again from its checkpoints", folder.path, stored)
+        LOG.info("%s: %s; made again from its checkpoints", printable(folder.path), stored)
         return train_study(study, folder, None, stored.result)
     if stored.needs_drawing:
-        LOG.info("%s: %s; drawn again", folder.path, stored)
+        LOG.info("%s: %s; drawn again", printable(folder.path), stored)
         folder.write_events(stored.result)
         draw_study(stored.result, folder.path)
         folder.write_result(stored.result)

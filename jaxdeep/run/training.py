@@ -15,6 +15,7 @@ from jaxdeep.run.watch import Training, Watch
 from jaxdeep.study.design import Design, programs_of
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.halving import epochs_of, fit_by_halving
+from jaxdeep.study.names import printable
 from jaxdeep.study.reported import Reported, ReportedMC
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
@@ -127,7 +128,7 @@ def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | Non
     LOG.info(
         "%s %s: %s training and %s validation%s, %s test images of %s (%s) on %s%s",
         *(study.title.experiment, study.title.name, train, valid, folds, test, images["name"], images["source"]),
-        *(describe_device(), "" if folder is None else f", to {folder.path}"),
+        *(describe_device(), "" if folder is None else f", to {printable(folder.path)}"),
     )
     if len(study.trials) > 1:
         new = "" if earlier is None else f", {len(study.trials) - len(earlier.trials)} of them new"

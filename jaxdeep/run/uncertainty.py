@@ -27,6 +27,7 @@ from jaxdeep.report.uncertainty_figures import (
     reliability_diagrams,
     sample_curves,
 )
+from jaxdeep.study.names import printable
 from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of
 
@@ -174,7 +175,7 @@ def _other_images(
         images = _test_images(name, data_dir)
         if isinstance(images, UserError):
             left_out[name] = str(images)
-            LOG.info("%s is left out: %s", name, images)
+            LOG.info("%s is left out: %s", name, printable(images))
         else:
             found[name] = in_shape(images, data.image_shape)
     found[NOISE] = noise(data.test.size, data.image_shape)

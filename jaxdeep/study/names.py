@@ -17,6 +17,18 @@ def folder_name(name: str) -> str:
     return shortened(name.replace(",", "+").replace("|", "_"))
 
 
+def printable(value: object) -> str:
+    """Return a path or a message as text that every stream and log takes: a name that is no text keeps its bytes as escapes.
+
+    Args:
+        value: any value.
+
+    >>> printable(Path("caf\\udce9"))
+    'caf\\\\udce9'
+    """
+    return str(value).encode(errors="backslashreplace").decode()
+
+
 def old_folder_name(parts: Sequence[str]) -> str:
     """Return the name that version 0.1 gave to the folder of a study.
 
