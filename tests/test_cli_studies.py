@@ -396,8 +396,9 @@ def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(comma
     assert re.search(r"^ +0.001 +2 \* ", lines[3])
     assert Path("w/rates.png").read_bytes().startswith(b"\x89PNG")
     assert command(*QUICK, *WILD, "--grid", "optim.learning_rate=1e30,1e29", "--halving", "successive") == 3
-    *_, last = capsys.readouterr().out.splitlines()
-    assert last == "none is best (*): each of them lost a run (diverged)"
+    *_, said, closing = capsys.readouterr().out.splitlines()
+    assert said == "none is best (*): each of them lost a run (diverged)"
+    assert closing.endswith(": summary.json, curves.png, rates.png")
 
 
 @pytest.mark.parametrize(

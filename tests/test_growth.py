@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from small_data import SMALL, lean_compilation, small_dataset
 
+from jaxdeep.cli.grid import parse_space
 from jaxdeep.config import Config, identity
 from jaxdeep.errors import UserError
-from jaxdeep.run.study import Title, run_design
+from jaxdeep.run.study import run_design
+from jaxdeep.run.training import Title
 from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.run.watch import Training, Watcher
 from jaxdeep.study.design import Design
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.space import parse_space
 from jaxdeep.study.stored import UNCERTAINTY_PICTURES, read_study
 from jaxdeep.train.history import EpochRecord
 

@@ -207,4 +207,7 @@ def test_the_quickstart_runs_and_learns(capsys, monkeypatch) -> None:
             exec(code, vars(script))
     assert script.probabilities.shape == (5, 4)
     assert script.run.test_accuracy > 0.6  # chance is 0.25
-    assert float(capsys.readouterr().out.splitlines()[-1]) > 0.6
+    accuracy, *tables = capsys.readouterr().out.splitlines()[1:]
+    assert float(accuracy) > 0.6
+    assert [len(study.trials) for study in (script.search, *script.studies)] == [9, 3, 3]
+    assert any(line.startswith("selu and elu are not distinguishable") for line in tables)

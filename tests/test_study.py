@@ -14,11 +14,12 @@ from scipy import stats
 
 from experiments.cifar import CONFIGS, SANITY
 from jaxdeep.cli.command import parse
+from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.errors import UserError
 from jaxdeep.study.design import Design
 from jaxdeep.study.halving import Rung
-from jaxdeep.study.space import Span, parse_grid, parse_space
+from jaxdeep.study.space import Span
 from jaxdeep.study.trial import Trial
 
 RATE, BETA, PATIENCE = "optim.learning_rate", "optim.beta_1", "train.patience"

@@ -18,13 +18,12 @@ def folder_name(name: str) -> str:
 
 
 def printable(value: object) -> str:
-    """Return a path or a message as text that every stream and log takes: a name that is no text keeps its bytes as escapes.
+    """Return a path or a message as text that every stream and log takes.
+
+    A name that is no text keeps its bytes as escapes.
 
     Args:
         value: any value.
-
-    >>> printable(Path("caf\\udce9"))
-    'caf\\\\udce9'
     """
     return str(value).encode(errors="backslashreplace").decode()
 
