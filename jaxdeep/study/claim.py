@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json
+from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.stored import UNCERTAINTY_PICTURES
 
 FILES = (
@@ -46,6 +47,20 @@ def identity_there(folder: Path, wanted: Mapping[str, Any]) -> Mapping[str, Any]
     raise UserError(
         f"{folder} is not empty and holds no config.json: not a run folder. Choose another folder. If it is one, {mend}"
     )
+
+
+def says(config: Path, identity: Mapping[str, Any]) -> bool:
+    """Return whether a config.json is whole and that of a study.
+
+    Args:
+        config: path of the config.json.
+        identity: identity of the study, as nested JSON values.
+    """
+    found = content_of(config)
+    if found is None:
+        return False
+    found.pop(WRITTEN_BY, None)
+    return relation(found, identity) is Relation.SAME
 
 
 def version_there(folder: Path) -> str:

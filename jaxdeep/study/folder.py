@@ -24,7 +24,16 @@ from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.locks import alone_in
-from jaxdeep.study.claim import FILES, WRITTEN_BY, content_of, identity_there, reason_of, remove_study, version_there
+from jaxdeep.study.claim import (
+    FILES,
+    WRITTEN_BY,
+    content_of,
+    identity_there,
+    reason_of,
+    remove_study,
+    says,
+    version_there,
+)
 from jaxdeep.study.events import append_events
 from jaxdeep.study.files import PART, write_bytes, write_json, write_text, writing
 from jaxdeep.study.growth import Relation, relation
@@ -88,7 +97,8 @@ class RunFolder:
                     check_continues(str(self.path), there, identity, f" (written by {version_there(self.path)})")
         for name in parts:  # what a kill left behind as it was being written
             (self.path / name).unlink(missing_ok=True)
-        if self.relation in (None, Relation.LONGER, Relation.GROWN) or content_of(config) is None:
+        is_lost = self.relation is Relation.SAME and not says(config, identity)
+        if is_lost or self.relation in (None, Relation.LONGER, Relation.GROWN):
             write_json(config, {**identity, WRITTEN_BY: __version__})
         self._seconds_before = self._wall_before()
 
