@@ -1,25 +1,31 @@
 """JAX as strict as it goes, on the CPU; warnings are errors (pyproject.toml).
 
-All processes of a test run share a folder of compiled programs, so that equal ones are compiled once.
+All processes of a test run share a folder of compiled programs, so that equal ones are compiled once. The folder stays
+for the next run: a program's key covers all that it was compiled from and with.
 """
 
-import atexit
 import os
-import shutil
-import tempfile
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["KERAS_BACKEND"] = "jax"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes that this one starts find it there
-    folder = tempfile.mkdtemp(prefix="jaxdeep-tests-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / f"xla-{version}")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 
 import hypothesis
 import jax
 import pytest
+
+SLOW = Path(__file__).with_name("slow.txt")
+"""The tests that take 2 s or more on two slow cores, as `--durations=0` shows them. `make test` leaves them out."""
+SECONDS_KEPT = 7 * 24 * 3600
+"""Of a compiled program that no run has written again."""
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -34,8 +40,28 @@ hypothesis.settings.load_profile("jaxdeep")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a compiled program that another process has half written be compiled anew without an error."""
+    """Let a compiled program that another process has half written be compiled anew without an error.
+
+    Programs that are old are removed.
+    """
     config.addinivalue_line("filterwarnings", "default:Error reading persistent compilation cache entry:UserWarning")
+    for program in Path(os.environ["JAX_COMPILATION_CACHE_DIR"]).glob("*"):
+        with suppress(OSError):  # another process may remove it too
+            if program.stat().st_mtime < time.time() - SECONDS_KEPT:
+                program.unlink()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow.txt as slow, and refuse a name there that no test of a collected file has."""
+    slow = set(SLOW.read_text().splitlines())
+    for item in items:
+        if item.nodeid in slow:
+            item.add_marker("slow")
+    names, files = {item.nodeid for item in items}, {item.nodeid.partition("::")[0] for item in items}
+    is_part = any("::" in argument for argument in config.args)
+    if unknown := sorted(name for name in slow - names if name.partition("::")[0] in files and not is_part):
+        raise pytest.UsageError(f"{SLOW.name} names tests that there are not: {', '.join(unknown[:5])}. Remove them.")
 
 
 @pytest.fixture(scope="module")
