@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 from jaxdeep.errors import UserError
-from jaxdeep.study.result import SCHEMA_VERSION
+from jaxdeep.study.result import SCHEMA_VERSION, schema_of
 from jaxdeep.study.trial_result import MeanFigure, means_from_json, means_to_json
 
 INDISTINCT: Final = "not distinguishable"
@@ -133,9 +133,7 @@ class Comparison:
         Raises:
             UserError: it is of a later schema, or something is missing or has another type.
         """
-        version = content.get("schema_version", 0)
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise UserError(f"it has schema_version {version}. Read it with a later version of jaxdeep")
+        version = schema_of(content)
         try:
             return cls(
                 names=tuple(content["names"]),

@@ -198,14 +198,27 @@ class StudyResult:
         Raises:
             UserError: it is of a later schema, or something is missing or has another type.
         """
-        version = content.get("schema_version", 0)
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise UserError(f"it has schema_version {version}. Read it with a later version of jaxdeep")
+        schema_of(content)
         try:
             return _from_json(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"it is no summary of a study ({what})") from error
+
+
+def schema_of(content: Mapping[str, Any]) -> int:
+    """Return the version of the schema by which a summary.json or a comparison.json was written.
+
+    Args:
+        content: content of the file.
+
+    Raises:
+        UserError: it is a later one than this version of jaxdeep knows.
+    """
+    version = content.get("schema_version", 0)
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise UserError(f"it has schema_version {version}. Read it with a later version of jaxdeep")
+    return version
 
 
 def _from_json(content: Mapping[str, Any]) -> StudyResult:
