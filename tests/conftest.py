@@ -40,11 +40,13 @@ hypothesis.settings.load_profile("jaxdeep")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a compiled program that another process has half written be compiled anew without an error.
+    """Let a compiled program that cannot be read, or kept on a full disk, be compiled anew without an error.
 
     Programs that are old are removed.
     """
-    config.addinivalue_line("filterwarnings", "default:Error reading persistent compilation cache entry:UserWarning")
+    for verb in ("reading", "writing"):
+        said = f"default:Error {verb} persistent compilation cache entry:UserWarning"
+        config.addinivalue_line("filterwarnings", said)
     for program in Path(os.environ["JAX_COMPILATION_CACHE_DIR"]).glob("*"):
         with suppress(OSError):  # another process may remove it too
             if program.stat().st_mtime < time.time() - SECONDS_KEPT:
