@@ -54,7 +54,7 @@ class Command:
     help: bool = False
     """Print the flags, with the defaults of the chosen configuration."""
     help_all: bool = False
-    """Print all flags, those of the network, its optimizer and its data among them."""
+    """Print all flags, with the flags of the network, its optimizer and its data."""
     grid: Repeatable = ()
     """FIELD=VALUE,VALUE,...: train all combinations, each with all seeds. Repeatable: --grid lr=1e-4,1e-3."""
     space: Repeatable = ()
@@ -139,7 +139,7 @@ def parse_compared(experiment: Experiment, argv: Sequence[str]) -> list[Command]
         argv: The words of the command line.
 
     Returns:
-        Commands with the same seeds, or nothing where there is no `--compare`.
+        Commands with the same seeds, or an empty list without `--compare`.
 
     Raises:
         UserError: As in `parse`; fewer than two configurations, the same one twice, or `--config` beside them.

@@ -23,7 +23,7 @@ SMALL_TABLE: Final = Config(
 )
 """What is trained on a file of your own, where no flag says otherwise."""
 VALID_SHARE: Final = 5
-"""One of so many training rows is for validation, where the file has no validation rows of its own."""
+"""Training rows for each validation row, if the file has no validation rows of its own."""
 SUBCOMMANDS: Final = {"train": "train a network on the rows and labels of an .npz file"}
 USAGE: Final = f"""usage: jaxdeep COMMAND ...
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, program: tuple[str, ...] = ("jaxdeep
     """Run the command `jaxdeep`.
 
     Args:
-        argv: The words behind `jaxdeep`. None: those of the process.
+        argv: The words behind `jaxdeep`, or None for the words of the process.
         program: Words that begin the commands that are printed.
 
     Returns:

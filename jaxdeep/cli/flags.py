@@ -43,10 +43,10 @@ class Flag(NamedTuple):
 
 
 def flags_of(command: type, choices: Mapping[str, Collection[str]], without: Collection[str] = ()) -> list[Flag]:
-    """Return all flags of a command, those of its configuration last.
+    """Return all flags of a command, with the flags of its configuration last.
 
     Args:
-        command: A dataclass, one field of which is a Config.
+        command: A dataclass with one field that is a Config.
         choices: Field of the command -> the names that are allowed.
         without: Fields of the command that are no flags here.
     """
