@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tqdm import tqdm
 
 from jaxdeep.analysis.assessment import assess
 from jaxdeep.analysis.mc_checks import check_mc_dropout
@@ -132,6 +131,8 @@ def evaluate_uncertainty(
     single = plain(trained, images)
     predictors, draws = [single], None
     if request.mc_samples is not None:
+        from tqdm import tqdm  # not every study is asked
+
         count = sum(map(len, images.values()))
         shown = f"{request.mc_samples:,} passes over {count:,} images"
         draws = mc_draws(
