@@ -61,7 +61,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 """Words of the command line that no field of a type takes."""
 
 
-class Field(NamedTuple):
+class BadField(NamedTuple):
     """A field of a configuration.
 
     Attributes:
@@ -84,10 +84,10 @@ class Field(NamedTuple):
         return f"{self.part}.{self.name}"
 
 
-def fields() -> list[Field]:
+def fields() -> list[BadField]:
     """Return all fields of a configuration."""
     return [
-        Field(part, name, of, _kind(hint), types.NoneType in get_args(hint))
+        BadField(part, name, of, _kind(hint), types.NoneType in get_args(hint))
         for part, of in PARTS.items()
         for name, hint in hints_of(of).items()
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.children import ROOT, Failed, end, last_words
-from bench.contestants import CONTESTANTS, Field, clean_environment, field
+from bench.contestants import CONTESTANTS, Contestants, clean_environment, field
 from bench.rounds import turns
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config
@@ -20,7 +20,7 @@ from jaxdeep.config import Config
 LINE = re.compile(r"epoch (\d+)/\d+: .*val_loss (\S+), val_accuracy ([^\s,]+)")
 
 
-class Command(NamedTuple):
+class PeerCommand(NamedTuple):
     """A way to train a configuration from the command line.
 
     Attributes:
@@ -34,17 +34,17 @@ class Command(NamedTuple):
     steps_per_execution: int = 1
 
 
-COMMANDS: Final[Mapping[str, Command]] = {
-    "jaxdeep-cold": Command("jaxdeep"),
-    "jaxdeep-warm": Command("jaxdeep", warm=True),
-    "keras-tf": Command("keras-tf"),
-    "keras-tf-50": Command("keras-tf", steps_per_execution=50),
-    "keras-jax": Command("keras-jax"),
-    "keras-jax-50": Command("keras-jax", steps_per_execution=50),
+COMMANDS: Final[Mapping[str, PeerCommand]] = {
+    "jaxdeep-cold": PeerCommand("jaxdeep"),
+    "jaxdeep-warm": PeerCommand("jaxdeep", warm=True),
+    "keras-tf": PeerCommand("keras-tf"),
+    "keras-tf-50": PeerCommand("keras-tf", steps_per_execution=50),
+    "keras-jax": PeerCommand("keras-jax"),
+    "keras-jax-50": PeerCommand("keras-jax", steps_per_execution=50),
 }
 
 
-class Ended(NamedTuple):
+class EpochEvent(NamedTuple):
     """An epoch that a command has reported.
 
     Attributes:
@@ -60,7 +60,7 @@ class Ended(NamedTuple):
     val_accuracy: float
 
 
-class Story(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command did.
 
     Attributes:
@@ -68,21 +68,21 @@ class Story(NamedTuple):
         compile_seconds: by its own account; None where it was stopped before it gave one.
     """
 
-    epochs: list[Ended]
+    epochs: list[EpochEvent]
     compile_seconds: float | None
 
 
-def commands_field(names: Sequence[str], platform: str) -> Field:
+def commands_field(names: Sequence[str], platform: str) -> Contestants:
     """Those of the named commands that can run here, and why the others cannot.
 
     They train on the real CIFAR-10, from the files of its Python version.
     """
     folder = os.environ.get("JAXDEEP_DATA")
     if not folder or not (Path(folder) / "cifar-10-batches-py").is_dir():
-        return Field((), dict.fromkeys(names, "JAXDEEP_DATA names no folder with cifar-10-batches-py"))
+        return Contestants((), dict.fromkeys(names, "JAXDEEP_DATA names no folder with cifar-10-batches-py"))
     left_out = field([COMMANDS[name].contestant for name in names], platform).left_out
     reasons = {name: left_out[COMMANDS[name].contestant] for name in names if COMMANDS[name].contestant in left_out}
-    return Field(tuple(name for name in names if name not in reasons), reasons)
+    return Contestants(tuple(name for name in names if name not in reasons), reasons)
 
 
 def of_layers(name: str, layers: int) -> Config:
@@ -91,15 +91,15 @@ def of_layers(name: str, layers: int) -> Config:
     return replace(config, model=replace(config.model, units=(100,) * layers))
 
 
-def tell(
+def run_command(
     name: str,
     config_name: str,
     config: Config,
     seed: int,
     folder: Path,
     cache: Path,
-    enough: Callable[[Ended], bool] = lambda _: False,
-) -> Story:
+    enough: Callable[[EpochEvent], bool] = lambda _: False,
+) -> CommandResult:
     """Run a command to its end, or until enough is known.
 
     Args:
@@ -132,7 +132,7 @@ def tell(
         account = json.loads(path.read_text()) if path.exists() else {}
     else:
         account = json.loads(last_words((folder / "stdout").read_text().splitlines()) or "{}")
-    return Story(epochs, account.get("compile_seconds"))
+    return CommandResult(epochs, account.get("compile_seconds"))
 
 
 def import_seconds(name: str, folder: Path) -> float:
@@ -155,7 +155,7 @@ def command_turns(
         short = replace(config, train=replace(config.train, epochs=1))
         first = folder / "filling"
         first.mkdir()
-        tell("jaxdeep-warm", config_name, short, 42, first, folder / "cache-warm")
+        run_command("jaxdeep-warm", config_name, short, 42, first, folder / "cache-warm")
     return turns(names, rounds)
 
 
@@ -165,9 +165,9 @@ def cache_of(name: str, folder: Path, turn: str) -> Path:
 
 
 def _watch(
-    argv: Sequence[str], environment: Mapping[str, str], stdout: Path, enough: Callable[[Ended], bool]
-) -> list[Ended]:
-    epochs: list[Ended] = []
+    argv: Sequence[str], environment: Mapping[str, str], stdout: Path, enough: Callable[[EpochEvent], bool]
+) -> list[EpochEvent]:
+    epochs: list[EpochEvent] = []
     said: list[str] = []
     began = time.perf_counter()
     with stdout.open("w") as file:
@@ -180,7 +180,7 @@ def _watch(
                 seconds = time.perf_counter() - began
                 said = [*said[-20:], line]
                 if found := LINE.search(line):
-                    epochs.append(Ended(int(found[1]), seconds, float(found[2]), float(found[3])))
+                    epochs.append(EpochEvent(int(found[1]), seconds, float(found[2]), float(found[3])))
                     if enough(epochs[-1]):
                         return epochs
             if process.wait():

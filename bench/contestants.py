@@ -80,7 +80,7 @@ def is_gpu_only(name: str) -> bool:
     return name in CONTESTANTS and CONTESTANTS[name].gpu_only
 
 
-class Field(NamedTuple):
+class Contestants(NamedTuple):
     """Who takes part on this machine.
 
     Attributes:
@@ -92,7 +92,7 @@ class Field(NamedTuple):
     left_out: dict[str, str]
 
 
-def field(names: Sequence[str], platform: str) -> Field:
+def field(names: Sequence[str], platform: str) -> Contestants:
     """Those of the named contestants that can run here; a line on stderr for each that cannot is the caller's.
 
     Args:
@@ -107,7 +107,7 @@ def field(names: Sequence[str], platform: str) -> Field:
             left_out[name] = f"{', '.join(missing)} is not installed"
         elif contestant.gpu_only and platform == "cpu":
             left_out[name] = "products are float32 on a CPU in any case"
-    return Field(tuple(name for name in names if name not in left_out), left_out)
+    return Contestants(tuple(name for name in names if name not in left_out), left_out)
 
 
 def clean_environment(folder: Path, contestant: Contestant | None = None) -> dict[str, str]:

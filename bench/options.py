@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.commands import COMMANDS
-from bench.contestants import CONTESTANTS, SINGLE_RUNS, Field, field, is_gpu_only
+from bench.contestants import CONTESTANTS, SINGLE_RUNS, Contestants, field, is_gpu_only
 from bench.networks import names_for
 from bench.record import RECORDS, add
 
@@ -58,7 +58,7 @@ class Options:
             return [name for name in allowed if name in self.contestants]
         return [name for name in allowed if self.platform == "gpu" or not is_gpu_only(name)]
 
-    def taking_part(self, allowed: Sequence[str] = SINGLE_RUNS) -> Field:
+    def taking_part(self, allowed: Sequence[str] = SINGLE_RUNS) -> Contestants:
         """The named contestants that can run here; says why the others cannot.
 
         Args:

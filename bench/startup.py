@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import Failed
-from bench.commands import COMMANDS, cache_of, command_turns, commands_field, import_seconds, of_layers, tell
+from bench.commands import COMMANDS, cache_of, command_turns, commands_field, import_seconds, of_layers, run_command
 from bench.options import Options, say
 from bench.rounds import spread
 from jaxdeep.config import Config
@@ -97,11 +97,11 @@ def _one(name: str, config_name: str, config: Config, folder: Path, turn: str) -
     own = folder / turn
     own.mkdir()
     imported = import_seconds(name, own)
-    story = tell(name, config_name, config, 42, own, cache_of(name, folder, turn))
-    ends = [ended.seconds for ended in story.epochs]
+    result = run_command(name, config_name, config, 42, own, cache_of(name, folder, turn))
+    ends = [event.seconds for event in result.epochs]
     return {
         "import_seconds": imported,
-        "compile_seconds": story.compile_seconds,
+        "compile_seconds": result.compile_seconds,
         "first_epoch_seconds": ends[0],
         "epoch_seconds": [later - earlier for earlier, later in pairwise(ends)],
     }

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.contest import contest, failed_row
-from bench.contestants import Field
+from bench.contestants import Contestants
 from bench.options import Options, say
 from bench.rounds import ratio, spread
 from bench.sanity import judged
@@ -36,7 +36,7 @@ def run(options: Options) -> None:
 
 
 def measured(
-    question: str, part: Field, options: Options, name: str, layers: int, batch_size: int
+    question: str, part: Contestants, options: Options, name: str, layers: int, batch_size: int
 ) -> Mapping[str, Any]:
     """A contest over epochs, kept as an entry.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.children import Failed
-from bench.commands import Ended, cache_of, command_turns, commands_field, tell
+from bench.commands import EpochEvent, cache_of, command_turns, commands_field, run_command
 from bench.options import Options, say
 from bench.rounds import spread
 from experiments.cifar import CONFIGS as RECIPES
@@ -36,11 +36,11 @@ class Goal(NamedTuple):
     value: float
     source: str
 
-    def is_reached(self, ended: Ended) -> bool:
+    def is_reached(self, event: EpochEvent) -> bool:
         """By an epoch."""
         if self.figure == "val_loss":
-            return ended.val_loss <= self.value
-        return ended.val_accuracy >= self.value
+            return event.val_loss <= self.value
+        return event.val_accuracy >= self.value
 
 
 def goals(config_name: str) -> list[Goal]:
@@ -104,21 +104,23 @@ def _rounds(names: list[str], config_name: str, rounds: int) -> dict[str, Any]:
                 continue
             reached: list[dict[str, Any] | None] = [None] * len(wanted)
 
-            def enough(ended: Ended, reached: list[dict[str, Any] | None] = reached) -> bool:
+            def enough(event: EpochEvent, reached: list[dict[str, Any] | None] = reached) -> bool:
                 for place, goal in enumerate(wanted):
-                    if reached[place] is None and goal.is_reached(ended):
-                        reached[place] = {"epoch": ended.epoch, "seconds": ended.seconds}
+                    if reached[place] is None and goal.is_reached(event):
+                        reached[place] = {"epoch": event.epoch, "seconds": event.seconds}
                 return None not in reached
 
             own = folder / str(count)
             own.mkdir()
             try:
-                story = tell(name, config_name, config, SEED + index, own, cache_of(name, folder, str(count)), enough)
+                result = run_command(
+                    name, config_name, config, SEED + index, own, cache_of(name, folder, str(count)), enough
+                )
             except Failed as reason:
                 outcomes[name]["failed"] = str(reason).replace(temporary, "")
                 say(f"{name} failed: {reason}")
                 continue
-            last = story.epochs[-1]
+            last = result.epochs[-1]
             say(f"  seed {SEED + index}: {name} {last.epoch} epochs, {last.seconds:.1f} s, reached {reached}")
             outcomes[name]["seeds"].append({"seed": SEED + index, "reached": reached, "epochs": last.epoch})
     return outcomes

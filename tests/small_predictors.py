@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from jaxdeep.analysis.predictors import Answers, Draws, Predictor, at_temperature, ensemble_of
+from jaxdeep.analysis.predictors import Answers, McSamples, Predictor, at_temperature, ensemble_of
 
 CLASSES, NETWORKS = 4, 5
 SIZES = {"valid": 150, "test": 400, "far": 300, "near": 120}
@@ -33,8 +33,8 @@ ALL = [PLAIN, MC, ensemble_of(PLAIN)]
 ALL += [at_temperature(of, LABELS["valid"]) for of in ALL]
 
 
-def drawn(mc: Predictor) -> Draws:
+def drawn(mc: Predictor) -> McSamples:
     """Means of few samples that are worse than the last ones, which are those of the predictor."""
     few = predictor("mc_dropout", len(mc.answers["test"].probabilities), ahead=-1.0, seed=3)
     means = {part: {1: few.answers[part].probabilities, 8: mc.answers[part].probabilities} for part in LABELS}
-    return Draws(mc, means, mc.answers["test"].probabilities[:, :1].repeat(8, 1))
+    return McSamples(mc, means, mc.answers["test"].probabilities[:, :1].repeat(8, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from bench import contestants, record, results, rounds, sanity, targets, throughput, time_to_target
 from bench.__main__ import main
-from bench.commands import LINE, Ended
+from bench.commands import LINE, EpochEvent
 
 MACHINE = {
     "name": "Some CPU, 2 cores",
@@ -173,8 +173,8 @@ def test_notes_are_read_by_name(tmp_path: Path) -> None:
 
 def test_goals_are_the_chapters() -> None:
     loss, *accuracies = time_to_target.goals("selu")
-    assert loss.is_reached(Ended(1, 1.0, loss.value, 0.1))
-    assert not loss.is_reached(Ended(1, 1.0, float("nan"), 0.1))
+    assert loss.is_reached(EpochEvent(1, 1.0, loss.value, 0.1))
+    assert not loss.is_reached(EpochEvent(1, 1.0, float("nan"), 0.1))
     assert [goal.source for goal in accuracies] == ["000", "004"]
     line = "seed 42 epoch 3/100: loss 1.9000, val_loss 1.8000, val_accuracy 0.3000, 29,000 images/s"
     found = LINE.search(line)

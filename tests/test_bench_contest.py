@@ -116,7 +116,7 @@ def test_batch_normalisation_is_the_same_work(outcomes: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_another_learning_rate_is_other_work(outcomes: dict[str, Any]) -> None:
     slow = replace(NORMED, optim=replace(NORMED.optim, learning_rate=1e-5))
-    judged = sanity.judged({**outcomes, **contest(["keras-jax"], small_workload(slow), 1)}, "bn")
+    judged = sanity.paired_t_test({**outcomes, **contest(["keras-jax"], small_workload(slow), 1)}, "bn")
     assert "first epoch" in judged["keras-jax"]["other_work"]
 
 

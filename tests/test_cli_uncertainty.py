@@ -181,7 +181,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
         asked.append((question.mc_samples, question.ensemble))
         return {**answer, "mc_samples": question.mc_samples, "ensemble": question.ensemble, "left_out": {}}
 
-    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", answered)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_predictors", answered)
     capsys.readouterr()
     printed = []
     for there in (False, True, True):
@@ -210,16 +210,16 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
 def test_asked_with_the_training_the_answer_is_the_same(main, finished, tmp_path, monkeypatch) -> None:
     """And temperatures are those of the validation labels: at the lowest NLL, it is the mean entropy."""
     monkeypatch.chdir(tmp_path)
-    assess = jaxdeep.run.uncertainty.assess
+    evaluate = jaxdeep.run.uncertainty.evaluate_predictors
 
     def checked(predictors, labels, draws) -> dict[str, Any]:
         for of in predictors[3:]:
-            for chances in of.answers["valid"].probabilities:
-                nll = -np.log(chances[np.arange(len(chances)), labels["valid"]]).mean()
-                assert nll == pytest.approx(special.entr(chances).sum(1).mean(), rel=1e-5)
-        return assess(predictors, labels, draws)
+            for probabilities in of.answers["valid"].probabilities:
+                nll = -np.log(probabilities[np.arange(len(probabilities)), labels["valid"]]).mean()
+                assert nll == pytest.approx(special.entr(probabilities).sum(1).mean(), rel=1e-5)
+        return evaluate(predictors, labels, draws)
 
-    monkeypatch.setattr(jaxdeep.run.uncertainty, "assess", checked)
+    monkeypatch.setattr(jaxdeep.run.uncertainty, "evaluate_predictors", checked)
     assert main(*STUDY, *ASKED) == 0
     (folder,) = Path("runs/cifar").iterdir()
     assert "mc" not in folder.name
@@ -285,7 +285,7 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
 
 
 def test_where_all_diverged_nothing_is_asked(run, ask, monkeypatch) -> None:
-    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", None)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_predictors", None)
     content = summary(run)
     content["runs"] = [{**of, "diverged": True} for of in content["runs"]]
     del content["files"]
@@ -299,7 +299,7 @@ def test_interrupted_it_says_what_continues_and_the_run_is_finished_still(run, a
 
     before = (run / "summary.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(jaxdeep.run.study, "evaluate_uncertainty", interrupted)
+        patch.setattr(jaxdeep.run.study, "evaluate_predictors", interrupted)
         assert ask("--mc-samples", "7") == 130
     assert re.search(r"^stopped; to continue: .* --workdir run --mc-samples 7$", capsys.readouterr().err, re.MULTILINE)
     assert (run / "summary.json").read_bytes() == before

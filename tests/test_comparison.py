@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdeep.analysis.statistics import mean_over_runs, paired_hits
+from jaxdeep.analysis.statistics import mean_over_runs, paired_correct
 from jaxdeep.config import Config, Data, Model, Optim
 from jaxdeep.errors import UserError
 from jaxdeep.report.comparison_text import comparison_table, matrix, sentences
@@ -145,7 +145,7 @@ def test_runs_are_matched_by_seed_and_those_of_one_study_alone_or_that_diverged_
             rtol=1e-9,
         )
     for figure, split in zip(ACCURACIES, ("valid", "test"), strict=True):
-        expected = paired_hits(hits_of(one, split, common), hits_of(other, split, common))._asdict()
+        expected = paired_correct(hits_of(one, split, common), hits_of(other, split, common))._asdict()
         found = pair.figures[figure]
         assert [getattr(found, key) for key in expected] == pytest.approx(list(expected.values()), rel=1e-9)
 

@@ -216,7 +216,7 @@ def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     compiled = compile_program(row.config, row.data)
     valid, test = compiled.evaluate(run.params, run.batch_stats, programs.traced(row.config), row.data)
     np.testing.assert_allclose(valid[:2], (run.val_loss, run.val_accuracy), rtol=1e-6)
-    for evaluation, hits in ((valid, run.val_hits), (test, run.test_hits)):
+    for evaluation, hits in ((valid, run.val_correct), (test, run.test_correct)):
         np.testing.assert_array_equal(evaluation.correct, hits)
         assert evaluation.accuracy == pytest.approx(hits.mean(), rel=1e-6)
 

@@ -18,7 +18,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
-from jaxdeep.train.fit import Run, fit, identity_of
+from jaxdeep.train.fit import Run, fit, run_identity
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +38,7 @@ def assert_same_run(one: Run, other: Run) -> None:
     np.testing.assert_equal(*([record[:-1] for record in run.history] for run in (one, other)))  # NaN equals NaN
     for name in ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged"):
         np.testing.assert_equal(getattr(one, name), getattr(other, name))
-    np.testing.assert_array_equal(one.test_hits, other.test_hits)
+    np.testing.assert_array_equal(one.test_correct, other.test_correct)
 
 
 def recorded(folder: Path) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def test_which_studies_go_on(more, reason) -> None:
 
 def test_a_runs_own_identity_is_compared_by_the_same_rule() -> None:
     data = small_dataset(SMALL)
-    short, long = (identity_of(with_train(epochs=epochs), data, 3) for epochs in (4, 5))
+    short, long = (run_identity(with_train(epochs=epochs), data, 3) for epochs in (4, 5))
     assert is_extension(short, long)
-    assert not is_extension(short, identity_of(with_train(epochs=5), data, 4))
+    assert not is_extension(short, run_identity(with_train(epochs=5), data, 4))
 
 
 ASKED = ("--mc-samples", "3")

@@ -111,7 +111,7 @@ def test_a_run_on_a_fold_is_the_run_on_its_rows_bit_for_bit() -> None:
 def assert_same(one: Run, other: Run) -> None:
     assert [record[:-1] for record in one.history] == [record[:-1] for record in other.history]
     assert (one.best_epoch, one.test_loss) == (other.best_epoch, other.test_loss)
-    leaves = (jax.tree.leaves((run.params, run.val_hits, run.test_hits)) for run in (one, other))
+    leaves = (jax.tree.leaves((run.params, run.val_correct, run.test_correct)) for run in (one, other))
     for left, right in zip(*leaves, strict=True):
         np.testing.assert_array_equal(left, right)
 

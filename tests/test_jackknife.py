@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from jaxdeep.analysis.jackknife import Jackknifed
-from jaxdeep.analysis.statistics import mean_over_runs, paired, paired_hits
+from jaxdeep.analysis.statistics import mean_over_runs, paired, paired_correct
 
 COUNTS = pytest.mark.parametrize("count", [2, 3, 10])
 
@@ -14,8 +14,8 @@ COUNTS = pytest.mark.parametrize("count", [2, 3, 10])
 def test_of_a_mean_it_is_the_interval_of_a_mean(count: int) -> None:
     values = np.random.default_rng(count).exponential(size=count)
     found, expected = Jackknifed.mean(values), mean_over_runs(values)
-    np.testing.assert_allclose(found.estimate(), expected, rtol=1e-12)
-    np.testing.assert_allclose(found.without, [np.delete(values, run).mean() for run in range(count)], rtol=1e-12)
+    np.testing.assert_allclose(found.with_interval(), expected, rtol=1e-12)
+    np.testing.assert_allclose(found.leave_one_out, [np.delete(values, run).mean() for run in range(count)], rtol=1e-12)
 
 
 @COUNTS
@@ -36,7 +36,7 @@ def test_with_images_it_is_the_comparison_of_hits_but_promises_no_more_of_furthe
     hits = rng.random((2, seeds, images)) < rng.random(images) + np.array([0.1, -0.1])[:, None, None]
     one, other = (Jackknifed.mean(of.mean(1)) for of in hits)
     found = (one - other).against_none(hits[0].mean(0) - hits[1].mean(0))
-    expected = paired_hits(*hits)
+    expected = paired_correct(*hits)
     np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-9)
     assert (found.pairs_to_tell or np.inf) >= (expected.pairs_to_tell or np.inf)
 
@@ -44,16 +44,16 @@ def test_with_images_it_is_the_comparison_of_hits_but_promises_no_more_of_furthe
 def test_where_all_runs_are_equal_there_is_no_spread_and_the_images_remain() -> None:
     of_images = np.random.default_rng(0).normal(0.1, 1.0, 50)
     same = Jackknifed.mean(np.full(4, of_images.mean()))
-    assert same.against_none()[:4] == (same.whole, same.whole, same.whole, 0.0)
+    assert same.against_none()[:4] == (same.estimate, same.estimate, same.estimate, 0.0)
     assert (same - same).against_none()[:4] == (0.0, 0.0, 0.0, 1.0)
     found = same.against_none(of_images)
     half = 3.182446305284263 * of_images.std(ddof=1) / np.sqrt(50)  # Student's quantile at .975, 3 degrees of freedom
-    np.testing.assert_allclose(found[1:3], (same.whole - half, same.whole + half), rtol=1e-9)
+    np.testing.assert_allclose(found[1:3], (same.estimate - half, same.estimate + half), rtol=1e-9)
 
 
 @pytest.mark.parametrize("found", [Jackknifed.mean([0.5]), Jackknifed(0.5, np.empty(0)), Jackknifed(0.5, np.ones(1))])
 def test_fewer_than_two_runs_have_no_interval_and_are_not_judged(found: Jackknifed) -> None:
-    assert found.estimate() == (0.5, None, None, None, 1)
+    assert found.with_interval() == (0.5, None, None, None, 1)
     with pytest.raises(ValueError, match="allowed: 2 or more"):
         found.against_none()
 
@@ -61,15 +61,15 @@ def test_fewer_than_two_runs_have_no_interval_and_are_not_judged(found: Jackknif
 IMAGES, CLASSES = 60, 3
 
 
-def label_chances(rng: np.random.Generator, images: np.ndarray, networks: int) -> np.ndarray:
+def label_probabilities(rng: np.random.Generator, images: np.ndarray, networks: int) -> np.ndarray:
     """[networks, N], what networks that differ in their noise say of the labels of images [N, C], class 0."""
     return special.softmax(images + 1.5 * rng.normal(size=(networks, *images.shape)), -1)[..., 0]
 
 
-def nll(chances: np.ndarray) -> Jackknifed:
+def nll(probabilities: np.ndarray) -> Jackknifed:
     """Of the ensemble, from its definition."""
-    left_out = [-np.log(np.delete(chances, one, 0).mean(0)).mean() for one in range(len(chances))]
-    return Jackknifed(-np.log(chances.mean(0)).mean(), np.asarray(left_out))
+    left_out = [-np.log(np.delete(probabilities, one, 0).mean(0)).mean() for one in range(len(probabilities))]
+    return Jackknifed(-np.log(probabilities.mean(0)).mean(), np.asarray(left_out))
 
 
 @pytest.mark.parametrize(("members", "most"), [(3, 1.6), (8, 1.25)])
@@ -77,9 +77,9 @@ def test_the_interval_of_an_ensembles_nll_covers_that_of_ensembles_of_other_netw
     """Efron and Stein: in expectation the jackknife's variance is not below the true one, and little above it."""
     rng, trials = np.random.default_rng(members), 800
     images = rng.normal([0.5, 0, 0], 1, (IMAGES, CLASSES))
-    found = [nll(label_chances(rng, images, members)) for _ in range(trials)]
-    wholes = np.asarray([of.whole for of in found])
-    estimates = [of.estimate() for of in found]
+    found = [nll(label_probabilities(rng, images, members)) for _ in range(trials)]
+    wholes = np.asarray([of.estimate for of in found])
+    estimates = [of.with_interval() for of in found]
     covered = np.mean([low <= wholes.mean() <= high for _, _, low, high, _ in estimates])
     assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / trials) < covered < 0.98  # 0.955 and 0.951
     assert 0.95 < np.mean([of.per_run for of in found]) / members / wholes.var() < most  # 1.35 and 1.06
@@ -90,11 +90,11 @@ def test_with_images_the_gain_of_an_ensemble_is_covered_for_other_networks_and_o
     gains, with_images = [], []
     for _ in range(trials):
         images = rng.normal([0.5, 0, 0], rng.exponential(3, (IMAGES, 1)), (IMAGES, CLASSES))
-        chances = label_chances(rng, images, 8)
-        gains.append(nll(chances) - Jackknifed.mean(-np.log(chances).mean(1)))
-        with_images.append(gains[-1].against_none(-np.log(chances.mean(0)) + np.log(chances).mean(0)))
-    truth = np.mean([of.whole for of in gains])
+        probabilities = label_probabilities(rng, images, 8)
+        gains.append(nll(probabilities) - Jackknifed.mean(-np.log(probabilities).mean(1)))
+        with_images.append(gains[-1].against_none(-np.log(probabilities.mean(0)) + np.log(probabilities).mean(0)))
+    truth = np.mean([of.estimate for of in gains])
     covered = np.mean([of.low <= truth <= of.high for of in with_images])
-    over_networks = np.mean([low <= truth <= high for _, _, low, high, _ in (of.estimate() for of in gains)])
+    over_networks = np.mean([low <= truth <= high for _, _, low, high, _ in (of.with_interval() for of in gains)])
     assert covered > 0.95 - 3 * np.sqrt(0.95 * 0.05 / trials)
     assert over_networks < 0.9  # 0.785, and with images 0.985

@@ -53,7 +53,7 @@ def test_the_losses_are_those_of_plain_steps_at_these_rates() -> None:
         epoch, of_epoch = divmod(index, EPOCH_STEPS)
         batch, key = jax.tree.map(lambda leaf, index=of_epoch: leaf[index], epochs[epoch])
         state, (total, _) = jitted(SGD, state, hyper, Rates(jnp.float32(rate), 0.9), data, batch, key)
-        losses.append(float(total) / int(batch.counted.sum()))
+        losses.append(float(total) / int(batch.mask.sum()))
     counted = np.isfinite(test.losses[1])
     assert 10 < counted.sum() < STEPS  # it diverges before the end, or the next test shows nothing
     np.testing.assert_allclose(test.losses[1][counted], np.asarray(losses)[counted], rtol=1e-4)

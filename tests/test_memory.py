@@ -19,7 +19,7 @@ from jaxdeep.train import memory, programs
 from jaxdeep.train.fit import fit
 from jaxdeep.train.forward import model_of
 from jaxdeep.train.lr_finder import find_learning_rate
-from jaxdeep.train.memory import fewest_bytes, in_words, program_bytes, total_memory
+from jaxdeep.train.memory import fewest_bytes, program_bytes, size_in_words, total_memory
 from jaxdeep.train.programs import compile_program
 from jaxdeep.train.state import init_state
 
@@ -102,7 +102,7 @@ def test_the_memory_is_that_of_the_machine_or_of_its_container(tmp_path):
 
 @given(st.integers(0, 10**30))
 def test_a_size_in_words_is_the_size_to_a_tenth_of_its_unit(size):
-    words = in_words(size)
+    words = size_in_words(size)
     if words.startswith("more"):
         assert size >= 2**90
         return

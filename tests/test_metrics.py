@@ -33,7 +33,7 @@ def test_proper_scores_are_scikit_learns() -> None:
     expected = sum(reference.brier_score_loss(one_hot[:, c], PROBABILITIES[:, c]) for c in range(CLASSES))
     assert metrics.brier_scores(PROBABILITIES, LABELS).mean() == pytest.approx(expected, rel=1e-12)
     expected = reference.accuracy_score(LABELS, PROBABILITIES.argmax(1))
-    assert metrics.hits(PROBABILITIES, LABELS).mean() == pytest.approx(expected)
+    assert metrics.correct(PROBABILITIES, LABELS).mean() == pytest.approx(expected)
 
 
 def test_an_impossible_label_costs_much_and_not_infinity() -> None:
@@ -64,10 +64,10 @@ def test_calibration_is_what_a_loop_over_bins_finds(bins: int, equal_mass: bool)
 
 
 def test_the_error_of_calibrated_probabilities_vanishes_and_that_of_sharpened_ones_does_not() -> None:
-    chances = rng.dirichlet(np.ones(CLASSES), 200_000)
-    labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
-    assert metrics.calibration(chances, labels).error < 0.01
-    sharper = chances**3 / (chances**3).sum(1, keepdims=True)
+    probabilities = rng.dirichlet(np.ones(CLASSES), 200_000)
+    labels = (rng.random(len(probabilities))[:, None] > probabilities.cumsum(1)).sum(1)
+    assert metrics.calibration(probabilities, labels).error < 0.01
+    sharper = probabilities**3 / (probabilities**3).sum(1, keepdims=True)
     assert metrics.calibration(sharper, labels).error > 0.1
 
 
@@ -88,31 +88,31 @@ def test_the_false_positive_rate_is_the_lowest_at_which_enough_is_found(unlike, 
     assert metrics.false_positive_rate(unlike, alike) == pytest.approx(false[true >= 0.95 - 1e-12].min())
 
 
-def test_rejection_takes_the_doubtful_first_and_equal_doubt_in_mean() -> None:
+def test_risk_rises_with_coverage_and_equal_scores_count_by_their_mean() -> None:
     doubt, right = np.array([0.1, 0.4, 0.4, 0.9]), np.array([True, True, False, False])
-    np.testing.assert_allclose(metrics.rejection_curve(doubt, right), [1, 1.5 / 2, 2 / 3, 2 / 4])
-    assert metrics.area_under_rejection(doubt, right) == pytest.approx(1 - np.mean([1, 0.75, 2 / 3, 0.5]))
+    np.testing.assert_allclose(1 - metrics.risk_coverage_curve(doubt, right), [1, 1.5 / 2, 2 / 3, 2 / 4])
+    assert metrics.area_under_risk_coverage(doubt, right) == pytest.approx(1 - np.mean([1, 0.75, 2 / 3, 0.5]))
 
 
 @given(st.permutations(range(40)))
-def test_rejection_does_not_depend_on_the_order_of_the_images(order: list[int]) -> None:
+def test_the_risk_coverage_curve_does_not_depend_on_the_order_of_the_images(order: list[int]) -> None:
     doubt, right = np.arange(40) // 4 / 10.0, np.arange(40) % 3 == 0
-    shuffled = metrics.rejection_curve(doubt[order], right[order])
-    np.testing.assert_allclose(shuffled, metrics.rejection_curve(doubt, right))
-    assert shuffled[-1] == pytest.approx(right.mean())
+    shuffled = metrics.risk_coverage_curve(doubt[order], right[order])
+    np.testing.assert_allclose(shuffled, metrics.risk_coverage_curve(doubt, right))
+    assert shuffled[-1] == pytest.approx(1 - right.mean())
 
 
 @pytest.mark.parametrize("true", [0.3, 1.0, 4.0])
 def test_the_temperature_that_sharpened_logits_is_found(true: float) -> None:
-    chances = rng.dirichlet(np.ones(CLASSES), 100_000)
-    labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
-    assert metrics.temperature(true * np.log(chances), labels) == pytest.approx(true, rel=0.02)
+    probabilities = rng.dirichlet(np.ones(CLASSES), 100_000)
+    labels = (rng.random(len(probabilities))[:, None] > probabilities.cumsum(1)).sum(1)
+    assert metrics.temperature(true * np.log(probabilities), labels) == pytest.approx(true, rel=0.02)
 
 
 BY_LABEL = {
     "log_losses": metrics.log_losses,
     "brier_scores": metrics.brier_scores,
-    "hits": metrics.hits,
+    "correct": metrics.correct,
     "calibration": metrics.calibration,
     "temperature": metrics.temperature,
 }
@@ -174,7 +174,7 @@ SCORES = np.array([0.1, 0.5, 0.9])
 
 
 @pytest.mark.parametrize("bad", [np.array([0.1, np.nan, 0.9]), SCORES[:0], SCORES[:, None], SCORES.astype(str)])
-@pytest.mark.parametrize("metric", [metrics.auroc, metrics.false_positive_rate, metrics.rejection_curve])
+@pytest.mark.parametrize("metric", [metrics.auroc, metrics.false_positive_rate, metrics.risk_coverage_curve])
 def test_scores_without_an_order_have_no_figure(metric, bad: np.ndarray) -> None:
     for scores in ((bad, SCORES), (SCORES, bad)):
         with pytest.raises(UserError, match="scores"):
@@ -187,6 +187,6 @@ def test_a_share_that_cannot_be_found_is_refused(rate: float) -> None:
         metrics.false_positive_rate(SCORES, SCORES, rate)
 
 
-def test_a_curve_needs_a_doubt_of_each_image() -> None:
-    with pytest.raises(UserError, match="3 doubts of 2 images"):
-        metrics.rejection_curve(SCORES, np.array([True, False]))
+def test_a_curve_needs_a_score_of_each_image() -> None:
+    with pytest.raises(UserError, match="3 scores of 2 images"):
+        metrics.risk_coverage_curve(SCORES, np.array([True, False]))

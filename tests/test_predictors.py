@@ -14,12 +14,12 @@ from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 from jaxdeep.analysis import predictors
 from jaxdeep.analysis.predictors import (
     Answers,
-    Draws,
+    McSamples,
     Predictor,
     at_temperature,
     counts_of,
     ensemble_of,
-    mc_draws,
+    mc_samples_of,
     plain,
 )
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_of_stored_rows, mc_predict, pooled
@@ -54,7 +54,7 @@ class Recorded:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(predictors, "BLOCK", 10)
             patch.setattr(predictors, "mc_of_stored_rows", record)
-            self.draws: Draws = mc_draws(iter(runs), IMAGES, SAMPLES)
+            self.draws: McSamples = mc_samples_of(iter(runs), IMAGES, SAMPLES)
         kept = [np.asarray(block.samples, np.float64) for block in self.blocks]
         assert [len(of) for of in kept] == [8, 8, 7] * len(runs) * len(IMAGES)
         whole = iter([np.concatenate(kept[first : first + 3]) for first in range(0, len(kept), 3)])
@@ -106,7 +106,7 @@ def test_the_means_of_the_first_samples_are_followed_through_the_blocks(recorded
 def test_every_sample_of_every_network_and_set_has_masks_of_its_own(runs: list[Run], recorded: Recorded) -> None:
     """Of the first image, which is the same in all sets; a network under another seed is the same but for its masks."""
     twin = replace(runs[0], seed=99)
-    again = mc_draws([runs[0], twin, runs[0]], IMAGES, 8).first
+    again = mc_samples_of([runs[0], twin, runs[0]], IMAGES, 8).first
     assert np.array_equal(again[0], again[2])
     assert not (again[0][:, None] == again[1][None]).all(-1).any()
     for of_sets in recorded.samples:
@@ -115,7 +115,9 @@ def test_every_sample_of_every_network_and_set_has_masks_of_its_own(runs: list[R
 
 
 def test_the_answers_to_a_set_do_not_depend_on_the_sets_beside_it(runs: list[Run]) -> None:
-    whole, part = (mc_draws(runs, images, 8) for images in (IMAGES, {name: IMAGES[name] for name in ("test", "valid")}))
+    whole, part = (
+        mc_samples_of(runs, images, 8) for images in (IMAGES, {name: IMAGES[name] for name in ("test", "valid")})
+    )
     for name in ("test", "valid"):
         one, other = (of.predictor.answers[name].probabilities for of in (whole, part))
         assert np.array_equal(one, other)
@@ -170,9 +172,9 @@ def test_the_plain_predictor_is_what_each_run_predicts(runs: list[Run]) -> None:
 def networks(count: int, sharpness: float = 1.0) -> tuple[Predictor, np.ndarray]:
     """Made up: networks that know something, and the labels of their validation images."""
     rng = np.random.default_rng(count)
-    chances = rng.dirichlet(np.ones(3), 4_000)
-    labels = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
-    logits = sharpness * (np.log(chances) + rng.normal(0, 0.01, (count, *chances.shape)))
+    probabilities = rng.dirichlet(np.ones(3), 4_000)
+    labels = (rng.random(len(probabilities))[:, None] > probabilities.cumsum(1)).sum(1)
+    logits = sharpness * (np.log(probabilities) + rng.normal(0, 0.01, (count, *probabilities.shape)))
     valid = special.softmax(logits, -1).astype(np.float32)
     return Predictor("plain", {"valid": Answers(valid), "test": Answers(valid[:, ::-1][:, :500])}), labels
 
@@ -194,8 +196,8 @@ def test_an_ensemble_is_that_of_all_and_those_of_all_but_one(count: int) -> None
             expected = entropies(members.mean(0)) - entropies(members).mean(0)
             np.testing.assert_allclose(information, expected, atol=1e-6)
     figure = np.arange(10.0, 11 + (count if count > 2 else 0))
-    assert found.jackknifed(figure).whole == 10
-    assert len(found.jackknifed(figure).without) == (count if count > 2 else 0)
+    assert found.jackknifed(figure).estimate == 10
+    assert len(found.jackknifed(figure).leave_one_out) == (count if count > 2 else 0)
 
 
 @pytest.mark.parametrize("true", [0.5, 2.5])
@@ -227,7 +229,7 @@ def test_an_ensemble_at_a_temperature_is_one_still() -> None:
     found = at_temperature(together, labels)
     assert (found.is_ensemble, found.name) == (True, "ensemble, scaled")
     assert found.temperatures.shape == (4,)
-    assert found.jackknifed(found.temperatures).whole == found.temperatures[0]
+    assert found.jackknifed(found.temperatures).estimate == found.temperatures[0]
     np.testing.assert_array_equal(found.over_networks(found.temperatures[:, None]), found.temperatures[:1])
     np.testing.assert_array_equal(single.over_networks(np.array([[1.0, 4.0], [2.0, 4.0]])), [1.5, 4.0])
 

@@ -141,7 +141,7 @@ def test_a_trial_comes_back_and_keeps_its_name_group_and_key(row: TrialResult) -
     found = TrialResult.from_json(written(row.to_json()))
     assert found == row
     assert found.name == f"{RATE}=0.1,seed_{row.seed},fold_{row.fold}"
-    assert (found.group, found.key) == (f"{RATE}=0.1", f"{row.seed} fold {row.fold}")
+    assert (found.candidate, found.key) == (f"{RATE}=0.1", f"{row.seed} fold {row.fold}")
 
 
 def test_what_belongs_to_no_json_is_neither_written_nor_compared() -> None:

@@ -19,7 +19,7 @@ from jaxdeep.config import Model
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import draw_study
 from jaxdeep.study import folder as run_folder
-from jaxdeep.study.files import read_rows
+from jaxdeep.study.files import read_metrics
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.stored import read_study
@@ -60,8 +60,8 @@ def finished(
             val_accuracy=hits / 5,
             test_loss=1.0,
             test_accuracy=hits / 7,
-            val_hits=np.arange(5) < hits,
-            test_hits=np.arange(7) < hits,
+            val_correct=np.arange(5) < hits,
+            test_correct=np.arange(7) < hits,
             diverged=False,
             compile_seconds=0.5,
             checkpoint_seconds=0.0,
@@ -217,7 +217,7 @@ def test_folds_of_a_seed_are_read_apart(tmp_path) -> None:
     with RunFolder(tmp_path, IDENTITY) as folder:
         for trial, count in zip(trials, (2, 3), strict=True):
             folder.follow(trial, HISTORY[:count])
-    rows = [(row["seed"], row["fold"], record) for row, record in read_rows(tmp_path / "metrics.jsonl")]
+    rows = [(row["seed"], row["fold"], record) for row, record in read_metrics(tmp_path / "metrics.jsonl")]
     assert rows == [(1, 0, record) for record in HISTORY[:2]] + [(1, 1, record) for record in HISTORY]
 
 

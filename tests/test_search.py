@@ -65,8 +65,8 @@ def test_hyperbands_brackets_are_algorithm_1_in_exact_arithmetic(epochs: int, et
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(2, 5))
-def test_points_fall_by_eta_as_epochs_rise_to_a_whole_run(points: int, epochs: int, eta: int) -> None:
-    for rungs in (successive_halving(points, epochs, eta), *hyperband(epochs, eta)):
+def test_points_fall_by_eta_as_epochs_rise_to_a_whole_run(candidates: int, epochs: int, eta: int) -> None:
+    for rungs in (successive_halving(candidates, epochs, eta), *hyperband(epochs, eta)):
         counts, lengths = zip(*rungs, strict=True)
         assert lengths[-1] == epochs
         assert lengths[0] >= 1
@@ -75,9 +75,9 @@ def test_points_fall_by_eta_as_epochs_rise_to_a_whole_run(points: int, epochs: i
         for shorter, longer in itertools.pairwise(lengths):
             assert shorter < longer <= eta * shorter
             assert longer > eta * (shorter - 1)
-    rungs = successive_halving(points, epochs, eta)
-    assert rungs[0].points == points
-    assert rungs[-1].points < eta or epochs < eta ** len(rungs)  # more go on only where the epochs are too few
+    rungs = successive_halving(candidates, epochs, eta)
+    assert rungs[0].candidates == candidates
+    assert rungs[-1].candidates < eta or epochs < eta ** len(rungs)  # more go on only where the epochs are too few
 
 
 # ---- decisions, on runs whose losses are made up
@@ -129,24 +129,24 @@ class MadeUp:
 
 
 def reference(trials: Sequence[Trial], losses: Mapping[str, np.ndarray], brackets: Sequence[Bracket], keep: str):
-    """From the definition, on whole runs: epochs that each trial gets to, and the points of each rung in its order."""
+    """From the definition, on whole runs: the epochs of each trial, and the candidates of each rung in order."""
     reached: dict[str, int] = defaultdict(int)
     taken = []
-    for points, rungs in brackets:
-        left = list(points)
+    for candidates, rungs in brackets:
+        left = list(candidates)
         for count, epochs in rungs:
             left = left[:count]
             taken.append(left)
             means = {}
-            for point in left:
-                names = [trial.name for trial in trials if trial.group == point]
+            for candidate in left:
+                names = [trial.name for trial in trials if trial.candidate == candidate]
                 for name in names:
                     reached[name] = max(reached[name], min(epochs, len(losses[name])))
                 seen = [losses[name][:epochs] for name in names]
                 finished = [rows for rows in seen if np.isfinite(rows).all()]
                 scores = [rows[-1, 1] if keep == "last" else rows[:, 1].min() for rows in finished]
-                means[point] = (len(seen) - len(finished), np.mean(scores) if scores else np.inf)
-            left = sorted(left, key=lambda point: means[point])
+                means[candidate] = (len(seen) - len(finished), np.mean(scores) if scores else np.inf)
+            left = sorted(left, key=lambda candidate: means[candidate])
     return dict(reached), taken
 
 
@@ -156,29 +156,31 @@ def member_of(config: Config, l2: float, seed: int) -> Trial:
 
 @st.composite
 def searches(draw) -> tuple[list[Trial], dict[str, np.ndarray], list[Bracket], str]:
-    """Trials, their losses, brackets and which weights are kept; points of several brackets, runs that stop early,
+    """Trials, their losses, brackets and which weights are kept; candidates of several brackets, runs that stop early,
     equal losses, and divergence among them."""
     epochs, seeds = draw(st.integers(1, 27)), draw(st.integers(1, 3))
     keep = draw(st.sampled_from(["best", "last"]))
     count = draw(st.integers(1, 30))
     config = replace(SMALL, train=replace(SMALL.train, epochs=epochs, keep=keep))
-    trials = [member_of(config, float(point), seed) for point in range(count) for seed in range(seeds)]
-    names = list(dict.fromkeys(trial.group for trial in trials))
+    trials = [member_of(config, float(candidate), seed) for candidate in range(count) for seed in range(seeds)]
+    names = list(dict.fromkeys(trial.candidate for trial in trials))
     if draw(st.booleans()):
         brackets = [Bracket(tuple(names), successive_halving(count, epochs))]
     else:
         rng = np.random.default_rng(draw(st.integers(0, 99)))
-        chosen = [rng.permutation(names)[: rungs[0].points].tolist() for rungs in hyperband(epochs)]
+        chosen = [rng.permutation(names)[: rungs[0].candidates].tolist() for rungs in hyperband(epochs)]
         brackets = [Bracket(tuple(of), rungs) for of, rungs in zip(chosen, hyperband(epochs), strict=True)]
         inside = {name for of in chosen for name in of}
-        trials = [trial for trial in trials if trial.group in inside]
+        trials = [trial for trial in trials if trial.candidate in inside]
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     losses = {}
     for trial in trials:
         length = draw(st.sampled_from([epochs, epochs, int(rng.integers(1, epochs + 1))]))
         rows = rng.integers(1, 9, (length, 2)) / 8  # few values: ties
         if rng.random() < 0.2:
-            rows = rows[: rng.integers(1, length + 1)]  # often early, so that all points of a rung may have lost a run
+            rows = rows[
+                : rng.integers(1, length + 1)
+            ]  # often early, so that all candidates of a rung may have lost a run
             rows[-1, rng.integers(2)] = rng.choice([np.nan, np.inf])  # a diverged run is over
         losses[trial.name] = rows
     return trials, losses, brackets, keep
@@ -193,7 +195,8 @@ def test_the_points_that_go_on_are_those_with_the_lowest_mean_loss_interrupted_o
     runs, rungs = whole.search(trials, brackets)
     assert whole.reached == reached
     assert rungs == [
-        (rung, len(points)) for rung, points in zip((rung for of in brackets for rung in of.rungs), taken, strict=True)
+        (rung, len(candidates))
+        for rung, candidates in zip((rung for of in brackets for rung in of.rungs), taken, strict=True)
     ]
     assert [(run.name, len(run.history)) for run in runs] == [(trial.name, reached[trial.name]) for trial in trials]
     assert set(whole.trained.values()) == {1}
@@ -208,7 +211,7 @@ def test_the_points_that_go_on_are_those_with_the_lowest_mean_loss_interrupted_o
 
 
 def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() -> None:
-    """Three points of three seeds, then one: a lower loss never makes up for a lost seed, even one lost late."""
+    """Three candidates of three seeds, then one: a lower loss never makes up for a lost seed, even one lost late."""
     config = replace(SMALL, train=replace(SMALL.train, epochs=9))
     rates = (0.1, 0.2, 0.3)
     trials = [
@@ -216,18 +219,18 @@ def test_the_points_with_the_fewest_diverged_runs_go_on_whatever_their_losses() 
         for rate in rates
         for seed in range(3)
     ]
-    brackets = [Bracket(tuple(dict.fromkeys(trial.group for trial in trials)), (Rung(3, 3), Rung(1, 9)))]
+    brackets = [Bracket(tuple(dict.fromkeys(trial.candidate for trial in trials)), (Rung(3, 3), Rung(1, 9)))]
 
     def losses(level: float, lost: int) -> list[np.ndarray]:
-        """Of one point: [epochs, 2] of each seed, the last ones of which diverge at epoch 2."""
+        """Of one candidate: [epochs, 2] of each seed, the last ones of which diverge at epoch 2."""
         return [np.full((9, 2), level)] * (3 - lost) + [np.asarray([(level, level), (level, np.nan)])] * lost
 
     for lost, best in (((0, 1, 1), 0), ((1, 0, 2), 1), ((2, 3, 1), 2), ((1, 1, 1), 2), ((3, 2, 2), 2)):
         found = itertools.chain.from_iterable(map(losses, (0.9, 0.5, 0.1), lost))
         made_up = MadeUp(dict(zip((trial.name for trial in trials), found, strict=True)))
         made_up.search(trials, brackets)
-        went_on = {trial.group for trial in trials if made_up.reached[trial.name] > 3}
-        assert went_on == ({brackets[0].points[best]}), lost
+        went_on = {trial.candidate for trial in trials if made_up.reached[trial.name] > 3}
+        assert went_on == ({brackets[0].candidates[best]}), lost
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 3))
@@ -237,10 +240,10 @@ def test_the_epochs_that_are_foretold_are_those_of_runs_that_never_stop_early(
     config = replace(SMALL, train=replace(SMALL.train, epochs=epochs))
     names = map("regularize.l2={}.0".format, itertools.count())
     brackets = [
-        Bracket(tuple(itertools.islice(names, min(rungs[0].points, most))), rungs) for rungs in hyperband(epochs)
+        Bracket(tuple(itertools.islice(names, min(rungs[0].candidates, most))), rungs) for rungs in hyperband(epochs)
     ]
-    points = [float(name.partition("=")[2]) for bracket in brackets for name in bracket.points]
-    trials = [member_of(config, point, seed) for point in points for seed in range(seeds)]
+    candidates = [float(name.partition("=")[2]) for bracket in brackets for name in bracket.candidates]
+    trials = [member_of(config, candidate, seed) for candidate in candidates for seed in range(seeds)]
     made_up = MadeUp({trial.name: np.ones((epochs, 2)) for trial in trials})
     made_up.search(trials, brackets)
     assert epochs_of(brackets, trials) == made_up.trained.total()
@@ -287,8 +290,8 @@ class Heard:
     def on_end(self, index: int, run: Run) -> None:
         self.ended.append(index)
 
-    def on_rung(self, rung: Rung, points: int) -> None:
-        self.rungs.append((rung, points))
+    def on_rung(self, rung: Rung, candidates: int) -> None:
+        self.rungs.append((rung, candidates))
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +338,7 @@ def test_a_searchs_runs_are_the_runs_alone_as_far_as_their_points_get(alone, who
 def test_a_point_of_several_brackets_is_trained_once(alone, whole) -> None:
     _, taken = decided(alone)
     runs, heard = whole
-    assert [points for _, points in heard.rungs] == list(map(len, taken)) == [9, 3, 1, 5, 1, 3]
+    assert [candidates for _, candidates in heard.rungs] == list(map(len, taken)) == [9, 3, 1, 5, 1, 3]
     for index, histories in heard.histories.items():
         for before, after in itertools.pairwise([[], *histories]):
             assert repr(after[: len(before)]) == repr(before)  # with its seconds: it was not trained anew
@@ -352,7 +355,7 @@ def test_a_search_that_is_stopped_in_a_later_rung_decides_the_same_and_ends_in_t
 
     _, taken = decided(alone)
     (finalist,) = (taken[2], taken[4])[bracket]
-    index = next(index for index, trial in enumerate(MEMBERS) if trial.group == finalist)
+    index = next(index for index, trial in enumerate(MEMBERS) if trial.candidate == finalist)
     heard = Heard()
 
     def stop_in_the_last_rung(of: int, history: Sequence[EpochRecord]) -> None:

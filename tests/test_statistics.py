@@ -16,7 +16,7 @@ from jaxdeep.analysis.statistics import (
     holm,
     mean_over_runs,
     paired,
-    paired_hits,
+    paired_correct,
 )
 
 
@@ -162,7 +162,7 @@ def is_fewest(found: int | None, power_of: Callable[[int], float]) -> bool:
 
 
 def of_definition(one: np.ndarray, other: np.ndarray, comparisons: int) -> tuple[list[float], Callable[[int], float]]:
-    """`paired_hits` by way of the mean squares of a two-way analysis of variance, and the power of so many seeds."""
+    """`paired_correct` by way of the mean squares of a two-way analysis of variance, and the power of so many seeds."""
     d = one.astype(float) - other
     seeds, images = d.shape
     of_seeds, of_images = d.mean(1, keepdims=True), d.mean(0, keepdims=True)
@@ -226,7 +226,7 @@ def test_hits_are_compared_by_the_variances_over_seeds_and_over_images(
 ) -> None:
     rng = np.random.default_rng(seeds + images)
     hits, _ = drawn_hits(rng, seeds, images, ahead=ahead, of_seed=of_seed, of_image=of_image)
-    found, (expected, power_of) = paired_hits(*hits, comparisons), of_definition(*hits, comparisons)
+    found, (expected, power_of) = paired_correct(*hits, comparisons), of_definition(*hits, comparisons)
     np.testing.assert_allclose(found[:5], expected, rtol=1e-9)
     assert is_fewest(found.pairs_to_tell, power_of)
 
@@ -234,7 +234,7 @@ def test_hits_are_compared_by_the_variances_over_seeds_and_over_images(
 def test_equal_seeds_leave_the_error_over_images_known_as_by_the_seeds() -> None:
     one, other = np.random.default_rng(0).random((2, 300)) < [[0.6], [0.5]]
     expected = stats.ttest_rel(one.astype(float), other.astype(float))
-    found = paired_hits(np.tile(one, (4, 1)), np.tile(other, (4, 1)))
+    found = paired_correct(np.tile(one, (4, 1)), np.tile(other, (4, 1)))
     error = found.difference / expected.statistic
     np.testing.assert_allclose(found[1:3], stats.t.interval(0.95, 3, found.difference, error), rtol=1e-9)
     assert found.p_value == pytest.approx(2 * stats.t.sf(expected.statistic, 3))
@@ -245,25 +245,25 @@ def test_images_that_are_told_equally_often_leave_the_t_test_over_seeds() -> Non
     one[0] = one[3, :20] = one[1, 20:40] = one[2, 40:] = True  # each image by two seeds
     one[0, :5], one[1, :5] = False, True
     expected = stats.ttest_1samp(one.mean(1), 0)
-    found = paired_hits(one, np.zeros_like(one))
+    found = paired_correct(one, np.zeros_like(one))
     np.testing.assert_allclose(found[1:4], (*expected.confidence_interval(0.95), expected.pvalue), rtol=1e-9)
     assert found.pairs_to_tell == paired(one.mean(1), [0.0] * 4).pairs_to_tell
 
 
 def test_over_other_seeds_and_images_its_interval_covers_the_true_difference_and_one_sided_tests_do_not() -> None:
     trials, rng = 600, np.random.default_rng(0)
-    covered = {"paired_hits": 0, "over seeds": 0, "over images": 0}
+    covered = {"paired_correct": 0, "over seeds": 0, "over images": 0}
     for _ in range(trials):
         hits, true = drawn_hits(rng, 10, 200, ahead=0.2, of_seed=0.25, of_image=1.2)
         d = hits[0].astype(float) - hits[1]
         ends = {
-            "paired_hits": paired_hits(*hits)[1:3],
+            "paired_correct": paired_correct(*hits)[1:3],
             "over seeds": paired(*(of.mean(1) for of in hits))[1:3],
             "over images": mean_over_runs(d.mean(0))[2:4],
         }
         for name, (low, high) in ends.items():
             covered[name] += low <= true <= high
-    assert 0.95 < covered["paired_hits"] / trials < 0.99  # 0.975
+    assert 0.95 < covered["paired_correct"] / trials < 0.99  # 0.975
     assert covered["over seeds"] / trials < 0.88  # 0.852
     assert covered["over images"] / trials < 0.9  # 0.877
 
@@ -273,16 +273,16 @@ def test_its_interval_is_not_too_narrow_with_two_seeds(of_seed) -> None:
     trials, rng, covered = 600, np.random.default_rng(1), 0
     for _ in range(trials):
         hits, true = drawn_hits(rng, 2, 200, ahead=0.2, of_seed=of_seed, of_image=0.5)
-        covered += paired_hits(*hits).low <= true <= paired_hits(*hits).high
+        covered += paired_correct(*hits).low <= true <= paired_correct(*hits).high
     assert covered / trials > 0.95 - 3 * np.sqrt(0.05 * 0.95 / trials)
 
 
 def test_no_difference_and_one_without_spread_are_told_apart() -> None:
     hits = np.random.default_rng(0).random((3, 20)) < 0.5
-    for found in (paired_hits(hits, hits), paired([0.5, 0.25], [0.5, 0.25])):
+    for found in (paired_correct(hits, hits), paired([0.5, 0.25], [0.5, 0.25])):
         assert found == (0.0, 0.0, 0.0, 1.0, found.pairs, None)
     assert paired([0.75, 0.5], [0.5, 0.25]) == (0.25, 0.25, 0.25, 0.0, 2, 2)
-    assert paired_hits(np.ones((3, 20), bool), np.zeros((3, 20), bool)) == (1.0, 1.0, 1.0, 0.0, 3, 2)
+    assert paired_correct(np.ones((3, 20), bool), np.zeros((3, 20), bool)) == (1.0, 1.0, 1.0, 0.0, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -291,11 +291,11 @@ def test_no_difference_and_one_without_spread_are_told_apart() -> None:
         (paired, [(1,), (1,)]),
         (paired, [(3,), (1,)]),
         (paired, [(2,), (3,)]),
-        (paired_hits, [(1, 9), (1, 9)]),
-        (paired_hits, [(9, 1), (9, 1)]),
-        (paired_hits, [(3, 9), (3, 8)]),
-        (paired_hits, [(3, 9), (1, 9)]),
-        (paired_hits, [(9,), (9,)]),
+        (paired_correct, [(1, 9), (1, 9)]),
+        (paired_correct, [(9, 1), (9, 1)]),
+        (paired_correct, [(3, 9), (3, 8)]),
+        (paired_correct, [(3, 9), (1, 9)]),
+        (paired_correct, [(9,), (9,)]),
     ],
 )
 def test_runs_that_do_not_match_are_refused(compare, shapes) -> None:

@@ -111,7 +111,7 @@ def test_a_space_with_fewer_points_than_are_asked_for_is_refused() -> None:
 def points(study: Design, config=NINE) -> list[dict]:
     """Each once, in their order."""
     trials = study.trials(config)
-    return list({trial.group: trial.values for trial in trials}.values())
+    return list({trial.candidate: trial.values for trial in trials}.values())
 
 
 def test_the_members_are_points_by_seeds_by_folds_in_the_given_order() -> None:
@@ -204,7 +204,7 @@ def test_the_first_seed_decides_the_points_and_nothing_else_does() -> None:
     assert not {tuple(point.values()) for point in first} & {tuple(point.values()) for point in others}
     assert MIXED.brackets(NINE) == ()
     (search,) = replace(MIXED, halving="successive").brackets(NINE)
-    assert search.points == tuple(dict.fromkeys(trial.group for trial in MIXED.trials(NINE)))
+    assert search.points == tuple(dict.fromkeys(trial.candidate for trial in MIXED.trials(NINE)))
     assert search.rungs == (Rung(40, 1), Rung(13, 3), Rung(4, 9))
 
 
@@ -226,7 +226,7 @@ def test_hyperband_over_a_grid_takes_at_most_its_points(size) -> None:
     assert len(set(taken)) == len(taken)
     assert set(taken) <= of_grid
     trials = study.trials(NINE)
-    assert {trial.group for trial in trials} == {name for bracket in brackets for name in bracket.points}
+    assert {trial.candidate for trial in trials} == {name for bracket in brackets for name in bracket.points}
     assert len(trials) == 2 * len(taken)
     turned = replace(study, grid=dict(reversed(grid.items())))
     assert {frozenset(point.items()) for point in points(turned)} == {
@@ -241,7 +241,7 @@ def test_hyperband_over_a_space_draws_as_many_as_it_wants_all_different() -> Non
     names = [bracket.points for bracket in study.brackets(NINE)]
     assert list(map(len, names)) == [9, 5, 3]
     assert len(set(itertools.chain(*names))) == 17
-    assert list(itertools.chain(*names)) == [trial.group for trial in study.trials(NINE)]
+    assert list(itertools.chain(*names)) == [trial.candidate for trial in study.trials(NINE)]
 
 
 FIELDS = {

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from small_data import SMALL
 
-from jaxdeep.cli.progress import Progress, figures_of
+from jaxdeep.cli.progress import Progress, epoch_figures
 from jaxdeep.cli.terminal import show_what_can_be, width_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord
@@ -118,4 +118,4 @@ def test_a_line_for_each_epoch_where_there_is_no_terminal(capsys) -> None:
         "optim.learning_rate=0.0003,seed 43 epoch 1/4: loss 1.5000, val_loss 1.4321, val_accuracy 0.4762, "
         "90,000 images/s\n"
     )
-    assert np.all(np.diff(list(map(len, figures_of(RECORD, 45_000)))) < 0)
+    assert np.all(np.diff(list(map(len, epoch_figures(RECORD, 45_000)))) < 0)

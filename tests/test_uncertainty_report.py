@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy import special
 from small_predictors import ALL, LABELS, MC, NETWORKS, PLAIN, SIZES, drawn, predictor
 
-from jaxdeep.analysis.assessment import assess
+from jaxdeep.analysis.evaluate import evaluate_predictors
 from jaxdeep.analysis.predictors import Predictor, ensemble_of
 from jaxdeep.report import uncertainty_figures as figures
 from jaxdeep.report import uncertainty_tables as tables
@@ -22,7 +22,7 @@ TEST = LABELS["test"]
 def answered(predictors: list[Predictor], networks: int = NETWORKS, **changes: Any) -> dict[str, Any]:
     """As summary.json has it."""
     found = {"mc_samples": 1_200, "seeds": list(range(networks)), "other_images": ["far", "near"], "left_out": {}}
-    return {**found, "chapter": [], **assess(predictors, LABELS, drawn(predictors[1])), **changes}
+    return {**found, "chapter": [], **evaluate_predictors(predictors, LABELS, drawn(predictors[1])), **changes}
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def drawn_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawing:
     return draw
 
 
-def chances(of: Predictor) -> np.ndarray:
+def probabilities(of: Predictor) -> np.ndarray:
     return of.answers["test"].probabilities.astype(np.float64)
 
 
@@ -172,7 +172,7 @@ def test_a_reliability_diagram_has_the_bins_of_all_networks_or_of_the_whole_ense
     panels = drawn_by(figures.reliability_diagrams, ALL, TEST, "title").axes
     assert [axes.get_title() for axes in panels] == [of.name for of in ALL]
     for axes, of in zip(panels, ALL, strict=True):
-        shown = chances(of)[:1] if of.is_ensemble else chances(of)
+        shown = probabilities(of)[:1] if of.is_ensemble else probabilities(of)
         confidence, right = shown.max(-1).ravel(), (shown.argmax(-1) == TEST).ravel()
         bins = np.ceil(confidence * 15)
         x, y = (np.asarray(values, float) for values in axes.lines[1].get_data())
@@ -190,7 +190,7 @@ def test_a_rejection_curve_is_the_accuracy_of_those_in_least_doubt(drawn_by: Dra
     assert list(lines) == ["plain", "mc_dropout", "ensemble"]
     for of in ALL[:3]:
         x, y = lines[of.name]
-        shown = chances(of)[:1] if of.is_ensemble else chances(of)
+        shown = probabilities(of)[:1] if of.is_ensemble else probabilities(of)
         for rejected, accuracy in zip(x, y, strict=True):
             left = round((1 - rejected) * SIZES["test"])
             kept = np.argsort(special.entr(shown).sum(-1), axis=1)[:, :left]
@@ -211,7 +211,7 @@ def test_samples_are_drawn_beside_the_lines_of_the_other_predictors(found: dict[
 
 def test_the_most_and_the_least_certain_images_are_shown_with_what_is_said_of_them(drawn_by: Drawing) -> None:
     images = np.arange(SIZES["test"], dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    shown, names = chances(MC)[0], ("ant", "bee", "cat", "dog")
+    shown, names = probabilities(MC)[0], ("ant", "bee", "cat", "dog")
     panels = drawn_by(figures.certainty, images, shown, TEST, names, "title").axes
     order = np.argsort(special.entr(shown).sum(1))
     for axes, image in zip(panels, (*order[:8], *order[::-1][:8]), strict=True):
@@ -223,7 +223,7 @@ def test_the_most_and_the_least_certain_images_are_shown_with_what_is_said_of_th
 
 @pytest.mark.parametrize(("without", "kind"), [(True, "samples"), (False, "networks")])
 def test_the_first_image_has_the_spread_of_its_samples_or_networks(drawn_by: Drawing, without: bool, kind: str) -> None:
-    samples = chances(PLAIN)[:, 0]
+    samples = probabilities(PLAIN)[:, 0]
     single = samples[0] if without else None
     image = np.zeros((4, 4, 3), np.uint8)
     picture = drawn_by(figures.first_image, image, single, samples, 2, ("ant", "bee", "cat", "dog"), "title")

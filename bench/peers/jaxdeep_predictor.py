@@ -5,14 +5,14 @@ import numpy as np
 
 from bench.peers.jax_device import device_peak, platform, precision
 from bench.peers.jaxdeep_trainer import begun
-from bench.peers.predictor import SAMPLES, Predictor
+from bench.peers.predictor import SAMPLES, PeerPredictor
 from bench.peers.workload import Workload
 from jaxdeep.analysis.uncertainty import mc_dropout
 from jaxdeep.nn.layers import MaskBits
 from jaxdeep.train.forward import model_of, scaled
 
 
-def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) -> Predictor:
+def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) -> PeerPredictor:
     """The network with its initial weights; programs are compiled in the first call.
 
     Args:
@@ -39,4 +39,4 @@ def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) ->
         found = mc_dropout(model, *weights, images, its_key, SAMPLES, dropout_rate=rate, mask_bits=mask_bits)
         return np.asarray(found.mean), np.asarray(found.std)
 
-    return Predictor(predict, plain, platform(), precision(), device_peak)
+    return PeerPredictor(predict, plain, platform(), precision(), device_peak)

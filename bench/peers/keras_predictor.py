@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from bench.peers.keras_trainer import device, weighted
-from bench.peers.predictor import SAMPLES, Predictor
+from bench.peers.predictor import SAMPLES, PeerPredictor
 from bench.peers.workload import Workload, scaled
 
 
-def build(workload: Workload, tensor: bool = False) -> Predictor:
+def build(workload: Workload, tensor: bool = False) -> PeerPredictor:
     """The network with the workload's weights and a softmax.
 
     Args:
@@ -31,4 +31,4 @@ def build(workload: Workload, tensor: bool = False) -> Predictor:
     def plain() -> np.ndarray:
         return np.asarray(model(x, training=False))
 
-    return Predictor(predict, plain, *device())
+    return PeerPredictor(predict, plain, *device())

@@ -20,7 +20,7 @@ class Prediction(NamedTuple):
     seconds: float
 
 
-class Predictor:
+class PeerPredictor:
     """A built network that is ready to predict."""
 
     def __init__(

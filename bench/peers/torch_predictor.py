@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.peers.predictor import SAMPLES, Predictor
+from bench.peers.predictor import SAMPLES, PeerPredictor
 from bench.peers.torch_trainer import device_memory, platform, precision, this_device, weighted
 from bench.peers.workload import Workload, scaled
 
 
-def build(workload: Workload) -> Predictor:
+def build(workload: Workload) -> PeerPredictor:
     """The network with the workload's weights, and the images on the device.
 
     Args:
@@ -33,7 +33,7 @@ def build(workload: Workload) -> Predictor:
         _set_dropout(model, False)
         return model(x).softmax(1).cpu().numpy()
 
-    return Predictor(predict, plain, platform(device), precision(device), lambda: device_memory(device))
+    return PeerPredictor(predict, plain, platform(device), precision(device), lambda: device_memory(device))
 
 
 def _set_dropout(model: nn.Sequential, on: bool) -> None:

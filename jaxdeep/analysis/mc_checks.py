@@ -9,13 +9,13 @@ from jax.core import Tracer
 
 from jaxdeep.config.arguments import check_type
 from jaxdeep.errors import UserError
-from jaxdeep.nn.dnn import Model
+from jaxdeep.nn.dnn import Network
 from jaxdeep.nn.layers import MaskBits
 
 MASK_BITS: Final = get_args(MaskBits)
 
 
-def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
+def check_mc_dropout(model: Network, dropout_rate: float, samples: int) -> None:
     """Refuse passes without random numbers, or too few passes.
 
     Args:
@@ -27,7 +27,7 @@ def check_mc_dropout(model: Model, dropout_rate: float, samples: int) -> None:
         UserError: it is no network, or one without dropout, the rate is not between 0 and 1, or there are fewer than 2
             samples.
     """
-    check_type("model", model, Model, "a network, as jaxdeep.nn.dnn.dnn makes it")
+    check_type("model", model, Network, "a network, as jaxdeep.nn.dnn.dnn makes it")
     if model.first_dropout is None:
         raise UserError("MC dropout of a network without dropout: every pass would be the same")
     try:
@@ -62,7 +62,7 @@ def check_masks(key: Any, mask_bits: Any) -> None:
         raise UserError(f"mask_bits is {mask_bits!r}; allowed: {', '.join(map(str, MASK_BITS))}")
 
 
-def check_inputs(model: Model, images: Any) -> None:
+def check_inputs(model: Network, images: Any) -> None:
     """Refuse what is not rows as they enter the network.
 
     Args:

@@ -46,11 +46,11 @@ def brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Source: Brier, "Verification of forecasts expressed in terms of probability" (1950).
     """
     check_probabilities(probabilities, labels)
-    chances = np.asarray(probabilities, np.float64)
-    return np.square(chances).sum(1) - 2 * _of_labels(chances, labels) + 1
+    probabilities = np.asarray(probabilities, np.float64)
+    return np.square(probabilities).sum(1) - 2 * _of_labels(probabilities, labels) + 1
 
 
-def hits(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def correct(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Tell whether the most probable class is the label's: [N], booleans.
 
     Args:
@@ -101,7 +101,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS,
     check_probabilities(probabilities, labels)
     if not isinstance(bins, Integral) or bins < 1:
         raise UserError(f"{bins!r} bins; allowed: an integer, 1 or more")
-    confidence, right = probabilities.max(1).astype(np.float64), hits(probabilities, labels)
+    confidence, right = probabilities.max(1).astype(np.float64), correct(probabilities, labels)
     if equal_mass:
         index = np.empty(len(labels), np.int64)
         index[np.argsort(confidence, kind="stable")] = np.arange(len(labels)) * bins // len(labels)
@@ -153,32 +153,43 @@ def false_positive_rate(unlike: np.ndarray, alike: np.ndarray, true_positive_rat
     return float(np.mean(alike >= threshold))
 
 
-def rejection_curve(doubt: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Accuracy of the images that are least in doubt: [N], of the first 1, 2, ..., N of them.
+def risk_coverage_curve(uncertainty: np.ndarray, is_correct: np.ndarray) -> np.ndarray:
+    """Return the risk of the 1, 2, ..., N images with the lowest uncertainty scores.
 
-    Images in equal doubt are taken in mean: their order says nothing.
+    The risk is the share of these images that are classified wrongly, and n / N is the coverage. Images with equal
+    scores count by their mean, since their order says nothing.
 
     Args:
-        doubt: [N], such as the predictive entropy.
-        right: [N], booleans.
+        uncertainty: Uncertainty score of each image [N], such as the predictive entropy in nats.
+        is_correct: Whether each image is classified correctly [N], booleans.
+
+    Returns:
+        Risk at each coverage [N], in 0 .. 1.
 
     Raises:
-        UserError: there are no images, a doubt is NaN, or the lengths differ.
+        UserError: There are no images, a score is NaN, or the lengths differ.
     """
-    check_scores(doubt, right)
-    if len(doubt) != len(right):
-        raise UserError(f"{len(doubt)} doubts of {len(right)} images; allowed: one of each")
-    _, group, sizes = np.unique(doubt, return_inverse=True, return_counts=True)
-    of_group = np.bincount(group, weights=right) / sizes
-    return np.cumsum(np.repeat(of_group, sizes)) / np.arange(1, len(right) + 1)
+    check_scores(uncertainty, is_correct)
+    if len(uncertainty) != len(is_correct):
+        raise UserError(f"{len(uncertainty)} scores of {len(is_correct)} images. Give one score for each image.")
+    _, level, sizes = np.unique(uncertainty, return_inverse=True, return_counts=True)
+    risk = np.bincount(level, weights=1.0 - np.asarray(is_correct)) / sizes
+    return np.cumsum(np.repeat(risk, sizes)) / np.arange(1, len(is_correct) + 1)
 
 
-def area_under_rejection(doubt: np.ndarray, right: np.ndarray) -> float:
-    """Mean error rate over all coverages (AURC): 0 where all doubt stands with the mistakes and there are none.
+def area_under_risk_coverage(uncertainty: np.ndarray, is_correct: np.ndarray) -> float:
+    """Return the mean risk over all coverages (AURC), which is lower if high scores stand with the mistakes.
+
+    Args:
+        uncertainty: Uncertainty score of each image [N].
+        is_correct: Whether each image is classified correctly [N], booleans.
+
+    Returns:
+        Area in 0 .. 1. It is 0 if all images are classified correctly.
 
     Source: Geifman, Uziel, El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers" (2019).
     """
-    return float(1 - rejection_curve(doubt, right).mean())
+    return float(risk_coverage_curve(uncertainty, is_correct).mean())
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -24,7 +24,7 @@ BLOCK: Final = 100
 FEWEST_LEFT_OUT: Final = 3
 """Members of an ensemble from which one can be left out, and the rest is one still."""
 
-Images = Mapping[str, np.ndarray]
+RowsByName = Mapping[str, np.ndarray]
 """Rows [N, D] as the data set stores rows, by name: `valid`, `test`, and the names of other sets.
 
 Rows of another set become it by `checked_rows(dataset, rows, check=False)`."""
@@ -80,7 +80,7 @@ class Predictor:
         return values[0] if self.is_ensemble else values.mean(0)
 
 
-def plain(runs: Sequence[Run], images: Images) -> Predictor:
+def plain(runs: Sequence[Run], images: RowsByName) -> Predictor:
     """The networks as they are.
 
     Args:
@@ -132,7 +132,7 @@ def at_temperature(predictor: Predictor, labels: np.ndarray) -> Predictor:
 
 
 @dataclass(frozen=True)
-class Draws:
+class McSamples:
     """MC dropout of S networks.
 
     Attributes:
@@ -146,7 +146,7 @@ class Draws:
     first: np.ndarray
 
 
-def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskBits = 16) -> Draws:
+def mc_samples_of(runs: Iterable[Run], images: RowsByName, samples: int, mask_bits: MaskBits = 16) -> McSamples:
     """The networks by MC dropout, each seed's with masks of its own.
 
     Args:
@@ -184,7 +184,7 @@ def mc_draws(runs: Iterable[Run], images: Images, samples: int, mask_bits: MaskB
         for name, of_runs in followed.items()
     }
     first = np.stack([np.concatenate(of.first) for of in followed[TEST]])
-    return Draws(Predictor("mc_dropout", answers), means, first)
+    return McSamples(Predictor("mc_dropout", answers), means, first)
 
 
 def counts_of(samples: int) -> list[int]:

@@ -120,7 +120,7 @@ class Paired(NamedTuple):
 def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, comparisons: int = 1) -> Paired:
     """Compare a figure of two configurations run by run: Student's paired t-test.
 
-    It is about other seeds on the same images; `paired_hits` is about other images too.
+    It is about other seeds on the same images; `paired_correct` is about other images too.
 
     Args:
         one: a figure of each run, finite.
@@ -139,10 +139,10 @@ def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, c
         raise ValueError(f"{count} and {len(other)} runs; allowed: as many of both, 2 or more")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     per_pair = float(differences.var(ddof=1))
-    return judged(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
+    return paired_t_test(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
 
 
-def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
+def paired_correct(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
     """Compare the accuracies of two configurations over common seeds and common images.
 
     A difference d[s, i] of seed s and image i has a part that is the seed's, one that is the image's, and the rest.
@@ -172,10 +172,10 @@ def paired_hits(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Pai
     parts = np.asarray([of_seeds.var(ddof=1) / seeds, of_images.var(ddof=1) / images])
     of_images_alone = max(parts[1] - rest / (seeds * images), 0.0)
     per_seed = (parts.sum() - of_images_alone) * seeds
-    return judged(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
+    return paired_t_test(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
 
 
-def judged(
+def paired_t_test(
     difference: float, pairs: int, per_pair: float, fixed: float, comparisons: int, most: int = sys.maxsize
 ) -> Paired:
     """Judge a difference whose variance is per_pair / pairs + fixed, with min(pairs, most) - 1 degrees of freedom.

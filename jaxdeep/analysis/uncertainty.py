@@ -11,7 +11,7 @@ import numpy as np
 from jaxdeep.analysis.mc_checks import check_inputs, check_masks, check_mc_dropout
 from jaxdeep.config.arguments import check_type
 from jaxdeep.data.new_rows import check_answers, checked_rows
-from jaxdeep.nn.dnn import BatchStats, Model, Params
+from jaxdeep.nn.dnn import BatchStats, Network, Params
 from jaxdeep.nn.layers import MaskBits
 from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of, scaled
@@ -42,13 +42,13 @@ class Uncertainty(NamedTuple):
     samples: jax.Array | None = None
 
 
-def _rows_at_a_time(model: Model) -> int:
+def _rows_at_a_time(model: Network) -> int:
     first = model.first_dropout or 0
     widest = max(stack.inputs for stack in model.stacks if stack.first + stack.length > first)
     return max(VALUES.get(jax.default_backend(), VALUES_ELSEWHERE) // (GROUP * widest), 1)
 
 
-def features(model: Model, params: Params, batch_stats: BatchStats, images: jax.Array, stop: int) -> jax.Array:
+def features(model: Network, params: Params, batch_stats: BatchStats, images: jax.Array, stop: int) -> jax.Array:
     """What the layers before one of them make of images: constant where these layers are, so computed once.
 
     Args:
@@ -65,7 +65,7 @@ def features(model: Model, params: Params, batch_stats: BatchStats, images: jax.
 
 
 def mc_dropout(
-    model: Model,
+    model: Network,
     params: Params,
     batch_stats: BatchStats,
     images: jax.Array,
@@ -183,7 +183,7 @@ def mc_of_stored_rows(
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _sampled(
-    model: Model,
+    model: Network,
     samples: int,
     mask_bits: MaskBits,
     keep_samples: bool,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxdeep.cli.command import Command
-from jaxdeep.cli.findings import check_pairs, check_study
+from jaxdeep.cli.findings import check_findings, check_pairs
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import load, run
 from jaxdeep.cli.terminal import width_of
@@ -51,7 +51,7 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
     check_pairs(commands)
     for command in commands:
         if command.strict:  # before the first one is trained
-            check_study(experiment, command, *load(experiment, command))
+            check_findings(experiment, command, *load(experiment, command))
     finished = [run(experiment, command) for command in commands]
     studies = [of.result for of in finished]
     comparison = compare_studies(studies)

@@ -10,7 +10,7 @@ from jaxdeep.cli.recipe import Experiment, Recipe
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
-from jaxdeep.data.npz import Rows, read_rows
+from jaxdeep.data.npz import NpzRows, read_rows
 from jaxdeep.errors import UserError
 from jaxdeep.version import __version__
 
@@ -82,6 +82,6 @@ def _experiment(path: str, config: Config, program: tuple[str, ...]) -> Experime
     return Experiment(stem, stem, {NAME: Recipe(config, "")}, Path(path), (*program, path))
 
 
-def _valid_size(rows: Rows) -> int:
+def _valid_size(rows: NpzRows) -> int:
     """Return the number of validation rows: the file's own, or a share of its training rows."""
     return max(len(rows.x) // VALID_SHARE, 1) if rows.x_valid is None else max(len(rows.x_valid), 1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
-from jaxdeep.cli.run import identity_of, load, workdir_of
+from jaxdeep.cli.run import command_identity, load, workdir_of
 from jaxdeep.cli.signals import signals
 from jaxdeep.cli.words import closing_line
 from jaxdeep.config import refuse_other
@@ -35,7 +35,7 @@ def find_lr(experiment: Experiment, command: Command) -> str:
         UserError: The folder holds another test, or cannot be written.
     """
     config, data = load(experiment, command)
-    identity = identity_of(experiment, command, config, data)
+    identity = command_identity(experiment, command, config, data)
     folder = workdir_of(experiment, command, data, "find-lr", grows=False)
     record = folder / "lr_finder.json"
     if record.exists() and not command.overwrite:
@@ -47,9 +47,9 @@ def find_lr(experiment: Experiment, command: Command) -> str:
         test = find_learning_rate(config, data, command.design.seeds)
     name = f"{experiment.name} {command.name} on {identity['data']['name']}"
     range_test_curves(folder / "lr_finder.png", test, name)
-    write_json(record, {**identity, **as_json(test)})
+    write_json(record, {**identity, **range_test_json(test)})
     title = f"{name}: learning rates suggested as {test.rule}"
-    return "\n".join((title, *table(test), closing_line(folder, "lr_finder.json")))
+    return "\n".join((title, *range_test_table(test), closing_line(folder, "lr_finder.json")))
 
 
 def _read(record: Path) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _read(record: Path) -> dict[str, Any]:
         raise UserError(f"{error}. Choose another folder, or --overwrite it") from error
 
 
-def table(test: RangeTest) -> list[str]:
+def range_test_table(test: RangeTest) -> list[str]:
     """A row for each seed, and what they have in common."""
     rows = [("seed", "suggested rate", "lowest smoothed loss", "diverged at")]
     for seed, losses, smoothed, suggestion in zip(
@@ -86,7 +86,7 @@ def _suggested(test: RangeTest) -> str:
     return f"{test.suggestion:.1e} (geometric mean{spread}{lost})"
 
 
-def as_json(test: RangeTest) -> dict:
+def range_test_json(test: RangeTest) -> dict:
     """The test as JSON values; what is not finite is None."""
     return {
         "rule": test.rule,

@@ -13,7 +13,7 @@ from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import Finding, compared, lint_config, lint_rows
 
 
-def check_study(experiment: Experiment, command: Command, config: Config, data: Dataset) -> None:
+def check_findings(experiment: Experiment, command: Command, config: Config, data: Dataset) -> None:
     """Warn of what is probably a mistake in a study's configurations or its images, once for each kind of mistake.
 
     Nothing is said of the findings that the recipe expects.

@@ -65,7 +65,7 @@ class Progress:
             return
         self._shown[index] = last.epoch
         if self._bar.disable:
-            figures = figures_of(last, self._images)[0]
+            figures = epoch_figures(last, self._images)[0]
             name = _spaced(trial.name)
             print(f"{name} epoch {last.epoch}/{trial.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
             return
@@ -73,17 +73,17 @@ class Progress:
         width = (width_of(sys.stderr) or WITHOUT_TERMINAL) - used
         name = _name(trial) if len(self._trials) > 1 else ""
         self._bar.set_description_str(self._title(), refresh=False)
-        self._bar.set_postfix_str(within(width, name, figures_of(last, self._images)), refresh=False)
+        self._bar.set_postfix_str(within(width, name, epoch_figures(last, self._images)), refresh=False)
         self._bar.update(new)
 
-    def tell(self, rung: Rung, points: int) -> None:
+    def tell(self, rung: Rung, candidates: int) -> None:
         """Say that a rung of a search begins.
 
         Args:
             rung: The rung.
-            points: Number of candidates in it.
+            candidates: Number of candidates in it.
         """
-        counted = f"{points} point{'s' if points > 1 else ''}"
+        counted = f"{candidates} candidate{'s' if candidates > 1 else ''}"
         self._bar.write(f"rung: {counted}, to epoch {rung.epochs}", file=sys.stderr)
 
     def end(self, index: int, run: Run) -> None:
@@ -108,7 +108,7 @@ class Progress:
         return f"{self._over}/{len(self._trials)} runs"
 
 
-def figures_of(record: EpochRecord, images: int) -> tuple[str, ...]:
+def epoch_figures(record: EpochRecord, images: int) -> tuple[str, ...]:
     """Return the figures of an epoch, from the most words to the fewest.
 
     Args:

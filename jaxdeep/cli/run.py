@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import jax
 
 from jaxdeep.cli.command import Command
-from jaxdeep.cli.findings import check_study
+from jaxdeep.cli.findings import check_findings
 from jaxdeep.cli.profile import Profiler
 from jaxdeep.cli.progress import Progress
 from jaxdeep.cli.recipe import Experiment
@@ -64,7 +64,7 @@ def run(experiment: Experiment, command: Command) -> Finished:
     config, data = load(experiment, command)
     folder = workdir_of(experiment, command, data)
     if command.overwrite or not os.path.exists(folder / "summary.json"):  # what is only shown again needs no warning
-        check_study(experiment, command, config, data)
+        check_findings(experiment, command, config, data)
     result = run_design(
         config,
         data,
@@ -124,7 +124,7 @@ def title_of(experiment: Experiment, command: Command) -> Title:
     )
 
 
-def identity_of(experiment: Experiment, command: Command, config: Config, data: Dataset) -> dict[str, Any]:
+def command_identity(experiment: Experiment, command: Command, config: Config, data: Dataset) -> dict[str, Any]:
     """Return what two commands must share to be the same study, as nested JSON values.
 
     Args:
@@ -133,7 +133,7 @@ def identity_of(experiment: Experiment, command: Command, config: Config, data: 
         config: its configuration, as it is trained.
         data: its images.
     """
-    return study.identity_of(title_of(experiment, command), config, data, command.design)
+    return study.study_identity(title_of(experiment, command), config, data, command.design)
 
 
 def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str, grows: bool = True) -> Path:

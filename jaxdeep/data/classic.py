@@ -21,7 +21,7 @@ BINARY_PARTS: Final = tuple(f"{part}.bin" for part in formats.PARTS)
 CIFAR_PYTHON: Final = tuple(f"cifar-10-batches-py/{part}" for part in formats.PARTS)
 CIFAR_BINARY: Final = tuple(f"cifar-10-batches-bin/{part}" for part in BINARY_PARTS)
 
-Batch = tuple[np.ndarray, np.ndarray]
+ImagesAndLabels = tuple[np.ndarray, np.ndarray]
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
@@ -57,7 +57,7 @@ class _Form(NamedTuple):
     folder: str
     parts: tuple[str, ...]
     archives: tuple[str, ...]
-    parse: Callable[[bytes, str], Batch]
+    parse: Callable[[bytes, str], ImagesAndLabels]
 
 
 _FORMS: Final = (
@@ -130,7 +130,7 @@ def _archived(form: _Form, archive: Path) -> Arrays:
 
 
 def _batches(form: _Form, read_part: Callable[[str], _Part]) -> Arrays:
-    def batch(name: str) -> Batch:
+    def batch(name: str) -> ImagesAndLabels:
         part = read_part(name)
         digests.check("cifar10", name, part.digest, part.file)
         return form.parse(part.data, part.file)

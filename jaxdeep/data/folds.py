@@ -11,7 +11,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import NotPlain, integer, shown
 from jaxdeep.data.dataset import Dataset, Split
-from jaxdeep.data.scaling import Range, mean_and_scale, offset_of, warn_of_offset
+from jaxdeep.data.scaling import ColumnRange, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError
 
 
@@ -86,7 +86,7 @@ def _rows(split: Split) -> Any:
 def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:
     train, valid = (np.flatnonzero(chosen).astype(np.int32) for chosen in (~is_valid, is_valid))
     rows, info = images[train], dataset.info
-    of_rows = Range.of(rows)
+    of_rows = ColumnRange.of(rows)
     mean, scale = mean_and_scale(data, rows)
     columns = info.columns if info else None
     if (lost := offset_of(rows, of_rows, str(rows.dtype))) is not None and data.scaling == "standardize":

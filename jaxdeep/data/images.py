@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Spec(NamedTuple):
+class ImageSpec(NamedTuple):
     """What is known of a data set before any file is read.
 
     Attributes:
@@ -22,14 +22,14 @@ class Spec(NamedTuple):
 
 
 SPECS = {
-    "cifar10": Spec(
+    "cifar10": ImageSpec(
         (32, 32, 3),
         50_000,
         10_000,
         ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     ),
-    "mnist": Spec((28, 28, 1), 60_000, 10_000, tuple("0123456789")),
-    "fashion_mnist": Spec(
+    "mnist": ImageSpec((28, 28, 1), 60_000, 10_000, tuple("0123456789")),
+    "fashion_mnist": ImageSpec(
         (28, 28, 1),
         60_000,
         10_000,

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.row_ranges import check_scale, outside_range
+from jaxdeep.data.row_ranges import check_rows_scale, outside_range
 from jaxdeep.data.rows import aligned, as_rows, stored
 from jaxdeep.errors import JaxdeepWarning, UserError
 
@@ -42,7 +42,7 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     flat = _flat(given.values, dataset.image_shape, dataset.inputs)
     _check_finite(flat, dtype, names)
     if check and columns is not None:
-        check_scale(dataset, columns, flat)
+        check_rows_scale(dataset, columns, flat)
         if text := outside_range(columns, dataset.image_shape, flat, given.dtype):
             warnings.warn(text, JaxdeepWarning, stacklevel=3)
     return stored(flat, columns.offset if columns else None)

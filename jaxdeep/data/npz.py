@@ -18,10 +18,10 @@ LONGEST_END: Final = 22 + 65_535
 """Bytes of a zip file's last record, with the longest comment."""
 
 PARTS: Final = {"": "", "train": "", "test": "_test", "val": "_valid", "valid": "_valid", "validation": "_valid"}
-"""What the field calls a part, and the ending of its fields in `Rows`. A name without a part is of training."""
+"""What the field calls a part, and the ending of its fields in `NpzRows`. A name without a part is of training."""
 
 
-class Rows(NamedTuple):
+class NpzRows(NamedTuple):
     """The arrays of a file by what they are for.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rows(NamedTuple):
     y_valid: np.ndarray | None = None
 
 
-def read_rows(path: str | Path) -> Rows:
+def read_rows(path: str | Path) -> NpzRows:
     """Read the rows and labels of an `.npz` file, under the names that the field gives them.
 
     Known names are x and y, X_train and y_test, train_images and val_labels, data and target, and their mixtures: ROWS
@@ -58,7 +58,7 @@ def read_rows(path: str | Path) -> Rows:
             trials = archive.namelist()
             _check_count(archive, trials)
             roles = _roles(path, [trial.removesuffix(".npy") for trial in trials if trial.endswith(".npy")])
-            return Rows(**{role: _array(archive, path, key) for role, key in roles.items()})
+            return NpzRows(**{role: _array(archive, path, key) for role, key in roles.items()})
     except UserError:
         raise
     except OSError as error:
@@ -108,7 +108,7 @@ def _check_count(archive: zipfile.ZipFile, trials: list[str]) -> None:
 
 
 def _roles(path: str | Path, keys: list[str]) -> dict[str, str]:
-    """The key of each role that the file has, by the fields of Rows."""
+    """The key of each role that the file has, by the fields of NpzRows."""
     candidates: dict[str, list[str]] = {}
     for key in sorted(keys):
         if role := _role(key):

@@ -18,7 +18,7 @@ RARE: Final = 1 / 1_000
 """Share of the training rows that may lie in 0..1 though the others are pixels in bytes."""
 
 
-def check_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> None:
+def check_rows_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> None:
     """Refuse pixels in 0..1 for a network trained on pixels in 0..255, and the reverse.
 
     A table of other quantities may hold small rows too, so a refusal needs evidence.

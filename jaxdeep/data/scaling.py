@@ -37,7 +37,7 @@ SHOWN: Final = 3
 """Columns that a message lists."""
 
 
-class Range(NamedTuple):
+class ColumnRange(NamedTuple):
     """Smallest and largest value of each column.
 
     Attributes:
@@ -49,7 +49,7 @@ class Range(NamedTuple):
     high: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Range":
+    def of(cls, values: np.ndarray) -> "ColumnRange":
         """Measure rows [N, D]."""
         return cls(values.min(0).astype(np.float64), values.max(0).astype(np.float64))
 
@@ -78,7 +78,7 @@ class Constants(NamedTuple):
     mean: np.ndarray
     scale: np.ndarray
     offset: np.ndarray | None
-    training: Range
+    training: ColumnRange
 
 
 def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
@@ -92,7 +92,7 @@ def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
         UserError: the parts, or the scaling, take the rows to be on different scales, or float32 cannot hold them.
     """
     train, values = parts[0].rows, flat(parts[0].rows.values)
-    ranges = [Range.of(flat(part.rows.values)) for part in parts]
+    ranges = [ColumnRange.of(flat(part.rows.values)) for part in parts]
     check_scale(data, parts, ranges)
     offset = offset_of(values, ranges[0], train.dtype)
     if offset is not None and (data.scaling != "standardize" or data.augmented):
@@ -105,7 +105,7 @@ def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
     return Constants(mean, scale, offset, ranges[0])
 
 
-def offset_of(values: np.ndarray, found: Range, dtype: str) -> np.ndarray | None:
+def offset_of(values: np.ndarray, found: ColumnRange, dtype: str) -> np.ndarray | None:
     """Find what to subtract from rows in float64 before float32 holds them.
 
     Args:
@@ -161,7 +161,7 @@ def mean_and_scale(data: Data, images: np.ndarray, offset: np.ndarray | None = N
             return mean[None], np.where(constant & (images.dtype != np.uint8), 0, scale)[None]
 
 
-def check_scale(data: Data, parts: Sequence[Part], ranges: Sequence[Range]) -> None:
+def check_scale(data: Data, parts: Sequence[Part], ranges: Sequence[ColumnRange]) -> None:
     """Refuse rows that are on another scale than the training rows, or than the scaling takes them to be.
 
     Args:
@@ -187,7 +187,7 @@ def check_scale(data: Data, parts: Sequence[Part], ranges: Sequence[Range]) -> N
             )
 
 
-def check_enters(parts: Sequence[Part], ranges: Sequence[Range], mean: np.ndarray, scale: np.ndarray) -> None:
+def check_enters(parts: Sequence[Part], ranges: Sequence[ColumnRange], mean: np.ndarray, scale: np.ndarray) -> None:
     """Refuse columns whose standardised values float32 cannot hold.
 
     Args:
@@ -218,7 +218,7 @@ def check_enters(parts: Sequence[Part], ranges: Sequence[Range], mean: np.ndarra
             refuse_where(part, is_bad, "infinite in float32 when standardised", "Rescale the column")
 
 
-def warn_of_constants(parts: Sequence[Part], ranges: Sequence[Range], scale: np.ndarray) -> None:
+def warn_of_constants(parts: Sequence[Part], ranges: Sequence[ColumnRange], scale: np.ndarray) -> None:
     """Warn of columns that are constant in the training rows only.
 
     Args:

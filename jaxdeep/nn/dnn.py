@@ -1,4 +1,4 @@
-"""The network: one Flax module for one block, stacks of equal blocks, and the seam `Model(init, apply)`.
+"""The network: one Flax module for one block, stacks of equal blocks, and the seam `Network(init, apply)`.
 
 Everything below the seam is Flax; everything above it sees two pure functions. Equal layers that follow each other are
 one stack: their parameters have a leading layer axis and `lax.scan` runs them, so that compilation does not grow with
@@ -20,7 +20,7 @@ from jaxdeep.config.model import ALPHAS
 from jaxdeep.nn.activations import activation
 from jaxdeep.nn.initializers import initializer
 from jaxdeep.nn.layers import DROPOUTS, Dense, MaskBits, PReLU, rrelu
-from jaxdeep.nn.stack import Layer, run_stack, tap
+from jaxdeep.nn.stack import Layer, perturb, run_stack
 
 Params = Any
 BatchStats = Any
@@ -53,8 +53,8 @@ class Block(nn.Module):
         key: jax.Array | None = None,
         dropout_rate: jax.Array | float = 0.0,
         update_stats: bool = False,
-        counted: jax.Array | None = None,
-        nudge: jax.Array | None = None,
+        mask: jax.Array | None = None,
+        perturbation: jax.Array | None = None,
         mask_bits: MaskBits = 32,
     ) -> tuple[jax.Array, jax.Array]:
         norm = partial(
@@ -68,27 +68,27 @@ class Block(nn.Module):
             param_dtype=self.dtype,
         )
         if self.norm_input:
-            x = norm(name="norm_input")(x, mask=counted)
+            x = norm(name="norm_input")(x, mask=mask)
         if self.dropout is not None and key is not None:
             x = DROPOUTS[self.dropout](key, x, dropout_rate, mask_bits)
         dense_input = x
         x = Dense(self.units, self.kernel_init, self.use_bias, self.dtype, name="dense")(x)
-        if nudge is not None:
-            x = tap(x, nudge)
+        if perturbation is not None:
+            x = perturb(x, perturbation)
         if self.norm_place == "before":
-            x = self._settled(norm(name="norm")(x, mask=counted), counted)
+            x = self._settled(norm(name="norm")(x, mask=mask), mask)
         x = self._activate(x, key)
         if self.norm_place == "after":
-            x = self._settled(norm(name="norm")(x, mask=counted), counted)
+            x = self._settled(norm(name="norm")(x, mask=mask), mask)
         return x, dense_input
 
-    def _settled(self, x: jax.Array, counted: jax.Array | None) -> jax.Array:
+    def _settled(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         """Set rows that do not count to 0 behind a normalisation, where random numbers make them unlike those that do.
 
-        Without random numbers such a row repeats a counted one exactly. With them it differs, the statistics do not
+        Without random numbers such a row repeats a row of the mask exactly. With them it differs, the statistics do not
         cover it, and it would grow from layer to layer until it overflows.
         """
-        return jnp.where(counted, x, jnp.zeros((), x.dtype)) if counted is not None and self.is_random else x
+        return jnp.where(mask, x, jnp.zeros((), x.dtype)) if mask is not None and self.is_random else x
 
     def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
         match self.activation:
@@ -122,7 +122,7 @@ class Stack(NamedTuple):
     length: int
 
 
-class Model(NamedTuple):
+class Network(NamedTuple):
     """A network as two pure functions.
 
     Attributes:
@@ -137,7 +137,7 @@ class Model(NamedTuple):
 
     @property
     def layers(self) -> int:
-        """Number of dense layers, the output layer counted."""
+        """Number of dense layers, with the output layer."""
         return self.stacks[-1].first + self.stacks[-1].length
 
     @property
@@ -147,7 +147,7 @@ class Model(NamedTuple):
 
 
 @lru_cache
-def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Model:
+def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Network:
     """The deep dense network of a configuration.
 
     `init(key)` draws every layer by itself, layer l from `fold_in(key, l)`.
@@ -188,7 +188,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
         key: jax.Array | None = None,
         dropout_rate: jax.Array | float = 0.0,
         update_stats: bool = False,
-        counted: jax.Array | None = None,
+        mask: jax.Array | None = None,
         start: int = 0,
         stop: int | None = None,
         mask_bits: MaskBits = 32,
@@ -196,7 +196,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
         end = layers if stop is None else stop
         if not 0 <= start <= end <= layers:
             raise ValueError(f"layers {start}..{end} of a network of {layers} layers")
-        mask = None if counted is None else counted[:, None]
+        mask = None if mask is None else mask[:, None]
         new_stats = dict(batch_stats)
         for name, block, _, first, length in stacks:
             low, high = max(start, first), min(end, first + length)
@@ -213,7 +213,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
         return x, new_stats
 
-    return Model(stacks, init, apply)
+    return Network(stacks, init, apply)
 
 
 def _layer(
@@ -225,7 +225,7 @@ def _layer(
     other: Any,
     index: jax.Array,
     shared: Any,
-    nudge: jax.Array | None,
+    perturbation: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array, BatchStats]:
     """One layer, as `run_stack` wants it."""
     weights, stats, rate = other
@@ -233,7 +233,7 @@ def _layer(
     layer_key = jax.random.fold_in(key, index) if key is not None and block.is_random else None
     variables = {"params": {**weights, "dense": {**weights["dense"], "kernel": kernel}}, "batch_stats": stats}
     mutable = ["batch_stats"] if update_stats else []
-    arguments = (x, layer_key, rate, update_stats, mask, nudge, mask_bits)
+    arguments = (x, layer_key, rate, update_stats, mask, perturbation, mask_bits)
     (y, dense_input), updated = block.apply(variables, *arguments, mutable=mutable)
     return y, dense_input, updated.get("batch_stats", stats)
 

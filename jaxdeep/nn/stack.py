@@ -20,9 +20,9 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
     """Run L equal layers.
 
     Args:
-        layer: (x, kernel, other, fixed, shared, nudge) -> (y, dense input, extra). It computes its dense product as
-            dense input @ kernel^T, passes it through `tap` where the nudge [U, B] is not None, and uses the kernel
-            nowhere else.
+        layer: (x, kernel, other, fixed, shared, perturbation) -> (y, dense input, extra). It computes its dense product
+            as dense input @ kernel^T and uses the kernel nowhere else. If the perturbation [U, B] is not None, it
+            passes the product through `perturb`.
         kernels: [L, U, D], D = U.
         others: pytree of floating arrays [L, ...], a layer's other parameters.
         fixed: pytree of arrays [L, ...] that have no gradient.
@@ -37,39 +37,41 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
 
 
 @jax.custom_vjp
-def tap(product: jax.Array, nudge: jax.Array) -> jax.Array:
-    """The product [B, U] itself, as if the nudge [U, B], transposed, had been added to it as zeros."""
-    del nudge
+def perturb(product: jax.Array, perturbation: jax.Array) -> jax.Array:
+    """The product [B, U] itself, as if the perturbation [U, B], transposed, had been added to it as zeros."""
+    del perturbation
     return product
 
 
-tap.defvjp(lambda product, nudge: (product, None), lambda _, gradient: (gradient, gradient.T))
+perturb.defvjp(lambda product, perturbation: (product, None), lambda _, gradient: (gradient, gradient.T))
 
 
-def _scan(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, nudges: Any) -> tuple:
+def _scan(
+    layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, perturbations: Any
+) -> tuple:
     def body(x: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
-        kernel, other, fixed, nudge = inputs
-        y, dense_input, extra = layer(x, kernel, other, fixed, shared, nudge)
+        kernel, other, fixed, perturbation = inputs
+        y, dense_input, extra = layer(x, kernel, other, fixed, shared, perturbation)
         return y, (extra, dense_input)
 
-    y, (extras, dense_inputs) = jax.lax.scan(body, x, (kernels, others, fixed, nudges))
+    y, (extras, dense_inputs) = jax.lax.scan(body, x, (kernels, others, fixed, perturbations))
     return (y, extras), dense_inputs
 
 
 def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
-    def run(others: Any, x: jax.Array, nudges: jax.Array) -> tuple:
-        return _scan(layer, kernels, others, fixed, shared, x, nudges)
+    def run(others: Any, x: jax.Array, perturbations: jax.Array) -> tuple:
+        return _scan(layer, kernels, others, fixed, shared, x, perturbations)
 
-    nudges = jnp.zeros((*kernels.shape[:2], len(x)), x.dtype)
-    outputs, pull_back, dense_inputs = jax.vjp(run, others, x, nudges, has_aux=True)
+    perturbations = jnp.zeros((*kernels.shape[:2], len(x)), x.dtype)
+    outputs, pull_back, dense_inputs = jax.vjp(run, others, x, perturbations, has_aux=True)
     return outputs, (pull_back, dense_inputs)
 
 
 def _backward(layer: Layer, residuals: tuple, cotangents: tuple) -> tuple:
     del layer
     pull_back, dense_inputs = residuals
-    others, x, nudges = pull_back(cotangents)
-    kernels = jax.lax.dot_general(nudges, dense_inputs, (((2,), (1,)), ((0,), (0,))))  # [L, U, B] x [L, B, D]
+    others, x, perturbations = pull_back(cotangents)
+    kernels = jax.lax.dot_general(perturbations, dense_inputs, (((2,), (1,)), ((0,), (0,))))  # [L, U, B] x [L, B, D]
     return kernels, others, None, None, x
 
 

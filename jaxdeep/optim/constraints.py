@@ -9,17 +9,17 @@ import optax
 
 from jaxdeep import config
 from jaxdeep.config.choices import Layers, layer_indices
-from jaxdeep.nn.dnn import Model, Params
+from jaxdeep.nn.dnn import Network, Params
 
 
-def chosen_kernels(model: Model, layers: Layers) -> dict[str, np.ndarray]:
+def chosen_kernels(model: Network, layers: Layers) -> dict[str, np.ndarray]:
     """Which kernels of each stack are chosen: name -> booleans [L]; stacks without any are left out."""
     indices = layer_indices(layers, model.layers)
     masks = {stack.name: np.isin(np.arange(stack.first, stack.first + stack.length), indices) for stack in model.stacks}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Model, params: Params) -> jax.Array:
+def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, params: Params) -> jax.Array:
     """l1 x the sum of absolute values + l2 x the sum of squares of the chosen kernels, as Keras adds it to its losses.
 
     Args:
@@ -41,7 +41,7 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Model, pa
     return sum(terms[1:], start=terms[0])
 
 
-def max_norm(model: Model, layers: Layers, limit: jax.Array | float) -> optax.GradientTransformation:
+def max_norm(model: Network, layers: Layers, limit: jax.Array | float) -> optax.GradientTransformation:
     """After the update, scale each unit's incoming weights whose norm is above the limit down to it.
 
     It has to be the last of a chain: what it changes is the update, so that weights + update obey.

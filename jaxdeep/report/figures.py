@@ -32,7 +32,7 @@ def draw_study(result: StudyResult, folder: Path) -> None:
     title = f"{result.experiment} {result.name} on {result.data['name']}"
     groups: dict[str, dict[int | str, Sequence[EpochRecord]]] = {}
     for trial, history in zip(result.trials, result.histories, strict=True):
-        groups.setdefault(trial.group, {})[trial.key] = history
+        groups.setdefault(trial.candidate, {})[trial.key] = history
     learning_curves(folder / "curves.png", groups, title)
     if result.range_test is not None:
         rate_curves(folder / "rates.png", result, title)

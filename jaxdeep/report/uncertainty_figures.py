@@ -7,8 +7,8 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.analysis.assessment import doubts_of
-from jaxdeep.analysis.metrics import Bins, calibration, hits, rejection_curve
+from jaxdeep.analysis.evaluate import uncertainty_scores
+from jaxdeep.analysis.metrics import Bins, calibration, correct, risk_coverage_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.analysis.uncertainty import entropy
@@ -84,10 +84,12 @@ def rejection_curves(path: Path, predictors: Sequence[Predictor], labels: np.nda
     rejected = np.arange(BANDS) / BANDS
     left = np.maximum(np.rint((1 - rejected) * len(labels)).astype(int), 1) - 1
     for predictor in (of for of in predictors if of.temperatures is None):
-        doubts = doubts_of(predictor, TEST)["entropy"]
-        chances = predictor.answers[TEST].probabilities
-        count = 1 if predictor.is_ensemble else len(chances)
-        curves = [rejection_curve(doubts[one], hits(chances[one], labels))[left] for one in range(count)]
+        doubts = uncertainty_scores(predictor, TEST)["entropy"]
+        probabilities = predictor.answers[TEST].probabilities
+        count = 1 if predictor.is_ensemble else len(probabilities)
+        curves = [
+            1 - risk_coverage_curve(doubts[one], correct(probabilities[one], labels))[left] for one in range(count)
+        ]
         estimates = [mean_over_runs(of_share)._asdict() for of_share in zip(*curves, strict=True)]
         _draw_estimates(axes, rejected, estimates, predictor.name, ".-")
     axes.set(xlabel="share of images rejected, those with the highest entropy first", ylabel="accuracy of the others")
@@ -133,14 +135,14 @@ def _draw_estimates(
 
 
 def certainty(
-    path: Path, images: np.ndarray, chances: np.ndarray, labels: np.ndarray, names: Sequence[str], title: str
+    path: Path, images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], title: str
 ) -> None:
     """Draw the images that a predictor is most and least certain of, by the entropy of its mean probabilities.
 
     Args:
         path: of the PNG file.
         images: [N, H, W, C] uint8.
-        chances: [N, C], their class probabilities.
+        probabilities: [N, C], their class probabilities.
         labels: [N].
         names: of the classes.
         title: says by what.
@@ -148,14 +150,14 @@ def certainty(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.9 * SHOWN, 5.6), layout="constrained")
-    order = np.argsort(np.asarray(entropy(jnp.asarray(chances))), kind="stable")
+    order = np.argsort(np.asarray(entropy(jnp.asarray(probabilities))), kind="stable")
     rows = {"least entropy": order[:SHOWN], "most entropy": order[::-1][:SHOWN]}
     for of_row, (name, chosen) in zip(figure.subplots(2, SHOWN, squeeze=False), rows.items(), strict=True):
         for axes, index in zip(of_row, chosen, strict=False):
-            top = int(chances[index].argmax())
+            top = int(probabilities[index].argmax())
             axes.imshow(_shown(images[index]), cmap="gray", vmin=0, vmax=255)
             right = "right" if top == labels[index] else f"is {names[int(labels[index])]}"
-            axes.set_title(f"{names[top]} {chances[index, top]:.2f}\n{right}", fontsize=9)
+            axes.set_title(f"{names[top]} {probabilities[index, top]:.2f}\n{right}", fontsize=9)
             axes.set_xticks([])
             axes.set_yticks([])
         of_row[0].set_ylabel(name)

@@ -50,7 +50,7 @@ def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, .
     return trials
 
 
-def identity_of(title: Title, config: Config, data: Dataset, design: Design) -> dict[str, Any]:
+def study_identity(title: Title, config: Config, data: Dataset, design: Design) -> dict[str, Any]:
     """Return what two studies must share to be the same, as nested JSON values.
 
     Args:
@@ -101,7 +101,7 @@ def run_design(
     """
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
-    study = Plan(config, data, design, trials, identity_of(title, config, data, design), title, watch)
+    study = Plan(config, data, design, trials, study_identity(title, config, data, design), title, watch)
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):

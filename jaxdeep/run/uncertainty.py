@@ -8,9 +8,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from jaxdeep.analysis.assessment import assess
+from jaxdeep.analysis.evaluate import evaluate_predictors
 from jaxdeep.analysis.mc_checks import check_mc_dropout
-from jaxdeep.analysis.predictors import TEST, VALID, Draws, Predictor, at_temperature, ensemble_of, mc_draws, plain
+from jaxdeep.analysis.predictors import (
+    TEST,
+    VALID,
+    McSamples,
+    Predictor,
+    at_temperature,
+    ensemble_of,
+    mc_samples_of,
+    plain,
+)
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.images import SPECS
@@ -112,8 +121,8 @@ def evaluate_uncertainty(
         data_dir: folder where classic files of other sets may be.
 
     Returns:
-        JSON values: of what was asked, and what `assess` gives. `diverged` counts the runs, those that diverged, and
-        those left out, which diverged before they had an epoch to keep.
+        JSON values: of what was asked, and what `evaluate_predictors` gives.
+        `diverged` counts the runs, the diverged runs, and the runs without an epoch to keep.
 
     Raises:
         UserError: too few networks did not diverge.
@@ -129,22 +138,22 @@ def evaluate_uncertainty(
     images = {VALID: np.asarray(data.valid.images), TEST: np.asarray(data.test.images), **others}
     labels = {VALID: np.asarray(data.valid.labels), TEST: np.asarray(data.test.labels)}
     single = plain(trained, images)
-    predictors, draws = [single], None
+    predictors, mc_samples = [single], None
     if request.mc_samples is not None:
         from tqdm import tqdm  # not every study is asked
 
         count = sum(map(len, images.values()))
         shown = f"{request.mc_samples:,} passes over {count:,} images"
-        draws = mc_draws(
+        mc_samples = mc_samples_of(
             tqdm(trained, f"{shown} a network", unit=" networks", disable=None), images, request.mc_samples, MASK_BITS
         )
-        predictors.append(draws.predictor)
+        predictors.append(mc_samples.predictor)
     if request.ensemble:
         predictors.append(ensemble_of(single))
     predictors += [at_temperature(predictor, labels[VALID]) for predictor in predictors]
     found = {
         **asdict(request),
-        "mask_bits": MASK_BITS if draws else None,
+        "mask_bits": MASK_BITS if mc_samples else None,
         "seeds": [run.seed for run in trained],
         "diverged": {
             "runs": len(runs),
@@ -153,11 +162,11 @@ def evaluate_uncertainty(
         },
         "other_images": list(others),
         "left_out": left_out,
-        **assess(predictors, labels, draws),
-        "first_image": _first_image(data, single, draws),
+        **evaluate_predictors(predictors, labels, mc_samples),
+        "first_image": _first_image(data, single, mc_samples),
     }
     if folder is not None:
-        _draw(folder, title, data, found, predictors, draws)
+        _draw(folder, title, data, found, predictors, mc_samples)
     return found
 
 
@@ -195,12 +204,12 @@ def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:
         return reason
 
 
-def _first_image(data: Dataset, single: Predictor, draws: Draws | None) -> dict[str, Any]:
+def _first_image(data: Dataset, single: Predictor, mc_samples: McSamples | None) -> dict[str, Any]:
     """Of the first test image by the first seed's network: probabilities, and their mean and std by MC dropout."""
     label = int(data.test.labels[0])
     found: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
-    if draws is not None:
-        drawn = draws.first[0][:SHOWN]
+    if mc_samples is not None:
+        drawn = mc_samples.first[0][:SHOWN]
         found |= {"samples": len(drawn), "mean": drawn.mean(0).tolist(), "std": drawn.std(0).tolist()}
     return found
 
@@ -211,7 +220,7 @@ def _draw(
     data: Dataset,
     found: Mapping[str, Any],
     predictors: Sequence[Predictor],
-    draws: Draws | None,
+    mc_samples: McSamples | None,
 ) -> None:
     """The pictures; those of images by MC dropout of the first seed's network, or else by the ensemble."""
     labels = np.asarray(data.test.labels)
@@ -222,13 +231,13 @@ def _draw(
     if not _are_images(data):
         return
     single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
-    if draws is not None:
+    if mc_samples is not None:
         sample_curves(folder / "samples.png", found, f"{title}, test images")
         by = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}"
-        drawn, without = draws.first[0][:SHOWN], single[0]
+        drawn, without = mc_samples.first[0][:SHOWN], single[0]
     else:
         by = f"an ensemble of {len(single)}"
         drawn, without = single, None
-    chances = asked.answers[TEST].probabilities[0]
-    certainty(folder / "certainty.png", images, chances, labels, names, f"{title}, by {by}")
+    probabilities = asked.answers[TEST].probabilities[0]
+    certainty(folder / "certainty.png", images, probabilities, labels, names, f"{title}, by {by}")
     first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, title)

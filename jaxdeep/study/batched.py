@@ -23,9 +23,9 @@ from jaxdeep.study.batched_rows import on_host, placed, stacked, taken, with_row
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checkpoint import SECONDS_BETWEEN_CHECKPOINTS, Checkpointer
 from jaxdeep.train.checks import check_fits
-from jaxdeep.train.fit import Run, finished, identity_of
+from jaxdeep.train.fit import Run, finished, run_identity
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.programs import Spec, spec_of
+from jaxdeep.train.programs import ProgramSpec, spec_of
 from jaxdeep.train.state import TrainState, is_over
 
 SHARE_OF_TIME: Final = 0.05
@@ -60,7 +60,7 @@ def fit_batched(
     Raises:
         UserError: a trial does not fit its data set, its folder cannot be used, or it is larger than the memory.
     """
-    groups: dict[Spec, list[int]] = {}
+    groups: dict[ProgramSpec, list[int]] = {}
     for index, (trial, of) in enumerate(zip(trials, data, strict=True)):
         check_fits(trial.config, of)
         groups.setdefault(spec_of(trial.config, [of]), []).append(index)
@@ -235,7 +235,7 @@ class _Chunk:
 
     def _checkpointer(self, index: int) -> Checkpointer:
         trial = self._trials[index]
-        return Checkpointer(self._folders[index], identity_of(trial.config, self._data[index], trial.seed))
+        return Checkpointer(self._folders[index], run_identity(trial.config, self._data[index], trial.seed))
 
     def _keep(self, states: Mapping[int, TrainState]) -> None:
         """Begin to write checkpoints, when the ones before are written."""

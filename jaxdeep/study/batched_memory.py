@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jaxdeep.train.memory import free_memory, program_bytes, refuse_more_than, tree_bytes
-from jaxdeep.train.programs import Compiled, Spec, compiled
+from jaxdeep.train.programs import Compiled, ProgramSpec, compiled
 
 
 class BatchedPrograms:
@@ -15,7 +15,7 @@ class BatchedPrograms:
         spec: what they are compiled for.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: ProgramSpec) -> None:
         self.spec = spec
         self._found: dict[tuple[str, int], Compiled] = {}
 

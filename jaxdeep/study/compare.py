@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from jaxdeep.analysis.statistics import SIGNIFICANCE, holm, paired, paired_hits
+from jaxdeep.analysis.statistics import SIGNIFICANCE, holm, paired, paired_correct
 from jaxdeep.config import differences
 from jaxdeep.config.identity import comparable
 from jaxdeep.errors import UserError
@@ -21,7 +21,7 @@ Key = tuple[int, int | None]
 def compare_studies(studies: Sequence[StudyResult], names: Sequence[str] | None = None) -> Comparison:
     """Compare every study with every other one, over common seeds and common rows.
 
-    Accuracies are compared over seeds and rows (`paired_hits`), losses over seeds (`paired`), and so is all of
+    Accuracies are compared over seeds and rows (`paired_correct`), losses over seeds (`paired`), and so is all of
     cross-validation, whose folds have rows of their own. The p-values of a figure are corrected for the number of
     pairs that are compared (Holm). A seed that diverged with one of two before it had an epoch to keep counts for
     neither, and the pair says how many did. Where fewer than two common trials are left, the verdict is "not compared"
@@ -129,7 +129,7 @@ def _compared(
     pairs = list(zip((one, other), chosen, strict=True))
     if figure in PARTS_OF_ROWS and not one.folds:
         correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
-        found = paired_hits(correct[0], correct[1], comparisons)
+        found = paired_correct(correct[0], correct[1], comparisons)
     else:
         values = [[getattr(study.trials[row], figure) for row in rows] for study, rows in pairs]
         found = paired(values[0], values[1], 1 / (one.folds - 1) if one.folds else 0.0, comparisons)

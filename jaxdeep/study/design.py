@@ -1,4 +1,4 @@
-"""What a command runs: all points of a grid or of random samples, with all seeds and folds, whole or by halving."""
+"""What a command runs: all candidates of a grid or of random samples, with all seeds and folds, whole or by halving."""
 
 import itertools
 import math
@@ -18,12 +18,12 @@ from jaxdeep.study.space import Grid, Space
 from jaxdeep.study.trial import Trial
 
 Halving = Literal["successive", "hyperband"]
-Point = Mapping[str, Any]
+Values = Mapping[str, Any]
 EPOCHS: Final = "train.epochs"
 LARGEST_STUDY: Final = 100_000
 """Runs of a study at most: more would fill the memory before the first one is trained."""
 DRAWS: Final = 100
-"""For each point that is asked for, before a space counts as too small for them."""
+"""For each candidate that is asked for, before a space counts as too small for them."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Design:
         seeds: S of them.
         grid: field -> values: all combinations; with samples, each draws one of the values.
         space: field -> range to draw from.
-        samples: points to draw; None: all of the grid, or as many as Hyperband wants.
+        samples: candidates to draw; None: all of the grid, or as many as Hyperband wants.
         folds: of cross-validation; None: the validation rows are as they are.
-        halving: how the search drops points; None: it does not.
+        halving: how the search drops candidates; None: it does not.
     """
 
     seeds: tuple[int, ...]
@@ -51,57 +51,57 @@ class Design:
         if both := sorted(self.grid.keys() & self.space.keys()):
             raise UserError(f"{', '.join(both)}: in --grid and in --space; allowed: one of them")
         if self.halving is not None and not self.varied:
-            raise UserError(f"--halving {self.halving} needs points: --grid, or --space")
+            raise UserError(f"--halving {self.halving} needs candidates: --grid, or --space")
         if self.halving is not None and EPOCHS in self.varied:
-            raise UserError(f"{EPOCHS}: --halving {self.halving} decides it for each point; allowed: one value for all")
+            raise UserError(f"{EPOCHS}: --halving {self.halving} decides it for each candidate. Give one value.")
         if self.samples is not None and (self.samples < 1 or not self.space):
             raise UserError(f"--samples is {self.samples}; allowed: 1 or more, with --space")
         if self.space and (self.samples is None) != (self.halving == "hyperband"):
             given = "not given" if self.samples is None else self.samples
             raise UserError(
-                f"--samples is {given}; allowed: a number of points with --space, but none with --halving hyperband, "
-                "which has its own"
+                f"--samples is {given}. Give the number of candidates with --space, and nothing with "
+                "--halving hyperband, which decides it."
             )
         if self.folds is not None and self.folds < 2:
             raise UserError(f"--folds is {self.folds}; allowed: 2 or more")
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """The fields that its points differ in."""
+        """The fields that its candidates differ in."""
         return (*self.grid, *self.space)
 
     def trials(self, config: Config) -> tuple[Trial, ...]:
-        """Every point with every seed and fold.
+        """Every candidate with every seed and fold.
 
         Args:
-            config: what the points vary.
+            config: what the candidates vary.
 
         Raises:
-            UserError: a point is not a configuration, the space has too few, or there are more than LARGEST_STUDY runs.
+            UserError: A candidate is no configuration, the space has too few, or the study has over LARGEST_STUDY runs.
         """
-        runs = self._most_points(config) * len(self.seeds) * (self.folds or 1)
+        runs = self._most_candidates(config) * len(self.seeds) * (self.folds or 1)
         if runs > LARGEST_STUDY:
-            raise UserError(f"a study of {runs:,} runs: points x seeds x folds; allowed: {LARGEST_STUDY:,} at most")
-        unique = {_key(point): point for points in self._points(config) for point in points}
+            raise UserError(f"a study of {runs:,} runs: candidates x seeds x folds; allowed: {LARGEST_STUDY:,} at most")
+        unique = {_key(candidate): candidate for candidates in self._candidates(config) for candidate in candidates}
         folds = (None,) if self.folds is None else range(self.folds)
         return tuple(
-            Trial(_varied(config, point), seed, dict(point), fold)
-            for point in unique.values()
+            Trial(_varied(config, candidate), seed, dict(candidate), fold)
+            for candidate in unique.values()
             for seed in self.seeds
             for fold in folds
         )
 
     def brackets(self, config: Config) -> tuple[Bracket, ...]:
-        """The rounds of its search; none where all points are trained whole."""
+        """The rounds of its search; none where all candidates are trained whole."""
         if self.halving is None:
             return ()
-        points = [
-            tuple(Trial(_varied(config, point), 0, dict(point)).group for point in part)
-            for part in self._points(config)
+        candidates = [
+            tuple(Trial(_varied(config, candidate), 0, dict(candidate)).candidate for candidate in part)
+            for part in self._candidates(config)
         ]
         epochs = config.train.epochs
-        rungs = hyperband(epochs) if self.halving == "hyperband" else (successive_halving(len(points[0]), epochs),)
-        return tuple(itertools.starmap(Bracket, zip(points, rungs, strict=True)))
+        rungs = hyperband(epochs) if self.halving == "hyperband" else (successive_halving(len(candidates[0]), epochs),)
+        return tuple(itertools.starmap(Bracket, zip(candidates, rungs, strict=True)))
 
     def identity(self) -> dict[str, Any]:
         """What two commands must share to be the same study, as JSON values; what is not given is left out."""
@@ -145,16 +145,16 @@ class Design:
         words += ["--seed", str(self.seeds[0])] if self.seeds[0] != 42 else []
         return words + (["--seeds", str(len(self.seeds))] if len(self.seeds) > 1 else [])
 
-    def _most_points(self, config: Config) -> int:
-        """How many points there are at most, before any is made."""
+    def _most_candidates(self, config: Config) -> int:
+        """How many candidates there are at most, before any is made."""
         if self.samples is not None:
             return self.samples
         if self.space:
-            return sum(rungs[0].points for rungs in hyperband(config.train.epochs))
+            return sum(rungs[0].candidates for rungs in hyperband(config.train.epochs))
         return math.prod(map(len, self.grid.values()))
 
-    def _points(self, config: Config) -> Sequence[Sequence[Point]]:
-        """The points of each bracket; of one, where there are none."""
+    def _candidates(self, config: Config) -> Sequence[Sequence[Values]]:
+        """The candidates of each bracket; of one, where there are none."""
         rng = np.random.default_rng(self.seeds[0])
         of_grid = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
         if self.halving != "hyperband":
@@ -163,17 +163,17 @@ class Design:
                 if self.samples is None
                 else list(itertools.islice(self._drawn(rng, self.samples), self.samples))
             ]
-        counts = [rungs[0].points for rungs in hyperband(config.train.epochs)]
+        counts = [rungs[0].candidates for rungs in hyperband(config.train.epochs)]
         if self.space:
             drawn = self._drawn(rng, sum(counts))
             return [list(itertools.islice(drawn, count)) for count in counts]
         names = sorted(self.grid)  # as in `_drawn`
-        of_grid.sort(key=lambda point: [self.grid[name].index(point[name]) for name in names])
+        of_grid.sort(key=lambda candidate: [self.grid[name].index(candidate[name]) for name in names])
         chosen = [rng.permutation(len(of_grid))[:count] for count in counts]
         return [[of_grid[index] for index in sorted(of_bracket)] for of_bracket in chosen]
 
-    def _drawn(self, rng: np.random.Generator, count: int) -> Iterator[Point]:
-        """Random points, no two alike; the same ones in whatever order the fields are given."""
+    def _drawn(self, rng: np.random.Generator, count: int) -> Iterator[Values]:
+        """Random candidates, no two alike; the same ones in whatever order the fields are given."""
 
         def draw(name: str) -> Any:
             if name in self.space:
@@ -183,11 +183,11 @@ class Design:
         seen = set()
         for _ in range(DRAWS * count):
             drawn = {name: draw(name) for name in sorted(self.varied)}
-            point = {name: drawn[name] for name in self.varied}
-            if _key(point) not in seen:
-                seen.add(_key(point))
-                yield point
-        raise UserError(f"--space has {len(seen)} points at three digits; {count} are asked for")
+            candidate = {name: drawn[name] for name in self.varied}
+            if _key(candidate) not in seen:
+                seen.add(_key(candidate))
+                yield candidate
+        raise UserError(f"--space has {len(seen)} candidates at three digits; {count} are asked for")
 
 
 def seeds_from(first: int, count: int) -> tuple[int, ...]:
@@ -213,7 +213,7 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
 
     Args:
         trials: of the study.
-        varied: the fields that its points differ in.
+        varied: the fields that its candidates differ in.
     """
     count = len({trial.config.static() for trial in trials})
     runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
@@ -221,12 +221,12 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
     return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
 
 
-def _varied(config: Config, point: Point) -> Config:
-    for name, value in point.items():
+def _varied(config: Config, candidate: Values) -> Config:
+    for name, value in candidate.items():
         part, _, of_part = name.partition(".")
         config = replace(config, **{part: replace(getattr(config, part), **{of_part: value})})
     return config
 
 
-def _key(point: Point) -> tuple[Any, ...]:
-    return tuple(point.values())
+def _key(candidate: Values) -> tuple[Any, ...]:
+    return tuple(candidate.values())

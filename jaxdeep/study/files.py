@@ -15,7 +15,7 @@ PART = ".part"
 """Ends the name of a file that is being written; a kill may leave one behind."""
 
 
-def read_rows(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
+def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
     """Read a metrics.jsonl.
 
     Args:

@@ -1,4 +1,4 @@
-"""Search by successive halving and Hyperband: many points get few epochs, and few points get many."""
+"""Search by successive halving and Hyperband: many candidates get few epochs, and few candidates get many."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,24 +12,24 @@ from jaxdeep.config.values import whole
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study.ranking import Standing, standing
-from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_study, fit_all
+from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_arguments, fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
 
 ETA: Final = 3
-"""Of so many points one goes on, with so many times the epochs: what the papers recommend."""
+"""A rung promotes one of this many candidates, with this many times the epochs. The papers recommend 3."""
 
 
 class Rung(NamedTuple):
     """A round of a search.
 
     Attributes:
-        points: that take part, at most.
+        candidates: that take part, at most.
         epochs: that each of them has been trained for behind it.
     """
 
-    points: int
+    candidates: int
     epochs: int
 
 
@@ -37,21 +37,21 @@ class Bracket(NamedTuple):
     """A search by successive halving.
 
     Attributes:
-        points: the names of the points that begin, as of `Trial.group`.
+        candidates: the names of the candidates that begin, as of `Trial.candidate`.
         rungs: of which the last one is trained to the run's end.
     """
 
-    points: tuple[str, ...]
+    candidates: tuple[str, ...]
     rungs: tuple[Rung, ...]
 
 
-def successive_halving(points: int, epochs: int, eta: int = ETA) -> tuple[Rung, ...]:
-    """The rounds of one search: n points to r epochs, n / eta to r eta, ..., for as long as eta are left.
+def successive_halving(candidates: int, epochs: int, eta: int = ETA) -> tuple[Rung, ...]:
+    """The rounds of one search: n candidates to r epochs, n / eta to r eta, ..., for as long as eta are left.
 
     Args:
-        points: that begin.
+        candidates: that begin.
         epochs: of a whole run.
-        eta: one of eta points goes on, 2 or more.
+        eta: one of eta candidates goes on, 2 or more.
 
     Raises:
         UserError: a number is no whole number, or out of its range.
@@ -59,21 +59,25 @@ def successive_halving(points: int, epochs: int, eta: int = ETA) -> tuple[Rung, 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (2016).
 
     >>> successive_halving(27, 100)
-    (Rung(points=27, epochs=4), Rung(points=9, epochs=12), Rung(points=3, epochs=34), Rung(points=1, epochs=100))
+    (Rung(candidates=27, epochs=4), Rung(candidates=9, epochs=12), Rung(candidates=3, epochs=34), \
+Rung(candidates=1, epochs=100))
     """
-    points, epochs, eta = whole("points", points, 1), whole("epochs", epochs, 1), whole("eta", eta, 2)
-    halvings = min(_floor_log(points, eta), _floor_log(epochs, eta))
+    candidates, epochs, eta = whole("candidates", candidates, 1), whole("epochs", epochs, 1), whole("eta", eta, 2)
+    halvings = min(_floor_log(candidates, eta), _floor_log(epochs, eta))
     return tuple(
-        Rung(max(points // eta**done, 1), math.ceil(epochs / eta ** (halvings - done))) for done in range(halvings + 1)
+        Rung(max(candidates // eta**done, 1), math.ceil(epochs / eta ** (halvings - done)))
+        for done in range(halvings + 1)
     )
 
 
 def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
-    """The rounds of several searches, from many points that begin with few epochs to few that are all trained whole.
+    """Return the brackets of Hyperband.
+
+    The first begins with many candidates and few epochs, and the last trains few candidates to the end.
 
     Args:
         epochs: of a whole run.
-        eta: one of eta points goes on, 2 or more.
+        eta: one of eta candidates goes on, 2 or more.
 
     Raises:
         UserError: a number is no whole number, or out of its range.
@@ -81,8 +85,8 @@ def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
     Source: Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization" (2018), algorithm 1.
 
     >>> [bracket[0] for bracket in hyperband(81)]
-    [Rung(points=81, epochs=1), Rung(points=34, epochs=3), Rung(points=15, epochs=9), Rung(points=8, epochs=27), \
-Rung(points=5, epochs=81)]
+    [Rung(candidates=81, epochs=1), Rung(candidates=34, epochs=3), Rung(candidates=15, epochs=9), \
+Rung(candidates=8, epochs=27), Rung(candidates=5, epochs=81)]
     """
     epochs, eta = whole("epochs", epochs, 1), whole("eta", eta, 2)
     most = _floor_log(epochs, eta)
@@ -104,34 +108,34 @@ def fit_by_halving(
     checkpoints: Callable[[Trial], Path] | None = None,
     on_epoch: OnEpoch = lambda index, history: None,
     on_end: OnEnd = lambda index, run: None,
-    on_rung: Callable[[Rung, int], None] = lambda rung, points: None,
+    on_rung: Callable[[Rung, int], None] = lambda rung, candidates: None,
 ) -> list[Run]:
-    """Train the trials of a search as far as their points get.
+    """Train the trials of a search as far as their candidates get.
 
-    A rung trains the trials of its points to its epochs, from where the rung before left them. The points with the
-    lowest mean over their trials of the best val_loss so far go on (of the last val_loss, where the last epoch's
-    weights are kept). A point with more diverged trials than another comes after it, whatever its losses (`standing`).
-    The decisions are a function of the runs, so a search that was interrupted takes the same ones again. A point of
+    A rung trains the trials of its candidates to its epochs, from where the rung before left them. It promotes the
+    candidates with the lowest mean val_loss over their trials. The val_loss of a trial is that of its best epoch so
+    far, or of its last epoch with train.keep="last". A candidate with more diverged trials ranks lower, whatever its
+    losses. The decisions are a function of the runs, so an interrupted search decides the same again. A candidate of
     several brackets is trained once.
 
     Args:
-        trials: all points x seeds x folds.
+        trials: all candidates x seeds x folds.
         data: as of `fit_all`.
         brackets: one, or Hyperband's.
         checkpoints: a folder of its own for each trial; None: kept while this runs.
         on_epoch: as of `fit_all`.
         on_end: called once with each trial's index and run, when all is over.
-        on_rung: called when a rung begins, with the points that take part in it.
+        on_rung: called when a rung begins, with the candidates that take part in it.
 
     Returns:
         The trials' runs in their order, each as far as it got.
 
     Raises:
-        UserError: as `fit_all`; or the brackets are not those of the trials' points.
+        UserError: as `fit_all`; or the brackets are not those of the trials' candidates.
     """
     trials = several("trials", trials, Trial, "Trial")
     given = {} if checkpoints is None else {"checkpoints": checkpoints}
-    check_study(data, on_epoch=on_epoch, on_end=on_end, on_rung=on_rung, **given)
+    check_arguments(data, on_epoch=on_epoch, on_end=on_end, on_rung=on_rung, **given)
     brackets = _checked_brackets(brackets, trials)
     if checkpoints is None:
         if (twice := first_twice([trial.name for trial in trials])) is not None:
@@ -153,13 +157,13 @@ def fit_by_halving(
             )
     runs: dict[int, Run] = {}
     for bracket in brackets:
-        points = list(bracket.points)
+        candidates = list(bracket.candidates)
         for rung in bracket.rungs:
-            points = points[: rung.points]
-            on_rung(rung, len(points))
-            runs |= _climb(trials, data, points, rung, checkpoints, on_epoch)
-            places = _standings(trials, runs, points, rung.epochs)
-            points.sort(key=places.__getitem__)
+            candidates = candidates[: rung.candidates]
+            on_rung(rung, len(candidates))
+            runs |= _climb(trials, data, candidates, rung, checkpoints, on_epoch)
+            places = _standings(trials, runs, candidates, rung.epochs)
+            candidates.sort(key=places.__getitem__)
     for index, run in sorted(runs.items()):
         on_end(index, run)
     return [runs[index] for index in range(len(trials))]
@@ -170,44 +174,49 @@ def epochs_of(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> int:
 
     Args:
         brackets: of the search.
-        trials: of all its points, each with as many seeds and folds.
+        trials: of all its candidates, each with as many seeds and folds.
     """
-    of_point = len(trials) // len({trial.group for trial in trials})
+    runs_each = len(trials) // len({trial.candidate for trial in trials})
     epochs = 0
-    for points, rungs in brackets:
+    for candidates, rungs in brackets:
         befores = (0, *(rung.epochs for rung in rungs))
         epochs += sum(
-            min(rung.points, len(points)) * (rung.epochs - before) for rung, before in zip(rungs, befores, strict=False)
+            min(rung.candidates, len(candidates)) * (rung.epochs - before)
+            for rung, before in zip(rungs, befores, strict=False)
         )
-    return of_point * epochs
+    return runs_each * epochs
 
 
 def _checked_brackets(brackets: Any, trials: Sequence[Trial]) -> tuple[Bracket, ...]:
-    """Return a search's brackets, which begin with the trials' points, and with no others.
+    """Return a search's brackets, which begin with the trials' candidates, and with no others.
 
     Raises:
-        UserError: another type, nothing to begin with, an unknown point, or a trial of none of the brackets.
+        UserError: another type, nothing to begin with, an unknown candidate, or a trial of none of the brackets.
     """
     brackets = several("brackets", brackets, Bracket, "Bracket")
-    groups, trained = {trial.group for trial in trials}, set()
-    for index, (points, rungs) in enumerate(brackets):
+    known, trained = {trial.candidate for trial in trials}, set()
+    for index, (candidates, rungs) in enumerate(brackets):
         name = f"brackets[{index}]"
-        points = several(f"{name}.points", points, str, "string")
+        candidates = several(f"{name}.candidates", candidates, str, "string")
         rungs = several(f"{name}.rungs", rungs, Rung, "Rung")
-        if not points or not rungs:
-            raise UserError(f"{name} has {len(points)} points and {len(rungs)} rungs; allowed: 1 or more of each")
+        if not candidates or not rungs:
+            raise UserError(
+                f"{name} has {len(candidates)} candidates and {len(rungs)} rungs; allowed: 1 or more of each"
+            )
         for number, rung in enumerate(rungs):
             for field, value in rung._asdict().items():
                 whole(f"{name}.rungs[{number}].{field}", value, 1)
-        if (twice := first_twice(points)) is not None:
-            raise UserError(f"{name}.points has {points[twice[0]]!r} twice. Name each point once")
-        if unknown := [point for point in points if point not in groups]:
-            raise UserError(f"{name}.points has {unknown[0]!r}, and no trial has this group. Give Trial.group")
-        trained |= set(points)
-    if left := [index for index, trial in enumerate(trials) if trial.group not in trained]:
+        if (twice := first_twice(candidates)) is not None:
+            raise UserError(f"{name}.candidates has {candidates[twice[0]]!r} twice. Name each candidate once")
+        if unknown := [candidate for candidate in candidates if candidate not in known]:
+            raise UserError(
+                f"{name}.candidates has {unknown[0]!r}, and no trial belongs to this candidate. Give Trial.candidate"
+            )
+        trained |= set(candidates)
+    if left := [index for index, trial in enumerate(trials) if trial.candidate not in trained]:
         raise UserError(
             f"trials[{left[0]}] ({trials[left[0]].name}) is in none of the {len(brackets)} brackets. "
-            f"Name its point there, {trials[left[0]].group!r}, or leave it out"
+            f"Name its candidate there, {trials[left[0]].candidate!r}, or leave it out"
         )
     return brackets
 
@@ -215,13 +224,13 @@ def _checked_brackets(brackets: Any, trials: Sequence[Trial]) -> tuple[Bracket, 
 def _climb(
     trials: Sequence[Trial],
     data: Dataset | Sequence[Dataset],
-    points: Sequence[str],
+    candidates: Sequence[str],
     rung: Rung,
     checkpoints: Checkpoints,
     on_epoch: OnEpoch,
 ) -> dict[int, Run]:
-    """Train the trials of some points to a rung's epochs."""
-    taking_part = [index for index, trial in enumerate(trials) if trial.group in points]
+    """Train the trials of some candidates to a rung's epochs."""
+    taking_part = [index for index, trial in enumerate(trials) if trial.candidate in candidates]
 
     def follow(position: int, history: Sequence[EpochRecord]) -> None:
         on_epoch(taking_part[position], history)
@@ -232,20 +241,20 @@ def _climb(
 
 
 def _standings(
-    trials: Sequence[Trial], runs: Mapping[int, Run], points: Sequence[str], epochs: int
+    trials: Sequence[Trial], runs: Mapping[int, Run], candidates: Sequence[str], epochs: int
 ) -> dict[str, Standing]:
     """Give each candidate's place by its runs' first epochs alone: a run that is found again may have got further."""
-    histories: dict[str, list[Sequence[EpochRecord]]] = {point: [] for point in points}
+    histories: dict[str, list[Sequence[EpochRecord]]] = {candidate: [] for candidate in candidates}
     for index, run in runs.items():
-        if (point := trials[index].group) in histories:
-            histories[point].append(run.history[:epochs])
-    is_last = {trial.group: trial.config.train.keep == "last" for trial in trials}
+        if (candidate := trials[index].candidate) in histories:
+            histories[candidate].append(run.history[:epochs])
+    is_last = {trial.candidate: trial.config.train.keep == "last" for trial in trials}
     places = {}
-    for point, of_point in histories.items():
-        finished = [history for history in of_point if not has_diverged(history)]
+    for candidate, runs_each in histories.items():
+        finished = [history for history in runs_each if not has_diverged(history)]
         seen = [[record.val_loss for record in history] for history in finished]
-        losses = [of_run[-1] if is_last[point] else min(of_run) for of_run in seen]
-        places[point] = standing(losses, len(of_point) - len(finished))
+        losses = [of_run[-1] if is_last[candidate] else min(of_run) for of_run in seen]
+        places[candidate] = standing(losses, len(runs_each) - len(finished))
     return places
 
 

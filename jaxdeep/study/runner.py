@@ -84,7 +84,7 @@ def fit_all(
             another type, or two trials have one folder for checkpoints.
     """
     trials = several("trials", trials, Trial, "Trial")
-    check_study(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
+    check_arguments(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
     until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
     of_trials = [_of_fold(data, trial) for trial in trials]
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
@@ -131,7 +131,7 @@ def fit_all(
     return [future.result() for future in futures]
 
 
-def check_study(data: Any, **calls: Any) -> None:
+def check_arguments(data: Any, **calls: Any) -> None:
     """Refuse data and functions of another type than a study takes.
 
     Args:

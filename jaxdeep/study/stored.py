@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from jaxdeep.errors import UserError
-from jaxdeep.study.files import read_json, read_rows
+from jaxdeep.study.files import read_json, read_metrics
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.summarise import trial_key
 from jaxdeep.study.trial_result import Correct
@@ -152,7 +152,7 @@ def _histories(path: Path, result: StudyResult, *, others: bool = False) -> tupl
     """Read the epochs of each trial, in the order of the trials. Rows of others are refused, or passed over."""
     found: dict[Any, list[EpochRecord]] = {trial_key(trial.labels): [] for trial in result.trials}
     names = result.trials[0].labels if result.trials else ()
-    for row, record in read_rows(path):
+    for row, record in read_metrics(path):
         key = trial_key({name: row.get(name) for name in names})
         if key in found:
             found[key].append(record)

@@ -54,7 +54,7 @@ def summarise(
         if (run := runs.get(index)) is not None:
             rows.append(_row(trial, run, machine))
             histories.append(run.history)
-            correct.append((run.val_hits, run.test_hits))
+            correct.append((run.val_correct, run.test_correct))
             continue
         assert earlier is not None
         assert earlier.correct is not None
@@ -66,14 +66,15 @@ def summarise(
     programs = {
         (run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs.values()
     }
-    groups: dict[str, list[int]] = {}
+    by_candidate: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):
-        groups.setdefault(trial.group, []).append(index)
+        by_candidate.setdefault(trial.candidate, []).append(index)
     return StudyResult(
         **{**identity, "seeds": tuple(identity["seeds"])},
         trials=tuple(rows),
         candidates=tuple(
-            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap) for indices in groups.values()
+            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap)
+            for indices in by_candidate.values()
         ),
         reported=tuple(reported),
         parameters=some.parameters,
@@ -103,15 +104,16 @@ def select(
     places = {trial_key(of.labels): index for index, of in enumerate(result.trials)}
     chosen = [places[trial_key(trial.labels)] for trial in trials]
     rows = [result.trials[index] for index in chosen]
-    groups: dict[str, list[int]] = {}
+    by_candidate: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):
-        groups.setdefault(trial.group, []).append(index)
+        by_candidate.setdefault(trial.candidate, []).append(index)
     return replace(
         result,
         **{**identity, "seeds": tuple(identity["seeds"])},
         trials=tuple(rows),
         candidates=tuple(
-            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap) for indices in groups.values()
+            _candidate(trials[indices[0]], [rows[index] for index in indices], overlap)
+            for indices in by_candidate.values()
         ),
         uncertainty=None,
         files={},

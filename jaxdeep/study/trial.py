@@ -39,7 +39,7 @@ class Trial:
         object.__setattr__(self, "fold", fold)
 
     @property
-    def group(self) -> str:
+    def candidate(self) -> str:
         """What it shares with trials of other seeds and folds: `optim.learning_rate=0.001`; "" if nothing varies."""
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
@@ -53,7 +53,7 @@ class Trial:
     def name(self) -> str:
         """What tells it from all others: `optim.learning_rate=0.001,seed_42`, and `,fold_0` where there are folds."""
         fold = "" if self.fold is None else f",fold_{self.fold}"
-        return f"{self.group},seed_{self.seed}{fold}".lstrip(",")
+        return f"{self.candidate},seed_{self.seed}{fold}".lstrip(",")
 
 
 Member = Trial

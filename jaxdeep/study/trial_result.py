@@ -85,15 +85,15 @@ class TrialResult:
         return self.seed if self.fold is None else f"{self.seed} fold {self.fold}"
 
     @property
-    def group(self) -> str:
-        """Return what it shares with trials of other seeds and folds, as `Trial.group` does."""
+    def candidate(self) -> str:
+        """Return what it shares with trials of other seeds and folds, as `Trial.candidate` does."""
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
     @property
     def name(self) -> str:
         """Return what tells it from all others, as `Trial.name` does."""
         fold = "" if self.fold is None else f",fold_{self.fold}"
-        return f"{self.group},seed_{self.seed}{fold}".lstrip(",")
+        return f"{self.candidate},seed_{self.seed}{fold}".lstrip(",")
 
     @property
     def is_left_out(self) -> bool:

@@ -43,8 +43,8 @@ class Run:
         val_accuracy: its validation accuracy.
         test_loss: the loss of the test rows by its weights, in nats.
         test_accuracy: likewise.
-        val_hits: [N], booleans: the validation rows whose class these weights tell; none where best_epoch is 0.
-        test_hits: likewise, of the test rows.
+        val_correct: [N], booleans: the validation rows whose class these weights tell; none where best_epoch is 0.
+        test_correct: likewise, of the test rows.
         diverged: whether a loss was not finite.
         compile_seconds: what compilation took; runs of the same programs share it.
         checkpoint_seconds: how long the loop waited for checkpoints, in this process.
@@ -61,8 +61,8 @@ class Run:
     val_accuracy: float
     test_loss: float
     test_accuracy: float
-    val_hits: np.ndarray
-    test_hits: np.ndarray
+    val_correct: np.ndarray
+    test_correct: np.ndarray
     diverged: bool
     compile_seconds: float
     checkpoint_seconds: float
@@ -153,7 +153,7 @@ def fit(
         check_callable("on_epoch", on_epoch, "a function of the history, or None")
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until
-    with Checkpointer(checkpoints, identity_of(config, data, seed)) as checkpointer:
+    with Checkpointer(checkpoints, run_identity(config, data, seed)) as checkpointer:
         state, history = checkpointer.resume(program.start(hyper, data, jax.random.key(seed)))
         if history and on_epoch is not None:
             on_epoch(history)
@@ -174,7 +174,7 @@ def fit(
     return finished(config, data, seed, history, state, evaluations, program.compile_seconds, checkpointer.seconds)
 
 
-def identity_of(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
+def run_identity(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
     """Return what two calls must share to be the same run, as nested JSON values."""
     return {"seed": seed, "config": config.to_dict(), "data": data.identity()}
 
@@ -218,8 +218,8 @@ def finished(
         best.batch_stats,
         best_epoch,
         **{name: float(figure) if best_epoch else np.nan for name, figure in figures.items()},
-        val_hits=np.asarray(valid.correct) & bool(best_epoch),
-        test_hits=np.asarray(test.correct) & bool(best_epoch),
+        val_correct=np.asarray(valid.correct) & bool(best_epoch),
+        test_correct=np.asarray(test.correct) & bool(best_epoch),
         diverged=bool(state.diverged),
         compile_seconds=compile_seconds,
         checkpoint_seconds=checkpoint_seconds,

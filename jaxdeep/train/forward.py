@@ -1,8 +1,8 @@
 """From stored rows to logits and a loss. Pure functions of weights, traced numbers and data.
 
 A row is scaled, the network makes logits of it, and the loss is their cross-entropy plus the penalties. While training,
-dropout is on: the rate comes from `Hyper`, so it may be traced, and goes to `Model.apply` with the batch's key. Layer l
-draws its mask from `fold_in(key, l)`.
+dropout is on: the rate comes from `Hyper`, so it may be traced, and goes to `Network.apply` with the batch's key. Layer
+l draws its mask from `fold_in(key, l)`.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ import optax
 from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.augmentation import augmented
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.nn.dnn import BatchStats, Model, Params, dnn
+from jaxdeep.nn.dnn import BatchStats, Network, Params, dnn
 from jaxdeep.optim.constraints import penalty
 
 AUGMENTATION: Final = 2**31
@@ -27,18 +27,18 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: [B], indices of training rows.
-        counted: [B], booleans. The others repeat rows that count and stand there for the shape only. None: all count.
+        mask: [B], booleans. The others repeat rows that count and stand there for the shape only. None: all count.
     """
 
     rows: jax.Array
-    counted: jax.Array | None = None
+    mask: jax.Array | None = None
 
     def size(self, dtype: Any) -> Any:
         """Return the number of rows that count, as an array of this type where some do not."""
-        return len(self.rows) if self.counted is None else self.counted.sum(dtype=dtype)
+        return len(self.rows) if self.mask is None else self.mask.sum(dtype=dtype)
 
 
-def model_of(config: Settings, data: Dataset) -> Model:
+def model_of(config: Settings, data: Dataset) -> Network:
     """Return the network that a configuration means for a data set."""
     return dnn(config.model, data.inputs, data.classes, config.train.dtype)
 
@@ -97,13 +97,13 @@ def batch_loss(
         key=key,
         dropout_rate=hyper.dropout_rate,
         update_stats=True,
-        counted=batch.counted,
+        mask=batch.mask,
     )
 
-    loss = jnp.sum(cross_entropy(logits, labels), where=batch.counted) / batch.size(logits.dtype)
+    loss = jnp.sum(cross_entropy(logits, labels), where=batch.mask) / batch.size(logits.dtype)
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
-    return loss, (batch_stats, jnp.sum(is_correct(logits, labels), where=batch.counted))
+    return loss, (batch_stats, jnp.sum(is_correct(logits, labels), where=batch.mask))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -20,13 +20,13 @@ LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 """Files in which Linux names the limit of a container, in bytes."""
 
 
-def in_words(size: int) -> str:
+def size_in_words(size: int) -> str:
     """Return a number of bytes in words.
 
     Args:
         size: bytes, 0 or more.
 
-    >>> in_words(1_500), in_words(23 * 2**30), in_words(10**400)
+    >>> size_in_words(1_500), size_in_words(23 * 2**30), size_in_words(10**400)
     ('1.5 KiB', '23.0 GiB', 'more than 1,024 YiB')
     """
     units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
@@ -107,7 +107,7 @@ def refuse_more_than(memory: int | None, needed: int, bound: str = "") -> None:
     """
     if memory is not None and needed > memory:
         raise UserError(
-            f"training takes {bound}{in_words(needed)} of memory, and there are {in_words(memory)}. "
+            f"training takes {bound}{size_in_words(needed)} of memory, and there are {size_in_words(memory)}. "
             "Make model.units or train.batch_size smaller, or the runs fewer."
         )
 

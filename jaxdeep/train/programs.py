@@ -56,7 +56,7 @@ class Program(NamedTuple):
     kept_bytes: int
 
 
-class Spec(NamedTuple):
+class ProgramSpec(NamedTuple):
     """What programs are compiled for.
 
     Attributes:
@@ -123,7 +123,7 @@ def traced(config: Config) -> Hyper:
     return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
 
 
-def spec_of(config: Config, datasets: Sequence[Dataset]) -> Spec:
+def spec_of(config: Config, datasets: Sequence[Dataset]) -> ProgramSpec:
     """Return what the programs of some trials are compiled for.
 
     Args:
@@ -133,11 +133,11 @@ def spec_of(config: Config, datasets: Sequence[Dataset]) -> Spec:
     leaves = [jax.tree.leaves(data) for data in datasets]
     is_own = tuple(any(leaf is not of[0] for leaf in of) for of in zip(*leaves, strict=True))
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves[0])
-    return Spec(config.static(), shapes, jax.tree.structure(datasets[0]), is_own)
+    return ProgramSpec(config.static(), shapes, jax.tree.structure(datasets[0]), is_own)
 
 
 @lru_cache(maxsize=48)
-def compiled(names: tuple[str, ...], spec: Spec, size: int | None) -> Compiled:
+def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Compiled:
     """Compile programs, each while the next one is traced.
 
     The programs and their arguments are those of `Program`. For S trials all leaves have a leading axis of trials, but
@@ -161,7 +161,7 @@ def compiled(names: tuple[str, ...], spec: Spec, size: int | None) -> Compiled:
     return Compiled(calls, time.perf_counter() - began)
 
 
-def _lowered(name: str, spec: Spec, size: int | None, state: Any) -> Any:
+def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
     """Trace a program.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from jaxdeep.config import Hyper, Settings
-from jaxdeep.nn.dnn import BatchStats, Model, Params
+from jaxdeep.nn.dnn import BatchStats, Network, Params
 from jaxdeep.optim.constraints import max_norm
 from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.optim.plateau import Plateau, first_plateau
@@ -57,7 +57,7 @@ class TrainState(NamedTuple):
     plateau: Plateau | None = None
 
 
-def transformation(config: Settings, model: Model, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
+def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
     """From gradients to what is added to the parameters: optimizer and constraint.
 
     Args:
@@ -72,7 +72,7 @@ def transformation(config: Settings, model: Model, hyper: Hyper, rates: Rates) -
     return optax.chain(step, max_norm(model, config.regularize.constrained, hyper.max_norm))
 
 
-def init_state(config: Settings, model: Model, hyper: Hyper, key: jax.Array) -> TrainState:
+def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -> TrainState:
     """The state before the first epoch.
 
     Args:

@@ -90,7 +90,8 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
 
     The last batch holds what is left. It is filled up with its own rows in turn, so that all steps are one program.
     These rows do not count a second time. Batch normalisation's statistics would not cover a row of another batch. With
-    one counted row the variance is 0, and such a row grows 30 times a layer until it overflows. Then 0 x inf is NaN.
+    one row in the mask the variance is 0, and such a row grows 30 times a layer until it overflows. Then 0 x inf is
+    NaN.
 
     Returns:
         The batches, whose leaves are [steps, B], and a random key for each of them, [steps].
@@ -104,10 +105,10 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
     if filling:
         last = order[(steps - 1) * batch_size :]
         order = jnp.concatenate([order, jnp.resize(last, (filling,))])
-    counted = jnp.arange(steps * batch_size) < count
-    batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, counted)))
+    mask = jnp.arange(steps * batch_size) < count
+    batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, mask)))
     if not filling:
-        batches = batches._replace(counted=None)
+        batches = batches._replace(mask=None)
     return batches, jax.vmap(partial(jax.random.fold_in, batch_key))(jnp.arange(steps))
 
 

@@ -13,19 +13,19 @@ import numpy as np
 
 from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import (
-    area_under_rejection,
+    area_under_risk_coverage,
     auroc,
     brier_scores,
     calibration,
+    correct,
     false_positive_rate,
-    hits,
     log_losses,
 )
-from jaxdeep.analysis.predictors import TEST, VALID, Answers, Draws, Predictor
+from jaxdeep.analysis.predictors import TEST, VALID, Answers, McSamples, Predictor
 from jaxdeep.analysis.statistics import SIGNIFICANCE, holm
 from jaxdeep.analysis.uncertainty import entropy
 
-SCORES: Final = {"accuracy": hits, "nll": log_losses, "brier": brier_scores}
+SCORES: Final = {"accuracy": correct, "nll": log_losses, "brier": brier_scores}
 """Of each image: their means are the figures."""
 PREFIXES: Final = {VALID: "val_", TEST: ""}
 PAIRS: Final = (
@@ -42,13 +42,15 @@ Labels = Mapping[str, np.ndarray]
 """[N] of `valid` and of `test`."""
 
 
-def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None = None) -> dict[str, Any]:
+def evaluate_predictors(
+    predictors: Sequence[Predictor], labels: Labels, mc_samples: McSamples | None = None
+) -> dict[str, Any]:
     """All figures of some predictors of the same networks, and the verdicts.
 
     Args:
         predictors: the plain one first; each with answers for `valid`, `test` and the same other sets.
         labels: of the validation and the test images.
-        draws: of MC dropout, for its figures by number of samples.
+        mc_samples: of MC dropout, for its figures by number of samples.
 
     Returns:
         JSON values: predictors, by name the estimate of each figure over networks, with its value for each network, or
@@ -59,17 +61,17 @@ def assess(predictors: Sequence[Predictor], labels: Labels, draws: Draws | None 
     """
     values = {of.name: figures_of(of, labels) for of in predictors}
     figures = {of.name: {name: of.jackknifed(each) for name, each in values[of.name].items()} for of in predictors}
-    one_by_one = {of.name: "leave_one_out" if of.is_ensemble else "values" for of in predictors}
+    each_of = {of.name: "leave_one_out" if of.is_ensemble else "values" for of in predictors}
     return {
         "predictors": {
             name: {
-                figure: found.estimate()._asdict() | {one_by_one[name]: _each(values[name][figure], one_by_one[name])}
+                figure: found.with_interval()._asdict() | {each_of[name]: _each(values[name][figure], each_of[name])}
                 for figure, found in of_one.items()
             }
             for name, of_one in figures.items()
         },
         "verdicts": _verdicts(predictors, figures, labels[TEST]),
-        **({} if draws is None else {"by_samples": _by_samples(predictors[0], draws, labels)}),
+        **({} if mc_samples is None else {"by_samples": _by_samples(predictors[0], mc_samples, labels)}),
     }
 
 
@@ -88,11 +90,11 @@ def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
     }
     for name, equal_mass in (("ece", False), ("ece_equal_mass", True)):
         found[name] = np.asarray([calibration(one, labels[TEST], equal_mass=equal_mass).error for one in test])
-    doubts = doubts_of(predictor, TEST)
-    right = [hits(one, labels[TEST]) for one in test]
-    found["aurc"] = np.asarray(list(map(area_under_rejection, doubts["entropy"], right)))
+    doubts = uncertainty_scores(predictor, TEST)
+    right = [correct(one, labels[TEST]) for one in test]
+    found["aurc"] = np.asarray(list(map(area_under_risk_coverage, doubts["entropy"], right)))
     for other in (part for part in predictor.answers if part not in (VALID, TEST)):
-        for doubt, of_other in doubts_of(predictor, other).items():
+        for doubt, of_other in uncertainty_scores(predictor, other).items():
             told = list(zip(of_other, doubts[doubt], strict=True))
             found[f"{other}/{doubt}/auroc"] = np.asarray([auroc(*scores) for scores in told])
             found[f"{other}/{doubt}/fpr95"] = np.asarray([false_positive_rate(*scores) for scores in told])
@@ -101,15 +103,15 @@ def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
     return found
 
 
-def doubts_of(predictor: Predictor, part: str) -> dict[str, np.ndarray]:
+def uncertainty_scores(predictor: Predictor, part: str) -> dict[str, np.ndarray]:
     """Name of a measure of doubt -> [R, N]."""
     answers = predictor.answers[part]
     found = {"entropy": np.asarray(entropy(jnp.asarray(answers.probabilities)))}
     return found if answers.information is None else {**found, "information": answers.information}
 
 
-def is_judged(figure: str) -> bool:
-    """Whether differences of a figure are judged: of the test images, and by one measure of doubt."""
+def is_compared(figure: str) -> bool:
+    """Whether differences of a figure are compared: of the test images, and by one measure of doubt."""
     return (
         not figure.startswith("val_")
         and figure != "temperature"
@@ -129,23 +131,23 @@ def _verdicts(
         of.name: {name: of.over_networks(values) for name, values in scores_of(of, TEST, labels).items()}
         for of in predictors
     }
-    told = [of.name for of in predictors if len(figures[of.name]["accuracy"].without)]
+    told = [of.name for of in predictors if len(figures[of.name]["accuracy"].leave_one_out)]
     pairs = [(one, other) for one, other in PAIRS if one in told and other in told]
-    judged = [figure for figure in figures[predictors[0].name] if is_judged(figure)]
+    compared = [figure for figure in figures[predictors[0].name] if is_compared(figure)]
     found = {
         (one, other, figure): _difference(
             figures[one][figure] - figures[other][figure],
             scores[one][figure] - scores[other][figure] if figure in SCORES else None,
-            len(pairs) * len(judged),
+            len(pairs) * len(compared),
         )
         for one, other in pairs
-        for figure in judged
+        for figure in compared
     }
     corrected = holm([difference["p_value"] for difference in found.values()])
     for (_, _, figure), difference, p_value in zip(found, found.values(), corrected, strict=True):
         difference |= {"p_holm": p_value, "verdict": verdict(figure, difference["difference"], p_value)}
     return [
-        {"one": one, "other": other, "figures": {figure: found[one, other, figure] for figure in judged}}
+        {"one": one, "other": other, "figures": {figure: found[one, other, figure] for figure in compared}}
         for one, other in pairs
     ]
 
@@ -171,15 +173,15 @@ def _difference(difference: Jackknifed, of_images: np.ndarray | None, comparison
     return {"seeds" if name == "pairs" else name: value for name, value in found.items()}
 
 
-def _by_samples(networks: Predictor, draws: Draws, labels: Labels) -> list[dict[str, Any]]:
-    rows: dict[int, dict[str, Any]] = {count: {"samples": count} for count in draws.means[TEST]}
+def _by_samples(networks: Predictor, mc_samples: McSamples, labels: Labels) -> list[dict[str, Any]]:
+    rows: dict[int, dict[str, Any]] = {count: {"samples": count} for count in mc_samples.means[TEST]}
     for part, prefix in PREFIXES.items():
         without = scores_of(networks, part, labels[part])
-        for count, means in draws.means[part].items():
+        for count, means in mc_samples.means[part].items():
             by_mc_dropout = Predictor("mc_dropout", {part: Answers(means)})
             for name, values in scores_of(by_mc_dropout, part, labels[part]).items():
                 each = values.mean(1)
-                rows[count][prefix + name] = Jackknifed.mean(each).estimate()._asdict() | {"values": each.tolist()}
+                rows[count][prefix + name] = Jackknifed.mean(each).with_interval()._asdict() | {"values": each.tolist()}
                 if len(values) > 1:
                     differences = values - without[name]
                     difference = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))

@@ -32,7 +32,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train import memory
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.programs import Spec, compiled, spec_of
+from jaxdeep.train.programs import ProgramSpec, compiled, spec_of
 
 BASE = replace(
     SMALL,
@@ -86,7 +86,7 @@ def fit_tasks(tasks: Sequence[Task], **options: Any) -> list[Run]:
     return fit_batched(trials, [task.data for task in tasks], [task.checkpoints for task in tasks], **options)
 
 
-def spec_of_tasks(tasks: Sequence[Task]) -> Spec:
+def spec_of_tasks(tasks: Sequence[Task]) -> ProgramSpec:
     return spec_of(tasks[0].config, [task.data for task in tasks])
 
 
@@ -120,7 +120,7 @@ def story_of(
     """Train a study; stop it at a trial's epoch, or let its nth epoch fail for all."""
     story = Story()
 
-    def asked(names: tuple[str, ...], spec: Spec, size: int) -> Any:
+    def asked(names: tuple[str, ...], spec: ProgramSpec, size: int) -> Any:
         story.programs += [(name, size) for name in names]
         if fail_at is not None and len(story.sizes("epoch")) == fail_at:
             raise MemoryError
@@ -152,7 +152,7 @@ def assert_alike(runs: Sequence[Run], others: Sequence[Run]) -> None:
 def figures(run: Run) -> dict[str, Any]:
     return {
         "counts": (run.best_epoch, run.diverged, len(run.history)),
-        "hits": (run.val_hits, run.test_hits),
+        "hits": (run.val_correct, run.test_correct),
         "history": np.asarray([record[:-1] for record in run.history]),
         "kept": np.asarray([run.val_loss, run.val_accuracy, run.test_loss, run.test_accuracy]),
         "weights": [np.asarray(leaf) for leaf in jax.tree.leaves((run.params, run.batch_stats))],
@@ -408,7 +408,7 @@ def tell(folder: Path) -> None:
 def test_devices_divide_the_members_and_do_not_communicate(tmp_path: Path, alone: list[Run]) -> None:
     script = (
         "import sys, jax, pathlib; jax.config.update('jax_num_cpu_devices', 2);"
-        "import test_together; test_together.tell(pathlib.Path(sys.argv[1]))"
+        "import test_batched; test_batched.tell(pathlib.Path(sys.argv[1]))"
     )
     # on few cores, two devices can wait for each other for ever where XLA has a thread for each core only
     environment = {**os.environ, "NPROC": "32"}

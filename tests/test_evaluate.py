@@ -10,14 +10,14 @@ from scipy import special, stats
 from sklearn import metrics as reference
 from small_predictors import ALL, CLASSES, LABELS, MC, NETWORKS, PLAIN, SIZES, drawn, predictor
 
-from jaxdeep.analysis.assessment import PAIRS, assess, figures_of, is_better_high, is_judged, verdict
+from jaxdeep.analysis.evaluate import PAIRS, evaluate_predictors, figures_of, is_better_high, is_compared, verdict
 from jaxdeep.analysis.predictors import Predictor, at_temperature, ensemble_of
-from jaxdeep.analysis.statistics import paired, paired_hits
+from jaxdeep.analysis.statistics import paired, paired_correct
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    return assess(ALL, LABELS)
+    return evaluate_predictors(ALL, LABELS)
 
 
 @pytest.mark.parametrize("of", [MC, ALL[2]], ids=["networks", "ensemble"])
@@ -25,21 +25,21 @@ def test_every_figure_is_what_scikit_learn_or_its_definition_says(of: Predictor)
     figures = figures_of(of, LABELS)
     assert {len(values) for values in figures.values()} == {len(of.answers["test"].probabilities)}
     for index in range(len(figures["nll"])):
-        chances = {part: answers.probabilities[index].astype(np.float64) for part, answers in of.answers.items()}
+        probabilities = {part: answers.probabilities[index].astype(np.float64) for part, answers in of.answers.items()}
         for part, prefix in (("valid", "val_"), ("test", "")):
             labels, one_hot = LABELS[part], np.eye(CLASSES)[LABELS[part]]
             expected = {
-                "accuracy": reference.accuracy_score(labels, chances[part].argmax(1)),
-                "nll": -np.log((one_hot * chances[part]).sum(1)).mean(),
-                "brier": np.square(chances[part] - one_hot).sum(1).mean(),
+                "accuracy": reference.accuracy_score(labels, probabilities[part].argmax(1)),
+                "nll": -np.log((one_hot * probabilities[part]).sum(1)).mean(),
+                "brier": np.square(probabilities[part] - one_hot).sum(1).mean(),
             }
             for name, value in expected.items():
                 assert figures[prefix + name][index] == pytest.approx(value, rel=1e-6)
-        right, confidence = chances["test"].argmax(1) == LABELS["test"], chances["test"].max(1)
+        right, confidence = probabilities["test"].argmax(1) == LABELS["test"], probabilities["test"].max(1)
         for name, bins in (("ece", np.ceil(confidence * 15)), ("ece_equal_mass", ranks(confidence) * 15 // len(right))):
             gaps = [(right[bins == one] - confidence[bins == one]).sum() for one in np.unique(bins)]
             assert figures[name][index] == pytest.approx(np.abs(gaps).sum() / len(right), rel=1e-6)
-        doubts = {part: {"entropy": special.entr(chances[part]).sum(1)} for part in chances}
+        doubts = {part: {"entropy": special.entr(probabilities[part]).sum(1)} for part in probabilities}
         order = np.argsort(doubts["test"]["entropy"])
         kept = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
         assert figures["aurc"][index] == pytest.approx(1 - kept.mean(), abs=1e-4)  # float32's ties
@@ -94,7 +94,7 @@ def test_scores_are_judged_over_seeds_and_images_and_other_figures_over_seeds(fo
     comparisons = len(PAIRS) * len(pair["figures"])
     expected = {name: paired(one[name], other[name], comparisons=comparisons) for name in pair["figures"]}
     assert pair["figures"]["ece"]["pairs_to_tell"] == expected["ece"].pairs_to_tell is not None
-    expected["accuracy"] = paired_hits(*hits)
+    expected["accuracy"] = paired_correct(*hits)
     for name in ("accuracy", "ece", "ece_equal_mass", "aurc", "far/entropy/auroc"):
         judged = [pair["figures"][name][key] for key in ("difference", "low", "high", "p_value", "seeds")]
         np.testing.assert_allclose(judged, expected[name][:5], rtol=1e-9)
@@ -115,8 +115,8 @@ def briers(of: Predictor) -> np.ndarray:
 
 def test_an_ensembles_gain_is_judged_by_the_gains_of_the_ensembles_of_the_others(found: dict[str, Any]) -> None:
     (pair,) = (pair for pair in found["verdicts"] if (pair["one"], pair["other"]) == ("ensemble", "plain"))
-    chances = PLAIN.answers["test"].probabilities.astype(np.float64)
-    of_labels = chances[:, np.arange(SIZES["test"]), LABELS["test"]]
+    probabilities = PLAIN.answers["test"].probabilities.astype(np.float64)
+    of_labels = probabilities[:, np.arange(SIZES["test"]), LABELS["test"]]
 
     def gains(networks: list[int]) -> np.ndarray:
         return -np.log(of_labels[networks].mean(0)) + np.log(of_labels[networks]).mean(0)
@@ -149,7 +149,7 @@ def test_all_verdicts_are_corrected_together_by_holm(found: dict[str, Any]) -> N
 
 def by_figure(one: Predictor, other: Predictor) -> dict[str, dict[str, Any]]:
     """Of the first against the second."""
-    (pair,) = assess([replace(other, name="plain"), replace(one, name="mc_dropout")], LABELS)["verdicts"]
+    (pair,) = evaluate_predictors([replace(other, name="plain"), replace(one, name="mc_dropout")], LABELS)["verdicts"]
     return pair["figures"]
 
 
@@ -191,7 +191,7 @@ def test_of_predictors_that_are_as_good_nothing_is_said() -> None:
     ],
 )
 def test_each_figure_has_a_better_side_and_those_of_test_images_are_judged(figure, judged, high) -> None:
-    assert is_judged(figure) is judged
+    assert is_compared(figure) is judged
     assert is_better_high(figure) is high
     assert [verdict(figure, by, 0.049) for by in (1.0, -1.0)] == (["better", "worse"] if high else ["worse", "better"])
     assert verdict(figure, 1.0, 0.05) == ""
@@ -204,7 +204,7 @@ def test_few_networks_have_the_intervals_and_verdicts_that_they_can_have(network
     single, mc = predictor("plain", networks), predictor("mc_dropout", networks, seed=2, informed=True)
     of_networks = [single, mc] + ([ensemble_of(single)] if networks > 1 else [])
     everyone = of_networks + [at_temperature(of, LABELS["valid"]) for of in of_networks]
-    found = json.loads(json.dumps(assess(everyone, LABELS, drawn(mc)), allow_nan=False))
+    found = json.loads(json.dumps(evaluate_predictors(everyone, LABELS, drawn(mc)), allow_nan=False))
     assert [(pair["one"], pair["other"]) for pair in found["verdicts"]] == told
     for name, figures in found["predictors"].items():
         has_interval = networks > (2 if name.startswith("ensemble") else 1)
@@ -215,9 +215,9 @@ def test_few_networks_have_the_intervals_and_verdicts_that_they_can_have(network
 
 
 def test_figures_by_number_of_samples_end_with_the_predictors_own() -> None:
-    rows = assess([PLAIN, MC], LABELS, drawn(MC))["by_samples"]
+    rows = evaluate_predictors([PLAIN, MC], LABELS, drawn(MC))["by_samples"]
     assert [row["samples"] for row in rows] == [1, 8]
-    own = assess([PLAIN, MC], LABELS)
+    own = evaluate_predictors([PLAIN, MC], LABELS)
     assert "by_samples" not in own
     (pair,) = own["verdicts"]
     for name in ("accuracy", "nll", "brier"):
@@ -229,4 +229,4 @@ def test_figures_by_number_of_samples_end_with_the_predictors_own() -> None:
     assert rows[0]["accuracy_difference"]["high"] < 0 < rows[0]["nll_difference"]["low"]
     assert rows[0]["val_accuracy_difference"]["difference"] < 0 < rows[1]["val_accuracy_difference"]["difference"]
     hits = [of.answers["valid"].probabilities.argmax(-1) == LABELS["valid"] for of in (MC, PLAIN)]
-    assert rows[1]["val_accuracy_difference"]["p_value"] == pytest.approx(paired_hits(*hits).p_value, rel=1e-9)
+    assert rows[1]["val_accuracy_difference"]["p_value"] == pytest.approx(paired_correct(*hits).p_value, rel=1e-9)
