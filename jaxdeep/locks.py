@@ -1,4 +1,4 @@
-"""One user of a folder at a time."""
+"""Let one process at a time use a folder."""
 
 import errno
 import os
@@ -11,22 +11,29 @@ from pathlib import Path
 from jaxdeep.errors import JaxdeepWarning, UserError
 
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
-"""What a file system answers that has no locks."""
+"""Error numbers of a file system that has no locks."""
 
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Let no other process and no other thread use a folder within the context.
+    """Keep every other process and thread out of a folder within the context.
 
-    The system holds the lock for this process. It is free again when the process ends, however it ends, and nothing is
-    left in the folder. File systems without locks do not notice a second user, nor does Windows, which is warned of.
+    The system holds the lock for this process. It frees the lock when the process ends for any reason. Nothing is left
+    in the folder. A file system without locks does not notice a second user. Windows does not notice one either and a
+    warning says so.
 
     Args:
-        folder: an existing folder.
+        folder: Folder that exists.
+
+    Yields:
+        Nothing. The lock is held within the context.
 
     Raises:
-        UserError: somebody else uses the folder.
-        OSError: the folder cannot be opened.
+        UserError: Another process or thread uses the folder.
+        OSError: The folder cannot be opened.
+
+    Warns:
+        JaxdeepWarning: The system has no `fcntl` and so no locks.
     """
     try:
         import fcntl
@@ -41,7 +48,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise UserError(
                 f"{folder}: another process has it open, or another thread of this one. "
-                "Wait for it, or choose another folder"
+                "Wait for it, or choose another folder."
             ) from error
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:
@@ -53,9 +60,9 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 @cache
 def _warn() -> None:
-    """Say once what a system without locks does not notice."""
+    """Warn once of a second user that a system without locks does not notice."""
     warnings.warn(
-        "this system has no fcntl, so that two processes in one folder are not noticed. Train with one at a time.",
+        "this system has no fcntl, so two processes in one folder are not noticed. Train with one at a time.",
         JaxdeepWarning,
         stacklevel=4,
     )

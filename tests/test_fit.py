@@ -236,7 +236,7 @@ def test_the_rates_of_a_1cycle_run_are_those_of_its_epochs_last_steps() -> None:
         (
             {"schedule": Schedule("onecycle", total_steps=21)},
             (6, 6),
-            "schedule.total_steps is 21, and the run has 4 epochs of 4 steps, 16 in all; allowed: None or 16",
+            "schedule.total_steps is 21, and the run has 4 epochs of 4 steps, 16 in all. Give None or 16",
         ),
         ({"data": replace(SMALL.data, flip=True)}, (36,), "need images .* found .36,."),
     ],

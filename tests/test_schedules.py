@@ -269,7 +269,7 @@ def test_a_field_is_allowed_exactly_where_it_changes_the_rates(kind):
         (
             Schedule("onecycle", total_steps=10_725),
             Length(430, 25),
-            "total_steps is 10725, and the run has 25 epochs of 430 steps, 10750 in all; allowed: None or 10750",
+            "total_steps is 10725, and the run has 25 epochs of 430 steps, 10750 in all. Give None or 10750.",
         ),
         (Schedule("cosine", total_steps=10_751), Length(430, 25), "total_steps is 10751"),
         (Schedule(warmup_steps=50), Length(5, 10), "warmup_steps is 50, and the run has 10 epochs of 5 steps"),
@@ -284,7 +284,7 @@ def test_a_field_is_allowed_exactly_where_it_changes_the_rates(kind):
             "boundaries_epochs is (9,), behind 5 steps of warm-up, and the run has 10 epochs of 5 steps",
         ),
         (Schedule("onecycle"), Length(2, 1), "'onecycle', and the run has 1 epochs of 2 steps"),
-        (Schedule("onecycle"), Length(1, 1), "too few for a cycle; allowed: 3 or more"),
+        (Schedule("onecycle"), Length(1, 1), "too few for a cycle. Give 3 or more."),
     ],
 )
 def test_a_schedule_that_does_not_fit_the_run_is_refused(schedule, length, refused):

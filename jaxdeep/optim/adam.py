@@ -1,4 +1,4 @@
-"""Adam and AdaMax as Keras has them: optax adds epsilon elsewhere."""
+"""Adam and AdaMax as Keras has them. optax adds epsilon in another place."""
 
 from typing import Any, NamedTuple
 
@@ -8,12 +8,13 @@ import optax
 
 
 class AdamState(NamedTuple):
-    """What Adam and AdaMax keep between steps.
+    """State that Adam and AdaMax keep between steps.
 
     Attributes:
-        count: steps taken, int32.
-        mu: first moments, like the parameters.
-        nu: Adam: second moments; AdaMax: decaying maxima of the gradients' absolute values; likewise.
+        count: Number of steps taken, int32.
+        mu: First moments in a tree like the parameters.
+        nu: Second moments for Adam. Decaying maxima of the gradients' absolute values for AdaMax. Both are trees like
+            the parameters.
     """
 
     count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -24,57 +25,69 @@ class AdamState(NamedTuple):
 def scale_by_adam(
     beta_1: jax.Array | float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7
 ) -> optax.GradientTransformation:
-    r"""Keras's Adam: epsilon is added to the root of the second moment before its bias is corrected.
+    r"""Return Keras's Adam without its learning rate.
+
+    Epsilon is added to the root of the second moment before the bias of that moment is corrected.
 
     .. math::
         \text{update} = \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \, m_t / (\sqrt{v_t} + \epsilon)
 
     Args:
-        beta_1: decay of the first moment, in [0, 1); may be traced.
-        beta_2: decay of the second moment, in [0, 1).
-        epsilon: above 0.
+        beta_1: Decay of the first moment, in [0, 1). It may be traced.
+        beta_2: Decay of the second moment, in [0, 1).
+        epsilon: Number above 0 that keeps the denominator above 0.
 
     Returns:
-        A transformation whose update is to be scaled by minus the learning rate.
+        A transformation from gradients to updates. Scale its update by minus the learning rate.
 
-    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), the form before section 2.1; Keras 3,
-    `keras.optimizers.Adam`.
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), the form before section 2.1. Keras 3 has
+    it as `keras.optimizers.Adam`.
     """
 
     def scaled(count: Any, mu: optax.Updates, nu: optax.Updates) -> optax.Updates:
         unbias = jnp.sqrt(1 - beta_2**count) / (1 - beta_1**count)
         return jax.tree.map(lambda m, v: unbias * m / (jnp.sqrt(v) + epsilon), mu, nu)
 
-    return _of_moments(beta_1, lambda v, g: v + (1 - beta_2) * (g**2 - v), scaled)
+    return _moment_transformation(beta_1, lambda v, g: v + (1 - beta_2) * (g**2 - v), scaled)
 
 
 def scale_by_adamax(
     beta_1: jax.Array | float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7
 ) -> optax.GradientTransformation:
-    r"""Keras's AdaMax.
+    r"""Return Keras's AdaMax without its learning rate.
 
     .. math::
         u_t = \max(\beta_2 u_{t-1}, |g_t|), \quad \text{update} = m_t / ((1 - \beta_1^t) (u_t + \epsilon))
 
     Args:
-        beta_1: decay of the first moment, in [0, 1); may be traced.
-        beta_2: decay of the maxima, in [0, 1).
-        epsilon: above 0.
+        beta_1: Decay of the first moment, in [0, 1). It may be traced.
+        beta_2: Decay of the maxima, in [0, 1).
+        epsilon: Number above 0 that keeps the denominator above 0.
 
     Returns:
-        A transformation whose update is to be scaled by minus the learning rate.
+        A transformation from gradients to updates. Scale its update by minus the learning rate.
 
-    Source: Kingma and Ba (2015), algorithm 2; Keras 3, `keras.optimizers.Adamax`.
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 2. Keras 3 has it as
+    `keras.optimizers.Adamax`.
     """
 
     def scaled(count: Any, mu: optax.Updates, nu: optax.Updates) -> optax.Updates:
         return jax.tree.map(lambda m, u: m / ((1 - beta_1**count) * (u + epsilon)), mu, nu)
 
-    return _of_moments(beta_1, lambda u, g: jnp.maximum(beta_2 * u, jnp.abs(g)), scaled)
+    return _moment_transformation(beta_1, lambda u, g: jnp.maximum(beta_2 * u, jnp.abs(g)), scaled)
 
 
-def _of_moments(beta_1: jax.Array | float, second: Any, scaled: Any) -> optax.GradientTransformation:
-    """Adam's first moment, and what is left open: (second moment, gradient) -> the next; (t, both) -> update."""
+def _moment_transformation(beta_1: jax.Array | float, second: Any, scaled: Any) -> optax.GradientTransformation:
+    """Return a transformation that follows Adam's first moment.
+
+    Args:
+        beta_1: Decay of the first moment, in [0, 1).
+        second: Function from a leaf of the second moment and its gradient to the next second moment.
+        scaled: Function from the step number t and both moments to the update.
+
+    Returns:
+        A transformation from gradients to updates.
+    """
 
     def init(params: optax.Params) -> AdamState:
         mu, nu = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))

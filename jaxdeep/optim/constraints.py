@@ -1,4 +1,4 @@
-"""Penalties and constraints on the kernels of chosen layers, and clipping that knows where a layer ends."""
+"""Penalties and constraints on the kernels of chosen layers. Clipping that treats each layer by itself."""
 
 from typing import Any
 
@@ -13,23 +13,33 @@ from jaxdeep.nn.dnn import Network, Params
 
 
 def chosen_kernels(model: Network, layers: Layers) -> dict[str, np.ndarray]:
-    """Which kernels of each stack are chosen: name -> booleans [L]; stacks without any are left out."""
+    """Return which kernels of each stack are chosen.
+
+    Args:
+        model: Network whose layers are chosen from.
+        layers: Choice of layers, such as "every" or their indices.
+
+    Returns:
+        Booleans [L] for each stack of L layers by its name. A stack without a chosen layer is left out.
+    """
     indices = layer_indices(layers, model.layers)
     masks = {stack.name: np.isin(np.arange(stack.first, stack.first + stack.length), indices) for stack in model.stacks}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, params: Params) -> jax.Array:
-    """l1 x the sum of absolute values + l2 x the sum of squares of the chosen kernels, as Keras adds it to its losses.
+    """Return the penalty on the chosen kernels that is added to the loss.
+
+    It is l1 times the sum of absolute values plus l2 times the sum of squares, as in Keras.
 
     Args:
-        regularize: which kernels; a penalty that it has not is left out.
-        hyper: has the strengths; may be traced.
-        model: the network.
-        params: its weights.
+        regularize: Choice of kernels and of penalties. At least one penalty must be set.
+        hyper: Strengths l1 and l2. They may be traced.
+        model: Network that the weights belong to.
+        params: Weights of the network.
 
     Returns:
-        A scalar, in nats.
+        A scalar in nats.
     """
     terms = []
     for name, mask in chosen_kernels(model, regularize.penalized).items():
@@ -42,24 +52,28 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, 
 
 
 def max_norm(model: Network, layers: Layers, limit: jax.Array | float) -> optax.GradientTransformation:
-    """After the update, scale each unit's incoming weights whose norm is above the limit down to it.
+    """Return a transformation that limits the norm of each unit's incoming weights.
 
-    It has to be the last of a chain: what it changes is the update, so that weights + update obey.
+    It scales down to the limit the weights whose norm exceeds it after the update. It must stand last in a chain
+    because it changes the update so that weights plus update obey the limit.
 
     Args:
-        model: the network.
-        layers: whose units.
-        limit: above 0; may be traced.
+        model: Network that the weights belong to.
+        layers: Choice of the layers whose units are limited.
+        limit: Largest norm, above 0. It may be traced.
 
-    Source: Keras 3, `keras.constraints.MaxNorm`, w clip(|w|, 0, limit) / (1e-7 + |w|).
+    Returns:
+        A transformation from updates to updates.
+
+    Source: Keras 3 has it as `keras.constraints.MaxNorm` with w clip(|w|, 0, limit) / (1e-7 + |w|).
     """
     chosen = chosen_kernels(model, layers)
 
     def constrained(kernels: jax.Array, updates: jax.Array, mask: np.ndarray) -> jax.Array:
         weights = kernels + updates  # [L, units, inputs]
         norms = jnp.sqrt(jnp.sum(weights**2, -1, keepdims=True))
-        kept = weights * (jnp.clip(norms, 0, limit) / (1e-7 + norms))
-        return jnp.where(mask[:, None, None], kept - kernels, updates)
+        limited = weights * (jnp.clip(norms, 0, limit) / (1e-7 + norms))
+        return jnp.where(mask[:, None, None], limited - kernels, updates)
 
     def update(updates: Any, params: Any) -> Any:
         new = dict(updates)
@@ -73,12 +87,15 @@ def max_norm(model: Network, layers: Layers, limit: jax.Array | float) -> optax.
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
-    """Scale the gradient of each variable whose norm is above the limit down to it; Keras's clipnorm.
+    """Return a transformation that limits the norm of each variable's gradient, as Keras's clipnorm.
 
-    A leaf is a stack of variables: its first axis is that of the layers.
+    A leaf is a stack of variables whose first axis counts the layers. Each layer's gradient has a norm of its own.
 
     Args:
-        limit: above 0.
+        limit: Largest norm, above 0.
+
+    Returns:
+        A transformation from gradients to gradients.
     """
 
     def clipped(gradients: jax.Array) -> jax.Array:

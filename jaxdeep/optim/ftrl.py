@@ -1,4 +1,4 @@
-"""FTRL-Proximal, which optax does not have."""
+"""The FTRL-Proximal optimizer. optax does not have it."""
 
 from functools import partial
 from typing import NamedTuple
@@ -9,11 +9,11 @@ import optax
 
 
 class FtrlState(NamedTuple):
-    """What FTRL keeps between steps.
+    """State that FTRL keeps between steps.
 
     Attributes:
-        accumulator: n, sums of squared gradients, like the parameters.
-        linear: z, likewise.
+        accumulator: Sums of squared gradients n in a tree like the parameters.
+        linear: Linear terms z in a tree like the parameters.
     """
 
     accumulator: optax.Updates
@@ -29,31 +29,31 @@ def ftrl(
     learning_rate_power: float = -0.5,
     initial_accumulator: float = 0.1,
 ) -> optax.GradientTransformation:
-    r"""Keras's FTRL, whose l1 makes weights exactly 0.
+    r"""Return Keras's FTRL, whose l1 makes weights exactly 0.
 
     .. math::
         n' &= n + g^2, \quad z' = z + g + 2 s w - (n'^{-p} - n^{-p}) w / \eta \\
         w' &= \frac{\mathrm{clip}(z', -l_1, l_1) - z'}{n'^{-p} / \eta + 2 (l_2 + \beta / (2 \eta))}
 
-    As with Keras, the first steps all but erase the initial weights where n begins above 0, and the weights fall with
-    the rate where that falls, since z holds them divided by it.
+    It shares two properties with Keras. The first steps all but erase the initial weights if n begins above 0. The
+    weights fall when the learning rate falls because z holds them divided by it.
 
-    Two things change nothing for which Keras divides 0 by 0: a step at a rate of 0, with which a warm-up begins, and no
-    gradient yet where n began at 0.
+    It differs from Keras in two cases in which Keras divides 0 by 0. A step at a learning rate of 0 changes nothing,
+    and a warm-up begins with such a step. A weight that has had no gradient does not change if n began at 0.
 
     Args:
-        learning_rate: eta; may be traced, and change from step to step.
-        l1: strength of l1, 0 or more.
-        l2: strength of l2, 0 or more.
-        l2_shrinkage: s, 0 or more; an l2 on the gradient, without the g^2 of it.
-        beta: 0 or more.
-        learning_rate_power: p, 0 or less.
-        initial_accumulator: n before the first step, 0 or more.
+        learning_rate: Learning rate eta. It may be traced and change from step to step.
+        l1: Strength of the l1 penalty, 0 or more.
+        l2: Strength of the l2 penalty, 0 or more.
+        l2_shrinkage: Strength s of an l2 penalty on the gradient, 0 or more. The sum n does not see it.
+        beta: Number 0 or more that adds beta / (2 eta) to l2.
+        learning_rate_power: Power p, 0 or less.
+        initial_accumulator: Sum n before the first step, 0 or more.
 
     Returns:
-        A transformation whose update is added to the parameters, which it needs.
+        A transformation from gradients and parameters to an update. Add its update to the parameters as it is.
 
-    Source: McMahan et al., "Ad Click Prediction: a View from the Trenches" (2013), algorithm 1; Keras 3,
+    Source: McMahan et al., "Ad Click Prediction: a View from the Trenches" (2013), algorithm 1. Keras 3 has it as
     `keras.optimizers.Ftrl`.
     """
 

@@ -1,4 +1,4 @@
-"""Nadam as Keras has it."""
+"""The Nadam optimizer as Keras has it."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ import optax
 
 
 class NadamState(NamedTuple):
-    """What Nadam keeps between steps.
+    """State that Nadam keeps between steps.
 
     Attributes:
-        count: steps taken, int32.
-        momentum_product: u_1 x ... x u_t.
-        mu: first moments, like the parameters.
-        nu: second moments, like the parameters.
+        count: Number of steps taken, int32.
+        momentum_product: Product u_1 x ... x u_t of the momenta so far, a scalar.
+        mu: First moments in a tree like the parameters.
+        nu: Second moments in a tree like the parameters.
     """
 
     count: jax.Array  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -29,7 +29,9 @@ def scale_by_nadam(
     epsilon: float = 1e-7,
     momentum_decay: float = 1.0,
 ) -> optax.GradientTransformation:
-    r"""Keras's Nadam, which is not `optax.nadam`: the momentum follows a schedule.
+    r"""Return Keras's Nadam without its learning rate.
+
+    Its momentum follows a schedule. That of `optax.nadam` does not.
 
     .. math::
         u_t &= \beta_1 (1 - \tfrac12 \, 0.96^{d t}), \quad U_t = u_1 \cdots u_t \\
@@ -38,15 +40,16 @@ def scale_by_nadam(
             \Big/ \left(\sqrt{v_t / (1 - \beta_2^t)} + \epsilon\right)
 
     Args:
-        beta_1: decay of the first moment, in [0, 1); may be traced.
-        beta_2: decay of the second moment, in [0, 1).
-        epsilon: added to the root of the second moment.
-        momentum_decay: d; 1 in Keras 3, .004 in TensorFlow 2 and PyTorch.
+        beta_1: Decay of the first moment, in [0, 1). It may be traced.
+        beta_2: Decay of the second moment, in [0, 1).
+        epsilon: Number that is added to the root of the second moment.
+        momentum_decay: Speed d of the momentum's schedule. Keras 3 has 1. TensorFlow 2 and PyTorch have 0.004.
 
     Returns:
-        A transformation whose update is to be scaled by minus the learning rate.
+        A transformation from gradients to updates. Scale its update by minus the learning rate.
 
-    Source: Dozat, "Incorporating Nesterov Momentum into Adam" (2016), algorithm 2; Keras 3, `keras.optimizers.Nadam`.
+    Source: Dozat, "Incorporating Nesterov Momentum into Adam" (2016), algorithm 2. Keras 3 has it as
+    `keras.optimizers.Nadam`.
     """
 
     def init(params: optax.Params) -> NadamState:
@@ -65,11 +68,14 @@ def scale_by_nadam(
         product = state.momentum_product * momentum
         mu = jax.tree.map(lambda m, g: m + (1 - beta_1) * (g - m), state.mu, updates)
         nu = jax.tree.map(lambda v, g: v + (1 - beta_2) * (g**2 - v), state.nu, updates)
-        of_moment = next_momentum / (1 - product * next_momentum)
-        of_gradient = (1 - momentum) / (1 - product)
+        moment_weight = next_momentum / (1 - product * next_momentum)
+        gradient_weight = (1 - momentum) / (1 - product)
         unbias = 1 / (1 - beta_2**t)
         scaled = jax.tree.map(
-            lambda m, v, g: (of_moment * m + of_gradient * g) / (jnp.sqrt(v * unbias) + epsilon), mu, nu, updates
+            lambda m, v, g: (moment_weight * m + gradient_weight * g) / (jnp.sqrt(v * unbias) + epsilon),
+            mu,
+            nu,
+            updates,
         )
         return scaled, NadamState(count, product, mu, nu)
 

@@ -1,4 +1,4 @@
-"""Optimizers by name, as optax chains: Keras 3's, and optax's own."""
+"""Optimizers of Keras 3 and of optax by name, as optax chains."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ from jaxdeep.optim.schedules import Rates
 
 
 def optimizer(optim: config.Optim, rates: Rates) -> optax.GradientTransformation:
-    """The optimizer of a configuration, at the rates of a step.
+    """Return the optimizer of a configuration at the rates of one step.
 
-    It is built anew for each step, so that rates may be traced and change; its state does not depend on them.
+    It is built anew for each step so that rates may be traced and change. Its state does not depend on the rates.
 
     Args:
-        optim: which one, and its fixed numbers.
-        rates: learning rate and momentum of the step.
+        optim: Name of the optimizer, its constants and its clipping.
+        rates: Learning rate and momentum of the step.
 
     Returns:
-        A transformation from gradients to what is added to the parameters.
+        A transformation from gradients to updates. Add its update to the parameters as it is.
     """
     transformation = _by_choice(optim, rates)
     if optim.clip_value is not None:
@@ -37,12 +37,13 @@ def optimizer(optim: config.Optim, rates: Rates) -> optax.GradientTransformation
 
 
 def _by_choice(optim: config.Optim, rates: Rates) -> optax.GradientTransformation:
+    """Return the optimizer of a configuration without clipping."""
     by_learning_rate: Any = optax.scale_by_learning_rate(rates.learning_rate)
     beta_1 = rates.beta_1
     match optim.optimizer:
         case "sgd":
             return optax.chain(by_learning_rate)
-        case "momentum" | "nesterov":  # Keras keeps the rate inside the buffer, so the rate comes first
+        case "momentum" | "nesterov":  # Keras keeps the learning rate inside the buffer, so the rate comes first
             return optax.chain(by_learning_rate, optax.trace(beta_1, nesterov=optim.optimizer == "nesterov"))
         case "adagrad":
             return optax.chain(optax.scale_by_rss(optim.initial_accumulator, optim.epsilon), by_learning_rate)
@@ -68,15 +69,16 @@ def _by_choice(optim: config.Optim, rates: Rates) -> optax.GradientTransformatio
 
 
 def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
-    """A transformation that sees each layer's variables by themselves, kernels [units, inputs], in place of stacks.
+    """Return a transformation that treats each layer of a stack as a variable of its own.
 
-    Some optimizers (LARS, LAMB, AdaFactor) look at a variable as a whole, and a stack of layers is not one.
+    Some optimizers such as LARS, LAMB and AdaFactor look at a variable as a whole. A stack of layers is not one
+    variable. The transformation receives each layer's variables apart. A kernel then has the shape [units, inputs].
 
     Args:
-        transformation: any; it must not keep what depends on the number of leaves.
+        transformation: Any transformation whose state does not depend on the number of leaves.
 
     Returns:
-        The same for trees whose leaves have a leading axis of layers.
+        The transformation for trees whose leaves have a leading axis of layers.
     """
 
     def split(tree: Any) -> Any:
@@ -86,7 +88,7 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
         return jax.tree.map(lambda _, layers: jnp.stack(layers), like, tree)
 
     def init(params: optax.Params) -> optax.OptState:
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes types, which a strict user forbids
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes types, and strict promotion forbids that
             return transformation.init(split(params))
 
     def update(

@@ -1,4 +1,4 @@
-"""Performance scheduling: the learning rate falls when the validation loss no longer does."""
+"""Performance scheduling, which lowers the learning rate when the validation loss stops falling."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,13 @@ from jaxdeep import config
 
 
 class Plateau(NamedTuple):
-    """What performance scheduling keeps between epochs; a part of the run's state.
+    """State that performance scheduling keeps between epochs.
 
     Attributes:
-        factor: of the learning rate, so far.
-        best: val_loss that the next one must be below by min_delta.
-        wait: epochs in a row in which it was not, int32.
+        factor: Factor of the learning rate so far, a scalar.
+        best: Validation loss of the last epoch that improved, in nats. An epoch improves if its loss is lower by more
+            than min_delta.
+        wait: Number of epochs in a row that did not improve, int32.
     """
 
     factor: jax.Array
@@ -23,22 +24,34 @@ class Plateau(NamedTuple):
 
 
 def first_plateau(dtype: str) -> Plateau:
-    """Before the first epoch."""
+    """Return the state before the first epoch.
+
+    Args:
+        dtype: Floating type of the factor and of the best loss.
+
+    Returns:
+        A state with factor 1, an infinite best loss and no wait.
+    """
     return Plateau(jnp.ones((), dtype), jnp.full((), jnp.inf, dtype), jnp.zeros((), jnp.int32))
 
 
 def next_plateau(
     schedule: config.Schedule, plateau: Plateau, val_loss: jax.Array, factor: jax.Array | float
 ) -> Plateau:
-    """After an epoch: Keras's ReduceLROnPlateau, without cooldown and without a lowest rate.
+    """Return the state after an epoch.
+
+    It follows Keras's ReduceLROnPlateau without a cooldown and without a lowest rate.
 
     Args:
-        schedule: patience_epochs and min_delta.
-        plateau: before it.
-        val_loss: of the epoch.
-        factor: of the learning rate at a plateau; may be traced.
+        schedule: Schedule that holds patience_epochs and min_delta.
+        plateau: State before the epoch.
+        val_loss: Validation loss of the epoch in nats.
+        factor: Number that the learning rate is multiplied by at a plateau. It may be traced.
+
+    Returns:
+        The state after the epoch. All its leaves are scalars.
     """
-    better = val_loss + schedule.min_delta < plateau.best  # rounded as Keras rounds it
+    better = val_loss + schedule.min_delta < plateau.best  # this order of operations rounds as Keras does
     wait = jnp.where(better, 0, plateau.wait + 1)
     falls = wait >= schedule.patience_epochs
     return Plateau(

@@ -1,7 +1,7 @@
-r"""Schedules: the learning rate as a function of the steps done, as factors of `optim.learning_rate`.
+r"""Schedules that multiply `optim.learning_rate` by a factor of the steps done.
 
-Each builder returns an optax schedule, count -> factor, so that `optax.scale_by_schedule` takes it too. Counts may be
-arrays; all arithmetic is in their type, or in float32 where they are whole numbers, as optax's own.
+Each builder returns an optax schedule from a count to a factor. `optax.scale_by_schedule` takes it too. Counts may be
+arrays. Arithmetic is in the type of the counts. Whole numbers become float32 as in optax.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from jaxdeep.config.values import LARGEST_INT
 from jaxdeep.errors import UserError
 
 Factor = Callable[[jax.Array], Any]
-"""An optax schedule: steps done before a step -> what a rate is multiplied by, or what a momentum is."""
+"""Optax schedule from the steps done before a step to a factor of the learning rate or to a momentum."""
 
 
 class Rates(NamedTuple):
-    """What an optimizer takes a step with.
+    """Numbers that an optimizer takes a step with.
 
     Attributes:
-        learning_rate: the step's.
-        beta_1: its momentum, or decay of the first moment.
+        learning_rate: Learning rate of the step.
+        beta_1: Momentum of the step or decay of the first moment.
     """
 
     learning_rate: Any
@@ -33,11 +33,11 @@ class Rates(NamedTuple):
 
 
 class Length(NamedTuple):
-    """How long a run is.
+    """Length of a run.
 
     Attributes:
-        epoch_steps: steps of an epoch, the last, smaller batch counted.
-        epochs: of the run, without early stopping.
+        epoch_steps: Number of steps in an epoch. The smaller last batch counts as one.
+        epochs: Number of epochs without early stopping.
     """
 
     epoch_steps: int
@@ -45,37 +45,52 @@ class Length(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Of the whole run."""
+        """Return the number of steps in the whole run."""
         return self.epoch_steps * self.epochs
 
 
 def power(decay_steps: float, exponent: float = 1.0) -> Factor:
-    """1 / (1 + count / decay_steps)^exponent: Keras's `decay` is 1 / decay_steps."""
+    """Return the schedule 1 / (1 + count / decay_steps)^exponent.
+
+    Args:
+        decay_steps: Number of steps above 0. Keras's `decay` is 1 / decay_steps.
+        exponent: Exponent of the power.
+
+    Returns:
+        A schedule from a count to a factor.
+    """
     return lambda count: (1 + count / decay_steps) ** -exponent
 
 
 def exponential(factor: float, decay_steps: float, every: int = 1) -> Factor:
-    """factor^(count / decay_steps), constant within each `every` steps.
+    """Return the schedule factor^(count / decay_steps).
 
     Args:
-        factor: of a decay.
-        decay_steps: steps of a decay.
-        every: an epoch's steps for a rate that falls between epochs; 1: at each step.
+        factor: Number that decay_steps steps multiply the rate by.
+        decay_steps: Number of steps in a decay, above 0.
+        every: Number of steps within which the rate is constant. Give an epoch's steps to change it between epochs
+            only.
+
+    Returns:
+        A schedule from a count to a factor.
     """
 
     def at(count: jax.Array) -> jax.Array:
-        past = jnp.floor((count + 0.5) / every)  # XLA's count / every may be a rounding below the whole number
+        past = jnp.floor((count + 0.5) / every)  # count / every may round to just below the whole number in XLA
         return factor ** (past * every / decay_steps)
 
     return at
 
 
 def piecewise(boundaries: tuple[int, ...], factors: tuple[float, ...]) -> Factor:
-    """The factor whose boundary has not been reached; the last one behind all boundaries.
+    """Return a schedule that is constant between boundaries.
 
     Args:
-        boundaries: rising counts.
-        factors: one more than boundaries.
+        boundaries: Counts that rise. A factor holds until the count reaches its boundary.
+        factors: One factor for each boundary and then a last one.
+
+    Returns:
+        A schedule from a count to a factor.
     """
 
     def at(count: jax.Array) -> jax.Array:
@@ -87,10 +102,19 @@ def piecewise(boundaries: tuple[int, ...], factors: tuple[float, ...]) -> Factor
 
 
 def onecycle(steps: int) -> Factor:
-    """From 1/10 up to 1 in h = (N - N // 10 - 1) // 2 of the N steps, back in h, to 1/10,000 in the rest; linearly.
+    """Return the 1cycle schedule of the learning rate.
 
-    Source: Smith, "A disciplined approach to neural network hyper-parameters: Part 1" (2018), with the lengths and ends
-    that the chapter's code has.
+    The N steps fall into three linear parts with h = (N - N // 10 - 1) // 2. The factor rises from 1/10 to 1 in h
+    steps. It falls back to 1/10 in h steps. It falls to 1/10,000 in the remaining steps.
+
+    Args:
+        steps: Number N of steps in the cycle, 3 or more.
+
+    Returns:
+        A schedule from a count to a factor.
+
+    Source: Smith, "A disciplined approach to neural network hyper-parameters: Part 1" (2018). Lengths and ends follow
+    the chapter's code.
     """
     half = _half_of_cycle(steps)
     lines = (
@@ -102,14 +126,32 @@ def onecycle(steps: int) -> Factor:
 
 
 def onecycle_momentum(steps: int, low: float = 0.85, high: float = 0.95) -> Factor:
-    """Momentum: from high down to low while the rate of `onecycle` rises, back up while it falls, then high."""
+    """Return the 1cycle schedule of the momentum.
+
+    It falls from high to low while the rate of `onecycle` rises. It rises back to high while that rate falls. Then it
+    stays high.
+
+    Args:
+        steps: Number of steps in the cycle, 3 or more.
+        low: Lowest momentum.
+        high: Highest momentum.
+
+    Returns:
+        A schedule from a count to a momentum.
+    """
     half = _half_of_cycle(steps)
     lines = (optax.linear_schedule(high, low, half), optax.linear_schedule(low, high, half))
     return optax.join_schedules(lines, [half])
 
 
 def cosine(steps: int) -> Factor:
-    """(1 + cos(pi count / steps)) / 2.
+    """Return the schedule (1 + cos(pi count / steps)) / 2.
+
+    Args:
+        steps: Number of steps until the factor is 0.
+
+    Returns:
+        A schedule from a count to a factor.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation 5.
     """
@@ -117,20 +159,31 @@ def cosine(steps: int) -> Factor:
 
 
 def warmed_up(schedule: Factor, steps: int) -> Factor:
-    """From 0 up to 1, linearly, in so many steps, and the schedule behind them."""
+    """Return a schedule that begins with a linear rise from 0 to 1.
+
+    Args:
+        schedule: Schedule that follows the rise. It counts from the end of the rise.
+        steps: Number of steps that the rise takes.
+
+    Returns:
+        A schedule from a count to a factor.
+    """
     rise: Factor = optax.linear_schedule(0.0, 1.0, steps)
     return optax.join_schedules((rise, schedule), [steps])  # pyright: ignore[reportArgumentType]
 
 
 def factor_of(schedule: config.Schedule, length: Length) -> Factor | None:
-    """The factor of a configuration's schedule; None where it never changes by the count alone.
+    """Return the schedule of the learning rate that a configuration names.
 
     Args:
-        schedule: its kind and numbers.
-        length: of the run.
+        schedule: Kind and numbers of the schedule.
+        length: Length of a run.
+
+    Returns:
+        A schedule from a count to a factor. None if the factor does not depend on the count.
 
     Raises:
-        UserError: the schedule's length is not the run's.
+        UserError: The schedule does not fit the length of a run.
     """
     check_length(schedule, length)
     steps = length.steps - schedule.warmup_steps
@@ -144,7 +197,17 @@ def factor_of(schedule: config.Schedule, length: Length) -> Factor | None:
 
 
 def momentum_of(schedule: config.Schedule, optim: config.Optim, length: Length) -> Factor | None:
-    """The momentum of a 1cycle schedule where the optimizer is one with momentum; else None: it is beta_1."""
+    """Return the schedule of the momentum that a configuration names.
+
+    Args:
+        schedule: Kind and numbers of the schedule.
+        optim: Configuration of the optimizer.
+        length: Length of a run.
+
+    Returns:
+        A schedule from a count to a momentum for 1cycle with an optimizer that has a momentum. None if the momentum is
+        the constant beta_1.
+    """
     if schedule.kind != "onecycle" or optim.optimizer not in WITH_MOMENTUM:
         return None
     return onecycle_momentum(length.steps, schedule.momentum_low, schedule.momentum_high)
@@ -153,24 +216,27 @@ def momentum_of(schedule: config.Schedule, optim: config.Optim, length: Length) 
 def rates_at(
     schedule: config.Schedule, optim: config.Optim, hyper: config.Hyper, length: Length, counts: jax.Array
 ) -> Rates:
-    """Learning rate and momentum of steps.
+    """Return the learning rate and the momentum of several steps.
 
     Args:
-        schedule: its kind and numbers.
-        optim: the optimizer.
-        hyper: traced numbers.
-        length: of the run.
-        counts: [N], steps done before each, floating.
+        schedule: Kind and numbers of the schedule.
+        optim: Configuration of the optimizer.
+        hyper: Traced numbers of the configuration.
+        length: Length of a run.
+        counts: Number of steps done before each step. Shape [N] of a floating type.
 
     Returns:
-        [N] each.
+        Rates whose leaves have the shape [N].
+
+    Raises:
+        UserError: The schedule does not fit the length of a run.
     """
     factor, momentum = factor_of(schedule, length), momentum_of(schedule, optim, length)
 
     def at_counts(schedule: Factor | None) -> jax.Array:
         if schedule is None:
             return jnp.ones_like(counts)
-        return jnp.asarray(jax.vmap(schedule)(counts), counts.dtype)  # a user's own takes one count
+        return jnp.asarray(jax.vmap(schedule)(counts), counts.dtype)  # a user's own schedule takes one count
 
     return Rates(
         hyper.learning_rate * at_counts(factor),
@@ -179,30 +245,35 @@ def rates_at(
 
 
 def check_length(schedule: config.Schedule, length: Length) -> None:
-    """Refuse a schedule that does not fit the run.
+    """Refuse a schedule that does not fit the length of a run.
+
+    Args:
+        schedule: Kind and numbers of the schedule.
+        length: Length of a run.
 
     Raises:
-        UserError: says both lengths.
+        UserError: The run is shorter or longer than the schedule allows. The message names both lengths.
     """
     run = f"the run has {length.epochs} epochs of {length.epoch_steps} steps, {length.steps} in all"
     total = schedule.total_steps
     if total is not None and total != length.steps:
-        raise UserError(f"schedule.total_steps is {total}, and {run}; allowed: None or {length.steps}")
+        raise UserError(f"schedule.total_steps is {total}, and {run}. Give None or {length.steps}.")
     if schedule.warmup_steps >= length.steps:
-        raise UserError(f"schedule.warmup_steps is {schedule.warmup_steps}, and {run}; allowed: fewer than these")
+        raise UserError(f"schedule.warmup_steps is {schedule.warmup_steps}, and {run}. Give fewer warm-up steps.")
     edges, warmup = schedule.boundaries_epochs, schedule.warmup_steps
     if edges and edges[-1] * length.epoch_steps + warmup >= length.steps:
         raise UserError(
-            f"schedule.boundaries_epochs is {edges}, behind {warmup} steps of warm-up, and {run}: the last factor "
-            "would never hold"
+            f"schedule.boundaries_epochs is {edges}, behind {warmup} steps of warm-up, and {run}, so the last factor "
+            "would never hold. Give earlier boundaries, or more epochs."
         )
     if schedule.kind in ("onecycle", "cosine") and length.steps > LARGEST_INT:
-        raise UserError(f"schedule.kind is {schedule.kind!r}, and {run}; allowed: {LARGEST_INT} steps at most")
+        raise UserError(f"schedule.kind is {schedule.kind!r}, and {run}. Give {LARGEST_INT} steps at most.")
     if schedule.kind == "onecycle" and _half_of_cycle(length.steps) < 1:
-        raise UserError(f"schedule.kind is 'onecycle', and {run}: too few for a cycle; allowed: 3 or more")
+        raise UserError(f"schedule.kind is 'onecycle', and {run}, too few for a cycle. Give 3 or more.")
 
 
 def _factor_by_name(schedule: config.Schedule, epoch_steps: int, steps: int) -> Factor | None:
+    """Return the schedule of a named kind without its warm-up."""
     match schedule.kind:
         case "power":
             return power(schedule.decay_steps or 1, schedule.exponent)
@@ -220,4 +291,5 @@ def _factor_by_name(schedule: config.Schedule, epoch_steps: int, steps: int) -> 
 
 
 def _half_of_cycle(steps: int) -> int:
+    """Return the number of steps in which the rate of a 1cycle schedule rises."""
     return (steps - steps // 10 - 1) // 2
