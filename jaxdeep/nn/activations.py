@@ -1,7 +1,7 @@
-"""Activation functions by name; those with weights or random numbers are modules of `layers`.
+"""Activation functions by name. Activations with weights or random numbers stand in `layers`.
 
-ELU and SELU are written with exp(x) - 1 in place of expm1: the difference is below float32's rounding of 1, and
-with XLA's expm1 SELU takes three times as long on a CPU. Their derivatives are computed from their values.
+ELU and SELU are written with exp(x) - 1 in place of expm1. The difference is below float32's rounding of 1. With XLA's
+expm1 SELU takes three times as long on a CPU. Their derivatives are computed from their values.
 """
 
 import math
@@ -22,15 +22,26 @@ SELU_SCALE: Final = (
     * math.sqrt(2 * math.pi)
     / math.sqrt(2 * _FAR_TAIL + math.pi * _TAIL**2 - 2 * (2 + math.pi) * _TAIL + math.pi + 2)
 )
-"""The scale and alpha with which mean 0 and variance 1 are a fixed point of SELU (Klambauer et al., equation 14).
+"""Scale that keeps mean 0 and variance 1 a fixed point of SELU together with SELU_ALPHA.
 
-In this order of operations they round to the published digits.
+In this order of operations both round to the published digits.
+
+Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017), equation 14.
 """
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def exponential_linear(scale: float, alpha: float, x: jax.Array) -> jax.Array:
-    """scale x above 0, scale alpha (exp(x) - 1) below; any shape."""
+    """Return scale x above 0 and scale alpha (exp(x) - 1) below.
+
+    Args:
+        scale: Factor of the whole function.
+        alpha: Minus the value at minus infinity before scaling.
+        x: Values of any shape.
+
+    Returns:
+        An array like x.
+    """
     return scale * jnp.where(x > 0, x, alpha * (jnp.exp(jnp.minimum(x, 0)) - 1))
 
 
@@ -42,7 +53,14 @@ def _(scale: float, alpha: float, primals: tuple[jax.Array], tangents: tuple[jax
 
 
 def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
-    """x above 0, alpha (exp(x) - 1) below.
+    """Return x above 0 and alpha (exp(x) - 1) below.
+
+    Args:
+        x: Values of any shape.
+        alpha: Minus the value at minus infinity.
+
+    Returns:
+        An array like x.
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2016), equation 15.
     """
@@ -50,7 +68,15 @@ def elu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
 
 
 def selu(x: jax.Array) -> jax.Array:
-    """scale x above 0, scale alpha (exp(x) - 1) below: keeps activations at mean 0 and variance 1.
+    """Return scale x above 0 and scale alpha (exp(x) - 1) below.
+
+    The constants keep activations at mean 0 and variance 1.
+
+    Args:
+        x: Values of any shape.
+
+    Returns:
+        An array like x.
 
     Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017), equation 2.
     """
@@ -74,19 +100,19 @@ ACTIVATIONS: Final[dict[str, Callable[..., jax.Array]]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
     "mish": jax.nn.mish,
 }
-"""x -> y, element by element (softmax: over the units); leaky_relu and elu take an alpha after x."""
+"""Functions x -> y that act on each element. softmax acts over the units. leaky_relu and elu take an alpha after x."""
 
 
 @lru_cache
 def activation(chosen: ActivationChoice, alpha: float | None) -> Callable[[jax.Array], jax.Array]:
-    """An activation function without weights, with its alpha.
+    """Return an activation function without weights.
 
     Args:
-        chosen: a name of ACTIVATIONS, or the function itself.
-        alpha: of leaky_relu (slope below 0) or elu.
+        chosen: Name in ACTIVATIONS or the function itself.
+        alpha: Slope below 0 of leaky_relu or alpha of elu. None keeps the function's own.
 
     Returns:
-        x -> y; the same object for the same arguments.
+        A function from x to y. Equal arguments return the same object.
     """
     function = ACTIVATIONS[chosen] if isinstance(chosen, str) else chosen
     return function if alpha is None else lambda x: function(x, alpha)

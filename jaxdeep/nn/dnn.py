@@ -1,8 +1,8 @@
-"""The network: one Flax module for one block, stacks of equal blocks, and the seam `Network(init, apply)`.
+"""The network as one Flax module for a block, stacks of equal blocks, and two pure functions.
 
-Everything below the seam is Flax; everything above it sees two pure functions. Equal layers that follow each other are
-one stack: their parameters have a leading layer axis and `lax.scan` runs them, so that compilation does not grow with
-depth and the optimizer sees few, large leaves.
+Flax stays inside this module. Its users see the functions `init` and `apply` of a `Network`. Equal layers that follow
+each other are one stack. Their parameters have a leading layer axis and `lax.scan` runs them. So compilation does not
+grow with depth and the optimizer sees a few large leaves.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,33 @@ BatchStats = Any
 
 
 RRELU_DRAW = 1
-"""What a layer's key is folded with for RReLU's slopes; its dropout mask is drawn from the key itself."""
+"""Number that a layer's key is folded with for RReLU's slopes. The dropout mask is drawn from the key itself."""
 
 
 class Block(nn.Module):
-    """One layer: [BN of the input,] [dropout of the input,] Dense, [BN,] activation[, BN].
+    """One layer of a network.
 
-    The constants of the batch normalisation are Keras's: momentum .99, epsilon 1e-3, biased moving variance.
+    It runs these operations in order. All but the dense product and the activation are optional.
+
+    - Batch normalisation of the input.
+    - Dropout of the input.
+    - Dense product.
+    - Batch normalisation before the activation.
+    - Activation.
+    - Batch normalisation after the activation.
+
+    The constants of the batch normalisation are Keras's: momentum 0.99, epsilon 1e-3 and a biased moving variance.
+
+    Attributes:
+        units: Number of units.
+        activation: Name of the activation or the function itself.
+        alpha: Parameter of the activation. None keeps the activation's own.
+        kernel_init: Initialiser of the kernel.
+        use_bias: Whether the dense product has a bias.
+        norm_input: Whether the input is normalised.
+        norm_place: Place of the batch normalisation, "before" or "after" the activation. None leaves it out.
+        dropout: Name of the dropout in DROPOUTS. None leaves it out.
+        dtype: Type of parameters and arithmetic.
     """
 
     units: int
@@ -57,13 +77,27 @@ class Block(nn.Module):
         perturbation: jax.Array | None = None,
         mask_bits: MaskBits = 32,
     ) -> tuple[jax.Array, jax.Array]:
+        """Run the layer on a batch.
+
+        Args:
+            x: Input rows [B, D].
+            key: Random key of the dropout mask and of RReLU's slopes. None switches both off.
+            dropout_rate: Share of inputs that are dropped, in [0, 1).
+            update_stats: Whether batch normalisation uses the batch's statistics and updates the moving ones.
+            mask: Booleans [B, 1]. Batch normalisation counts the rows with True. None counts all rows.
+            perturbation: Zeros [units, B] whose gradient is that of the dense product, for `run_stack`.
+            mask_bits: Random bits for each value of the dropout mask.
+
+        Returns:
+            The output [B, units] and the input of the dense product [B, D].
+        """
         norm = partial(
             nn.BatchNorm,
             use_running_average=not update_stats,
             momentum=0.99,
             epsilon=1e-3,
             use_fast_variance=False,  # E[x^2] - E[x]^2 loses digits on raw 0..255 inputs
-            force_float32_reductions=False,  # or float64 statistics are kept in float32
+            force_float32_reductions=False,  # True would keep float64 statistics in float32
             dtype=self.dtype,
             param_dtype=self.dtype,
         )
@@ -83,14 +117,15 @@ class Block(nn.Module):
         return x, dense_input
 
     def _settled(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        """Set rows that do not count to 0 behind a normalisation, where random numbers make them unlike those that do.
+        """Set the rows outside the mask to 0 behind a normalisation if the block draws random numbers.
 
-        Without random numbers such a row repeats a row of the mask exactly. With them it differs, the statistics do not
-        cover it, and it would grow from layer to layer until it overflows.
+        Without random numbers such a row repeats a row of the mask exactly. With them it differs and the statistics do
+        not cover it. It would grow from layer to layer until it overflows.
         """
         return jnp.where(mask, x, jnp.zeros((), x.dtype)) if mask is not None and self.is_random else x
 
     def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
+        """Apply the activation, with its weights or random numbers if it has any."""
         match self.activation:
             case "prelu":
                 return PReLU(ALPHAS["prelu"] if self.alpha is None else self.alpha, self.dtype, name="prelu")(x)
@@ -100,19 +135,19 @@ class Block(nn.Module):
 
     @property
     def is_random(self) -> bool:
-        """Whether a key changes what it computes."""
+        """Return whether a key changes the output."""
         return self.dropout is not None or self.activation == "rrelu"
 
 
 class Stack(NamedTuple):
-    """Equal blocks that follow each other; the leaves of their parameters have a leading axis of layers.
+    """Equal blocks that follow each other. The leaves of their parameters have a leading axis of layers.
 
     Attributes:
-        name: of its entry in params and batch_stats.
-        block: one of them.
-        inputs: features that the first one takes.
-        first: index of the first layer.
-        length: number of layers.
+        name: Key of the stack in params and batch_stats.
+        block: Block that every layer runs.
+        inputs: Number of features that the first layer takes.
+        first: Index of the first layer, counted from 0.
+        length: Number of layers.
     """
 
     name: str
@@ -126,9 +161,9 @@ class Network(NamedTuple):
     """A network as two pure functions.
 
     Attributes:
-        stacks: what it is made of, from the input to the logits.
-        init: key -> (params, batch_stats).
-        apply: the forward pass, of all layers or of a range of them; see `dnn`.
+        stacks: Stacks of layers from the input to the logits.
+        init: Function from a random key to (params, batch_stats).
+        apply: Forward pass through all layers or a range of them. `dnn` describes its arguments.
     """
 
     stacks: tuple[Stack, ...]
@@ -137,35 +172,43 @@ class Network(NamedTuple):
 
     @property
     def layers(self) -> int:
-        """Number of dense layers, with the output layer."""
+        """Return the number of dense layers. The output layer counts."""
         return self.stacks[-1].first + self.stacks[-1].length
 
     @property
     def first_dropout(self) -> int | None:
-        """Index of the first layer with dropout, before which every key gives the same; None: there is none."""
+        """Return the index of the first layer with dropout, or None without dropout.
+
+        The layers before it give the same for every key, unless their activation is random.
+        """
         return next((stack.first for stack in self.stacks if stack.block.dropout is not None), None)
 
 
 @lru_cache
 def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Network:
-    """The deep dense network of a configuration.
+    """Return the deep dense network of a configuration.
 
-    `init(key)` draws every layer by itself, layer l from `fold_in(key, l)`.
+    `init(key)` draws each layer l by itself from `fold_in(key, l)`.
 
-    `apply(params, batch_stats, x, ...)` runs layers start .. stop - 1 on x [B, D] and returns their output and the
-    batch statistics. A `key` switches dropout on (layer l masks with `fold_in(key, l)`), `update_stats` lets batch
-    normalisation use and follow the batch (of its rows only those in `counted` [B], booleans, where that is given); the
-    two are independent, so MC dropout is a `vmap` over keys, which may draw fewer random bits (`mask_bits`). Over all
-    layers the output is the logits [B, C].
+    `apply(params, batch_stats, x)` runs layers start to stop - 1 on rows x [B, D]. It returns their output and the
+    batch statistics. Over all layers the output is the logits [B, C]. It has these keyword arguments:
+
+    - `key` switches dropout on. Layer l draws its mask from `fold_in(key, l)`. MC dropout is a `vmap` over keys.
+    - `dropout_rate` is the share of a layer's inputs that are dropped. It may be traced.
+    - `update_stats` lets batch normalisation use the batch's statistics and update the moving ones. It does not depend
+      on `key`.
+    - `mask` holds booleans [B]. Batch normalisation then counts only the rows with True.
+    - `start` and `stop` are the range of layers. By default all layers run.
+    - `mask_bits` is the number of random bits for each value of a dropout mask.
 
     Args:
-        model: architecture.
-        inputs: D, features of an input row.
-        classes: C, units of the output layer.
-        dtype: of parameters and arithmetic.
+        model: Architecture of the network.
+        inputs: Number D of features in an input row.
+        classes: Number C of units in the output layer.
+        dtype: Type of parameters and arithmetic.
 
     Returns:
-        The network's two functions.
+        The network's stacks and its two functions. Equal arguments return the same object.
     """
     stacks = _stacks(model, inputs, classes, dtype)
     layers = stacks[-1].first + stacks[-1].length
@@ -195,7 +238,10 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
     ) -> tuple[jax.Array, BatchStats]:
         end = layers if stop is None else stop
         if not 0 <= start <= end <= layers:
-            raise ValueError(f"layers {start}..{end} of a network of {layers} layers")
+            raise ValueError(
+                f"layers {start}..{end} of a network of {layers} layers are no range. "
+                f"Give 0 <= start <= stop <= {layers}."
+            )
         mask = None if mask is None else mask[:, None]
         new_stats = dict(batch_stats)
         for name, block, _, first, length in stacks:
@@ -227,7 +273,7 @@ def _layer(
     shared: Any,
     perturbation: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array, BatchStats]:
-    """One layer, as `run_stack` wants it."""
+    """Run one layer in the form that `run_stack` takes."""
     weights, stats, rate = other
     key, mask = shared
     layer_key = jax.random.fold_in(key, index) if key is not None and block.is_random else None
@@ -241,7 +287,10 @@ def _layer(
 def _run(
     layer: Layer, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
 ) -> tuple[jax.Array, BatchStats]:
-    """Run a stack of layers; a scan needs equal shapes in and out, and one layer needs no scan."""
+    """Run a stack of layers.
+
+    A scan needs equal shapes of input and output. A single layer runs without a scan.
+    """
     if len(indices) > 1:
         return run_stack(layer, kernels, others, indices, shared, x)
     kernel, other, index = jax.tree.map(lambda leaf: leaf[0], (kernels, others, indices))
@@ -250,16 +299,19 @@ def _run(
 
 
 def _without_kernel(weights: Any) -> tuple[jax.Array, Any]:
+    """Split a layer's weights into its kernel and the rest."""
     dense = dict(weights["dense"])
     kernel = dense.pop("kernel")
     return kernel, {**weights, "dense": dense}
 
 
 def _part(stack: Any, part: slice) -> Any:
+    """Return some layers of a stack's leaves."""
     return jax.tree.map(lambda leaf: leaf[part], stack)
 
 
 def _with_part(stack: Any, part: slice, new: Any) -> Any:
+    """Return a stack's leaves with some layers replaced."""
     return jax.tree.map(lambda leaf, value: leaf.at[part].set(value), stack, new)
 
 
@@ -292,4 +344,5 @@ def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType) -> tup
 
 
 def _drops(sites: DropoutSites, index: int, is_head: bool) -> bool:
+    """Return whether a layer's input has dropout."""
     return sites == "every" or (sites == "head" and is_head) or (sites == "after_hidden" and index > 0)

@@ -1,4 +1,4 @@
-"""Kernel initialisers by name. `jax.nn`'s are Keras's distributions exactly (truncated at 2 sigma, corrected)."""
+"""Kernel initialisers by name. `jax.nn` has exactly Keras's distributions, truncated at 2 sigma and corrected."""
 
 from functools import lru_cache
 from typing import Final
@@ -17,19 +17,19 @@ INITIALIZERS: Final[dict[str, Initializer]] = {
     "lecun_uniform": initializers.lecun_uniform(),
     "lecun_normal": initializers.lecun_normal(),
 }
-"""Those without parameters of their own."""
+"""Initialisers without parameters of their own."""
 
 
 @lru_cache
 def initializer(chosen: InitializerChoice, model: Model) -> Initializer:
-    """A kernel initialiser.
+    """Return a kernel initialiser.
 
     Args:
-        chosen: its name, or the function itself.
-        model: has the numbers of those that need some.
+        chosen: Name of the initialiser or the function itself.
+        model: Architecture that holds the parameters of variance_scaling, orthogonal and constant.
 
     Returns:
-        (key, [inputs, units], dtype) -> kernel; the same object for the same arguments.
+        A function from (key, [inputs, units], dtype) to a kernel. Equal arguments return the same object.
     """
     if not isinstance(chosen, str):
         return chosen

@@ -12,13 +12,20 @@ from jaxdeep.config.choices import Dropout, DType
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
 
 MaskBits = Literal[8, 16, 32]
+"""Number of random bits for each value of a dropout mask."""
 
 
 class Dense(nn.Module):
-    """x W^T + b, its kernel W kept as [units, inputs].
+    """The dense layer x W^T + b. Its kernel W has the shape [units, inputs].
 
-    That is the transpose of Flax's: the kernel's gradient is then dy^T x, which takes XLA two thirds of the time of
-    x^T dy on a CPU where the inputs are many (LOG.md).
+    That is the transpose of Flax's kernel. The kernel's gradient is then dy^T x. XLA computes it in two thirds of the
+    time of x^T dy on a CPU if the inputs are many (LOG.md).
+
+    Attributes:
+        units: Number of units.
+        kernel_init: Initialiser of the kernel.
+        use_bias: Whether a bias b is added.
+        dtype: Type of the parameters.
     """
 
     units: int
@@ -28,6 +35,14 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        """Return the product of rows and kernel plus the bias.
+
+        Args:
+            x: Input rows [B, inputs].
+
+        Returns:
+            Output rows [B, units].
+        """
         kernel = self.param("kernel", lambda key: self.kernel_init(key, (x.shape[1], self.units), self.dtype).T)
         product = jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ())))
         if not self.use_bias:
@@ -36,7 +51,11 @@ class Dense(nn.Module):
 
 
 class PReLU(nn.Module):
-    """x above 0, a x below, with a slope a that each unit learns.
+    """The activation x above 0 and a x below. Each unit learns its slope a.
+
+    Attributes:
+        first: Slope before training.
+        dtype: Type of the slopes.
 
     Source: He et al., "Delving Deep into Rectifiers" (2015), equation 1.
     """
@@ -46,25 +65,37 @@ class PReLU(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        """Return the activations.
+
+        Args:
+            x: Values [B, units].
+
+        Returns:
+            An array like x.
+        """
         slope = self.param("slope", nn.initializers.constant(self.first), x.shape[1:], self.dtype)
         return jnp.where(x > 0, x, slope[None] * x)
 
 
 RRELU_SLOPES: Final = (1 / 8, 1 / 3)
+"""Smallest and largest slope of RReLU below 0."""
 
 
 def rrelu(x: jax.Array, key: jax.Array | None) -> jax.Array:
-    """x above 0, a x below, a drawn for each value from U(1/8, 1/3); without a key, a is the mean of these.
+    """Return x above 0 and a x below with a random slope a.
+
+    Each value has its own slope from the uniform distribution U(1/8, 1/3). Without a key the slope is the mean of the
+    two limits.
 
     Args:
-        x: values, of any shape.
-        key: the slopes are a function of it alone; None in inference.
+        x: Values of any shape.
+        key: Random key of the slopes. None in inference.
 
     Returns:
         An array like x.
 
     Source: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network" (2015), section 2.4,
-    with the range that PyTorch has.
+    with PyTorch's range.
     """
     low, high = RRELU_SLOPES
     mean = jnp.asarray((low + high) / 2, x.dtype)
@@ -76,58 +107,62 @@ def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBit
     """Set a share of the values to zero and scale the others by 1 / (1 - rate).
 
     Args:
-        key: the mask is a function of it alone.
-        x: values, of any shape.
-        rate: share that is dropped, in [0, 1); may be traced.
-        bits: random bits for each value; with 8 or 16 of them the rate is the nearest multiple of 1/256 or 1/65536
-            below 1, and above 0 where the rate is.
+        key: Random key. The mask depends on nothing else but the shape, the type and the rate.
+        x: Values of any shape.
+        rate: Share of values that are dropped, in [0, 1). It may be traced.
+        bits: Random bits for each value. With 8 or 16 bits the rate is rounded to a multiple of 1/256 or 1/65,536 below
+            1. A rate above 0 stays above 0.
 
     Returns:
         An array like x.
 
     Source: Srivastava et al., "Dropout" (2014), in the inverted form that Keras has.
     """
-    kept, rate = _kept(key, x, rate, bits)
-    return jnp.where(kept, x / (1 - rate), 0)
+    mask, rate = _mask_and_rate(key, x, rate, bits)
+    return jnp.where(mask, x / (1 - rate), 0)
 
 
 def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits = 32) -> jax.Array:
-    """Set a share of the values to SELU's lower bound, then restore mean 0 and variance 1 by an affine map.
+    """Set a share of the values to SELU's lower bound and restore mean 0 and variance 1 by an affine map.
 
-    With a' = -scale x alpha (SELU's value at minus infinity) and q the rate, the result is a (x or a') + b with
-    a = ((1 - q)(1 + q a'^2))^(-1/2) and b = -a a' q.
+    Let a' = -scale x alpha be SELU's value at minus infinity and q the rate. The result is a (x or a') + b with a = ((1
+    - q)(1 + q a'^2))^(-1/2) and b = -a a' q.
 
     Args:
-        key: the mask is a function of it alone.
-        x: activations of mean 0 and variance 1, of any shape.
-        rate: share that is dropped, in [0, 1); may be traced.
-        bits: as of `dropout`.
+        key: Random key. The mask depends on nothing else but the shape, the type and the rate.
+        x: Activations of mean 0 and variance 1 of any shape.
+        rate: Share of values that are dropped, in [0, 1). It may be traced.
+        bits: Random bits for each value. With 8 or 16 bits the rate is rounded to a multiple of 1/256 or 1/65,536 below
+            1. A rate above 0 stays above 0.
 
     Returns:
         An array like x.
 
-    Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017), section "New Dropout Technique"; the constants
+    Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017), section "New Dropout Technique". The constants
     are Keras's.
     """
     bound = -SELU_SCALE * SELU_ALPHA
-    kept, rate = _kept(key, x, rate, bits)
+    mask, rate = _mask_and_rate(key, x, rate, bits)
     scale = ((1 - rate) * (1 + rate * bound**2)) ** -0.5
-    return scale * jnp.where(kept, x, bound) - scale * bound * rate
+    return scale * jnp.where(mask, x, bound) - scale * bound * rate
 
 
-def _kept(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits) -> tuple[jax.Array, Any]:
-    """The mask, and the rate that it has."""
+def _mask_and_rate(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits) -> tuple[jax.Array, Any]:
+    """Return the mask of the values that stay, and the rate rounded to the mask's bits."""
     if bits == 32:
         return jax.random.uniform(key, x.shape, x.dtype) >= rate, rate
     levels, type_ = 2**bits, jnp.dtype(f"uint{bits}")
-    wanted = jnp.asarray(rate, x.dtype)
-    dropped = jnp.clip(jnp.round(wanted * levels), (wanted > 0).astype(x.dtype), levels - 1)
-    drawn = jax.lax.bitcast_convert_type(_words(key, -(-x.size * bits // 32)), type_).reshape(-1)[: x.size]
-    return drawn.reshape(x.shape) >= dropped.astype(type_), dropped / levels
+    exact_rate = jnp.asarray(rate, x.dtype)
+    dropped = jnp.clip(jnp.round(exact_rate * levels), (exact_rate > 0).astype(x.dtype), levels - 1)
+    random_values = jax.lax.bitcast_convert_type(_words(key, -(-x.size * bits // 32)), type_).reshape(-1)[: x.size]
+    return random_values.reshape(x.shape) >= dropped.astype(type_), dropped / levels
 
 
 def _words(key: jax.Array, count: int) -> jax.Array:
-    """Random words of 32 bits [count], of JAX's own generator: its blocks give two, of which jax.random makes one."""
+    """Return random words [count] of 32 bits from JAX's own generator.
+
+    A block of the generator gives two words. `jax.random` makes one of them.
+    """
     data = jax.random.key_data(key)
     if data.shape != (2,):  # another generator's key
         return jax.random.bits(key, (count,), "uint32")
@@ -138,3 +173,4 @@ DROPOUTS: Final[dict[Dropout, Callable[..., jax.Array]]] = {
     "dropout": dropout,
     "alpha_dropout": alpha_dropout,
 }
+"""Dropout functions (key, x, rate, bits) -> y by name."""

@@ -1,8 +1,8 @@
-"""Equal layers run one after the other, their kernels' gradients taken as one product.
+"""Run equal layers one after the other and take their kernels' gradients as one product.
 
-A plain scan makes every kernel's gradient inside its backward loop, one small product a layer. Here the forward loop
-keeps the input x_l of each dense product, the backward loop gives the gradient dy_l of each product's output, and one
-batched product makes all kernels' gradients: dW_l = dy_l^T x_l.
+A plain scan makes every kernel's gradient inside its backward loop by one small product a layer. Here the forward loop
+keeps the input x_l of each dense product. The backward loop gives the gradient dy_l of each product's output. One
+batched product makes all kernels' gradients dW_l = dy_l^T x_l.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 Layer = Callable[..., tuple[jax.Array, jax.Array, Any]]
+"""Function of one layer that `run_stack` calls."""
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -20,17 +21,17 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
     """Run L equal layers.
 
     Args:
-        layer: (x, kernel, other, fixed, shared, perturbation) -> (y, dense input, extra). It computes its dense product
-            as dense input @ kernel^T and uses the kernel nowhere else. If the perturbation [U, B] is not None, it
-            passes the product through `perturb`.
-        kernels: [L, U, D], D = U.
-        others: pytree of floating arrays [L, ...], a layer's other parameters.
-        fixed: pytree of arrays [L, ...] that have no gradient.
-        shared: pytree of arrays that all layers see, without a gradient.
-        x: [B, D].
+        layer: Function (x, kernel, other, fixed, shared, perturbation) -> (y, dense input, extra). It computes its
+            dense product as dense input @ kernel^T and uses the kernel nowhere else. If the perturbation [U, B] is not
+            None, it passes the product through `perturb`.
+        kernels: Kernels [L, U, D] with D = U.
+        others: Pytree of floating arrays [L, ...] with each layer's other parameters.
+        fixed: Pytree of arrays [L, ...] that have no gradient.
+        shared: Pytree of arrays that all layers see. They have no gradient.
+        x: Input rows [B, D].
 
     Returns:
-        The last layer's y [B, U], and the extras, stacked.
+        The last layer's y [B, U] and the extras stacked along a leading axis [L, ...].
     """
     (y, extras), _ = _scan(layer, kernels, others, fixed, shared, x, None)
     return y, extras
@@ -38,7 +39,17 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
 
 @jax.custom_vjp
 def perturb(product: jax.Array, perturbation: jax.Array) -> jax.Array:
-    """The product [B, U] itself, as if the perturbation [U, B], transposed, had been added to it as zeros."""
+    """Return the product unchanged as if the perturbation had been added to it as zeros.
+
+    Its gradient goes to both arguments.
+
+    Args:
+        product: Dense product [B, U].
+        perturbation: Zeros [U, B]. The gradient with respect to them is that of the transposed product.
+
+    Returns:
+        The product [B, U].
+    """
     del perturbation
     return product
 
@@ -49,6 +60,8 @@ perturb.defvjp(lambda product, perturbation: (product, None), lambda _, gradient
 def _scan(
     layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, perturbations: Any
 ) -> tuple:
+    """Run the layers by a scan and also return each layer's dense input."""
+
     def body(x: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         kernel, other, fixed, perturbation = inputs
         y, dense_input, extra = layer(x, kernel, other, fixed, shared, perturbation)
@@ -59,6 +72,8 @@ def _scan(
 
 
 def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
+    """Run the layers and keep what the backward pass needs."""
+
     def run(others: Any, x: jax.Array, perturbations: jax.Array) -> tuple:
         return _scan(layer, kernels, others, fixed, shared, x, perturbations)
 
@@ -68,6 +83,7 @@ def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: 
 
 
 def _backward(layer: Layer, residuals: tuple, cotangents: tuple) -> tuple:
+    """Return the gradients of the kernels, the other parameters and the input."""
     del layer
     pull_back, dense_inputs = residuals
     others, x, perturbations = pull_back(cotangents)
