@@ -1,12 +1,14 @@
-"""Checkpoints by Orbax: the whole state of a run, written in the background, verified when it is read.
+"""Checkpoints by Orbax. They hold the whole state of a run, are written in the background and are verified when read.
 
-A checkpoint holds the state's leaves by name and a JSON record: the run's history, what the run is, and digests, since
-a flipped byte would otherwise be restored in silence. `arrays` is the digest of the leaves, and `digest` that of all
-the rest of the record. In earlier versions `digest` was that of the leaves, and nothing covered the record. No key says
-which of both it is. A record that its `digest` does not cover is believed only if the leaves have just this digest, so
-nothing that is altered makes a new record pass for an earlier one.
+A checkpoint holds the state's leaves by name and a JSON record. The record holds the run's history, the run's identity
+and digests. Without digests a flipped byte would be restored in silence.
 
-The last two checkpoints are kept. When the latest is damaged, the one before it is used.
+`arrays` is the digest of the leaves. `digest` is the digest of the rest of the record. In earlier versions `digest` was
+that of the leaves and nothing covered the record. No key says which of the two a record has. A record that its `digest`
+does not cover is believed only if the leaves have this digest. So no altered record of the new form passes for an
+earlier one.
+
+The last two checkpoints are kept. If the latest is damaged, the one before it is used.
 """
 
 import contextlib
@@ -31,27 +33,29 @@ from jaxdeep.train.quiet import quieten_orbax
 from jaxdeep.train.state import TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
+"""Age of the last checkpoint, in seconds, from which the next one is written."""
 UNFINISHED: Final = "*.orbax-checkpoint-tmp*"
+"""Pattern of the folders that a killed process leaves behind."""
 
 
 class Checkpointer:
-    """The checkpoints of one run, in a folder of its own. Without a folder it keeps nothing.
+    """The checkpoints of one run in a folder of its own. Without a folder it keeps nothing.
 
-    It is a context whose end waits for what is being written. Nobody else can use the folder meanwhile.
+    It is a context whose end waits for checkpoints that are being written. Nobody else can use the folder meanwhile.
 
     Attributes:
-        seconds: how long the loop has waited for it.
+        seconds: Seconds that the training loop has waited for checkpoints.
     """
 
     def __init__(self, folder: Path | str | None, identity: Mapping[str, Any]) -> None:
-        """Open the folder, or make it, and remove what killed processes did not finish.
+        """Open or make the folder and remove the unfinished checkpoints of killed processes.
 
         Args:
-            folder: a folder of this run's own, or None. `~` is the user's home.
-            identity: what the run is, as nested values for JSON. NumPy's numbers and arrays are taken too.
+            folder: Folder of this run only, or None. `~` is the user's home.
+            identity: Nested JSON values that identify the run. NumPy's numbers and arrays are taken too.
 
         Raises:
-            UserError: the folder cannot be used, somebody else uses it, or the identity is not for JSON.
+            UserError: The folder cannot be used, somebody else uses it, or the identity is not for JSON.
         """
         self.seconds = 0.0
         self._run = as_json(identity)
@@ -66,12 +70,13 @@ class Checkpointer:
             self._closing = stack.pop_all()
 
     def _open(self, stack: contextlib.ExitStack) -> None:
-        import orbax.checkpoint as ocp  # 0.4 s, and not every run keeps checkpoints
+        """Open Orbax's manager of the folder."""
+        import orbax.checkpoint as ocp  # takes 0.4 s, and not every run keeps checkpoints
 
         quieten_orbax()
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-        # the folders of several runs in one process: made in the background, one's would pass for the other's
+        # made in the background, a folder of one run would pass for another run's in the same process
         in_turn = ocp.AsyncOptions(create_directories_asynchronously=False)
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn)
         try:
@@ -80,7 +85,9 @@ class Checkpointer:
                 shutil.rmtree(entry, ignore_errors=True)
             self._manager = ocp.CheckpointManager(place, options=options)
         except Exception as error:
-            raise UserError(f"{self._folder}: cannot be used for checkpoints ({reason_of(error)})") from error
+            reason = reason_of(error)
+            message = f"{self._folder}: cannot be used for checkpoints ({reason}). Choose another folder."
+            raise UserError(message) from error
 
     def __enter__(self) -> "Checkpointer":
         return self
@@ -89,7 +96,7 @@ class Checkpointer:
         """Finish writing.
 
         Raises:
-            UserError: writing failed, and nothing else has been said yet.
+            UserError: Writing failed and the context has not raised a UserError already.
         """
         began = time.perf_counter()
         with self._closing:
@@ -98,27 +105,28 @@ class Checkpointer:
         self.seconds += time.perf_counter() - began
 
     def _close(self, kind: type[BaseException] | None) -> None:
+        """Close Orbax's manager. Keep its error back if the context raised a UserError."""
         try:
             with self._saving():
                 self._manager.close()
         except BaseException as error:
             with contextlib.suppress(Exception):
-                self._manager.close()  # what the failure left open
+                self._manager.close()  # closes what the failure left open
             if not isinstance(error, UserError) or kind is None or not issubclass(kind, UserError):
                 raise
 
     def save(self, state: TrainState, history: Sequence[EpochRecord], *, at_once: bool) -> None:
-        """Start writing a checkpoint between two epochs, if the last one is 20 seconds old.
+        """Start writing a checkpoint between two epochs if the last one is 20 seconds old.
 
         An epoch that has a checkpoint already is left alone.
 
         Args:
-            state: state after the history's last epoch. It is copied before this returns, so it may be donated.
-            history: a record for each epoch so far.
-            at_once: whether to write it however young the last one is.
+            state: State after the history's last epoch. It is copied before this returns, so it may be donated.
+            history: One record for each epoch so far.
+            at_once: Whether to write it however young the last one is.
 
         Raises:
-            UserError: this checkpoint cannot be written, or the one before could not.
+            UserError: This checkpoint or the one before it cannot be written.
         """
         if self._manager is None:
             return
@@ -132,6 +140,7 @@ class Checkpointer:
             self.seconds += self._saved_at - began
 
     def _write(self, step: int, leaves: Leaves, rows: list[list[Any]]) -> None:
+        """Start writing the checkpoint of an epoch."""
         record = {"history": rows, "step": step, "run": self._run, "arrays": leaves_digest(leaves)}
         with self._saving():
             self._manager.save(
@@ -143,19 +152,19 @@ class Checkpointer:
             )
 
     def resume(self, fresh: TrainState) -> tuple[TrainState, list[EpochRecord]]:
-        """Read the latest checkpoint that is whole. Those behind it are removed, with a warning.
+        """Read the latest checkpoint that is whole and remove damaged later ones with a warning.
 
         Args:
-            fresh: state before the first epoch, of the structure, shapes and types that are expected.
+            fresh: State before the first epoch. It has the expected structure, shapes and types.
 
         Returns:
-            The state, on the device, and its history. Without a checkpoint: the fresh state and no history.
+            The state on the device and the history of its epochs. Without a checkpoint the fresh state and no history.
 
         Raises:
-            UserError: the checkpoints are another run's, or all are damaged.
+            UserError: The checkpoints are another run's, or all are damaged.
 
         Warns:
-            JaxdeepWarning: a checkpoint is damaged.
+            JaxdeepWarning: A checkpoint is damaged.
         """
         if self._manager is None:
             return fresh, []
@@ -177,17 +186,17 @@ class Checkpointer:
                 damaged.append(self._report(step, error))
                 continue
             with self._saving():
-                for later in damaged:  # they stand where the next ones are to be saved
+                for later in damaged:  # the next checkpoints are saved in their place
                     self._manager.delete(later)
             return state, history
         if damaged:
             raise UserError(
-                f"{self._folder}: no checkpoint can be read. Remove the folder, or give --overwrite, to start anew"
+                f"{self._folder}: no checkpoint can be read. Remove the folder, or give --overwrite, to start anew."
             )
         return fresh, []
 
     def _record(self, step: int) -> dict[str, Any]:
-        """Return a checkpoint's record, with `arrays` where an earlier version wrote it."""
+        """Return a checkpoint's record in the present form, whichever version wrote it."""
         record = self._read(step, record=self._args.JsonRestore()).record
         digest = record.pop("digest")
         if record_digest(record) == digest:
@@ -200,32 +209,35 @@ class Checkpointer:
         return {"arrays": digest, **record}
 
     def _arrays(self, step: int, expected: Leaves) -> Leaves:
+        """Return a checkpoint's leaves in the order of the expected ones."""
         restore_args = jax.tree.map(lambda _: self._as_numpy, expected)
         args = self._args.PyTreeRestore(item=expected, restore_args=restore_args)
-        found = self._read(step, state=args).state
-        return {name: found[name] for name in expected}  # Orbax sorts them
+        restored = self._read(step, state=args).state
+        return {name: restored[name] for name in expected}  # Orbax sorts them
 
     def _read(self, step: int, **args: Any) -> Any:
+        """Read parts of a checkpoint."""
         return self._manager.restore(step, args=self._args.Composite(**args))
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[None]:
-        """Say in one line why nothing can be written, whichever library found out."""
+        """Turn any library's failure to write into an error of one line."""
         try:
             yield
         except Exception as error:
             raise UserError(
-                f"{self._folder}: a checkpoint cannot be saved ({reason_of(error)}). What was saved before is "
-                "whole. Mend that, and the same command goes on from there"
+                f"{self._folder}: a checkpoint cannot be saved ({reason_of(error)}), and earlier checkpoints are "
+                "whole. Remove the cause and give the same command again to continue."
             ) from error
 
     def _report(self, step: int, error: Exception) -> int:
-        text = f"{self._folder / str(step)}: damaged checkpoint, not used ({reason_of(error)})"
+        """Warn of a damaged checkpoint and return its number."""
+        text = f"{self._folder / str(step)}: damaged checkpoint, not used ({reason_of(error)})."
         warnings.warn(text, JaxdeepWarning, stacklevel=3)
         return step
 
 
 def _check_history(state: TrainState, history: Sequence[EpochRecord]) -> None:
-    """Refuse a history that is not that of its state."""
+    """Refuse a history whose number of epochs is not that of its state."""
     if len(history) != int(state.epoch):
         raise ValueError(f"it has figures of {len(history)} epochs, and weights of epoch {int(state.epoch)}")

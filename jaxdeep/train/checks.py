@@ -1,4 +1,4 @@
-"""What is refused before anything is compiled."""
+"""Checks that refuse a run before anything is compiled."""
 
 import jax.numpy as jnp
 
@@ -14,16 +14,16 @@ from jaxdeep.train.step import length_of
 
 
 def check_fits(config: Config, data: Dataset) -> None:
-    """Refuse a configuration that cannot be run on a data set.
+    """Refuse a configuration that cannot be trained on a data set.
 
     Args:
-        config: configuration of the run.
-        data: data set of the run.
+        config: Configuration to train.
+        data: Data set to train on.
 
     Raises:
-        UserError: an argument has another type, or JAX does not have the numbers of this type. The data set was made
-            with another `Data`, the schedule has another length, or the augmentation needs images of another shape.
-            The network is larger than the memory, or a function of the user's own cannot be traced.
+        UserError: An argument has another type. JAX has not enabled float64. The data set was made with another `Data`.
+            The schedule has another length. The augmentation needs images of another shape. The network is larger than
+            the memory. JAX cannot trace a function of the user's own.
     """
     check_type("config", config, Config, "a Config")
     check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
@@ -39,10 +39,13 @@ def check_dtype(config: Config) -> None:
     """Refuse float64 if JAX would make float32 of it.
 
     Args:
-        config: configuration of the run.
+        config: Configuration to train.
 
     Raises:
-        UserError: `train.dtype` is float64, and JAX has not enabled it.
+        UserError: `train.dtype` is float64 and JAX has not enabled it.
     """
     if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
-        raise UserError('train.dtype is float64, which needs jax.config.update("jax_enable_x64", True) first')
+        raise UserError(
+            "train.dtype is float64, which needs JAX's 64-bit types. "
+            'Call jax.config.update("jax_enable_x64", True) first.'
+        )

@@ -1,4 +1,4 @@
-"""What depends on the machine and not on the run."""
+"""Properties of the machine that do not depend on the run."""
 
 import platform
 from pathlib import Path
@@ -11,15 +11,16 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxdeep.data import cache
 
 _SWITCHING: Final = Lock()
+"""Lock of JAX's settings of the compilation cache."""
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs on disk, in the cache folder, from one process to the next.
+    """Keep compiled programs on disk from one process to the next.
 
-    A folder that the user gave JAX is left as it is, and so is a cache that she switched off. Without a folder that can
-    be written to, nothing is kept. JAX may have compiled before.
+    They are kept in `xla` in the cache folder. A folder that the user gave JAX is left as it is. A cache that the user
+    switched off stays off. If the folder cannot be made, nothing is kept. JAX may have compiled before.
     """
-    with _SWITCHING:  # a program that another thread compiles meanwhile would find half of it
+    with _SWITCHING:  # another thread that compiles meanwhile would see half of the settings
         settings = jax.config.values
         if not settings["jax_enable_compilation_cache"] or settings["jax_compilation_cache_dir"] is not None:
             return
@@ -34,13 +35,16 @@ def use_compilation_cache() -> None:
 
 
 def describe_device() -> str:
-    """Return the device that computations run on, in words, such as `2 x cpu` or `1 x NVIDIA H200`."""
+    """Return the devices that computations run on in words, such as `2 x cpu` or `1 x NVIDIA H200`."""
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def describe_processor() -> str:
-    """Return the processor's name, such as `AMD EPYC`: the bits of batch normalisation differ between processors."""
+    """Return the processor's name, such as `AMD EPYC`.
+
+    The bits of batch normalisation differ between processors.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,7 @@
-"""A network on a split: its loss, and which rows it classifies correctly. Pure functions of weights and data."""
+"""Evaluate a network on a split.
+
+The functions are pure functions of weights and data.
+"""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,15 +16,16 @@ from jaxdeep.optim.constraints import penalty
 from jaxdeep.train.forward import cross_entropy, is_correct, model_of, scaled
 
 EVALUATION_ROWS = 1_000
+"""Number of rows that are evaluated at a time."""
 
 
 class Evaluation(NamedTuple):
-    """A network on a split, without dropout, batch normalisation by its moving statistics.
+    """Figures of a network on a split. Dropout is off and batch normalisation uses its moving statistics.
 
     Attributes:
-        loss: mean over the split's rows, in nats, with the penalties of l1 and l2 if there are any.
-        accuracy: share of the rows that are classified correctly, in [0, 1].
-        correct: [N], booleans: whether the largest logit is the label's.
+        loss: Mean loss of the split's rows in nats. The penalties of l1 and l2 are added if there are any.
+        accuracy: Share of the rows that are classified correctly, in [0, 1].
+        correct: Booleans [N] that say whether a row's largest logit is its label's.
     """
 
     loss: jax.Array
@@ -32,16 +36,28 @@ class Evaluation(NamedTuple):
 def evaluate(
     config: Settings, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset, split: Split
 ) -> Evaluation:
-    """Evaluate weights on a split, without dropout, batch normalisation by its moving statistics."""
+    """Evaluate weights on a split without dropout and with moving statistics.
+
+    Args:
+        config: Static fields of the configuration.
+        params: Weights of the network.
+        batch_stats: Moving means and variances of batch normalisation.
+        hyper: Traced numbers of the configuration.
+        data: Data set that the split belongs to.
+        split: Rows to evaluate.
+
+    Returns:
+        Loss and accuracy as scalars and a boolean [N] for each row.
+    """
     model = model_of(config, data)
 
-    def of_row(row: Any) -> tuple[jax.Array, jax.Array]:
+    def evaluate_row(row: Any) -> tuple[jax.Array, jax.Array]:
         image, label = row if split.rows is None else split.take(row)
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
         return cross_entropy(logits, label[None])[0], is_correct(logits, label[None])[0]
 
     rows = (split.images, split.labels) if split.rows is None else jnp.arange(split.size)
-    losses, correct = jax.lax.map(of_row, rows, batch_size=EVALUATION_ROWS)
+    losses, correct = jax.lax.map(evaluate_row, rows, batch_size=EVALUATION_ROWS)
     loss = losses.mean()
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
@@ -51,6 +67,17 @@ def evaluate(
 def evaluate_splits(
     config: Settings, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset
 ) -> tuple[Evaluation, Evaluation]:
-    """Evaluate the weights that a run keeps on the validation and on the test rows."""
-    of_split = partial(evaluate, config, params, batch_stats, hyper, data)
-    return of_split(data.valid), of_split(data.test)
+    """Evaluate weights on the validation rows and on the test rows.
+
+    Args:
+        config: Static fields of the configuration.
+        params: Weights of the network.
+        batch_stats: Moving means and variances of batch normalisation.
+        hyper: Traced numbers of the configuration.
+        data: Data set with both splits.
+
+    Returns:
+        The evaluation of the validation rows and that of the test rows.
+    """
+    evaluate_split = partial(evaluate, config, params, batch_stats, hyper, data)
+    return evaluate_split(data.valid), evaluate_split(data.test)

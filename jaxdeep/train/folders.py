@@ -1,4 +1,4 @@
-"""Folders for checkpoints, looked at before anything is trained, and why one cannot be used."""
+"""Check the folders for checkpoints before anything is trained, and say why one cannot be used."""
 
 import errno
 import os
@@ -17,72 +17,93 @@ REASONS: Final = tuple(
     os.strerror(number)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EIO)
 )
-"""What the system says of a file that cannot be written; the libraries between quote it somewhere in their texts."""
+"""The system's words for a file that cannot be written.
+
+The libraries in between quote them somewhere in their messages.
+"""
 
 
 def checked_folder(folder: Any) -> Path | None:
-    """Return a run's folder for checkpoints as a path, and None as None.
+    """Return a run's folder for checkpoints as a path.
 
     Args:
-        folder: a string or a path; `~` is the user's home. It need not exist.
+        folder: String or path of the folder. `~` is the user's home. It need not exist. None keeps no checkpoints.
+
+    Returns:
+        The path with `~` expanded, or None.
 
     Raises:
-        UserError: another type, a file, or a folder that cannot be made. Nothing of the attempt stays.
+        UserError: The argument has another type, is a file, or cannot be made a folder. Nothing of the attempt stays.
     """
-    path = _plain("checkpoints", folder)
+    path = _as_path("checkpoints", folder)
     if path is not None:
         _check_can_be_made(path, set())
     return path
 
 
 def checked_folders(folders: Sequence[Any], names: Sequence[str]) -> list[Path | None]:
-    """Return the folders for checkpoints of a study's trials as paths, and None as None.
+    """Return the folders for checkpoints of a study's trials as paths.
 
     Args:
-        folders: one for each trial, as `checked_folder` takes it.
-        names: of the trials, for the message.
+        folders: String, path or None for each trial.
+        names: Name of each trial, for the message.
+
+    Returns:
+        The path of each trial with `~` expanded, or None.
 
     Raises:
-        UserError: as `checked_folder`; or two trials have one folder.
+        UserError: A folder cannot be used, or two trials have the same folder.
     """
-    paths = [_plain(f"checkpoints of trial {index}", folder) for index, folder in enumerate(folders)]
+    paths = [_as_path(f"checkpoints of trial {index}", folder) for index, folder in enumerate(folders)]
     kept = [(index, path) for index, path in enumerate(paths) if path is not None]
     tried: set[Path] = set()
     for _, path in kept:
         _check_can_be_made(path, tried)
     if (twice := first_twice([os.path.realpath(path) for _, path in kept])) is not None:
-        (one, path), (other, _) = (kept[position] for position in twice)
+        (first, path), (second, _) = (kept[position] for position in twice)
         raise UserError(
-            f"{path}: the checkpoint folder of two trials, {one} ({names[one]}) and {other} ({names[other]}). "
-            "Give each trial a folder of its own"
+            f"{path}: the checkpoint folder of two trials, {first} ({names[first]}) and {second} ({names[second]}). "
+            "Give each trial a folder of its own."
         )
     return paths
 
 
 @contextmanager
 def refusing(folder: Path) -> Iterator[None]:
-    """Turn what the system says against a folder for checkpoints into one line.
+    """Turn the system's error about a folder for checkpoints into one line.
+
+    Args:
+        folder: Folder that the message names.
+
+    Yields:
+        Nothing. Errors within the context are turned.
 
     Raises:
-        UserError: the system refused what was tried within.
+        UserError: The system refused an operation within the context.
     """
     try:
         yield
-    except UserError:  # a ValueError too
+    except UserError:  # UserError is a ValueError too
         raise
     except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"{folder}: cannot be used for checkpoints: not a folder. Choose another one") from error
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
+        raise UserError(f"{folder}: cannot be used for checkpoints (not a folder). Choose another folder.") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{folder}: cannot be used for checkpoints ({reason}). Choose another folder") from error
+        raise UserError(f"{folder}: cannot be used for checkpoints ({reason}). Choose another folder.") from error
 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Make a folder for checkpoints if there is none, and use it alone.
+    """Make a folder for checkpoints if it does not exist and use it alone.
+
+    Args:
+        folder: Folder to use.
+
+    Yields:
+        Nothing. The folder is locked within the context.
 
     Raises:
-        UserError: the folder cannot be made, or somebody else uses it.
+        UserError: The folder cannot be made, or somebody else uses it.
     """
     with ExitStack() as stack:
         with refusing(folder):
@@ -92,7 +113,14 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return in a few words why something failed."""
+    """Return in a few words why an operation failed.
+
+    Args:
+        error: Exception of any library.
+
+    Returns:
+        The system's reason if the message quotes one. Otherwise the first 120 characters of the message.
+    """
     text = str(error)
     for reason in REASONS:
         if reason in text:
@@ -100,8 +128,8 @@ def reason_of(error: BaseException) -> str:
     return text.splitlines()[0][:120] if text.strip() else type(error).__name__
 
 
-def _plain(name: str, folder: Any) -> Path | None:
-    """Return the path that was given, `~` expanded."""
+def _as_path(name: str, folder: Any) -> Path | None:
+    """Return the given path with `~` expanded."""
     if folder is None:
         return None
     text = os.fspath(folder) if isinstance(folder, str | os.PathLike) else None
@@ -110,11 +138,16 @@ def _plain(name: str, folder: Any) -> Path | None:
 
 
 def _check_can_be_made(folder: Path, tried: set[Path]) -> None:
-    """Find that a folder is one, or can be made: a folder is made in the nearest one above it, and removed.
+    """Check that a folder exists or can be made.
+
+    It makes a folder in the nearest existing folder above and removes it again.
 
     Args:
-        folder: to be used.
-        tried: folders in which one can be made; grows.
+        folder: Folder to be used.
+        tried: Folders that are known to take a new folder. The function adds to them.
+
+    Raises:
+        UserError: The folder cannot be used.
     """
     with refusing(folder):
         place = folder
@@ -128,6 +161,7 @@ def _check_can_be_made(folder: Path, tried: set[Path]) -> None:
 
 
 def _exists(path: Path) -> bool:
+    """Return whether a path exists. Other errors than its absence are raised."""
     try:
         os.stat(path)
     except FileNotFoundError:

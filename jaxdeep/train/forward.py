@@ -1,8 +1,10 @@
-"""From stored rows to logits and a loss. Pure functions of weights, traced numbers and data.
+"""From stored rows to logits and a loss.
 
-A row is scaled, the network makes logits of it, and the loss is their cross-entropy plus the penalties. While training,
-dropout is on: the rate comes from `Hyper`, so it may be traced, and goes to `Network.apply` with the batch's key. Layer
-l draws its mask from `fold_in(key, l)`.
+The functions are pure functions of weights, traced numbers and data. A row is scaled and the network makes logits of
+it. The loss is their cross-entropy plus the penalties.
+
+Dropout is on while training. Its rate comes from `Hyper`, so it may be traced. `Network.apply` takes the rate with the
+batch's key. Layer l draws its mask from `fold_in(key, l)`.
 """
 
 from functools import partial
@@ -19,32 +21,57 @@ from jaxdeep.nn.dnn import BatchStats, Network, Params, dnn
 from jaxdeep.optim.constraints import penalty
 
 AUGMENTATION: Final = 2**31
-"""What a batch's key is folded with for its augmentation; layers fold in 0, 1, ..."""
+"""Number that a batch's key is folded with for its augmentation. Layers fold in 0, 1, ..."""
 
 
 class Batch(NamedTuple):
-    """The rows that a step takes.
+    """Rows that a step takes.
 
     Attributes:
-        rows: [B], indices of training rows.
-        mask: [B], booleans. The others repeat rows that count and stand there for the shape only. None: all count.
+        rows: Indices [B] of training rows.
+        mask: Booleans [B], True for rows that count. The other rows repeat these and only fill the shape. None if all
+            count.
     """
 
     rows: jax.Array
     mask: jax.Array | None = None
 
     def size(self, dtype: Any) -> Any:
-        """Return the number of rows that count, as an array of this type where some do not."""
+        """Return the number of rows that count.
+
+        Args:
+            dtype: Type of the number if there is a mask.
+
+        Returns:
+            A scalar array with a mask, or an int without one.
+        """
         return len(self.rows) if self.mask is None else self.mask.sum(dtype=dtype)
 
 
 def model_of(config: Settings, data: Dataset) -> Network:
-    """Return the network that a configuration means for a data set."""
+    """Return the network of a configuration for a data set.
+
+    Args:
+        config: Static fields of the configuration.
+        data: Data set whose width and number of classes are used.
+
+    Returns:
+        The network. Equal arguments return the same object.
+    """
     return dnn(config.model, data.inputs, data.classes, config.train.dtype)
 
 
 def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:
-    """Return stored rows [B, D] as the network's inputs, in the type of `train.dtype`."""
+    """Return stored rows as inputs of the network.
+
+    Args:
+        config: Static fields of the configuration.
+        data: Data set that holds the scaling constants.
+        images: Stored rows [B, D].
+
+    Returns:
+        Inputs [B, D] in the type `train.dtype`.
+    """
     if config.data.scaling == "none":
         return images.astype(config.train.dtype)
     mean, scale = (constant.astype(config.train.dtype) for constant in (data.mean, data.scale))
@@ -52,39 +79,49 @@ def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return minus the log of the labels' probabilities, from unclipped logits.
+    """Return minus the log of the labels' probabilities from unclipped logits.
 
     Args:
-        logits: [B, C].
-        labels: [B], integers.
+        logits: Logits [B, C].
+        labels: Classes [B], integers in 0 .. C - 1.
 
     Returns:
-        [B], in nats.
+        Cross-entropies [B] in nats.
     """
     return optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
 def is_correct(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return whether the largest logit is the label's: [B, C], [B] -> [B], booleans."""
+    """Return whether the largest logit is the label's.
+
+    Args:
+        logits: Logits [B, C].
+        labels: Classes [B], integers in 0 .. C - 1.
+
+    Returns:
+        Booleans [B].
+    """
     return jax.lax.argmax(logits, 1, labels.dtype) == labels
 
 
 def batch_loss(
     params: Params, config: Settings, batch_stats: BatchStats, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
-    """Return the mean loss of a batch, with dropout on and batch normalisation by the batch's own statistics.
+    """Return the mean loss of a batch while training.
+
+    Dropout is on. Batch normalisation uses the batch's own statistics.
 
     Args:
-        params: weights, by which the loss is differentiated.
-        config: static fields of the configuration.
-        batch_stats: moving statistics before the step.
-        hyper: traced numbers, the dropout rate among them.
-        data: data set whose training rows are used.
-        batch: indices of these rows.
-        key: random key of the batch's dropout masks and augmentation.
+        params: Weights. The loss is differentiated by them.
+        config: Static fields of the configuration.
+        batch_stats: Moving means and variances of batch normalisation before the step.
+        hyper: Traced numbers of the configuration. One is the dropout rate.
+        data: Data set whose training rows are used.
+        batch: Indices of these rows.
+        key: Random key of the batch's dropout masks and augmentation.
 
     Returns:
-        The loss in nats, then the new batch_stats and the number of rows that are classified correctly.
+        The loss in nats. Then the new batch_stats and the number of rows that are classified correctly.
     """
     model = model_of(config, data)
     images, labels = data.train.take(batch.rows)
@@ -110,6 +147,17 @@ def batch_loss(
 def probabilities(
     config: Settings, params: Params, batch_stats: BatchStats, data: Dataset, images: jax.Array
 ) -> jax.Array:
-    """Return class probabilities [N, C] of stored rows [N, D], without dropout."""
+    """Return class probabilities without dropout.
+
+    Args:
+        config: Static fields of the configuration.
+        params: Weights of the network.
+        batch_stats: Moving means and variances of batch normalisation.
+        data: Data set that holds the scaling constants.
+        images: Stored rows [N, D].
+
+    Returns:
+        Probabilities [N, C] in [0, 1]. Each row sums to 1.
+    """
     logits, _ = model_of(config, data).apply(params, batch_stats, scaled(config, data, images))
     return jax.nn.softmax(logits)

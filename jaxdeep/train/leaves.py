@@ -1,4 +1,4 @@
-"""The leaves of a state by name, as a checkpoint holds them, and the digests that tell a damaged one."""
+"""The leaves of a state by name in a checkpoint, and the digests that tell a damaged checkpoint."""
 
 import hashlib
 import json
@@ -9,20 +9,31 @@ import jax
 import numpy as np
 
 Leaves = dict[str, np.ndarray]
+"""Arrays on the host by the name of their leaf."""
 
 
 def leaves_of(state: Any) -> Leaves:
-    """Return the leaves of a pytree by name, copied to the host; random keys as their data."""
+    """Return the leaves of a pytree by name.
+
+    Args:
+        state: Pytree of arrays and random keys.
+
+    Returns:
+        Copies on the host in the order of the leaves. A random key is returned as its data.
+    """
     named, _ = jax.tree.flatten_with_path(state)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(_plain(leaf)) for path, leaf in named}
+    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(_key_data(leaf)) for path, leaf in named}
 
 
 def state_of(leaves: Leaves, like: Any) -> Any:
-    """Return the pytree that `leaves_of` took apart, on the device.
+    """Return the pytree of some leaves on the device. It is the inverse of `leaves_of`.
 
     Args:
-        leaves: arrays in the order of the pytree's leaves.
-        like: a pytree of the same structure, which tells the random keys from other arrays.
+        leaves: Arrays in the order of the pytree's leaves.
+        like: Pytree of the same structure. It tells the random keys from other arrays.
+
+    Returns:
+        A pytree like the given one.
     """
 
     def device_leaf(leaf: np.ndarray, template: Any) -> jax.Array:
@@ -35,15 +46,15 @@ def state_of(leaves: Leaves, like: Any) -> Any:
 
 
 def check_leaves(found: Leaves, expected: Leaves, digest: str) -> None:
-    """Refuse leaves that are not those that were saved.
+    """Refuse leaves that differ from the saved ones.
 
     Args:
-        found: leaves as they were read.
-        expected: leaves of the shapes and types that they should have.
-        digest: digest of the leaves that were saved.
+        found: Leaves as they were read.
+        expected: Leaves of the expected shapes and types.
+        digest: Digest of the saved leaves.
 
     Raises:
-        ValueError: a leaf has another shape or type, or the digest differs.
+        ValueError: A leaf has another shape or type, or the digest differs.
     """
     for name, leaf in expected.items():
         if (found[name].shape, found[name].dtype) != (leaf.shape, leaf.dtype):
@@ -53,7 +64,14 @@ def check_leaves(found: Leaves, expected: Leaves, digest: str) -> None:
 
 
 def leaves_digest(leaves: Leaves) -> str:
-    """Return the SHA-256 of the leaves' names, types, shapes and bytes."""
+    """Return the SHA-256 of the leaves' names, types, shapes and bytes.
+
+    Args:
+        leaves: Arrays on the host by name.
+
+    Returns:
+        64 hexadecimal digits. They depend on the order of the leaves.
+    """
     digest = hashlib.sha256()
     for name, leaf in leaves.items():
         digest.update(f"{name} {leaf.dtype} {leaf.shape}".encode())
@@ -62,9 +80,17 @@ def leaves_digest(leaves: Leaves) -> str:
 
 
 def record_digest(record: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of JSON values, in whatever order their keys stand."""
+    """Return the SHA-256 of JSON values.
+
+    Args:
+        record: JSON values by key.
+
+    Returns:
+        64 hexadecimal digits. They do not depend on the order of the keys.
+    """
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(leaf: Any) -> Any:
+def _key_data(leaf: Any) -> Any:
+    """Return a random key's data, and any other array as it is."""
     return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf

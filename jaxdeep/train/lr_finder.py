@@ -1,4 +1,7 @@
-"""The learning rate range test: batch losses while the rate rises geometrically, over several seeds at once."""
+"""The learning rate range test.
+
+It records batch losses while the rate rises geometrically. Several seeds run at once.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,32 +22,32 @@ from jaxdeep.train.checks import check_fits
 from jaxdeep.train.programs import FAST, compile_with, traced
 
 DIVERGED: Final = 4.0
-"""A run has diverged when its running mean loss is so many times the lowest before."""
+"""Multiple of the lowest running mean loss so far. A seed whose running mean exceeds it has diverged."""
 RUNNING: Final = 0.9
-"""Decay of that running mean."""
+"""Decay of the running mean loss for each step."""
 SMOOTHING_DECADES: Final = 0.1
-"""Width (standard deviation) of the Gaussian that smooths the batch losses, in decades of the rate."""
+"""Standard deviation of the Gaussian that smooths the batch losses, in decades of the rate."""
 CLIMB: Final = 0.1
-"""The turning point is passed when the smoothed loss has climbed by this share of what it had fallen."""
+"""Share of its fall that the smoothed loss climbs back when it has passed the turning point."""
 BELOW_TURNING: Final = 10.0
-"""A constant rate is suggested so many times below the turning point; 1cycle starts there and climbs to it."""
+"""Ratio of the turning point to the suggested constant rate. 1cycle starts there and climbs to the turning point."""
 
 
 FEWEST_STEPS: Final = 100
-"""Epochs are repeated up to this number of steps: fewer leave too few losses in a decade of the rate to read."""
+"""Number of steps up to which epochs are repeated. Fewer steps leave too few losses in a decade of the rate to read."""
 
 
 class RangeTest(NamedTuple):
-    """What a range test found, for S seeds and N steps.
+    """Results of a range test for S seeds and N steps.
 
     Attributes:
-        seeds: [S].
-        rates: [N], learning rate of each step; N is an epoch's steps, or a multiple of them where they are few.
-        losses: [S, N], each batch's loss before its step, in nats; NaN from the step on at which a seed diverged.
-        smoothed: [S, N], likewise.
-        turning_points: [S], highest rates before the smoothed loss climbs; NaN where it did not fall, or did not climb.
-        suggestions: [S], learning rates; NaN likewise.
-        rule: by which they are suggested, in words.
+        seeds: Seeds [S] that were run.
+        rates: Learning rate [N] of each step. N is a multiple of an epoch's steps.
+        losses: Loss [S, N] of each batch before its step, in nats. NaN from the step at which a seed diverged.
+        smoothed: Smoothed losses [S, N] in nats. NaN from the step at which a seed diverged.
+        turning_points: Highest rate [S] before the smoothed loss climbs. NaN if it did not fall or did not climb.
+        suggestions: Suggested learning rate [S]. NaN if there is no turning point.
+        rule: Rule of the suggestion in words.
     """
 
     seeds: tuple[int, ...]
@@ -57,34 +60,35 @@ class RangeTest(NamedTuple):
 
     @property
     def suggestion(self) -> float:
-        """Geometric mean of the suggestions; NaN where there is none."""
-        found = self.suggestions[np.isfinite(self.suggestions)]
-        return float(np.exp(np.log(found).mean())) if len(found) else float("nan")
+        """Return the geometric mean of the suggestions. It is NaN if no seed has one."""
+        finite = self.suggestions[np.isfinite(self.suggestions)]
+        return float(np.exp(np.log(finite).mean())) if len(finite) else float("nan")
 
 
 def find_learning_rate(
     config: Config, data: Dataset, seeds: Sequence[int], *, lowest: float = 1e-5, highest: float = 10.0
 ) -> RangeTest:
-    """Train with a rate of lowest x (highest / lowest)^(i / N) at step i of N, from each seed's first weights.
+    """Train briefly at rising learning rates and suggest one.
 
-    N steps are an epoch, or as many epochs as FEWEST_STEPS take where an epoch has fewer.
+    Step i of N has the rate lowest x (highest / lowest)^(i / N). Each seed starts at its first weights. N steps are one
+    epoch. If an epoch has fewer than FEWEST_STEPS steps, epochs are repeated until these are reached.
 
-    The weights are thrown away: nothing of it remains. The configuration's schedule does not run; it decides what is
-    suggested: the turning point for 1cycle's highest rate, a tenth of it for any other.
+    The weights are thrown away and nothing is kept. The configuration's schedule does not run. It decides the
+    suggestion. For 1cycle that is the turning point as the highest rate. For any other schedule it is a tenth of the
+    turning point.
 
     Args:
-        config: of the run.
-        data: its training rows are used, in the order of the run's first epochs.
-        seeds: of the runs.
-        lowest: first learning rate, above 0.
-        highest: the rate that would follow the last one.
+        config: Configuration whose learning rate is searched.
+        data: Data set whose training rows are used in the order of the first epochs of training.
+        seeds: Seeds to run, integers in 0 .. 2^32 - 1.
+        lowest: First learning rate, above 0.
+        highest: Learning rate that would follow the last one.
 
     Returns:
-        Losses, and a suggested `optim.learning_rate` for each seed.
+        The losses and a suggested `optim.learning_rate` for each seed.
 
     Raises:
-        UserError: a range that does not rise, a seed out of 0 .. 2^32 - 1, or a configuration that does not fit the
-            data.
+        UserError: The range does not rise, a seed is out of its range, or the configuration does not fit the data.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), section 3.3.
     """
@@ -95,7 +99,7 @@ def find_learning_rate(
         is_rising = False
     if not is_rising:
         shown_range = f"from {shown(lowest)} to {shown(highest)}"
-        raise UserError(f"learning rates {shown_range}; allowed: rising, above 0 and within a float32")
+        raise UserError(f"learning rates {shown_range} are no rising range. Give 0 < lowest < highest in a float32.")
     seeds = plain_seeds(seeds)
     check_fits(config, data)
     dtype = config.train.dtype
@@ -107,8 +111,8 @@ def find_learning_rate(
     arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
     program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
-    smoothed = np.stack([_smoothed(of_seed, rates) for of_seed in losses])
-    turning = np.asarray([_turning_point(rates, of_seed) for of_seed in smoothed])
+    smoothed = np.stack([_smoothed(seed_losses, rates) for seed_losses in losses])
+    turning = np.asarray([_turning_point(rates, seed_losses) for seed_losses in smoothed])
     rule = f"the highest rate before the smoothed batch loss climbs by {CLIMB:.0%} of what it had fallen"
     if config.schedule.kind == "onecycle":
         return RangeTest(seeds, rates, losses, smoothed, turning, turning, rule)
@@ -119,57 +123,64 @@ def find_learning_rate(
 def _all_losses(
     config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array
 ) -> jax.Array:
-    """[S, N]. A `vmap` is the faster way on an accelerator, one after the other on a CPU."""
-    of_seed = partial(_losses, config, epochs, hyper, data, rates)
-    return jax.lax.map(of_seed, keys) if jax.default_backend() == "cpu" else jax.vmap(of_seed)(keys)
+    """Return the batch losses [S, N] of all seeds.
+
+    A `vmap` is faster on an accelerator. One seed after the other is faster on a CPU.
+    """
+    seed_losses = partial(_losses, config, epochs, hyper, data, rates)
+    return jax.lax.map(seed_losses, keys) if jax.default_backend() == "cpu" else jax.vmap(seed_losses)(keys)
 
 
 def _losses(config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:
-    """[N], NaN from divergence on."""
+    """Return the batch losses [N] of one seed. They are NaN from its divergence on."""
     state = step.start(config, hyper, data, key)
-    numbers = jnp.arange(epochs, dtype=state.epoch.dtype)
-    of_epochs = jax.vmap(lambda epoch: step.epoch_batches(config, state._replace(epoch=epoch), data))(numbers)
-    batches, keys = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), of_epochs)
+    epoch_numbers = jnp.arange(epochs, dtype=state.epoch.dtype)
+    all_epochs = jax.vmap(lambda epoch: step.epoch_batches(config, state._replace(epoch=epoch), data))(epoch_numbers)
+    batches, keys = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), all_epochs)
     nan = jnp.full((), jnp.nan, config.train.dtype)
 
-    def one(carry: tuple, inputs: tuple) -> tuple[tuple, jax.Array]:
-        def go_on(carry: tuple) -> tuple[tuple, jax.Array]:
+    def run_step(carry: tuple, inputs: tuple) -> tuple[tuple, jax.Array]:
+        def take_step(carry: tuple) -> tuple[tuple, jax.Array]:
             state, mean, lowest, _ = carry
             index, batch, batch_key, rate = inputs
             state, (total, _) = step.train_step(config, state, hyper, Rates(rate, hyper.beta_1), data, batch, batch_key)
             loss = total / batch.size(total.dtype)
             mean = RUNNING * mean + (1 - RUNNING) * loss
             unbiased = mean / (1 - RUNNING ** (index + 1))
-            diverged = ~(unbiased <= DIVERGED * lowest)  # which NaN is not, either
+            diverged = ~(unbiased <= DIVERGED * lowest)  # true for NaN too
             return (state, mean, jnp.minimum(lowest, unbiased), diverged), jnp.where(diverged, nan, loss)
 
-        return jax.lax.cond(carry[-1], lambda carry: (carry, nan), go_on, carry)
+        return jax.lax.cond(carry[-1], lambda carry: (carry, nan), take_step, carry)
 
     zero, infinite = jnp.zeros((), rates.dtype), jnp.full((), jnp.inf, rates.dtype)
     indices = jnp.arange(len(rates), dtype=rates.dtype)
     first = (state, zero, infinite, jnp.zeros((), jnp.bool_))
-    return jax.lax.scan(one, first, (indices, batches, keys, rates))[1]
+    return jax.lax.scan(run_step, first, (indices, batches, keys, rates))[1]
 
 
 def _smoothed(losses: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """Batch losses, smoothed to both sides, so that the curve is not read late."""
-    from scipy.ndimage import gaussian_filter1d  # 0.2 s to import
+    """Return smoothed batch losses.
 
-    counted = np.isfinite(losses)
-    found = np.full_like(losses, np.nan)
-    if counted.any():
+    They are smoothed to both sides so that the curve is not read late.
+    """
+    from scipy.ndimage import gaussian_filter1d  # takes 0.2 s to import
+
+    is_finite = np.isfinite(losses)
+    smoothed = np.full_like(losses, np.nan)
+    if is_finite.any():
         steps_per_decade = 1 / np.log10(rates[1] / rates[0]) if len(rates) > 1 else 1.0
-        found[counted] = gaussian_filter1d(losses[counted], SMOOTHING_DECADES * steps_per_decade, mode="nearest")
-    return found
+        smoothed[is_finite] = gaussian_filter1d(losses[is_finite], SMOOTHING_DECADES * steps_per_decade, mode="nearest")
+    return smoothed
 
 
 def _turning_point(rates: np.ndarray, smoothed: np.ndarray) -> float:
-    counted = smoothed[np.isfinite(smoothed)]
-    if not len(counted) or (lowest := int(counted.argmin())) == 0:
+    """Return the highest rate before the smoothed loss climbs, or NaN."""
+    finite = smoothed[np.isfinite(smoothed)]
+    if not len(finite) or (lowest := int(finite.argmin())) == 0:
         return float("nan")
-    fallen = counted[: lowest + 1].max() - counted[lowest]
-    above = np.flatnonzero(counted[lowest:] > counted[lowest] + CLIMB * fallen)
+    fall = finite[: lowest + 1].max() - finite[lowest]
+    above = np.flatnonzero(finite[lowest:] > finite[lowest] + CLIMB * fall)
     if len(above):
         return float(rates[lowest + above[0] - 1])
-    diverged = len(counted) < len(smoothed)
-    return float(rates[len(counted) - 1]) if diverged else float("nan")
+    diverged = len(finite) < len(smoothed)
+    return float(rates[len(finite) - 1]) if diverged else float("nan")

@@ -1,4 +1,4 @@
-"""Whether a run fits into memory: refused with the size in words, before it is tried."""
+"""Refuse a run that does not fit into memory, with its size in words, before it is tried."""
 
 import os
 from pathlib import Path
@@ -13,18 +13,21 @@ from jaxdeep.errors import UserError
 from jaxdeep.train.forward import model_of
 
 COPIES: Final = 3
-"""Of all weights, at the least: the weights, the best epoch's weights, and the gradients."""
+"""Fewest copies of all weights: the weights, the best epoch's weights, and the gradients."""
 SHARE: Final = 0.9
-"""Of an accelerator's memory, for a program and its arguments."""
+"""Share of an accelerator's memory that a program and its arguments may take."""
 LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Files in which Linux names the limit of a container, in bytes."""
+"""Files in which Linux names the memory limit of a container in bytes."""
 
 
 def size_in_words(size: int) -> str:
     """Return a number of bytes in words.
 
     Args:
-        size: bytes, 0 or more.
+        size: Number of bytes, 0 or more.
+
+    Returns:
+        The size in the largest binary unit that keeps it at 1 or more.
 
     >>> size_in_words(1_500), size_in_words(23 * 2**30), size_in_words(10**400)
     ('1.5 KiB', '23.0 GiB', 'more than 1,024 YiB')
@@ -37,27 +40,31 @@ def size_in_words(size: int) -> str:
 
 
 def total_memory() -> int | None:
-    """Return the bytes of the memory that a run computes in: the first device's, or the machine's on a CPU.
+    """Return the bytes of the memory that a run computes in.
 
-    A container's limit counts where it is lower. None means that the system does not say.
+    On a CPU that is the machine's memory or a container's limit if that is lower. On an accelerator it is SHARE of the
+    first device's memory.
+
+    Returns:
+        A number of bytes. None if the system does not say.
     """
     if jax.default_backend() != "cpu":
         stats = _stats()
         return int(SHARE * stats["bytes_limit"]) if "bytes_limit" in stats else None
-    found = [limit for path in LIMITS if (limit := _number_in(path)) is not None]
+    limits = [limit for path in LIMITS if (limit := _number_in(path)) is not None]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return min(found, default=None)
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(limits, default=None)
 
 
 def free_memory(held: int = 0) -> int | None:
     """Return the bytes that a program and its arguments may take on an accelerator.
 
     Args:
-        held: bytes of these arguments that are on the device already.
+        held: Bytes of these arguments that are on the device already.
 
     Returns:
-        What is free of SHARE of the memory, with `held`; None on a CPU, or where the device does not say.
+        The free part of SHARE of the memory plus `held` in bytes. None on a CPU or if the device does not say.
     """
     stats = _stats()
     if "bytes_limit" not in stats:
@@ -66,13 +73,17 @@ def free_memory(held: int = 0) -> int | None:
 
 
 def fewest_bytes(config: Config, data: Dataset) -> int:
-    """Return the bytes that training cannot do without: weights COPIES times, and a batch's values in all layers.
+    """Return the fewest bytes that training needs.
 
-    It is plain arithmetic on Python's integers, so that no size is too large for it.
+    They are COPIES of the weights and the values of one batch in all layers. The arithmetic is on Python's integers, so
+    no size is too large for it.
 
     Args:
-        config: of the run.
-        data: its width and number of classes count.
+        config: Configuration to train.
+        data: Data set whose width, number of classes and number of training rows are used.
+
+    Returns:
+        A number of bytes.
     """
     rows = min(config.train.batch_size, data.train.size)
     stacks = model_of(config, data).stacks
@@ -82,28 +93,28 @@ def fewest_bytes(config: Config, data: Dataset) -> int:
 
 
 def check_memory(config: Config, data: Dataset) -> None:
-    """Refuse a network that the memory cannot hold, before anything is compiled.
+    """Refuse a network that the memory cannot hold before anything is compiled.
 
     Args:
-        config: of the run.
-        data: its width and number of classes count.
+        config: Configuration to train.
+        data: Data set whose width, number of classes and number of training rows are used.
 
     Raises:
-        UserError: it takes more than all memory.
+        UserError: Training needs more than all memory.
     """
     refuse_more_than(total_memory(), fewest_bytes(config, data), "at least ")
 
 
 def refuse_more_than(memory: int | None, needed: int, bound: str = "") -> None:
-    """Refuse a size.
+    """Refuse a size that exceeds the memory.
 
     Args:
-        memory: bytes that may be taken; None: any number.
-        needed: bytes.
-        bound: such as "at least ", for the message.
+        memory: Bytes that may be taken. None allows any size.
+        needed: Bytes that training takes.
+        bound: Words before the size in the message, such as "at least ".
 
     Raises:
-        UserError: more is needed than may be taken.
+        UserError: More bytes are needed than may be taken.
     """
     if memory is not None and needed > memory:
         raise UserError(
@@ -113,10 +124,13 @@ def refuse_more_than(memory: int | None, needed: int, bound: str = "") -> None:
 
 
 def program_bytes(compiled: Any) -> int:
-    """Return the bytes that a compiled program holds while it runs: arguments, results and temporaries.
+    """Return the bytes that a compiled program holds while it runs.
 
     Args:
-        compiled: by XLA.
+        compiled: Program that XLA has compiled.
+
+    Returns:
+        The bytes of arguments, results and temporaries. 0 if XLA does not say.
     """
     analysis = compiled.memory_analysis()
     if analysis is None:
@@ -126,20 +140,24 @@ def program_bytes(compiled: Any) -> int:
 
 
 def tree_bytes(tree: Any) -> int:
-    """Return the bytes of all arrays of a pytree, or of their shapes.
+    """Return the bytes of all arrays of a pytree.
 
     Args:
-        tree: of arrays or of `jax.ShapeDtypeStruct`.
+        tree: Pytree of arrays or of `jax.ShapeDtypeStruct`.
+
+    Returns:
+        A number of bytes.
     """
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _stats() -> dict[str, int]:
-    """What the first device says of its memory; nothing on a CPU."""
+    """Return the first device's figures of its memory. They are empty on a CPU."""
     return jax.local_devices()[0].memory_stats() or {}
 
 
 def _number_in(path: str) -> int | None:
+    """Return the whole number that a file holds, or None."""
     try:
         text = Path(path).read_text().strip()
     except OSError:

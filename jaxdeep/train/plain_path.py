@@ -1,4 +1,4 @@
-"""A folder's name that every library takes for a plain one."""
+"""Paths that every library takes as they are."""
 
 import os
 import re
@@ -10,16 +10,16 @@ from tempfile import TemporaryDirectory
 
 @contextmanager
 def plain_path(folder: Path) -> Iterator[Path]:
-    """Make a folder, and give a path to it without characters that Orbax does not take as they are.
+    """Make a folder and yield a path to it without special characters.
 
-    Orbax lists files by patterns, in which brackets stand for one of several characters, and takes `gs:/` for a
-    bucket: checkpoints in such folders were written in part, without an error. A link leads around that.
+    Orbax lists files by patterns in which brackets stand for one of several characters. It takes `gs:/` for a bucket.
+    Checkpoints in such folders were written in part and without an error. A link leads around that.
 
     Args:
-        folder: An absolute path.
+        folder: Absolute path of the folder.
 
     Yields:
-        The folder itself, or a link to it that is gone afterwards.
+        The folder itself, or a link to it that exists only within the context.
 
     Raises:
         OSError: The folder cannot be made.

@@ -1,7 +1,8 @@
-"""The compiled programs of a run, or of S trials side by side: its start, an epoch, the evaluation of its weights.
+"""The compiled programs of one run or of S trials side by side.
 
-All are compiled for a static configuration and for data of one shape. S trials are the same functions under `vmap`.
-Over several devices each has its share of the trials, by `shard_map`, and they do not communicate.
+They are its start, an epoch, and the evaluation of its weights. Each is compiled for a static configuration and for
+data of one shape. S trials are the same functions under `vmap`. `shard_map` divides the trials among several devices,
+which do not communicate.
 """
 
 import time
@@ -26,26 +27,33 @@ from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, 
 from jaxdeep.train.state import TrainState
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
-"""For a CPU with AVX-512: element-wise loops take a third less time. Other CPUs use the width that they have."""
+"""Options of XLA for a CPU with AVX-512.
+
+Element-wise loops take a third less time. Other CPUs use the width that they have.
+"""
 
 QUICK_TO_COMPILE: Final = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
-"""For what runs once: a quarter of the compilation, the same bits."""
+"""Options of XLA for programs that run once.
+
+They compile in a quarter of the time and give the same bits.
+"""
 
 NAMES: Final = ("start", "epoch", "evaluate")
+"""Names of the programs in the order in which they are compiled."""
 AXIS: Final = "trials"
-"""Of the mesh of devices, among which the trials are divided."""
+"""Name of the axis of devices among which the trials are divided."""
 
 
 class Program(NamedTuple):
-    """All programs of one run, compiled for a configuration and for data of one shape.
+    """All programs of one run. They are compiled for a configuration and for data of one shape.
 
     Attributes:
-        start: (hyper, data, key) -> state.
-        epoch: (state, hyper, data) -> (state, metrics); the state is donated.
-        evaluate: (params, batch_stats, hyper, data) -> evaluations of the validation and the test rows.
-        compile_seconds: seconds that tracing and compiling took.
-        epoch_bytes: bytes that the epoch's program holds while it runs, its arguments included.
-        kept_bytes: bytes of the weights and moving statistics that a finished run keeps.
+        start: Function (hyper, data, key) -> state.
+        epoch: Function (state, hyper, data) -> (state, metrics). The state is donated.
+        evaluate: Function (params, batch_stats, hyper, data) -> evaluations of the validation and the test rows.
+        compile_seconds: Seconds that tracing and compiling took.
+        epoch_bytes: Bytes that the epoch's program holds while it runs. Its arguments are included.
+        kept_bytes: Bytes of the weights and moving statistics that a finished run keeps.
     """
 
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
@@ -57,13 +65,13 @@ class Program(NamedTuple):
 
 
 class ProgramSpec(NamedTuple):
-    """What programs are compiled for.
+    """Everything that determines the compiled programs.
 
     Attributes:
-        config: static configuration of all trials.
-        shapes: shapes and types of the leaves of a trial's data set.
-        structure: tree structure of the data set.
-        is_own: for each leaf, whether each trial has one of its own. All trials share the others.
+        config: Static configuration of all trials.
+        shapes: Shapes and types of the leaves of a trial's data set.
+        structure: Tree structure of the data set.
+        is_own: Booleans that say for each leaf whether each trial has its own. All trials share the other leaves.
     """
 
     config: Static
@@ -73,26 +81,26 @@ class ProgramSpec(NamedTuple):
 
     @property
     def data(self) -> Dataset:
-        """One trial's data set, with shapes for leaves."""
+        """Return one trial's data set with shapes for leaves."""
         return self.structure.unflatten(self.shapes)
 
     @property
     def hyper(self) -> Hyper:
-        """One trial's traced numbers, as shapes."""
+        """Return one trial's traced numbers as shapes."""
         return Hyper(*[jax.ShapeDtypeStruct((), self.config.train.dtype)] * len(Hyper._fields))
 
     @property
     def state(self) -> TrainState:
-        """One trial's state, with shapes for leaves."""
+        """Return one trial's state with shapes for leaves."""
         return jax.eval_shape(partial(step.start, self.config), self.hyper, self.data, _key())
 
 
 class Compiled(NamedTuple):
-    """Programs that were compiled in one go.
+    """Programs that were compiled in one call.
 
     Attributes:
-        calls: the compiled programs by name, each called with its arguments.
-        compile_seconds: seconds that tracing and compiling took.
+        calls: Compiled programs by name. Each is called with its arguments.
+        compile_seconds: Seconds that tracing and compiling took.
     """
 
     calls: Mapping[str, Any]
@@ -100,38 +108,55 @@ class Compiled(NamedTuple):
 
 
 def compile_program(config: Config, data: Dataset) -> Program:
-    """Compile the programs of a run; once in a process for each static configuration and shape of data.
+    """Compile the programs of a run.
+
+    They are compiled once in a process for each static configuration and shape of data.
 
     Args:
-        config: configuration of the run.
-        data: data set of the run, of which only shapes and types count.
+        config: Configuration to train.
+        data: Data set whose shapes and types are used.
+
+    Returns:
+        The compiled programs with their sizes and the seconds that compiling took.
 
     Raises:
-        UserError: the configuration does not fit the data set, or the programs do not fit the memory.
+        UserError: The configuration does not fit the data set, or the programs do not fit the memory.
     """
     check_fits(config, data)
-    found = compiled(NAMES, spec_of(config, [data]), None)
-    epoch_bytes = program_bytes(found.calls["epoch"])
+    programs = compiled(NAMES, spec_of(config, [data]), None)
+    epoch_bytes = program_bytes(programs.calls["epoch"])
     refuse_more_than(total_memory(), epoch_bytes)
-    state = found.calls["start"].out_info
+    state = programs.calls["start"].out_info
     kept_bytes = tree_bytes((state.params, state.batch_stats))
-    return Program(**found.calls, compile_seconds=found.compile_seconds, epoch_bytes=epoch_bytes, kept_bytes=kept_bytes)
+    return Program(
+        **programs.calls, compile_seconds=programs.compile_seconds, epoch_bytes=epoch_bytes, kept_bytes=kept_bytes
+    )
 
 
 def traced(config: Config) -> Hyper:
-    """Return the numbers that programs take as arguments, on the device, in the type of `train.dtype`."""
+    """Return the numbers that programs take as arguments.
+
+    Args:
+        config: Configuration that holds the numbers and `train.dtype`.
+
+    Returns:
+        Scalars on the device in the type `train.dtype`.
+    """
     return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
 
 
 def spec_of(config: Config, datasets: Sequence[Dataset]) -> ProgramSpec:
-    """Return what the programs of some trials are compiled for.
+    """Return everything that determines the programs of some trials.
 
     Args:
-        config: configuration of one of them. All have the same static one.
-        datasets: data set of each trial, of equal shapes. A leaf that all hold as one object is shared.
+        config: Configuration of one trial. All trials have the same static configuration.
+        datasets: Data set of each trial. Their shapes are equal. A leaf that all hold as one object is shared.
+
+    Returns:
+        The static configuration, the shapes and the shared leaves.
     """
     leaves = [jax.tree.leaves(data) for data in datasets]
-    is_own = tuple(any(leaf is not of[0] for leaf in of) for of in zip(*leaves, strict=True))
+    is_own = tuple(any(leaf is not copies[0] for leaf in copies) for copies in zip(*leaves, strict=True))
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves[0])
     return ProgramSpec(config.static(), shapes, jax.tree.structure(datasets[0]), is_own)
 
@@ -140,13 +165,16 @@ def spec_of(config: Config, datasets: Sequence[Dataset]) -> ProgramSpec:
 def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Compiled:
     """Compile programs, each while the next one is traced.
 
-    The programs and their arguments are those of `Program`. For S trials all leaves have a leading axis of trials, but
-    for the leaves of the data set that they share.
+    The programs and their arguments have the form that `Program` describes. For S trials all leaves have a leading axis
+    of trials. Leaves of the data set that the trials share have no such axis.
 
     Args:
-        names: some of NAMES, in this order.
-        spec: what they are compiled for.
-        size: number of trials, S. None: one trial, without that axis.
+        names: Names of programs from NAMES in that order.
+        spec: Configuration and shapes to compile for.
+        size: Number S of trials. None compiles for one trial without that axis.
+
+    Returns:
+        The compiled programs. Equal arguments return the same object.
     """
     began = time.perf_counter()
     compiling, state = {}, None
@@ -165,39 +193,44 @@ def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
     """Trace a program.
 
     Args:
-        name: one of NAMES.
-        spec: what it is compiled for.
-        size: number of trials. None: one, without an axis of trials.
-        state: shapes of the state, of all trials. None: not known yet.
+        name: Name of the program from NAMES.
+        spec: Configuration and shapes to compile for.
+        size: Number of trials. None traces one trial without an axis of trials.
+        state: Shapes of the state of all trials. None if they are not known yet.
+
+    Returns:
+        A traced program that can be compiled.
     """
 
-    def of_trials(tree: Any) -> Any:
+    def with_trials_axis(tree: Any) -> Any:
         if size is None:
             return tree
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype), tree)
 
     own = [0 if is_own else None for is_own in spec.is_own]
-    leaves = [of_trials(shape) if is_own else shape for is_own, shape in zip(spec.is_own, spec.shapes, strict=True)]
-    hyper, data, axes = of_trials(spec.hyper), spec.structure.unflatten(leaves), spec.structure.unflatten(own)
+    leaves = [
+        with_trials_axis(shape) if is_own else shape for is_own, shape in zip(spec.is_own, spec.shapes, strict=True)
+    ]
+    hyper, data, axes = with_trials_axis(spec.hyper), spec.structure.unflatten(leaves), spec.structure.unflatten(own)
     if name == "start":
-        function, given, mapped = step.start, (hyper, data, of_trials(_key())), (0, axes, 0)
+        function, arguments, mapped = step.start, (hyper, data, with_trials_axis(_key())), (0, axes, 0)
     else:
-        state = of_trials(spec.state) if state is None else state
-        function, given, mapped = step.run_epoch, (state, hyper, data), (0, 0, axes)
+        state = with_trials_axis(spec.state) if state is None else state
+        function, arguments, mapped = step.run_epoch, (state, hyper, data), (0, 0, axes)
     if name == "evaluate":
-        function, given, mapped = evaluate_splits, (state.params, state.batch_stats, hyper, data), (0, 0, 0, axes)
-    # a partial, whose trace goes with it: JAX keeps those of a function that stays, 16 MB each
-    function, places = partial(function, spec.config), None
+        function, arguments, mapped = evaluate_splits, (state.params, state.batch_stats, hyper, data), (0, 0, 0, axes)
+    # JAX drops a trace with its partial. It would keep one of 16 MB for a function that stays.
+    function, shardings = partial(function, spec.config), None
     if size is not None:
         function = jax.vmap(function, in_axes=mapped)
     if size is not None and jax.local_device_count() > 1:
         specs = jax.tree.map(lambda axis: _partition(axis is None), mapped, is_leaf=lambda axis: axis is None)
         function = jax.shard_map(function, mesh=_mesh(), in_specs=specs, out_specs=_partition(False), check_vma=False)
-        places = jax.tree.map(
+        shardings = jax.tree.map(
             partial(NamedSharding, _mesh()), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
         )
-    jitted = jax.jit(function, in_shardings=places, donate_argnums=(0,) if name == "epoch" else ())
-    return jitted.lower(*given)
+    jitted = jax.jit(function, in_shardings=shardings, donate_argnums=(0,) if name == "epoch" else ())
+    return jitted.lower(*arguments)
 
 
 def _key() -> Any:
@@ -206,23 +239,29 @@ def _key() -> Any:
 
 
 def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
-    """Compile a traced program, for the CPU with those of the options that XLA knows.
+    """Compile a traced program with the compilation cache on.
 
-    All programs of jaxdeep's own are compiled here, with the compilation cache on.
+    All of jaxdeep's own programs are compiled here. Options take effect on a CPU only.
 
     Args:
-        lowered: a program, as `jax.jit(...).lower(...)` returns it.
-        options: options of XLA, such as FAST.
+        lowered: Program that `jax.jit(...).lower(...)` has traced.
+        options: Options of XLA such as FAST. Options that XLA does not know are left out.
+
+    Returns:
+        The compiled program.
     """
     use_compilation_cache()
     return lowered.compile(known_options(options))
 
 
 def known_options(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the options that this version of XLA knows. None of them is meant for an accelerator.
+    """Return the options that this version of XLA knows.
 
     Args:
-        options: options of XLA, such as QUICK_TO_COMPILE.
+        options: Options of XLA such as QUICK_TO_COMPILE. None of them is meant for an accelerator.
+
+    Returns:
+        The known options by name. On an accelerator they are empty.
     """
     if jax.default_backend() != "cpu":
         return {}
@@ -231,7 +270,7 @@ def known_options(options: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _is_known(name: str, value: str) -> bool:
-    """Compile almost nothing to find whether XLA takes an option: 10 ms, once in a process."""
+    """Return whether XLA knows an option. It compiles almost nothing, in 10 ms and once in a process."""
     try:
         jax.jit(lambda: 0).lower().compile({name: value})
     except jax.errors.JaxRuntimeError:
@@ -240,13 +279,22 @@ def _is_known(name: str, value: str) -> bool:
 
 
 def sharding(shared: bool) -> NamedSharding | None:
-    """Return where an array stands: on each device, or divided among them by trials. None: there is one device."""
+    """Return how an array is placed on several devices.
+
+    Args:
+        shared: Whether each device holds the whole array. Otherwise the array is divided by trials.
+
+    Returns:
+        The placement. None if there is one device.
+    """
     return NamedSharding(_mesh(), _partition(shared)) if jax.local_device_count() > 1 else None
 
 
 def _mesh() -> Mesh:
+    """Return the devices as one axis of trials."""
     return Mesh(np.asarray(jax.local_devices()), (AXIS,))
 
 
 def _partition(shared: bool) -> PartitionSpec:
+    """Return the partition of an array that is whole on each device or divided by trials."""
     return PartitionSpec() if shared else PartitionSpec(AXIS)

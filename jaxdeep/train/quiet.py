@@ -1,17 +1,18 @@
-"""What Orbax would print of a failure, where we say it in one line."""
+"""Silence Orbax's own words about a failure that jaxdeep reports in one line."""
 
 import logging
 import sys
 from typing import Any, Final
 
 OF_TENSORSTORE: Final = ("OCDBT", "zarr", "tensorstore")
+"""Words in an error that say that it concerns an array of a checkpoint."""
 
 
 def quieten_orbax() -> None:
-    """Keep Orbax's own words about a failed read or write off stderr; whoever calls it gets the exception.
+    """Keep Orbax's own words about a failed read or write off stderr.
 
-    When one array fails, Orbax closes its event loop while others are under way, and each of these prints a traceback.
-    Nothing else is hidden. A second call changes nothing.
+    The caller still gets the exception. When one array fails, Orbax closes its event loop while others are under way.
+    Each of these prints a traceback. Nothing else is hidden. A second call changes nothing.
     """
     logging.getLogger("absl").addFilter(_is_not_of_orbax)
     logging.getLogger("asyncio").addFilter(_is_not_abandoned)
@@ -20,20 +21,23 @@ def quieten_orbax() -> None:
 
 
 def _is_not_of_orbax(record: logging.LogRecord) -> bool:
+    """Return whether a log record comes from another library than Orbax."""
     return "orbax" not in record.pathname
 
 
 def _is_not_abandoned(record: logging.LogRecord) -> bool:
-    """Whether a message of asyncio's is other than that nobody waited for an array."""
+    """Return whether a log record of asyncio is something else than an array that nobody waited for."""
     error = record.exc_info[1] if record.exc_info else None
     is_array = any(word in str(error) for word in OF_TENSORSTORE)
     return not (is_array and "exception was never retrieved" in record.getMessage())
 
 
-def _without_closed_loops(others: Any) -> Any:
+def _without_closed_loops(previous: Any) -> Any:
+    """Return a hook that ignores closed event loops and passes other exceptions on."""
+
     def hook(unraisable: Any) -> None:
         if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
-            others(unraisable)
+            previous(unraisable)
 
     hook.is_jaxdeeps = True  # pyright: ignore[reportFunctionMemberAccess]
     return hook

@@ -1,4 +1,4 @@
-"""Everything that a run carries from epoch to epoch, as one pytree on the device."""
+"""The state that a run carries from epoch to epoch, as one pytree on the device."""
 
 from typing import NamedTuple
 
@@ -16,14 +16,14 @@ from jaxdeep.optim.schedules import Rates
 
 
 class Best(NamedTuple):
-    """The epoch whose weights are kept: the one with the lowest val_loss so far, or the last one.
+    """The best epoch. It is the epoch with the lowest val_loss so far, or the last one with `train.keep="last"`.
 
     Attributes:
-        params: its weights.
-        batch_stats: its batch statistics.
-        epoch: its number, counted from 1; 0 before there is one.
-        val_loss: its validation loss; infinite before there is one.
-        val_accuracy: its validation accuracy, in [0, 1].
+        params: Weights after the best epoch.
+        batch_stats: Moving means and variances of batch normalisation after the best epoch.
+        epoch: Number of the best epoch, counted from 1. It is 0 before the first one.
+        val_loss: Validation loss of the best epoch in nats. It is infinite before the first one.
+        val_accuracy: Validation accuracy of the best epoch, in [0, 1].
     """
 
     params: Params
@@ -34,17 +34,17 @@ class Best(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """A run between two epochs.
+    """State of a run between two epochs.
 
     Attributes:
-        params: weights.
-        batch_stats: moving means and variances of batch normalisation.
-        opt_state: what the optimizer keeps.
-        key: of the whole run; epoch e draws from `fold_in(key, e)`, so the state at e says all that follows.
-        epoch: epochs finished, int32.
-        best: the epoch whose weights will be kept.
-        diverged: whether a training or validation loss was not finite; such a run is over.
-        plateau: of performance scheduling, where the learning rate follows it.
+        params: Weights of the network.
+        batch_stats: Moving means and variances of batch normalisation.
+        opt_state: State of the optimizer.
+        key: Random key of the whole run. Epoch e draws from `fold_in(key, e)`, so a state determines all that follows.
+        epoch: Number of finished epochs, int32.
+        best: Best epoch so far.
+        diverged: Whether a training or validation loss was not finite. Such a run is over.
+        plateau: State of performance scheduling. None for other schedules.
     """
 
     params: Params
@@ -58,13 +58,16 @@ class TrainState(NamedTuple):
 
 
 def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
-    """From gradients to what is added to the parameters: optimizer and constraint.
+    """Return the optimizer and the max-norm constraint of a step.
 
     Args:
-        config: of the run.
-        model: the network.
-        hyper: its traced numbers.
-        rates: of the step.
+        config: Static fields of the configuration.
+        model: Network that the weights belong to.
+        hyper: Traced numbers of the configuration.
+        rates: Learning rate and momentum of the step.
+
+    Returns:
+        A transformation from gradients to updates. Add its update to the parameters as it is.
     """
     step = optimizer(config.optim, rates)
     if config.regularize.max_norm is None:
@@ -73,22 +76,24 @@ def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates)
 
 
 def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -> TrainState:
-    """The state before the first epoch.
+    """Return the state before the first epoch.
 
     Args:
-        config: of the run.
-        model: the network.
-        hyper: its traced numbers.
-        key: of the run, as of `jax.random.key(seed)`.
+        config: Static fields of the configuration.
+        model: Network to train.
+        hyper: Traced numbers of the configuration.
+        key: Random key, such as `jax.random.key(seed)`.
 
     Returns:
-        The state; `best` holds the initial weights, with an infinite val_loss.
+        A state whose `best` holds the initial weights and an infinite val_loss.
     """
     init_key, run_key = jax.random.split(key)
     params, batch_stats = model.init(init_key)
     infinite = jnp.full((), jnp.inf, config.train.dtype)
     zero = jnp.zeros((), config.train.dtype)
-    best_params, best_stats = jax.tree.map(jnp.copy, (params, batch_stats))  # a donated buffer stands in one place only
+    best_params, best_stats = jax.tree.map(
+        jnp.copy, (params, batch_stats)
+    )  # a donated buffer may stand in one place only
     best = Best(best_params, best_stats, jnp.zeros((), jnp.int32), infinite, zero)
     opt_state = transformation(config, model, hyper, Rates(hyper.learning_rate, hyper.beta_1)).init(params)
     plateau = first_plateau(config.train.dtype) if config.schedule.kind == "plateau" else None
@@ -97,14 +102,16 @@ def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -
 
 
 def is_over(config: Settings, state: TrainState) -> np.ndarray:
-    """Whether a run has reached its last epoch, stopped early or diverged (reads the device).
+    """Return whether a run has reached its last epoch, stopped early or diverged.
+
+    It reads the device.
 
     Args:
-        config: of the run.
-        state: between two epochs; of one run, or of several, its leaves then [S, ...].
+        config: Static fields of the configuration.
+        state: State between two epochs of one run, or of S runs with leaves [S, ...].
 
     Returns:
-        A boolean, or [S] of them.
+        A boolean for one run, or booleans [S].
     """
     epoch, best_epoch, diverged = jax.device_get((state.epoch, state.best.epoch, state.diverged))
     return diverged | (epoch >= config.train.epochs) | (epoch - best_epoch >= config.train.patience)

@@ -1,4 +1,7 @@
-"""What a run does: its start, a step, an epoch of steps. Pure functions of state, traced numbers and data."""
+"""The start of a run, a step, and an epoch of steps.
+
+All are pure functions of state, traced numbers and data.
+"""
 
 from functools import partial
 from typing import NamedTuple
@@ -17,14 +20,14 @@ from jaxdeep.train.state import Best, TrainState, init_state, transformation
 
 
 class Metrics(NamedTuple):
-    """The figures of an epoch. A loss is the cross-entropy plus the penalties of l1 and l2 if there are any.
+    """Figures of an epoch. A loss is the cross-entropy plus the penalties of l1 and l2 if there are any.
 
     Attributes:
-        train_loss: mean loss of the training rows, each taken before its step, with dropout on, in nats.
-        train_accuracy: share of the training rows classified correctly before their step, in [0, 1].
-        val_loss: mean loss of the validation rows after the epoch, in nats.
-        val_accuracy: share of the validation rows classified correctly after the epoch, in [0, 1].
-        learning_rate: learning rate of the epoch's last step.
+        train_loss: Mean loss of the training rows in nats. Each is taken before its step and with dropout on.
+        train_accuracy: Share of the training rows that were classified correctly before their step, in [0, 1].
+        val_loss: Mean loss of the validation rows after the epoch in nats.
+        val_accuracy: Share of the validation rows that are classified correctly after the epoch, in [0, 1].
+        learning_rate: Learning rate of the epoch's last step.
     """
 
     train_loss: jax.Array
@@ -40,17 +43,17 @@ def train_step(
     """Update the weights on one batch.
 
     Args:
-        config: static fields of the configuration.
-        state: state before the step.
-        hyper: traced numbers.
-        rates: learning rate and momentum of this step.
-        data: data set whose training rows are used.
-        batch: indices of these rows.
-        key: random key of the batch's dropout masks and augmentation.
+        config: Static fields of the configuration.
+        state: State before the step.
+        hyper: Traced numbers of the configuration.
+        rates: Learning rate and momentum of this step.
+        data: Data set whose training rows are used.
+        batch: Indices of these rows.
+        key: Random key of the batch's dropout masks and augmentation.
 
     Returns:
-        The state with new params, batch_stats and opt_state. Then the batch's summed loss, and the number of its rows
-        that are classified correctly.
+        The state with new params, batch_stats and opt_state. Then the batch's summed loss in nats and the number of its
+        rows that are classified correctly.
     """
     (loss, (batch_stats, correct)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
         state.params, config, state.batch_stats, hyper, data, batch, key
@@ -63,13 +66,31 @@ def train_step(
 
 
 def length_of(config: Settings, data: Dataset) -> Length:
-    """Return how many steps an epoch has, and how many epochs a run."""
+    """Return the number of steps in an epoch and of epochs in a run.
+
+    Args:
+        config: Static fields of the configuration.
+        data: Data set whose number of training rows is used.
+
+    Returns:
+        The length of a run without early stopping.
+    """
     count = data.train.size
     return Length(-(-count // min(config.train.batch_size, count)), config.train.epochs)
 
 
 def epoch_rates(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> Rates:
-    """Return learning rate and momentum of each step of the coming epoch: [steps] each."""
+    """Return the learning rate and the momentum of each step of the coming epoch.
+
+    Args:
+        config: Static fields of the configuration.
+        state: State before the epoch.
+        hyper: Traced numbers of the configuration.
+        data: Data set whose number of training rows is used.
+
+    Returns:
+        Rates whose leaves have the shape [steps].
+    """
     length = length_of(config, data)
     begins = state.epoch * length.epoch_steps
     counts = (begins + jnp.arange(length.epoch_steps, dtype=jnp.int32)).astype(config.train.dtype)
@@ -80,21 +101,35 @@ def epoch_rates(config: Settings, state: TrainState, hyper: Hyper, data: Dataset
 
 
 def epoch_keys(state: TrainState) -> tuple[jax.Array, jax.Array]:
-    """Return two keys of the coming epoch: for the order of its rows, and for its batches' random numbers."""
+    """Return two random keys of the coming epoch.
+
+    Args:
+        state: State before the epoch.
+
+    Returns:
+        The key of the order of the rows and the key of the batches' random numbers.
+    """
     shuffle_key, batch_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
     return shuffle_key, batch_key
 
 
 def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[Batch, jax.Array]:
-    """Return the coming epoch's batches: every training row once, in an order drawn from the run's key.
+    """Return the batches of the coming epoch.
 
-    The last batch holds what is left. It is filled up with its own rows in turn, so that all steps are one program.
-    These rows do not count a second time. Batch normalisation's statistics would not cover a row of another batch. With
-    one row in the mask the variance is 0, and such a row grows 30 times a layer until it overflows. Then 0 x inf is
-    NaN.
+    They hold every training row once in an order drawn from the run's key. The last batch holds the rows that are left.
+    It is filled up with its own rows in turn so that all steps are one program. These repeated rows do not count a
+    second time.
+
+    Batch normalisation's statistics would not cover a row of another batch. With one row in the mask the variance is 0.
+    Such a row grows 30 times a layer until it overflows. Then 0 x inf is NaN.
+
+    Args:
+        config: Static fields of the configuration.
+        state: State before the epoch.
+        data: Data set whose number of training rows is used.
 
     Returns:
-        The batches, whose leaves are [steps, B], and a random key for each of them, [steps].
+        The batches with leaves [steps, B] and a random key [steps] for each of them.
     """
     shuffle_key, batch_key = epoch_keys(state)
     count = data.train.size
@@ -118,14 +153,14 @@ def train_epoch(
     """Take a step on each of the epoch's batches.
 
     Args:
-        config: static fields of the configuration.
-        state: state before the epoch.
-        hyper: traced numbers.
-        rates: learning rate and momentum of each step, [steps] each, as `epoch_rates` returns them.
-        data: data set whose training rows are used.
+        config: Static fields of the configuration.
+        state: State before the epoch.
+        hyper: Traced numbers of the configuration.
+        rates: Learning rate and momentum of each step from `epoch_rates`. Their leaves have the shape [steps].
+        data: Data set whose training rows are used.
 
     Returns:
-        The state after the epoch's steps. Then the training rows' mean loss in nats, and their accuracy in [0, 1].
+        The state after the epoch's steps. Then the training rows' mean loss in nats and their accuracy in [0, 1].
     """
 
     def step(state: TrainState, inputs: tuple[Batch, jax.Array, Rates]):
@@ -139,16 +174,16 @@ def train_epoch(
 
 
 def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
-    """Train for an epoch, evaluate on the validation rows, keep the weights if they are the best.
+    """Train for an epoch, evaluate on the validation rows and keep the weights if they are the best.
 
     Args:
-        config: static fields of the configuration.
-        state: state before the epoch. A compiled program takes its memory.
-        hyper: traced numbers.
-        data: data set whose training and validation rows are used.
+        config: Static fields of the configuration.
+        state: State before the epoch. A compiled program takes its memory.
+        hyper: Traced numbers of the configuration.
+        data: Data set whose training and validation rows are used.
 
     Returns:
-        The state after the epoch, and the epoch's figures.
+        The state after the epoch and the epoch's figures.
     """
     rates = epoch_rates(config, state, hyper, data)
     state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
@@ -166,5 +201,15 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
 
 
 def start(config: Settings, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
-    """Return the state before the first epoch."""
+    """Return the state before the first epoch.
+
+    Args:
+        config: Static fields of the configuration.
+        hyper: Traced numbers of the configuration.
+        data: Data set whose width and number of classes are used.
+        key: Random key, such as `jax.random.key(seed)`.
+
+    Returns:
+        A state with initial weights and no finished epoch.
+    """
     return init_state(config, model_of(config, data), hyper, key)
