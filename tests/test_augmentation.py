@@ -98,11 +98,11 @@ def test_the_key_alone_decides():
 @pytest.mark.parametrize(
     ("data", "shape", "message"),
     [
-        (Data(flip=True), (20,), r"need images \[H, W\] or \[H, W, channels\]; found \(20,\)"),
+        (Data(flip=True), (20,), r"need images, found \(20,\)\. Give images \[H, W\] or \[H, W, channels\]"),
         (Data(shift_pixels=1), (4, 4, 4, 3), r"found \(4, 4, 4, 3\)"),
-        (Data(flip=True), (3, 8, 8), r"channels last; found \(3, 8, 8\), with channels first. Give images.transpose"),
-        (Data(shift_pixels=1), (1, 28, 28), r"channels last; found \(1, 28, 28\)"),
-        (Data(shift_pixels=4), (6, 4, 3), r"data.shift_pixels is 4; allowed: less than an image of \(6, 4, 3\)"),
+        (Data(flip=True), (3, 8, 8), r"channels last, found \(3, 8, 8\) with channels first. Give images.transpose"),
+        (Data(shift_pixels=1), (1, 28, 28), r"channels last, found \(1, 28, 28\)"),
+        (Data(shift_pixels=4), (6, 4, 3), r"data.shift_pixels is 4 for an image of \(6, 4, 3\)"),
     ],
 )
 def test_what_cannot_be_augmented_is_refused_before_a_run(data, shape, message):

@@ -135,7 +135,7 @@ def test_a_damaged_archive_is_refused(unofficial, tmp_path, name, kind):
         (tmp_path / file).write_bytes(damaged)
         assert_refused(name, tmp_path, file, f"{len(damaged):,} bytes", "tar.gz")
     (tmp_path / file).write_bytes(small_files.tarred({classic.CIFAR_PYTHON[0]: b"", classic.CIFAR_BINARY[0]: b""}))
-    assert_refused(name, tmp_path, file, "no trial data_batch_2", "data_batch_1")
+    assert_refused(name, tmp_path, file, "no data_batch_2", "data_batch_1")
 
 
 def test_a_damaged_gzip_file_is_refused(unofficial, tmp_path):

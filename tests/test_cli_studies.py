@@ -202,7 +202,7 @@ def test_folds_are_runs_of_their_own_and_their_rows_are_the_training_and_validat
     assert command(*QUICK, "--folds", "2", "--seeds", "2", "--workdir", str(folder)) == 2
     assert "folds (there 3, here 2)" in capsys.readouterr().err
     assert command(*QUICK, "--folds", "541") == 2
-    assert "error: 541 folds; allowed: 2 to 540, the rows of the rarest class" in capsys.readouterr().err
+    assert "error: 541 folds are not possible. Give 2 to 540, the rows of the rarest class" in capsys.readouterr().err
     assert not Path(f"{BASE}+folds=541").exists()
 
 

@@ -77,12 +77,12 @@ def test_what_the_images_are_does_not_make_another_program() -> None:
     ("change", "message"),
     [
         (lambda x, y: (x, y[:-1]), r"images have the shape \(200, 6, 6, 1\) and labels \(199,\)"),
-        (lambda x, y: (x[:, 0, 0, 0], y), r"shape \(200,\) .* One column\? Give images.reshape\(-1, 1\)"),
+        (lambda x, y: (x[:, 0, 0, 0], y), r"shape \(200,\) .*, or images.reshape\(-1, 1\) for one column"),
         (lambda x, y: (x[:, :0], y), r"shape \(200, 0, 6, 1\), without a value"),
-        (lambda x, y: (x[np.argsort(y)], np.sort(y)), r"lacks the classes \[0, 3\].* are the rows sorted by class"),
+        (lambda x, y: (x[np.argsort(y)], np.sort(y)), r"lacks the classes \[0, 3\].* Rows sorted by class"),
         (lambda x, y: (x[:80], y[:80]), "data.valid_size is 50"),
         (lambda x, y: (x[:0], y[:0]), "no training rows"),
-        (lambda x, y: (x[:40], y[:40]), "data.valid_size is 50; 0 rows are left"),
+        (lambda x, y: (x[:40], y[:40]), "data.valid_size is 50, and 0 rows are left"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_with_the_reason(change, message) -> None:

@@ -238,7 +238,7 @@ def test_the_rates_of_a_1cycle_run_are_those_of_its_epochs_last_steps() -> None:
             (6, 6),
             "schedule.total_steps is 21, and the run has 4 epochs of 4 steps, 16 in all. Give None or 16",
         ),
-        ({"data": replace(SMALL.data, flip=True)}, (36,), "need images .* found .36,."),
+        ({"data": replace(SMALL.data, flip=True)}, (36,), "need images, found .36,."),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused_before_anything_is_compiled(

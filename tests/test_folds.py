@@ -134,7 +134,9 @@ def test_runs_on_different_folds_are_different_runs() -> None:
 def test_so_many_folds_are_refused_as_one_class_has_too_few_rows_for(count: int) -> None:
     dataset = numbered(np.asarray([0, 1, 1, 0, 1, 0, 1], np.int32), 2)
     assert len(stratified_folds(dataset, Data("none"), 3)) == 3
-    with pytest.raises(UserError, match=f"^{count} folds; allowed: 2 to 3, the rows of the rarest class$"):
+    with pytest.raises(
+        UserError, match=rf"^{count} folds are not possible\. Give 2 to 3, the rows of the rarest class\.$"
+    ):
         stratified_folds(dataset, Data("none"), count)
 
 
@@ -142,13 +144,13 @@ def test_a_class_that_is_in_the_test_rows_only_is_not_dealt() -> None:
     dataset = numbered(np.asarray([0, 1, 1, 0, 1, 0, 1], np.int32), 2)
     dataset = replace(dataset, classes=3)
     assert len(stratified_folds(dataset, Data("none"), 3)) == 3
-    with pytest.raises(UserError, match=r"^4 folds; allowed: 2 to 3"):
+    with pytest.raises(UserError, match=r"^4 folds are not possible\. Give 2 to 3"):
         stratified_folds(dataset, Data("none"), 4)
 
 
 def test_no_folds_are_made_where_a_class_has_one_row() -> None:
     dataset = numbered(np.asarray([0, 1, 1, 0, 2, 0, 1], np.int32), 2)
-    with pytest.raises(UserError, match=r"^2 folds; none are possible, because a class has 1 row only"):
+    with pytest.raises(UserError, match=r"^2 folds are not possible because a class has 1 row only"):
         stratified_folds(dataset, Data("none"), 2)
 
 

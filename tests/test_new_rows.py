@@ -121,7 +121,7 @@ REFUSED = {
     "one row": (flat[0], r"shape \(36,\).*rows\[None\]"),
     "one image": (IMAGES[0], r"shape \(6, 6, 1\).*rows\[None\]"),
     "one image without its channel": (IMAGES[0, ..., 0], r"shape \(6, 6\).*rows\[None\]"),
-    "narrow": (flat[:, 1:], r"\(6, 35\); allowed: \[N, 6, 6, 1\] or \[N, 36\]"),
+    "narrow": (flat[:, 1:], r"\(6, 35\), expected \[N, 6, 6, 1\] or \[N, 36\]"),
     "wide": (np.c_[flat, flat[:, :1]], r"\(6, 37\)"),
     "other axes": (IMAGES.reshape(6, 4, 9), "in their order"),
     "a number": (3.0, r"shape \(\)"),

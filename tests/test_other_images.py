@@ -68,16 +68,16 @@ def test_the_order_of_the_images_and_their_sides_are_kept() -> None:
 
 @pytest.mark.parametrize(("given", "wanted"), [(4, 3), (3, 2)])
 def test_other_numbers_of_channels_are_refused(given: int, wanted: int) -> None:
-    with pytest.raises(ValueError, match=f"{given} channels as {wanted}; allowed: 1 and 3"):
+    with pytest.raises(ValueError, match=rf"{given} channels do not become {wanted}\. Give 1 or 3"):
         in_shape(np.zeros((1, 4, 4, given), np.uint8), (4, 4, wanted))
 
 
 @pytest.mark.parametrize(
     ("images", "shape", "message"),
     [
-        (np.full((2, 4, 4, 1), 0.5), (4, 4, 1), "images are float64; allowed: uint8"),
-        (np.full((2, 4, 4, 1), 99), (4, 4, 1), "images are int64; allowed: uint8"),
-        (np.zeros((2, 4, 4), np.uint8), (4, 4, 1), r"images \(2, 4, 4\) in the shape"),
+        (np.full((2, 4, 4, 1), 0.5), (4, 4, 1), r"images are float64\. Give uint8"),
+        (np.full((2, 4, 4, 1), 99), (4, 4, 1), r"images are int64\. Give uint8"),
+        (np.zeros((2, 4, 4), np.uint8), (4, 4, 1), r"images \(2, 4, 4\) do not go in the shape"),
         (np.zeros((2, 4, 4, 1), np.uint8), (16,), r"in the shape \(16,\)"),
         (np.zeros((2, 4, 4, 1), np.uint8), (0, 4, 1), r"in the shape \(0, 4, 1\)"),
     ],

@@ -208,7 +208,7 @@ def test_a_damaged_classic_file_is_an_error_not_a_reason_to_go_on(monkeypatch, d
 
 def test_a_folder_that_does_not_exist_is_an_error(monkeypatch, tmp_path):
     absent = tmp_path / "absent"
-    with pytest.raises(UserError, match=f"--data-dir {absent}: found nothing there, expected a folder"):
+    with pytest.raises(UserError, match=f"--data-dir {absent}: found nothing there. Give a folder"):
         sources.load_images("cifar10", data_dir=absent)
     monkeypatch.setenv("JAXDEEP_DATA", str(absent))
     with pytest.raises(UserError, match=f"JAXDEEP_DATA {absent}: found nothing"):
@@ -219,11 +219,13 @@ def test_a_folder_that_does_not_exist_is_an_error(monkeypatch, tmp_path):
 
 
 def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(UserError, match=r"'cifar-10': expected one of cifar10, .*nearest: cifar10"):
+    with pytest.raises(UserError, match=r"'cifar-10' is not known \(nearest: cifar10\)\. Give one of cifar10, "):
         sources.load_images("cifar-10")
-    with pytest.raises(UserError, match=r"'synthtic': expected one of auto, mnist, synthetic .*nearest: synthetic"):
+    with pytest.raises(
+        UserError, match=r"'synthtic' is not known \(nearest: synthetic\)\. Give one of auto, mnist, synthetic\."
+    ):
         sources.load_images("mnist", source="synthtic")
-    with pytest.raises(UserError, match="'cifar10': expected one of auto, mnist"):
+    with pytest.raises(UserError, match=r"'cifar10' is not known.*\. Give one of auto, mnist"):
         sources.load_images("mnist", source="cifar10")
 
 

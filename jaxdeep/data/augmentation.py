@@ -1,4 +1,4 @@
-"""Training images changed at random, inside the step: shifts and horizontal flips."""
+"""Change training images at random inside the step. They are shifted and flipped horizontally."""
 
 from functools import partial
 from typing import Final
@@ -10,20 +10,23 @@ from jaxdeep.config import Data
 from jaxdeep.errors import UserError
 
 MOST_CHANNELS: Final = 4
-"""Of an image: grey, colours, and with transparency. A first axis this short before a longer last one is channels."""
+"""Largest number of channels in an image, for colours with transparency.
+
+A first axis this short before a longer last axis holds channels.
+"""
 
 
 def augmented(key: jax.Array, rows: jax.Array, image_shape: tuple[int, ...], data: Data) -> jax.Array:
-    """Each image shifted and mirrored by numbers of its own.
+    """Shift and mirror each image by random numbers of its own.
 
-    A shift of up to `data.shift_pixels` either way, in both directions, with zeros where the image was not; then, with
-    `data.flip`, a mirror image with probability 1/2.
+    Both coordinates of a shift are uniform in -s .. s with s = `data.shift_pixels`. Zeros fill the rest of the image.
+    Then `data.flip` mirrors an image with probability 1/2.
 
     Args:
-        key: the changes are a function of it alone, with and without JAX's 64-bit types.
-        rows: [B, D], as they are stored.
-        image_shape: (H, W) or (H, W, channels), D in all.
-        data: which changes.
+        key: Random key. The changes depend on it alone, with and without JAX's 64-bit types.
+        rows: Rows [B, D] as they are stored.
+        image_shape: Shape (H, W) or (H, W, channels) of an image. Its product is D.
+        data: Configuration with the changes.
 
     Returns:
         An array like rows.
@@ -40,24 +43,42 @@ def augmented(key: jax.Array, rows: jax.Array, image_shape: tuple[int, ...], dat
 
 
 def check_augmentation(data: Data, image_shape: tuple[int, ...]) -> None:
-    """Refuse what cannot be augmented.
+    """Refuse an augmentation that does not fit the images.
+
+    Args:
+        data: Configuration with the changes.
+        image_shape: Shape of one row.
 
     Raises:
-        UserError: rows that are no images, images with channels first, or a shift by more than an image.
+        UserError: The rows are no images, the channels come first, or the shift is as large as an image.
     """
     if data.augmented and len(image_shape) not in (2, 3):
-        raise UserError(f"data.shift_pixels and data.flip need images [H, W] or [H, W, channels]; found {image_shape}")
+        raise UserError(
+            f"data.shift_pixels and data.flip need images, found {image_shape}. Give images [H, W] or [H, W, channels]."
+        )
     if data.augmented and len(image_shape) == 3 and image_shape[0] <= MOST_CHANNELS < image_shape[2]:
         raise UserError(
-            f"data.shift_pixels and data.flip need images with channels last; found {image_shape}, with channels first."
+            f"data.shift_pixels and data.flip need images with channels last, found {image_shape} with channels first."
             " Give images.transpose(0, 2, 3, 1)."
         )
     if data.shift_pixels and data.shift_pixels >= min(image_shape[:2]):
-        raise UserError(f"data.shift_pixels is {data.shift_pixels}; allowed: less than an image of {image_shape}")
+        raise UserError(
+            f"data.shift_pixels is {data.shift_pixels} for an image of {image_shape}. Give fewer than each side has."
+        )
 
 
 def _shifted(reach: int, image: jax.Array, down: jax.Array, right: jax.Array) -> jax.Array:
-    """An image [H, W, ...] cut out of its padded self, at (down, right) of 0 .. 2 reach."""
+    """Cut an image out of its padded self.
+
+    Args:
+        reach: Largest shift s in pixels.
+        image: Image [H, W, ...].
+        down: First row of the cut, in 0 .. 2 s.
+        right: First column of the cut, in 0 .. 2 s.
+
+    Returns:
+        An array like image.
+    """
     padded = jnp.pad(image, ((reach, reach), (reach, reach), *[(0, 0)] * (image.ndim - 2)))
     starts = (down, right, *[jnp.zeros_like(down)] * (image.ndim - 2))
     return jax.lax.dynamic_slice(padded, starts, image.shape)

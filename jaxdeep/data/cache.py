@@ -1,4 +1,4 @@
-"""Arrays kept on disk between runs, with a checksum that is verified when they are read.
+"""Keep arrays on disk between runs, with a checksum that is verified when they are read.
 
 A file is one line of JSON, {"sha256": ..., "shapes": [...]}, and the bytes of four uint8 arrays.
 """
@@ -16,7 +16,11 @@ from jaxdeep.data.images import Arrays
 
 
 def folder() -> Path:
-    """JAXDEEP_CACHE, else `jaxdeep` in XDG_CACHE_HOME, else `~/.cache/jaxdeep`. It need not exist."""
+    """Return the cache folder. It need not exist.
+
+    Returns:
+        JAXDEEP_CACHE if it is set. Else `jaxdeep` in XDG_CACHE_HOME if that is set. Else `~/.cache/jaxdeep`.
+    """
     if given := os.environ.get("JAXDEEP_CACHE"):
         return Path(given).expanduser()
     if shared := os.environ.get("XDG_CACHE_HOME"):
@@ -25,24 +29,40 @@ def folder() -> Path:
 
 
 def read(name: str) -> Arrays | None:
-    """The arrays kept under this name; None where there are none, or where they are damaged (told on stderr)."""
+    """Return the arrays that are kept under a name.
+
+    A line on stderr says so if they are damaged or cannot be read.
+
+    Args:
+        name: Name of the data set.
+
+    Returns:
+        The arrays. None if there are none or they are damaged.
+    """
     path = _path(name)
     try:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         return None
     except OSError as error:
-        _tell(f"{path}: the cache cannot be read ({error.strerror}); the data set is made again")
+        _tell(f"{path}: the cache cannot be read ({error.strerror}). The data set is made again.")
         return None
     try:
         return _decoded(data)
     except ValueError as error:
-        _tell(f"{path}: the cache is damaged ({error}); the data set is made again")
+        _tell(f"{path}: the cache is damaged ({error}). The data set is made again.")
         return None
 
 
 def write(name: str, arrays: Arrays) -> None:
-    """Keep the arrays under this name: the whole file or nothing. Where that cannot be, stderr says so."""
+    """Keep arrays under a name.
+
+    The whole file is written or nothing. If it cannot be written, a line on stderr says so.
+
+    Args:
+        name: Name of the data set.
+        arrays: Four uint8 arrays.
+    """
     path = _path(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,14 +77,16 @@ def write(name: str, arrays: Arrays) -> None:
             os.unlink(part)
             raise
     except OSError as error:
-        _tell(f"{path}: the cache cannot be written ({error.strerror}); the next run prepares the data set again")
+        _tell(f"{path}: the cache cannot be written ({error.strerror}). The next run prepares the data set again.")
 
 
 def _path(name: str) -> Path:
+    """Return the path of a data set's file."""
     return folder() / f"{name}.arrays"
 
 
 def _header(arrays: Arrays) -> bytes:
+    """Return the first line of a file."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
@@ -73,6 +95,7 @@ def _header(arrays: Arrays) -> bytes:
 
 
 def _decoded(data: np.ndarray) -> Arrays:
+    """Return the arrays in the bytes of a file."""
     line, newline, _ = data[:4096].tobytes().partition(b"\n")
     body = data[len(line) + 1 :]
     try:
@@ -84,12 +107,13 @@ def _decoded(data: np.ndarray) -> Arrays:
         raise ValueError("its header cannot be read") from error
     if not newline or len(shapes) != len(Arrays._fields) or sum(sizes) != body.size:
         raise ValueError(f"found {body.size:,} bytes of arrays, expected {sum(sizes):,}")
-    found = hashlib.sha256(body.data).hexdigest()
-    if found != sha256:
-        raise ValueError(f"found sha256 {found}, expected {sha256}")
+    actual = hashlib.sha256(body.data).hexdigest()
+    if actual != sha256:
+        raise ValueError(f"found sha256 {actual}, expected {sha256}")
     pieces = np.split(body, np.cumsum(sizes)[:-1])
     return Arrays(*(piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)))
 
 
 def _tell(line: str) -> None:
+    """Print a line to stderr."""
     print(line, file=sys.stderr)

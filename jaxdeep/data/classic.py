@@ -1,7 +1,7 @@
-"""The classic files of CIFAR-10, MNIST and Fashion-MNIST in a folder, packed or unpacked, each of them checked.
+"""Read the classic files of CIFAR-10, MNIST and Fashion-MNIST from a folder.
 
-What is checked is the content: the bytes unpacked have the official md5, or they are refused. They are made into arrays
-only after that.
+The files may be packed or unpacked. The content is checked. Unpacked bytes without the official md5 are refused before
+arrays are made of them.
 """
 
 import os
@@ -19,7 +19,9 @@ from jaxdeep.errors import UserError
 IDX_FILES: Final = layouts.IDX_FILES
 BINARY_PARTS: Final = tuple(f"{part}.bin" for part in formats.PARTS)
 CIFAR_PYTHON: Final = tuple(f"cifar-10-batches-py/{part}" for part in formats.PARTS)
+"""Paths of the python batches in CIFAR-10's archive."""
 CIFAR_BINARY: Final = tuple(f"cifar-10-batches-bin/{part}" for part in BINARY_PARTS)
+"""Paths of the binary batches in CIFAR-10's archive."""
 
 ImagesAndLabels = tuple[np.ndarray, np.ndarray]
 Key = TypeVar("Key")
@@ -27,16 +29,16 @@ Item = TypeVar("Item")
 
 
 class Absent(UserError):
-    """The folder holds no file of the set; the message lists what it holds."""
+    """Error for a folder without a file of the set. Its message lists what the folder holds."""
 
 
 class _Part(NamedTuple):
-    """The bytes of one part of a set, unpacked.
+    """The unpacked bytes of one part of a set.
 
     Attributes:
-        data: the bytes.
-        digest: what they are recognised by.
-        file: where they came from, for errors.
+        data: Unpacked bytes.
+        digest: Size and md5 of the bytes.
+        file: Origin of the bytes, for errors.
     """
 
     data: bytes
@@ -48,10 +50,10 @@ class _Form(NamedTuple):
     """One of the two forms of CIFAR-10.
 
     Attributes:
-        folder: name of the folder of the batches.
-        parts: file names of the batches.
-        archives: names that the packed folder goes by.
-        parse: makes arrays of a batch's bytes; its second argument names the file.
+        folder: Name of the folder of the batches.
+        parts: File names of the batches.
+        archives: Names that the packed folder may have.
+        parse: Function from a batch's bytes and the file's name to images and labels.
     """
 
     folder: str
@@ -72,21 +74,21 @@ _FORMS: Final = (
 
 
 def read(name: str, folder: Path) -> Arrays:
-    """Return the data set that lies in the folder, in one of the layouts of `layouts`.
+    """Return the data set that lies in a folder in one of the layouts of `layouts`.
 
-    Of MNIST and Fashion-MNIST, a folder of the set's name comes first, then an `.npz` file, then files without a folder
-    of their own. Of CIFAR-10, batches come before an archive, and python batches before binary ones.
+    For MNIST and Fashion-MNIST a folder of the set's name comes first. An `.npz` file comes second and files without a
+    folder of their own come last. For CIFAR-10 batches come before an archive and python batches before binary ones.
 
     Args:
-        name: "cifar10", "mnist" or "fashion_mnist".
-        folder: holds the files; only read.
+        name: One of "cifar10", "mnist" and "fashion_mnist".
+        folder: Folder that holds the files. It is only read.
 
     Returns:
-        Arrays: in the official order.
+        Images and labels in the official order.
 
     Raises:
-        Absent: the folder has no file of the set.
-        UserError: a file is missing from a set that has others, or the content of one is not the official one.
+        Absent: The folder has no file of the set.
+        UserError: A file is missing from a set that has others, or its content is not the official one.
     """
     return _cifar(folder) if name == "cifar10" else _idx(name, folder)
 
@@ -95,11 +97,14 @@ def idx_arrays(data: Sequence[bytes], files: Sequence[str]) -> Arrays:
     """Make arrays of the four idx files in the order of IDX_FILES.
 
     Args:
-        data: the bytes of each, unpacked.
-        files: the name of each, for the errors.
+        data: Unpacked bytes of each file.
+        files: Name of each file, for errors.
+
+    Returns:
+        Images and labels in the official order.
 
     Raises:
-        UserError: they are not idx files of 28x28 images and of as many labels from 0 to 9.
+        UserError: They are not idx files of 28x28 images and of one label from 0 to 9 for each image.
     """
     parsers = (formats.idx_images, formats.idx_labels) * 2
     arrays = Arrays(*(parse(*pair) for parse, pair in zip(parsers, zip(data, files, strict=True), strict=True)))
@@ -108,11 +113,14 @@ def idx_arrays(data: Sequence[bytes], files: Sequence[str]) -> Arrays:
         (arrays.test_images, arrays.test_labels, files[3]),
     ):
         if len(images) != len(labels):
-            raise UserError(f"{file}: found {len(labels):,} labels, expected {len(images):,}, one for each image")
+            raise UserError(
+                f"{file}: found {len(labels):,} labels, expected {len(images):,}, one for each image. Get it again."
+            )
     return arrays
 
 
 def _cifar(root: Path) -> Arrays:
+    """Return CIFAR-10 from the first batches or archive in a folder."""
     for place in layouts.cifar_folders(root):
         for form in _FORMS:
             for folder in (place / form.folder, place):
@@ -125,11 +133,14 @@ def _cifar(root: Path) -> Arrays:
 
 
 def _archived(form: _Form, archive: Path) -> Arrays:
-    trials = dict(zip(form.parts, formats.unpack_tar(_bytes(archive), form.parts, str(archive)), strict=True))
-    return _batches(form, lambda name: _part(trials[name], f"{archive}: {name}"))
+    """Return CIFAR-10 from an archive."""
+    members = dict(zip(form.parts, formats.unpack_tar(_bytes(archive), form.parts, str(archive)), strict=True))
+    return _batches(form, lambda name: _part(members[name], f"{archive}: {name}"))
 
 
 def _batches(form: _Form, read_part: Callable[[str], _Part]) -> Arrays:
+    """Return CIFAR-10 from its batches after their check."""
+
     def batch(name: str) -> ImagesAndLabels:
         part = read_part(name)
         digests.check("cifar10", name, part.digest, part.file)
@@ -139,6 +150,7 @@ def _batches(form: _Form, read_part: Callable[[str], _Part]) -> Arrays:
 
 
 def _idx(name: str, root: Path) -> Arrays:
+    """Return MNIST or Fashion-MNIST from the first layout in a folder."""
     for folder in layouts.named_folders(name, root):
         if paths := _idx_paths(folder):
             return _official(name, _threaded(_read_part, paths))
@@ -158,45 +170,58 @@ def _idx(name: str, root: Path) -> Arrays:
 
 
 def _idx_paths(folder: Path) -> list[Path]:
-    """The set's four files in the folder, those that are missing by their plain names; empty without any."""
-    found = [layouts.idx_file(folder, part) for part in IDX_FILES]
-    return [path or folder / part for path, part in zip(found, IDX_FILES, strict=True)] if any(found) else []
+    """Return the paths of a set's four files in a folder.
+
+    A missing file has its plain name. Without any file the list is empty.
+    """
+    present = [layouts.idx_file(folder, part) for part in IDX_FILES]
+    return [path or folder / part for path, part in zip(present, IDX_FILES, strict=True)] if any(present) else []
 
 
 def _official(name: str, parts: Sequence[_Part]) -> Arrays:
+    """Check the digests of four idx files and make arrays of them."""
     for file, part in zip(IDX_FILES, parts, strict=True):
         digests.check(name, file, part.digest, part.file)
     return idx_arrays([part.data for part in parts], [part.file for part in parts])
 
 
 def _absent(name: str, root: Path, owner: str | None = None) -> Absent:
-    what = f"the files of {owner}, none of {name}" if owner else f"no files of {name}"
-    asked = f"ask for {owner}, or give" if owner else "give"
+    """Return the error for a folder without the set."""
+    contents = f"the files of {owner}, none of {name}" if owner else f"no files of {name}"
+    advice = f"ask for {owner}, or give" if owner else "give"
     return Absent(
-        f"{root}: found {what}. The folder holds {layouts.contents(root)}. "
-        f"{asked.capitalize()} the folder, or its parent, that holds {layouts.EXPECTED[name]}"
+        f"{root}: found {contents}. The folder holds {layouts.contents(root)}. "
+        f"{advice.capitalize()} the folder, or its parent, that holds {layouts.EXPECTED[name]}."
     )
 
 
 def _threaded(function: Callable[[Key], Item], keys: Sequence[Key]) -> list[Item]:
+    """Map a function over keys by four threads."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return list(pool.map(function, keys))
 
 
 def _part(data: bytes, file: str) -> _Part:
+    """Return a part with its digest."""
     return _Part(data, digests.digest_of(data), file)
 
 
 def _read_part(path: Path) -> _Part:
-    """The part in the file, unpacked if it is packed, whatever its name says."""
+    """Return the part in a file.
+
+    It is unpacked if its bytes are packed, whatever the name says.
+    """
     data = _bytes(path)
     return _part(formats.unpack_gzip(data, str(path)) if data.startswith(formats.GZIP) else data, str(path))
 
 
 def _bytes(path: Path) -> bytes:
+    """Return the bytes of a file."""
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{path}: found no such file, expected it beside the others of its set") from error
+        raise UserError(f"{path}: found no such file, expected it beside the others of its set. Add it.") from error
     except OSError as error:
-        raise UserError(f"{path}: found {error.strerror}, expected a file that can be read") from error
+        raise UserError(
+            f"{path}: found {error.strerror}, expected a file that can be read. Check its permissions."
+        ) from error

@@ -1,8 +1,8 @@
-"""The official content of the classic sets: size and md5 of each part, unpacked.
+"""The official content of the classic sets as size and md5 of each unpacked part.
 
-A packed file may be packed by anybody: only what it holds is compared. The arrays of an `.npz` file are compared as the
-idx files that they make. The md5s of CIFAR-10's python batches are the published ones. Those of its binary batches and
-of the idx files were computed from real files, whose archives had the published md5s.
+Anybody may pack a file, so only its content is compared. The arrays of an `.npz` file are compared as the idx files
+that they make. The md5s of CIFAR-10's python batches are the published ones. The md5s of its binary batches and of the
+idx files were computed from real files. Their archives had the published md5s.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from jaxdeep.errors import UserError
 
 
 class Digest(NamedTuple):
-    """What the bytes of a part are recognised by.
+    """Size and md5 by which the bytes of a part are recognised.
 
     Attributes:
-        size: number of bytes.
+        size: Number of bytes.
         md5: 32 hexadecimal digits.
     """
 
@@ -24,16 +24,26 @@ class Digest(NamedTuple):
 
 
 def digest_of(data: bytes) -> Digest:
-    """Return the size and md5 of the bytes."""
+    """Return the size and md5 of some bytes.
+
+    Args:
+        data: Unpacked bytes of a part.
+
+    Returns:
+        The digest.
+    """
     return Digest(len(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
 def owner_of(part: str, found: Digest) -> str | None:
-    """Return the name of the set whose official part has this digest, or None.
+    """Return the set that a part belongs to.
 
     Args:
-        part: file name of the part, such as "train-images-idx3-ubyte".
-        found: digest of the bytes that are there.
+        part: File name of the part, such as "train-images-idx3-ubyte".
+        found: Digest of the bytes that are there.
+
+    Returns:
+        The name of the set whose official part has this digest, or None.
     """
     return next((name for name, parts in OFFICIAL.items() if parts.get(part) == found), None)
 
@@ -41,27 +51,27 @@ def owner_of(part: str, found: Digest) -> str | None:
 def check(name: str, part: str, found: Digest, file: str) -> None:
     """Refuse content that is not the official one.
 
-    Every set that `load_images` knows has all its parts in OFFICIAL. A set without an entry is not checked: tests that
+    Every set that `load_images` knows has all its parts in OFFICIAL. A set without an entry is not checked. Tests that
     write small random images replace OFFICIAL.
 
     Args:
-        name: "cifar10", "mnist" or "fashion_mnist".
-        part: file name of the part, such as "train-images-idx3-ubyte".
-        found: digest of the bytes that are there, unpacked.
-        file: where they came from, for the error.
+        name: One of "cifar10", "mnist" and "fashion_mnist".
+        part: File name of the part, such as "train-images-idx3-ubyte".
+        found: Digest of the unpacked bytes that are there.
+        file: Origin of the bytes, for the error.
 
     Raises:
-        UserError: the part is another set's, or damaged, or altered.
+        UserError: The part is another set's, or is damaged or altered.
     """
     official = OFFICIAL.get(name, {}).get(part)
     if official is None or found == official:
         return
     owner = owner_of(part, found)
     if owner is not None:
-        raise UserError(f"{file}: found {owner}'s {part}, expected {name}'s. Give {name}'s files, or ask for {owner}")
+        raise UserError(f"{file}: found {owner}'s {part}, expected {name}'s. Give {name}'s files, or ask for {owner}.")
     raise UserError(
         f"{file}: found content of {found.size:,} bytes, md5 {found.md5}, expected {official.size:,} bytes, md5 "
-        f"{official.md5}. It is damaged or altered: get {name}'s official file again"
+        f"{official.md5}. It is damaged or altered. Get {name}'s official file again."
     )
 
 
@@ -93,3 +103,4 @@ OFFICIAL: dict[str, dict[str, Digest]] = {
         "t10k-labels-idx1-ubyte": Digest(10_008, "15d484375f8d13e6eb1aabb0c3f46965"),
     },
 }
+"""Digest of each official part by the name of its set and its file."""

@@ -1,4 +1,4 @@
-"""What a set of labelled images is: four arrays and where they came from."""
+"""Sets of labelled images as four arrays and their origin."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class ImageSpec(NamedTuple):
-    """What is known of a data set before any file is read.
+    """Facts about a data set that are known before any file is read.
 
     Attributes:
-        image_shape: (H, W, C) of one image.
-        train: number of training images in the official set.
-        test: number of test images in the official set.
-        class_names: of labels 0, 1, ...
+        image_shape: Shape (H, W, C) of one image.
+        train: Number of training images in the official set.
+        test: Number of test images in the official set.
+        class_names: Names of the classes 0, 1, ...
     """
 
     image_shape: tuple[int, int, int]
@@ -47,16 +47,17 @@ SPECS = {
         ),
     ),
 }
+"""Facts about each data set by its name."""
 
 
 class Arrays(NamedTuple):
     """Images and labels as they are stored, in the official order.
 
     Attributes:
-        train_images: [N, H, W, C] uint8.
-        train_labels: [N] uint8, 0 .. 9.
-        test_images: [M, H, W, C] uint8.
-        test_labels: [M] uint8, 0 .. 9.
+        train_images: Training images [N, H, W, C] uint8.
+        train_labels: Training labels [N] uint8 in 0 .. 9.
+        test_images: Test images [M, H, W, C] uint8.
+        test_labels: Test labels [M] uint8 in 0 .. 9.
     """
 
     train_images: np.ndarray
@@ -66,17 +67,19 @@ class Arrays(NamedTuple):
 
 
 class Images(NamedTuple):
-    """A data set and its origin.
+    """Images and labels of a data set and their origin.
 
     Attributes:
-        train_images: [N, H, W, C] uint8, official order; C is 3 for CIFAR-10, 1 for MNIST and Fashion-MNIST.
-        train_labels: [N] uint8, 0 .. 9.
-        test_images: [M, H, W, C] uint8, official order.
-        test_labels: [M] uint8, 0 .. 9.
-        name: "cifar10", "mnist", "fashion_mnist", or one of them after "synthetic_".
-        source: "classic files", "tensorflow_datasets" (prepared now or cached earlier) or "built-in synthetic".
-        synthetic: whether the images were drawn, not photographed or scanned.
-        class_names: of labels 0 .. 9.
+        train_images: Training images [N, H, W, C] uint8 in the official order. C is 3 for CIFAR-10 and 1 for MNIST and
+            Fashion-MNIST.
+        train_labels: Training labels [N] uint8 in 0 .. 9.
+        test_images: Test images [M, H, W, C] uint8 in the official order.
+        test_labels: Test labels [M] uint8 in 0 .. 9.
+        name: Name "cifar10", "mnist" or "fashion_mnist". It follows "synthetic_" if the images are synthetic.
+        source: Origin "classic files", "tensorflow_datasets" or "built-in synthetic". The second may come from the
+            cache.
+        synthetic: Whether the images were drawn instead of photographed or scanned.
+        class_names: Names of the classes 0 .. 9.
     """
 
     train_images: np.ndarray

@@ -1,4 +1,4 @@
-"""Divide a user's rows into training, validation and test part, and check each of them."""
+"""Divide a user's rows into training, validation and test part and check each of them."""
 
 import hashlib
 import warnings
@@ -14,18 +14,18 @@ from jaxdeep.data.rows import CHUNK_ROWS, Rows, aligned, as_rows, flat
 from jaxdeep.errors import JaxdeepWarning, UserError
 
 LARGEST: Final = float(np.finfo(np.float32).max)
-"""Value that float32 holds."""
+"""Largest value that float32 holds."""
 
 
 class Part(NamedTuple):
-    """Rows of one part of a data set, and where the user finds them.
+    """Rows of one part of a data set and their place in the user's argument.
 
     Attributes:
-        name: "training", "validation" or "test".
-        argument: name of the argument that holds the rows.
-        first: index of the part's first row in that argument.
-        rows: the rows.
-        labels: [N], int32, 0 .. C - 1.
+        name: Name "training", "validation" or "test".
+        argument: Name of the argument that holds the rows.
+        first: Index of the part's first row in that argument.
+        rows: Rows of the part.
+        labels: Classes [N] int32 in 0 .. C - 1.
     """
 
     name: str
@@ -38,8 +38,11 @@ class Part(NamedTuple):
         """Name the place of a value for a message.
 
         Args:
-            row: index in the part.
-            column: index in a flattened row.
+            row: Index of the row in the part.
+            column: Index of the value in a flattened row.
+
+        Returns:
+            Row, argument and column in words.
         """
         return f"row {self.first + row} of {self.argument}, {column_name(column, self.rows.names)}"
 
@@ -48,9 +51,9 @@ class Division(NamedTuple):
     """Rows divided into parts.
 
     Attributes:
-        parts: training, validation and test.
-        encoding: of the labels.
-        digest: of all arrays as they were given.
+        parts: Training, validation and test part.
+        encoding: Labels as classes.
+        digest: Digest of all arrays as they were given.
     """
 
     parts: tuple[Part, Part, Part]
@@ -64,21 +67,24 @@ def divide(
     """Divide rows into training, validation and test part.
 
     Args:
-        images: [N, ...], as `Dataset.from_arrays` takes them.
-        labels: [N] or [N, 1].
-        test_images: [M, ...]. None: the last `data.valid_size` of images are the test rows.
-        test_labels: [M] or [M, 1], or None.
-        data: sizes.
-        class_names: C names, or None.
+        images: Training and validation rows [N, ...] as `Dataset.from_arrays` takes them.
+        labels: Labels [N] or [N, 1] of images.
+        test_images: Test rows [M, ...]. None takes the last `data.valid_size` rows of images.
+        test_labels: Labels [M] or [M, 1] of test_images, or None.
+        data: Configuration with the sizes of the parts.
+        class_names: Names of the C classes. None if the labels name the classes.
 
     Returns:
-        The parts.
+        The parts and the labels as classes.
 
     Raises:
-        UserError: shapes, types or sizes do not fit, or a value or a label cannot be used.
+        UserError: Shapes, types or sizes do not fit, or a value or a label cannot be used.
+
+    Warns:
+        JaxdeepWarning: The validation or the test part lacks a class.
     """
     if (test_images is None) != (test_labels is None):
-        raise UserError("test_images and test_labels go together: one of them is missing")
+        raise UserError("test_images and test_labels go together, and one of them is missing. Give both or none.")
     rows, given = as_rows(images, "images"), {"labels": as_labels(labels, "labels")}
     _check_shapes("training", rows, given["labels"])
     if test_images is None:
@@ -93,7 +99,8 @@ def divide(
         _check_shapes("test", test_rows, given["test_labels"])
     if test_rows.values.shape[1:] != rows.values.shape[1:]:
         raise UserError(
-            f"a test row has the shape {test_rows.values.shape[1:]}, a training row {rows.values.shape[1:]}"
+            f"a test row has the shape {test_rows.values.shape[1:]}, a training row {rows.values.shape[1:]}. "
+            "Give rows of one shape."
         )
     if rest <= data.valid_size:
         raise _too_few(data, rest)
@@ -110,8 +117,8 @@ def divide(
     for part in parts:
         check_values(part)
     sources = [
-        found.values if encoding.is_identity and found.is_integer_array else code
-        for found, code in zip(given.values(), encoding.codes, strict=True)
+        argument_labels.values if encoding.is_identity and argument_labels.is_integer_array else code
+        for argument_labels, code in zip(given.values(), encoding.codes, strict=True)
     ]
     digest = _digest(
         (rows.source, sources[0][:rest], test_rows.source, sources[-1][first:]),
@@ -124,10 +131,11 @@ def check_values(part: Part) -> None:
     """Refuse values that float32 cannot hold.
 
     Args:
-        part: rows to check.
+        part: Rows to check.
 
     Raises:
-        UserError: a value is masked, not finite, or infinite in float32. It tells count and place of the first.
+        UserError: A value is masked, not finite, or infinite in float32. The message tells the count and the place of
+            the first.
     """
     rows = part.rows
     if rows.mask is not None:
@@ -147,13 +155,13 @@ def refuse_where(part: Part, is_bad: Callable[[int, int], Any], what: str, advic
     """Refuse a part that has bad values.
 
     Args:
-        part: rows to look at.
-        is_bad: start, stop -> [stop - start, D] booleans for these rows.
-        what: what a bad value is, for the message.
-        advice: what to do.
+        part: Rows to look at.
+        is_bad: Function from start and stop to booleans [stop - start, D] for these rows.
+        what: Property of a bad value, for the message.
+        advice: Remedy, for the message.
 
     Raises:
-        UserError: a value is bad. It tells how many are, and place and value of the first.
+        UserError: A value is bad. The message tells the number of bad values and place and value of the first.
     """
     count, first = 0, None
     for start in range(0, len(part.rows.values), CHUNK_ROWS):
@@ -167,19 +175,22 @@ def refuse_where(part: Part, is_bad: Callable[[int, int], Any], what: str, advic
         values = "1 value" if count == 1 else f"{count} values"
         raise UserError(
             f"{values} of the {part.name} rows {'is' if count == 1 else 'are'} {what}, the first{value} in "
-            f"{part.place(*first)}. {advice}, or remove such rows"
+            f"{part.place(*first)}. {advice}, or remove such rows."
         )
 
 
 def check_classes(parts: Sequence[Part], values: Sequence[Any]) -> None:
-    """Refuse a class that cannot be learnt, and warn of one that is not measured.
+    """Refuse a class that cannot be learnt and warn of a class that is not measured.
 
     Args:
-        parts: training, validation and test.
-        values: C labels, as they were given.
+        parts: Training, validation and test part.
+        values: The C labels as they were given.
 
     Raises:
-        UserError: no training row has the class.
+        UserError: A class has no training row.
+
+    Warns:
+        JaxdeepWarning: A class has no validation row or no test row.
     """
     train, *others = parts
     absent = _absent(train, values)
@@ -188,44 +199,49 @@ def check_classes(parts: Sequence[Part], values: Sequence[Any]) -> None:
         tested = [part.name for part in others if np.isin(absent, part.labels).any()]
         where = f"the {' and the '.join(tested)} rows have them" if tested else "no row has them"
         raise UserError(
-            f"the training part lacks the classes {labels}, and {where}: are the rows sorted by class? "
-            "Shuffle them first, or remove these classes"
+            f"the training part lacks the classes {labels}, and {where}. Rows sorted by class cause this. "
+            "Shuffle them first, or remove these classes."
         )
     for part in others:
         if (absent := _absent(part, values)).size:
             labels = listed([values[index] for index in absent])
             warnings.warn(
-                f"the {part.name} part lacks the classes {labels}: its figures say nothing of them. "
-                "Shuffle the rows, or give it more",
+                f"the {part.name} part lacks the classes {labels}, so its figures say nothing of them. "
+                "Shuffle the rows, or give it more.",
                 JaxdeepWarning,
                 stacklevel=4,
             )
 
 
 def _absent(part: Part, values: Sequence[Any]) -> np.ndarray:
+    """Return the classes without a row in a part."""
     return np.flatnonzero(np.bincount(part.labels, minlength=len(values)) == 0)
 
 
 def _check_shapes(part: str, rows: Rows, labels: Labels) -> None:
-    shape, of_labels = rows.values.shape, labels.values.shape
-    if len(shape) < 2 or len(of_labels) != 1 or shape[0] != of_labels[0]:
-        advice = ". One column? Give images.reshape(-1, 1)" if len(shape) == 1 else ""
+    """Refuse rows and labels whose shapes do not fit."""
+    shape, labels_shape = rows.values.shape, labels.values.shape
+    if len(shape) < 2 or len(labels_shape) != 1 or shape[0] != labels_shape[0]:
+        advice = ", or images.reshape(-1, 1) for one column" if len(shape) == 1 else ""
         raise UserError(
-            f"{part} images have the shape {shape} and labels {of_labels}; allowed: [N, ...] and [N]{advice}"
+            f"{part} images have the shape {shape} and labels {labels_shape}. Give [N, ...] and [N]{advice}."
         )
     if shape[0] == 0:
-        raise UserError(f"there are no {part} rows")
+        raise UserError(f"there are no {part} rows. Give one or more.")
     if 0 in shape:
-        raise UserError(f"{part} images have the shape {shape}, without a value. Give one column or more")
+        raise UserError(f"{part} images have the shape {shape}, without a value. Give one column or more.")
 
 
 def _too_few(data: Data, rest: int) -> UserError:
+    """Return the error for a part that has no rows left."""
     return UserError(
-        f"data.valid_size is {data.valid_size}; {rest} rows are left for training and validation, and both need some"
+        f"data.valid_size is {data.valid_size}, and {rest} rows are left for training and validation, which both need "
+        "some. Give a smaller data.valid_size, or more rows."
     )
 
 
 def _digest(arrays: Sequence[np.ndarray], encoding: str) -> str:
+    """Return 16 hexadecimal digits that identify arrays and the encoding of labels."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())

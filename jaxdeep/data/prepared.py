@@ -1,8 +1,8 @@
-"""Downloads prepared by TensorFlow Datasets, without TensorFlow.
+"""Download data sets and prepare them by TensorFlow Datasets without TensorFlow.
 
 The stock builders of these sets read their archives through TensorFlow. The builders here keep a stock builder's name,
-version, addresses and checksums, read the archives themselves, and number the examples, so that the official order
-(whose first 5,000 are the validation set) survives.
+version, addresses and checksums. They read the archives themselves and number the examples. So the official order
+survives, whose first 5,000 images are the validation set.
 """
 
 import contextlib
@@ -22,27 +22,36 @@ from jaxdeep.data.images import SPECS, Arrays
 from jaxdeep.errors import UserError
 
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
+"""Name of CIFAR-10's binary archive."""
 STOCK = {"cifar10": "Cifar10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+"""Class of each set's stock builder."""
 ANSWER_SECONDS = 2.0
+"""Seconds within which a server must answer."""
 
 
 class Unavailable(Exception):
-    """The data set cannot be downloaded or prepared; the message is the reason, one line."""
+    """Error for a data set that cannot be downloaded or prepared.
+
+    Its message is the reason in one line.
+    """
 
 
 def prepare(name: str, folder: Path) -> Arrays:
-    """Download, prepare and decode a data set: about half a minute, and once where the caller keeps the arrays.
+    """Download, prepare and decode a data set.
+
+    It takes about half a minute.
 
     Args:
-        name: "cifar10", "mnist" or "fashion_mnist".
-        folder: where the download and the prepared files are put while this runs; nothing of them stays. The system's
-            temporary folder serves where this one cannot be written.
+        name: One of "cifar10", "mnist" and "fashion_mnist".
+        folder: Folder for the download and the prepared files. They are removed at the end. The system's temporary
+            folder serves if this one cannot be written.
 
     Returns:
-        Arrays: in the official order.
+        Images and labels in the official order.
 
     Raises:
-        Unavailable: there is no network, the server refuses, a checksum differs, the disk is full.
+        Unavailable: TensorFlow Datasets is not installed, there is no network, the server refuses, a checksum differs,
+            or the disk is full.
     """
     try:
         addresses = _addresses(name)
@@ -58,9 +67,15 @@ def prepare(name: str, folder: Path) -> Arrays:
 
 
 def unreachable(address: str) -> str | None:
-    """Why the address gives no answer within ANSWER_SECONDS; None where it gives one, whichever.
+    """Return why an address gives no answer within ANSWER_SECONDS.
 
     TensorFlow Datasets itself waits without limit for a network that drops packets.
+
+    Args:
+        address: URL to ask.
+
+    Returns:
+        The reason in one line. None if there is any answer.
     """
     import requests
 
@@ -73,7 +88,7 @@ def unreachable(address: str) -> str | None:
         except requests.RequestException as error:
             answers.put(f"{address} cannot be reached ({_one_line(error)})")
 
-    # A name server that does not answer has no timeout of its own: a thread that may be left behind has.
+    # A name server that does not answer has no timeout of its own. A thread can be left behind.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answers.get(timeout=ANSWER_SECONDS)
@@ -82,26 +97,30 @@ def unreachable(address: str) -> str | None:
 
 
 def _addresses(name: str) -> dict[str, str]:
-    """File name -> URL of what the stock builder downloads, in the order in which it is read."""
+    """Return the URL of each file that the stock builder downloads.
+
+    The files are in the order in which they are read.
+    """
     if name == "cifar10":
         return {CIFAR_ARCHIVE: f"https://www.cs.toronto.edu/~kriz/{CIFAR_ARCHIVE}"}
     return {f"{file}.gz": f"{_stock(name).URL}{file}.gz" for file in classic.IDX_FILES}
 
 
 def _stock(name: str) -> Any:
+    """Return the stock builder of a set."""
     import tensorflow_datasets.image_classification as stock
 
     return getattr(stock, STOCK[name])
 
 
 def _prepared_builder(name: str, addresses: Mapping[str, str], place: Path) -> Any:
-    """The builder, its two splits in array_record files under the place."""
+    """Return the builder after it has written two splits as array_record files."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download import download_manager, downloader, util
 
     settings = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)
     retries = downloader.MAX_RETRIES
-    downloader.MAX_RETRIES = 1  # 10 take 205 s where there is no network
+    downloader.MAX_RETRIES = 1  # 10 retries take 205 s without a network
     try:
         builder = _builder_class(name, addresses)(data_dir=place, file_format="array_record")
         builder.download_and_prepare(download_config=settings)
@@ -113,6 +132,7 @@ def _prepared_builder(name: str, addresses: Mapping[str, str], place: Path) -> A
 
 
 def _builder_class(name: str, addresses: Mapping[str, str]) -> Any:
+    """Return a builder like the stock one that reads the archives itself and numbers the examples."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import registered
 
@@ -145,17 +165,20 @@ def _builder_class(name: str, addresses: Mapping[str, str]) -> Any:
 
 
 def _read(files: Mapping[str, Path]) -> Arrays:
-    """The downloaded archives as arrays; TensorFlow Datasets has verified their checksums, and renamed them."""
+    """Return the arrays of downloaded archives.
+
+    TensorFlow Datasets has verified their checksums and renamed them.
+    """
     names = list(files)
     if names == [CIFAR_ARCHIVE]:
-        trials = classic.CIFAR_BINARY
-        parts = formats.unpack_tar(files[CIFAR_ARCHIVE].read_bytes(), trials, CIFAR_ARCHIVE)
-        return formats.joined([formats.binary_batch(*pair) for pair in zip(parts, trials, strict=True)])
+        members = classic.CIFAR_BINARY
+        parts = formats.unpack_tar(files[CIFAR_ARCHIVE].read_bytes(), members, CIFAR_ARCHIVE)
+        return formats.joined([formats.binary_batch(*pair) for pair in zip(parts, members, strict=True)])
     return classic.idx_arrays([formats.unpack_gzip(files[file].read_bytes(), file) for file in names], names)
 
 
 def _decoded(builder: Any) -> Arrays:
-    """The prepared examples, each at its number."""
+    """Return the prepared examples, each at its number."""
     arrays = []
     for split in ("train", "test"):
         examples = builder.as_data_source(split=split)
@@ -170,6 +193,7 @@ def _decoded(builder: Any) -> Arrays:
 
 @contextlib.contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder in the given one, or in the system's if that cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         place = tempfile.TemporaryDirectory(prefix="tfds-", dir=folder, ignore_cleanup_errors=True)
@@ -181,7 +205,10 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Progress on stderr where that is a terminal, else nothing: stdout is the caller's."""
+    """Show progress on stderr if that is a terminal and nothing otherwise.
+
+    The caller keeps stdout for itself.
+    """
     import tensorflow_datasets as tfds
 
     terminal = sys.stderr.isatty()
@@ -191,7 +218,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    """The error's message; of a requests error that of its cause, without the connection object named before it."""
+    """Return an error's message in one line.
+
+    For an error of requests that is the message of its cause without the connection object before it.
+    """
     cause = getattr(error.args[0], "reason", None) if error.args else None
     message = str(cause).rpartition("): ")[2] if cause else str(error)
     return " ".join(message.split()) or type(error).__name__

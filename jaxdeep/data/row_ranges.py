@@ -1,4 +1,4 @@
-"""Whether new rows lie where the training rows did: another scale of pixels, and values outside the range."""
+"""Check that new rows lie where the training rows did, on the same scale of pixels and inside the range."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from jaxdeep.data.dataset import Columns, Dataset
 from jaxdeep.errors import UserError
 
 WHITE: Final = 255
-"""The largest value of a pixel in bytes; on the other scale it is 1."""
+"""Largest value of a pixel in bytes. On the other scale it is 1."""
 BRIGHT: Final = 128
-"""The value that pixels in bytes reach somewhere, and values in 0..1 never do."""
+"""Value that pixels in bytes reach somewhere and values in 0..1 never do."""
 EVIDENCE: Final = 8
-"""Values it takes to tell a scale: fewer can be small, or large, by chance."""
+"""Number of values that it takes to tell a scale. Fewer can be small or large by chance."""
 RARE: Final = 1 / 1_000
 """Share of the training rows that may lie in 0..1 though the others are pixels in bytes."""
 
@@ -23,24 +23,28 @@ def check_rows_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> No
 
     A table of other quantities may hold small rows too, so a refusal needs evidence.
 
-    Trained on 0..255: no training value is negative or above 255, and the largest is 128 or more. All rows are in 0..1.
-    Rows of nothing but 0 pass, for black is 0 on either scale. So do uint8 rows if the training rows were uint8. Then
-    one of two things must hold.
+    After training on 0..255 rows are refused if all these conditions hold:
 
-    - The training rows were integers, and a value is a fraction.
-    - Half of the columns that vary reach 128 in training, and the rows hold 8 or more values other than 0 there. No
-      training rows, but for one in a thousand, lie in 0..1 themselves.
+    - No training value is negative or above 255 and the largest is 128 or more.
+    - All rows are in 0..1. One value is not 0 because black is 0 on either scale.
+    - The rows and the training rows are not both uint8.
+    - The training rows were integers and a value is a fraction. Or half of the columns that vary reach 128 in training
+      and the rows hold 8 or more values other than 0 there. At most one training row in a thousand lies in 0..1 itself
+      then.
 
-    Trained on 0..1: no training value is outside. The rows are in 0..255 and reach 128. Of their values other than 0,
-    half or more exceed 1, and these are 8 or more.
+    After training on 0..1 rows are refused if all these conditions hold:
+
+    - No training value is outside 0..1.
+    - The rows are in 0..255 and reach 128.
+    - Half or more of their values other than 0 exceed 1 and these are 8 or more.
 
     Args:
-        dataset: its training rows are looked at where the columns alone do not decide.
-        columns: what is known of the training rows.
-        rows: [N, D], finite numbers.
+        dataset: Data set whose training rows are looked at if the columns alone do not decide.
+        columns: Ranges and type of the training rows.
+        rows: Finite numbers [N, D].
 
     Raises:
-        UserError: the rows are on the other scale.
+        UserError: The rows are on the other scale.
     """
     low, high = columns.low.min(), columns.high.max()
     smallest, largest = rows.min(), rows.max()
@@ -49,29 +53,29 @@ def check_rows_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> No
     if BRIGHT <= high <= WHITE and 0 < largest <= 1 and not (rows.dtype == np.uint8 and columns.dtype == "uint8"):
         if (_are_integers(columns) and _has_fraction(rows)) or _are_dim(dataset, columns, rows):
             raise UserError(
-                f"all rows are within 0..1, and the training rows were in {low:g}..{high:g}: another scale of pixels. "
-                f"Give rows * {WHITE}, or check=False if these are right"
+                f"all rows are within 0..1, and the training rows were in {low:g}..{high:g}, another scale of pixels. "
+                f"Give rows * {WHITE}, or check=False if these are right."
             )
     elif high <= 1 and BRIGHT <= largest <= WHITE:
-        above, other = np.count_nonzero(rows > 1), np.count_nonzero(rows)
-        if above >= EVIDENCE and 2 * above >= other:
+        above, nonzero = np.count_nonzero(rows > 1), np.count_nonzero(rows)
+        if above >= EVIDENCE and 2 * above >= nonzero:
             raise UserError(
-                f"the rows reach {largest:g}, and the training rows were within 0..1: another scale of pixels. "
-                f"Give rows / {WHITE}, or check=False if these are right"
+                f"the rows reach {largest:g}, and the training rows were within 0..1, another scale of pixels. "
+                f"Give rows / {WHITE}, or check=False if these are right."
             )
 
 
 def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarray, dtype: str) -> str | None:
     """Describe the values that are smaller or larger than all training values.
 
-    Pixels share one range: that of uint8 training rows, or of rows with two axes and more. In other tables, each
-    column has its own. A rounding error of float32, or of a smaller type, is not outside.
+    uint8 training rows and rows of two or more axes share one range because they are pixels. In other tables each
+    column has its own range. A rounding error of float32 or of a smaller type is not outside.
 
     Args:
-        columns: what is known of the training rows.
-        image_shape: shape of one training row.
-        rows: [N, D], finite numbers.
-        dtype: type of the rows as they were given, such as "float16".
+        columns: Ranges and type of the training rows.
+        image_shape: Shape of one training row.
+        rows: Finite numbers [N, D].
+        dtype: Type of the rows as they were given, such as "float16".
 
     Returns:
         One line for a warning, or None if no value is outside.
@@ -96,20 +100,22 @@ def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarr
     return (
         f"{count} of {rows.size} values, in {len(suspects)} of {rows.shape[1]} columns, are outside the range of the "
         f"training rows, the worst {values[row, worst]:g} in row {row}, column {column} (training "
-        f"{low[worst]:g}..{high[worst]:g}): the network extrapolates. Check the rows, or pass check=False"
+        f"{low[worst]:g}..{high[worst]:g}), so the network extrapolates. Check the rows, or pass check=False."
     )
 
 
 def _are_integers(columns: Columns) -> bool:
+    """Return whether the training rows were integers."""
     return columns.dtype.startswith(("int", "uint"))
 
 
 def _has_fraction(rows: np.ndarray) -> bool:
+    """Return whether a value is a fraction."""
     return bool((rows != np.trunc(rows)).any())
 
 
 def _are_dim(dataset: Dataset, columns: Columns, rows: np.ndarray) -> bool:
-    """Whether the rows, all within 0..1, are too dim to be like the training rows."""
+    """Return whether rows within 0..1 are too dim to be like the training rows."""
     bright = columns.high >= BRIGHT
     if 2 * bright.sum() < (columns.high > columns.low).sum() or np.count_nonzero(rows[:, bright]) < EVIDENCE:
         return False

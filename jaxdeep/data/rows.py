@@ -10,20 +10,20 @@ from jaxdeep.data.arrays import as_array, as_numbers, column_names, numbers_of_o
 from jaxdeep.errors import UserError
 
 CHUNK_ROWS: Final = 2_000
-"""Rows that are converted at a time, to save memory."""
+"""Number of rows that are converted at a time to save memory."""
 LISTED: Final = 10
-"""Names that a message lists."""
+"""Number of names that a message lists."""
 
 
 class Rows(NamedTuple):
     """Feature rows as numbers.
 
     Attributes:
-        values: [N, ...], uint8, float32 or float64, in the machine's byte order.
-        dtype: type of the rows as they were given, such as "int64".
-        source: [N, ...], the array whose bytes identify the rows.
-        names: D names of columns, for a data frame.
-        mask: [N, ...] booleans, true for a value that is masked. None: no value is.
+        values: Rows [N, ...] of uint8, float32 or float64 in the machine's byte order.
+        dtype: Type of the rows as they were given, such as "int64".
+        source: Array [N, ...] whose bytes identify the rows.
+        names: Names of the D columns of a data frame. None for other rows.
+        mask: Booleans [N, ...], True for a masked value. None if no value is masked.
     """
 
     values: np.ndarray
@@ -33,7 +33,14 @@ class Rows(NamedTuple):
     mask: np.ndarray | None = None
 
     def taken(self, chosen: slice) -> "Rows":
-        """Take some of the rows."""
+        """Take some of the rows.
+
+        Args:
+            chosen: Slice of the rows to take.
+
+        Returns:
+            Rows that share the memory of these.
+        """
         mask = None if self.mask is None else self.mask[chosen]
         return self._replace(values=self.values[chosen], source=self.source[chosen], mask=mask)
 
@@ -45,14 +52,14 @@ def as_rows(given: Any, what: str) -> Rows:
     floating types become float64.
 
     Args:
-        given: [N, ...], as for `as_array`.
-        what: name of the argument, for the message.
+        given: Rows [N, ...] as an array, list, data frame, or object with `__array__`.
+        what: Name of the argument, for the message.
 
     Returns:
-        The rows.
+        The rows as numbers.
 
     Raises:
-        UserError: the values are not real numbers, or integers that float64 cannot hold.
+        UserError: The values are not real numbers, or are integers that float64 cannot hold.
     """
     array = as_array(given, what)
     names = column_names(given)
@@ -68,47 +75,59 @@ def aligned(rows: Rows, names: tuple[str, ...] | None, what: str) -> Rows:
     """Order a data frame's columns as the training rows have them.
 
     Args:
-        rows: [N, D], to be ordered.
-        names: D names of the training columns. None: they have no names, and the order stays.
-        what: name of the argument, for the message.
+        rows: Rows [N, D] to be ordered.
+        names: Names of the D training columns. None if they have no names. The order stays then.
+        what: Name of the argument, for the message.
+
+    Returns:
+        Rows [N, D] in the order of the training columns.
 
     Raises:
-        UserError: a column is missing, is unknown, or its name occurs twice.
+        UserError: A column is missing, is unknown, or its name occurs twice.
     """
     if names is None or rows.names is None or rows.names == names:
         return rows
-    wanted, found = Counter(names), Counter(rows.names)
-    missing, unknown = sorted((wanted - found).elements()), sorted((found - wanted).elements())
+    expected, given = Counter(names), Counter(rows.names)
+    missing, unknown = sorted((expected - given).elements()), sorted((given - expected).elements())
     if missing or unknown:
         parts = [f"lacks {_listed(missing)}"] * bool(missing)
         parts += [f"has the unknown {_listed(unknown)}"] * bool(unknown)
-        raise UserError(f"{what} {' and '.join(parts)}. Give the columns of the training rows")
-    if max(wanted.values()) > 1:
-        twice = sorted(name for name, count in wanted.items() if count > 1)
-        raise UserError(f"{what} has other columns than the training rows, and {twice} occur twice. Rename them")
+        raise UserError(f"{what} {' and '.join(parts)}. Give the columns of the training rows.")
+    if max(expected.values()) > 1:
+        twice = sorted(name for name, count in expected.items() if count > 1)
+        raise UserError(f"{what} has other columns than the training rows, and {twice} occur twice. Rename them.")
     order = [rows.names.index(name) for name in names]
     mask = None if rows.mask is None else rows.mask[:, order]
     return rows._replace(values=rows.values[:, order], source=rows.source[:, order], names=names, mask=mask)
 
 
 def _listed(names: list[str]) -> str:
+    """List names for a message."""
     return f"{names[:LISTED]}" + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
 
 
 def flat(values: Any) -> np.ndarray:
-    """Flatten what is behind the first axis: [N, ...] -> [N, D]."""
+    """Flatten all axes behind the first.
+
+    Args:
+        values: Array [N, ...].
+
+    Returns:
+        Array [N, D].
+    """
     return values.reshape(len(values), -1)
 
 
 def stored(values: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
-    """Copy rows into what the device holds.
+    """Copy rows into the form that the device holds.
 
     Args:
-        values: [N, D], uint8, float32 or float64.
-        offset: [D], float64, subtracted in float64 before the cast. None: nothing is subtracted.
+        values: Rows [N, D] of uint8, float32 or float64.
+        offset: Numbers [D] float64 that are subtracted in float64 before the cast. None subtracts nothing.
 
     Returns:
-        [N, D], uint8 or the widest floating type that JAX keeps of the given one. It shares no memory with values.
+        Rows [N, D] of uint8 or the widest floating type that JAX keeps of the given one. They share no memory with
+        values.
     """
     if offset is None:
         return np.array(values, jax.dtypes.canonicalize_dtype(values.dtype), order="C")

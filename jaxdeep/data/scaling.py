@@ -1,12 +1,12 @@
-"""Choose the constants that scale rows, and keep what float32 would lose.
+"""Choose the constants that scale rows and keep what float32 would lose.
 
-A row enters the network as (row - mean) x scale, in the run's type. Three kinds of column need care:
+A row enters the network as (row - mean) x scale in the run's type. Three kinds of column need care:
 
-- A column whose mean is far larger than its standard deviation loses it in the cast to float32. Where the cast would
-  lose more than 2^-12 of the standard deviation (|mean| > 4096 std), the training mean is subtracted in float64 first.
-  What is subtracted is the offset, and the device holds the difference.
-- A column that is constant in the training rows teaches nothing. It enters as 0 in all rows, also where other rows
-  hold other values there. uint8 images keep a scale of 1 there.
+- A column whose mean is far larger than its standard deviation loses it in the cast to float32. Its training mean is
+  subtracted in float64 first if the cast would lose more than 2^-12 of the standard deviation (|mean| > 4096 std). This
+  mean is the offset and the device holds the difference.
+- A column that is constant in the training rows teaches nothing. It enters as 0 in all rows even if other rows hold
+  other values there. uint8 images keep a scale of 1 there.
 - A column whose scaled values float32 cannot hold is refused.
 """
 
@@ -24,25 +24,28 @@ from jaxdeep.data.rows import CHUNK_ROWS, flat
 from jaxdeep.errors import JaxdeepWarning, UserError
 
 LARGEST_RATIO: Final = 2.0**12
-"""Of |mean| to the standard deviation that float32 keeps to 2^-12 of the standard deviation."""
+"""Largest ratio of |mean| to the standard deviation at which float32 keeps the deviation to 2^-12 of itself."""
 SMALLEST_RANGE: Final = 2.0**-100
-"""Of a column whose inverse standard deviation float32 holds."""
+"""Smallest range of a column whose inverse standard deviation float32 holds."""
 BRIGHT: Final = 32
 """Median of the columns' largest values from which rows within 0 .. 255 count as pixels."""
 FEWEST_PIXELS: Final = 8
-"""Columns other than 0 from which rows within 0 .. 255 count as pixels: fewer can be as large by chance."""
+"""Number of columns other than 0 from which rows within 0 .. 255 count as pixels.
+
+Fewer can be as large by chance.
+"""
 ROUNDED: Final = ("bfloat16", "float16", "float32")
 """Types that round more than float64."""
 SHOWN: Final = 3
-"""Columns that a message lists."""
+"""Number of columns that a message lists."""
 
 
 class ColumnRange(NamedTuple):
     """Smallest and largest value of each column.
 
     Attributes:
-        low: [D], float64.
-        high: [D], float64.
+        low: Smallest values [D] float64.
+        high: Largest values [D] float64.
     """
 
     low: np.ndarray
@@ -50,12 +53,23 @@ class ColumnRange(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "ColumnRange":
-        """Measure rows [N, D]."""
+        """Measure the columns of rows.
+
+        Args:
+            values: Rows [N, D].
+
+        Returns:
+            The range of each column.
+        """
         return cls(values.min(0).astype(np.float64), values.max(0).astype(np.float64))
 
     @property
     def pixel_scale(self) -> int | None:
-        """Largest value of the scale that the rows seem to have: 1, 255, or None where they seem to be no pixels."""
+        """Return the largest value of the pixel scale that the rows seem to have.
+
+        Returns:
+            1 or 255. None if the rows seem to be no pixels.
+        """
         largest = self.high.max()
         if self.low.min() < 0 or not 0 < largest <= 255:
             return None
@@ -66,13 +80,13 @@ class ColumnRange(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """What scales the rows of a data set.
+    """Constants that scale the rows of a data set.
 
     Attributes:
-        mean: float64, scalar or [1, D], of rows less the offset.
-        scale: float64, scalar or [1, D].
-        offset: [D] float64, or None.
-        training: range of the training rows as they were given.
+        mean: Mean of rows less the offset, float64, scalar or [1, D].
+        scale: Factor of rows less the mean, float64, scalar or [1, D].
+        offset: Offset [D] float64 that is subtracted first. None if no column needs it.
+        training: Range of the training rows as they were given.
     """
 
     mean: np.ndarray
@@ -82,14 +96,22 @@ class Constants(NamedTuple):
 
 
 def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
-    """Choose what scales the rows of a data set, and check that all rows are on the scale that it takes.
+    """Choose the constants that scale a data set and check that all rows are on the scale that it takes.
 
     Args:
-        data: its scaling.
-        parts: training, validation and test.
+        data: Configuration with the scaling.
+        parts: Training, validation and test part.
+
+    Returns:
+        Mean, scale and offset from the training rows, and their range.
 
     Raises:
-        UserError: the parts, or the scaling, take the rows to be on different scales, or float32 cannot hold them.
+        UserError: The parts are on different scales, the scaling takes another scale, or float32 cannot hold the scaled
+            rows.
+
+    Warns:
+        JaxdeepWarning: A column varies too little around its mean for float32, or is constant in the training rows
+            only.
     """
     train, values = parts[0].rows, flat(parts[0].rows.values)
     ranges = [ColumnRange.of(flat(part.rows.values)) for part in parts]
@@ -106,15 +128,15 @@ def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
 
 
 def offset_of(values: np.ndarray, found: ColumnRange, dtype: str) -> np.ndarray | None:
-    """Find what to subtract from rows in float64 before float32 holds them.
+    """Return the numbers to subtract from rows in float64 before float32 holds them.
 
     Args:
-        values: [N, D], training rows.
-        found: their range.
-        dtype: type of the rows as they were given. Columns that vary within its rounding only count as constant.
+        values: Training rows [N, D].
+        found: Range of the training rows.
+        dtype: Type of the rows as they were given. Columns that vary within its rounding only count as constant.
 
     Returns:
-        [D], float64, the mean of a column that needs it and 0 elsewhere. None: no column needs it.
+        Numbers [D] float64, the mean of a column that needs it and 0 elsewhere. None if no column needs it.
     """
     if values.dtype == np.uint8:
         return None
@@ -133,12 +155,12 @@ def mean_and_scale(data: Data, images: np.ndarray, offset: np.ndarray | None = N
     """Choose the constants that scale rows before they enter the network.
 
     Args:
-        data: its scaling.
-        images: [N, ...], training rows.
-        offset: [D], subtracted from the rows before. None: nothing is.
+        data: Configuration with the scaling.
+        images: Training rows [N, ...].
+        offset: Numbers [D] that are subtracted from the rows before. None subtracts nothing.
 
     Returns:
-        Mean and scale, float64, scalars or [1, D] each.
+        Mean and scale in float64. Each is a scalar or [1, D].
     """
     match data.scaling:
         case "none":
@@ -162,28 +184,28 @@ def mean_and_scale(data: Data, images: np.ndarray, offset: np.ndarray | None = N
 
 
 def check_scale(data: Data, parts: Sequence[Part], ranges: Sequence[ColumnRange]) -> None:
-    """Refuse rows that are on another scale than the training rows, or than the scaling takes them to be.
+    """Refuse rows that are on another scale than the training rows or the scaling.
 
     Args:
-        data: its scaling.
-        parts: training, validation and test.
-        ranges: of each part.
+        data: Configuration with the scaling.
+        parts: Training, validation and test part.
+        ranges: Range of each part's columns.
 
     Raises:
-        UserError: the training rows are within 0 .. 1 and the test rows within 0 .. 255, or the reverse. Or the
-            training rows are within 0 .. 1, and the scaling divides by 255.
+        UserError: The training rows are within 0 .. 1 and others within 0 .. 255, or the reverse. Or the training rows
+            are within 0 .. 1 and the scaling divides by 255.
     """
-    train, *others = (found.pixel_scale for found in ranges)
+    train, *others = (column_range.pixel_scale for column_range in ranges)
     if data.scaling == "unit" and train == 1:
         raise UserError(
             "data.scaling is unit, which divides by 255, and the training rows are within 0 .. 1 already. "
-            "Use scaling none or standardize"
+            "Use scaling none or standardize."
         )
     for part, scale in zip(parts[1:], others, strict=True):
         if {train, scale} == {1, 255}:
             change = "Divide them by 255" if scale == 255 else "Multiply them by 255"
             raise UserError(
-                f"the {part.name} rows are within 0 .. {scale}, and the training rows within 0 .. {train}. {change}"
+                f"the {part.name} rows are within 0 .. {scale}, and the training rows within 0 .. {train}. {change}."
             )
 
 
@@ -191,23 +213,23 @@ def check_enters(parts: Sequence[Part], ranges: Sequence[ColumnRange], mean: np.
     """Refuse columns whose standardised values float32 cannot hold.
 
     Args:
-        parts: training, validation and test.
-        ranges: of each part.
-        mean: [1, D], of the rows as they are given.
-        scale: [1, D].
+        parts: Training, validation and test part.
+        ranges: Range of each part's columns.
+        mean: Mean [1, D] of the rows as they are given.
+        scale: Factor [1, D] of rows less the mean.
 
     Raises:
-        UserError: a column varies too little, or a value becomes infinite.
+        UserError: A column varies too little, or a value becomes infinite.
     """
     train, names = ranges[0], parts[0].rows.names
     small = (train.high > train.low) & (train.high - train.low < SMALLEST_RANGE)
     if small.any():
         raise UserError(
             f"{_columns(small, names)} of the training rows varies by less than {SMALLEST_RANGE:.0e}, which float32 "
-            "cannot standardise. Multiply it by a constant"
+            "cannot standardise. Multiply it by a constant."
         )
-    for part, found in zip(parts, ranges, strict=True):
-        farthest = np.maximum(np.abs(found.low - mean[0]), np.abs(found.high - mean[0]))
+    for part, column_range in zip(parts, ranges, strict=True):
+        farthest = np.maximum(np.abs(column_range.low - mean[0]), np.abs(column_range.high - mean[0]))
         if max(farthest.max(), (farthest * scale[0]).max()) > LARGEST:
             values = flat(part.rows.values)
 
@@ -222,40 +244,47 @@ def warn_of_constants(parts: Sequence[Part], ranges: Sequence[ColumnRange], scal
     """Warn of columns that are constant in the training rows only.
 
     Args:
-        parts: training, validation and test.
-        ranges: of each part.
-        scale: [1, D], 0 for a column that is constant in the training rows.
+        parts: Training, validation and test part.
+        ranges: Range of each part's columns.
+        scale: Factor [1, D], 0 for a column that is constant in the training rows.
+
+    Warns:
+        JaxdeepWarning: A column is constant in the training rows and varies in others.
     """
     train, names = ranges[0], parts[0].rows.names
     constant, slack = scale[0] == 0, 1e-6 * np.maximum(np.abs(train.low), np.abs(train.high))
-    for part, found in zip(parts[1:], ranges[1:], strict=True):
-        varies = constant & ((found.low < train.low - slack) | (found.high > train.high + slack))
+    for part, column_range in zip(parts[1:], ranges[1:], strict=True):
+        varies = constant & ((column_range.low < train.low - slack) | (column_range.high > train.high + slack))
         if varies.any():
             warnings.warn(
                 f"{_columns(varies, names)} is constant in the training rows and not in the {part.name} rows. "
-                "It enters the network as 0 in all rows. Remove it, or shuffle the rows",
+                "It enters the network as 0 in all rows. Remove it, or shuffle the rows.",
                 JaxdeepWarning,
                 stacklevel=4,
             )
 
 
 def warn_of_offset(offset: np.ndarray, names: Sequence[str] | None, stacklevel: int) -> None:
-    """Warn that float32 loses what columns with a large offset hold.
+    """Warn that float32 loses the differences in columns with a large offset.
 
     Args:
-        offset: [D], not 0 for the columns to name.
-        names: D names of columns, or None.
-        stacklevel: of the warning, 1 being the caller of this function.
+        offset: Numbers [D], not 0 for the columns to name.
+        names: Names of the D columns, or None.
+        stacklevel: Level of the warning. 1 is the caller of this function.
+
+    Warns:
+        JaxdeepWarning: Always.
     """
     warnings.warn(
         f"{_columns(offset != 0, names)} varies too little around its mean for float32, which loses the differences. "
-        "Subtract the mean first, as scaling standardize does without augmentation",
+        "Subtract the mean first, as scaling standardize does without augmentation.",
         JaxdeepWarning,
         stacklevel=stacklevel + 1,
     )
 
 
 def _columns(chosen: np.ndarray, names: Sequence[str] | None) -> str:
+    """Name the first chosen columns for a message."""
     indices = np.flatnonzero(chosen)
     listed = ", ".join(column_name(index, names) for index in indices[:SHOWN].tolist())
     return listed if len(indices) <= SHOWN else f"each of {len(indices)} columns ({listed}, ...)"

@@ -1,8 +1,8 @@
-"""Where images come from: the order in which the sources are tried.
+"""Load images from the first source that has them.
 
-A folder that the caller gives is the only place. Without one, `auto` takes the classic files of JAXDEEP_DATA, else the
-cache, else a download, else the built-in set with a notice. A data set's own name takes the same order and ends in an
-error. `synthetic` takes the built-in set at once.
+A folder that the caller gives is the only place. Without one `auto` tries four sources in turn. They are the classic
+files of JAXDEEP_DATA, the cache, a download, and the built-in set with a notice. A data set's own name takes the same
+order and ends in an error. `synthetic` takes the built-in set at once.
 """
 
 import difflib
@@ -22,23 +22,24 @@ __all__ = ["Images", "load_images"]
 
 
 def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None = None) -> Images:
-    """The images of a data set, from the first source that has them.
+    """Load the images of a data set from the first source that has them.
 
     Args:
-        name: "cifar10", "mnist" or "fashion_mnist".
-        source: "auto"; the name itself, for real images or an error; or "synthetic", for the built-in set.
-        data_dir: folder with the classic files, or its parent; `~` is the home folder. It is the only place looked in.
-            None: the environment's JAXDEEP_DATA is looked in first, then the cache, then a download is tried.
+        name: One of "cifar10", "mnist" and "fashion_mnist".
+        source: "auto" for the first source. The set's name for real images or an error. "synthetic" for the built-in
+            set.
+        data_dir: Folder with the classic files, or its parent. `~` is the home folder. It is the only place looked in.
+            None tries JAXDEEP_DATA, the cache and a download in turn.
 
     Returns:
-        Images: [N, H, W, C] uint8 and their labels, in the official order, and where they came from.
+        Images [N, H, W, C] uint8 and their labels in the official order, and their origin.
 
     Raises:
-        UserError: the name, the source or the folder does not exist; data_dir lacks the set; a classic file is damaged
-            or missing from its set; or real images were asked for and cannot be had.
+        UserError: The name, the source or the folder does not exist. data_dir lacks the set. A classic file is damaged
+            or missing from its set. Real images were asked for and cannot be had.
 
     Warns:
-        JaxdeepWarning: the folder of JAXDEEP_DATA lacks the set.
+        JaxdeepWarning: The folder of JAXDEEP_DATA lacks the set.
     """
     _check(name, "data set", list(SPECS))
     _check(source, "source of the data", ["auto", name, "synthetic"])
@@ -53,18 +54,23 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None 
         try:
             return _real(classic.read(name, folder), name, "classic files")
         except classic.Absent as reason:
-            warnings.warn(f"JAXDEEP_DATA {reason}. The cache or a download is taken", JaxdeepWarning, stacklevel=2)
+            text = f"JAXDEEP_DATA {reason} The cache or a download is used instead."
+            warnings.warn(text, JaxdeepWarning, stacklevel=2)
             without = f"no classic files of it in {folder}"
     try:
         return _real(_downloaded(name), name, "tensorflow_datasets")
     except prepared.Unavailable as reason:
         if source == name:
-            raise UserError(f"{name}: {without}, and it cannot be downloaded: {reason}") from reason
+            cause = str(reason).rstrip(".")
+            raise UserError(
+                f"{name}: {without}, and it cannot be downloaded ({cause}). Give a folder with its files by --data-dir."
+            ) from reason
         _notice(name, without, str(reason))
         return _built_in(name)
 
 
 def _downloaded(name: str) -> Arrays:
+    """Return the arrays of the cache, or download them and keep them there."""
     if arrays := cache.read(name):
         return arrays
     arrays = prepared.prepare(name, cache.folder())
@@ -73,10 +79,12 @@ def _downloaded(name: str) -> Arrays:
 
 
 def _real(arrays: Arrays, name: str, source: str) -> Images:
+    """Return real images with their origin."""
     return Images(*arrays, name=name, source=source, synthetic=False, class_names=SPECS[name].class_names)
 
 
 def _built_in(name: str) -> Images:
+    """Return the built-in images in the shape and number of a set."""
     spec = SPECS[name]
     arrays = synthetic.draw(*spec.image_shape, train=spec.train, test=spec.test)
     names = tuple(f"class {label}" for label in range(synthetic.CLASSES))
@@ -84,21 +92,24 @@ def _built_in(name: str) -> Images:
 
 
 def _folder(origin: str, given: str | Path) -> Path:
+    """Return a given folder as a path, or refuse one that does not exist."""
     folder = Path(os.path.expanduser(given))
     if not os.path.isdir(folder):
-        found = "a file" if os.path.exists(folder) else "nothing"
-        raise UserError(f"{origin} {given}: found {found} there, expected a folder with the classic files")
+        present = "a file" if os.path.exists(folder) else "nothing"
+        raise UserError(f"{origin} {given}: found {present} there. Give a folder that holds the classic files.")
     return folder
 
 
 def _check(value: Any, what: str, allowed: list[str]) -> None:
+    """Refuse a value that is not allowed and name the nearest allowed one."""
     if not isinstance(value, str) or value not in allowed:
         nearest = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
         hint = f" (nearest: {nearest[0]})" if nearest else ""
-        raise UserError(f"{what} {shown(value)}: expected one of {', '.join(allowed)}{hint}")
+        raise UserError(f"{what} {shown(value)} is not known{hint}. Give one of {', '.join(allowed)}.")
 
 
 def _notice(name: str, without: str, reason: str) -> None:
+    """Print to stderr that the images are the built-in set."""
     lines = (
         f"THIS IS NOT {name.upper()}: the images are the built-in synthetic set.",
         f"Its figures say nothing about {name}. The real images could not be had:",

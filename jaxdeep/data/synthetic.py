@@ -1,6 +1,7 @@
-"""The built-in set: smooth coloured patterns in ten classes, drawn by arithmetic, standing for no real data set.
+"""The built-in set of smooth coloured patterns in ten classes.
 
-It lets every program run to its end where no data can be had, and is hard enough that models separate and overfit.
+It is drawn by arithmetic and stands for no real data set. It lets every program run to its end without any data. It is
+hard enough that models separate and overfit.
 """
 
 import numpy as np
@@ -9,30 +10,33 @@ from jaxdeep.data.images import Arrays
 
 CLASSES = 10
 PATTERNS = ((2, 16, 48), (4, 32, 24), (8, 32, 12))  # cells a side, number of patterns, amplitude
-CLASS_PATTERNS = slice(8, 56)  # those whose weights tell the class
-CLUSTERS = 24  # a class
-SHARES = 53, 178  # of 256: how far the classes, and the clusters within one, lie apart
-GREY_SHARES = 78, 208  # the same with one channel, in which patterns resemble each other more
-NOISE = 0.3125  # a pixel, for each step of a byte: +-40
+CLASS_PATTERNS = slice(8, 56)  # patterns whose weights tell the class
+CLUSTERS = 24  # clusters a class
+SHARES = 53, 178  # distances between classes and between the clusters of a class, in 256ths
+GREY_SHARES = 78, 208  # the distances with one channel, in which patterns resemble each other more
+NOISE = 0.3125  # grey levels for each step of a byte, +-40 in all
 LATENT_SHIFT, PIXEL_SHIFT = 3, 10  # powers of two that weights and pixels are divided by
 CONTRAST = 8, 17  # lowest, number of values
 BLOCK = 1000  # images rendered at a time
 
 
 def draw(height: int, width: int, channels: int, train: int = 50_000, test: int = 10_000, seed: int = 0) -> Arrays:
-    """Draw the set: the same bytes on every machine.
+    """Draw the set with the same bytes on every machine.
 
-    An image is a weighted sum of 80 smooth patterns (random grids of 2, 4 and 8 cells a side, interpolated; the
-    coarser, the stronger), times a contrast, plus a brightness, plus noise in every pixel, clipped to 0 .. 255. The
-    weights are bell-shaped (sums of 8 bytes). Those of 48 patterns are centred on one of 24 clusters of the image's
-    class. A class's clusters scatter about the class's mean three times as far as the means about zero, so that little
-    of the class can be had linearly; and clusters of different classes overlap.
+    An image is a weighted sum of 80 smooth patterns times a contrast plus a brightness plus noise in every pixel. It is
+    clipped to 0 .. 255. The patterns are interpolated random grids of 2, 4 and 8 cells a side. Coarser patterns are
+    stronger.
 
-    Everything is made from PCG64's raw words by integer operations and by float32 sums of integers below 2**24, which
-    are exact in any order: no libm, no BLAS and no version of NumPy changes a byte.
+    The weights are bell-shaped (sums of 8 bytes). The weights of 48 patterns are centred on one of 24 clusters of the
+    image's class. A class's clusters scatter about its mean three times as far as the means scatter about zero. So a
+    linear model learns little of the class. Clusters of different classes overlap.
 
-    Measured once (one training seed, 50,000 training images of drawing seed 0, the first 5,000 of them for validation,
-    pixels standardised): accuracy on validation at the least loss there, the epoch of it, and losses after the last.
+    Everything is made from PCG64's raw words by integer operations and by float32 sums of integers below 2**24. These
+    are exact in any order. So no libm, no BLAS and no version of NumPy changes a byte.
+
+    The table shows what was measured once. One training seed saw 50,000 images of drawing seed 0. The first 5,000 of
+    them were validation rows and pixels were standardised. The columns are the validation accuracy at the lowest
+    validation loss, the epoch of that loss, and the losses after the last epoch.
 
         32x32x3  softmax, Adam 5e-4, batch 128               40.0%
         32x32x3  3 x 100 SELU, Adam 1e-3, batch 128          56.3%  epoch  7  (20 epochs: training .34, validation 1.77)
@@ -41,15 +45,15 @@ def draw(height: int, width: int, channels: int, train: int = 50_000, test: int 
         28x28x1  3 x 100 SELU, Adam 1e-3, batch 128          58.3%  epoch 12  (20 epochs: training .66, validation 1.42)
 
     Args:
-        height: H, pixels.
-        width: W, pixels.
-        channels: C.
-        train: N, number of training images, a tenth of them (to one) in each class, in random order.
-        test: M, number of test images, likewise.
-        seed: of PCG64, 0 or more.
+        height: Height H of an image in pixels.
+        width: Width W of an image in pixels.
+        channels: Number C of channels.
+        train: Number N of training images. A tenth of them (to one) is in each class in random order.
+        test: Number M of test images. A tenth of them (to one) is in each class in random order.
+        seed: Seed of PCG64, 0 or more.
 
     Returns:
-        Arrays: [N, H, W, C] and [M, H, W, C] uint8, with labels 0 .. 9.
+        Images [N, H, W, C] and [M, H, W, C] uint8 with labels [N] and [M] in 0 .. 9.
 
     >>> draw(28, 28, 1, train=20, test=10).train_images.shape
     (20, 28, 28, 1)
@@ -63,18 +67,29 @@ def draw(height: int, width: int, channels: int, train: int = 50_000, test: int 
 
 
 def _patterns(bits: np.random.PCG64, height: int, width: int, channels: int) -> np.ndarray:
-    """[K, H x W x C] integers: grids of bell-shaped values, two parts grey and one part colour, interpolated."""
-    found = []
+    """Return the smooth patterns [K, H x W x C] as integers.
+
+    They are interpolated grids of bell-shaped values. Two parts are grey and one part is colour.
+    """
+    patterns = []
     for cells, count, amplitude in PATTERNS:
         grey = _bell(bits, (count, cells + 1, cells + 1, 1))
         grids = 2 * grey + _bell(bits, (count, cells + 1, cells + 1, channels))
         smooth = np.einsum("hi,kijc,wj->khwc", _interpolation(height, cells), grids, _interpolation(width, cells))
-        found.append(smooth.reshape(count, -1) * amplitude >> 17)
-    return np.concatenate(found)
+        patterns.append(smooth.reshape(count, -1) * amplitude >> 17)
+    return np.concatenate(patterns)
 
 
 def _interpolation(size: int, cells: int) -> np.ndarray:
-    """[size, cells + 1] integers: the weights, of 16, of the two grid points about each pixel."""
+    """Return the weights of grid points for each pixel.
+
+    Args:
+        size: Number of pixels a side.
+        cells: Number of cells a side.
+
+    Returns:
+        Integers [size, cells + 1]. The weights of the two points about a pixel sum to 16.
+    """
     left, right = np.divmod((2 * np.arange(size) + 1) * cells * 8 // size, 16)
     weights = np.zeros((size, cells + 1), np.int64)
     weights[np.arange(size), left] = 16 - right
@@ -83,13 +98,13 @@ def _interpolation(size: int, cells: int) -> np.ndarray:
 
 
 def _labels(bits: np.random.PCG64, count: int) -> np.ndarray:
-    """[count] uint8: the classes in turn, in random order."""
+    """Return the classes in turn in random order, [count] uint8."""
     order = np.argsort(bits.random_raw(count), kind="stable")
     return (order % CLASSES).astype(np.uint8)
 
 
 def _weights(bits: np.random.PCG64, labels: np.ndarray, patterns: int, shares: tuple[int, int]) -> np.ndarray:
-    """[N, K] integers: how much of each pattern is in each image, its contrast included."""
+    """Return integers [N, K] for how much of each pattern is in each image. They include its contrast."""
     informative = CLASS_PATTERNS.stop - CLASS_PATTERNS.start
     means = _bell(bits, (CLASSES, 1, informative))
     offsets = _bell(bits, (CLASSES, CLUSTERS, informative))
@@ -102,7 +117,7 @@ def _weights(bits: np.random.PCG64, labels: np.ndarray, patterns: int, shares: t
 
 
 def _render(bits: np.random.PCG64, weights: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """[N, H x W x C] uint8: the patterns' weighted sums, brightness and noise added."""
+    """Return images [N, H x W x C] uint8 as the patterns' weighted sums plus brightness and noise."""
     brightness = 128 + (_bell(bits, (len(weights), 1)) >> 3)
     images = np.empty((len(weights), patterns.shape[1]), np.uint8)
     basis = patterns.astype(np.float32)
@@ -119,11 +134,17 @@ def _render(bits: np.random.PCG64, weights: np.ndarray, patterns: np.ndarray) ->
 
 
 def _bell(bits: np.random.PCG64, shape: tuple[int, ...]) -> np.ndarray:
-    """Integers of mean 0 and standard deviation 209, within +-1020: sums of 8 bytes."""
+    """Return integers of mean 0 and standard deviation 209 within +-1020.
+
+    They are sums of 8 bytes.
+    """
     terms = _bytes(bits, 8 * int(np.prod(shape))).reshape(-1, 8)
     return (terms.sum(axis=1, dtype=np.int64) - 1020).reshape(shape)
 
 
 def _bytes(bits: np.random.PCG64, count: int) -> np.ndarray:
-    """[count] uint8, uniform over 0 .. 255: PCG64's own words, whose stream NumPy never changes."""
+    """Return uniform bytes [count] uint8 in 0 .. 255.
+
+    They are PCG64's own words. NumPy never changes their stream.
+    """
     return bits.random_raw(-(-count // 8)).astype("<u8").view(np.uint8)[:count]

@@ -42,7 +42,7 @@ class Block(nn.Module):
     - Activation.
     - Batch normalisation after the activation.
 
-    The constants of the batch normalisation are Keras's: momentum 0.99, epsilon 1e-3 and a biased moving variance.
+    Batch normalisation has Keras's momentum 0.99, epsilon 1e-3 and biased moving variance.
 
     Attributes:
         units: Number of units.
