@@ -78,7 +78,7 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
     ("grid", "message"),
     [
         (["optim.learning_rat=1,2"], "there is no field 'optim.learning_rat'; perhaps optim.learning_rate"),
-        (["optim.learning_rate=1e-3,1e-3"], "a value is given twice"),
+        (["optim.learning_rate=1e-3,1e-3"], "a value is given twice. Give each value once."),
         (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
         (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),
         (["optim.learning_rate=x"], "optim.learning_rate is 'x'; allowed: a number"),
@@ -163,15 +163,15 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
         (["--config", "selu", "--train.epoch", "3"], "there is no flag --train.epoch; perhaps --train.epochs"),
         (["--config", "selu", "--train.epochs", "x"], "train.epochs is 'x'; allowed: a whole number"),
         (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0; allowed: 1 or more"),
-        (["--config", "selu", "--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
-        (["--config", "selu", "--summary", "--find-lr"], "allowed: one of them"),
+        (["--config", "selu", "--seeds", "0"], "--seeds is 0. Give 1 or more."),
+        (["--config", "selu", "--summary", "--find-lr"], "--summary and --find-lr are both given. Give one of them."),
         (["--config", "selu", "--model.alpha", "0.2"], "model.alpha is 0.2, and selu has no use for it"),
         (
             ["--config", "onecycle", "--schedule.total-steps", "5"],
             "schedule.total_steps is 5, and the run has 15 epochs",
         ),
         (["--config", "selu", "--model.dropout-rate", "0.2"], "a rate above 0 needs sites"),
-        ([], "--config is not given; allowed: elu, swish,"),
+        ([], "--config is not given. Give one of elu, swish,"),
     ],
 )
 def test_a_wrong_argument_is_status_2_with_the_reason(command, capsys, argv, message) -> None:

@@ -336,14 +336,14 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
             {"selu": 1},
             2,
             "error: 2 of 3 pairs could not be compared: selu lost 1 of 2 seeds (diverged). Lower the learning rate of "
-            "what diverged, or leave it out of --compare.\n",
+            "the diverged configuration, or leave it out of --compare.\n",
             "elu are not compared: test accuracy, 1 finished seeds in common; selu lost 1 of 2 seeds (diverged) (they",
         ),
         (
             {"selu": 2, "elu": 1},
             2,
             "error: 3 of 3 pairs could not be compared: selu lost 2 of 2 seeds (diverged); elu lost 1 of 2 seeds "
-            "(diverged). Lower the learning rate of what diverged, or leave it out of --compare.\n",
+            "(diverged). Lower the learning rate of the diverged configuration, or leave it out of --compare.\n",
             "0 finished seeds in common; selu lost 2 of 2 seeds (diverged); elu lost 1 of 2 seeds (diverged)",
         ),
         (
@@ -401,6 +401,10 @@ def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(comma
     assert closing.endswith(": summary.json, curves.png, rates.png")
 
 
+ITS_OWN_FOLDER = "--compare trains named configurations, each in its own folder. Remove --grid, --space, --find-lr,"
+ONE_CONFIGURATION = "--find-lr and --summary take one configuration. Remove --grid, --space and --folds."
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -418,17 +422,17 @@ def test_a_grid_with_a_rate_at_which_runs_diverge_is_marked_and_never_best(comma
         ([*QUICK, "--grid", "train.epochs=1,9", "--halving", "successive"], "decides it for each point; allowed: one"),
         ([*QUICK, "--folds", "1"], "--folds is 1; allowed: 2 or more"),
         ([*QUICK, "--seed", "-1"], "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
-        ([*QUICK, "--folds", "2", "--find-lr"], "--grid, --space or --folds with --find-lr or --summary"),
-        ([*QUICK, *SPACE, "--samples", "2", "--summary"], "--grid, --space or --folds with --find-lr or --summary"),
-        ([*COMPARED, "--compare"], "allowed: two or more configurations, each once"),
-        ([*COMPARED, "--compare", "elu"], "--compare elu; allowed: two or more configurations, each once"),
-        ([*COMPARED, "--compare", "elu", "selu", "elu"], "--compare elu selu elu; allowed: two or more"),
-        ([*COMPARED, "--compare", "elu", "sel"], "--compare is 'sel'; allowed: elu, swish,"),
-        ([*COMPARED, "--compare", "elu", "selu", "--config", "elu"], "--config is given with --compare; allowed: one"),
-        ([*COMPARED, "--compare", "elu", "selu", "--config=elu"], "--config is given with --compare; allowed: one"),
-        ([*COMPARED, "--compare", "elu", "selu", "--seeds", "1"], "--seeds is 1; allowed: 2 or more with --compare"),
-        ([*COMPARED, "--compare", "elu", "selu", "--grid", "optim.beta_1=0.5,0.9"], "--compare is given with --grid,"),
-        ([*COMPARED, "--compare", "elu", "selu", "--workdir", "w"], "--compare is given with --grid,"),
+        ([*QUICK, "--folds", "2", "--find-lr"], ONE_CONFIGURATION),
+        ([*QUICK, *SPACE, "--samples", "2", "--summary"], ONE_CONFIGURATION),
+        ([*COMPARED, "--compare"], "--compare names nothing. Give two or more configurations, each once."),
+        ([*COMPARED, "--compare", "elu"], "--compare names elu. Give two or more configurations, each once."),
+        ([*COMPARED, "--compare", "elu", "selu", "elu"], "--compare names elu, selu, elu. Give two or more"),
+        ([*COMPARED, "--compare", "elu", "sel"], "--compare is 'sel'. Give one of elu, swish,"),
+        ([*COMPARED, "--compare", "elu", "selu", "--config", "elu"], "--config is given with --compare. Remove one"),
+        ([*COMPARED, "--compare", "elu", "selu", "--config=elu"], "--config is given with --compare. Remove one"),
+        ([*COMPARED, "--compare", "elu", "selu", "--seeds", "1"], "--seeds is 1. Give 2 or more with --compare."),
+        ([*COMPARED, "--compare", "elu", "selu", "--grid", "optim.beta_1=0.5,0.9"], ITS_OWN_FOLDER),
+        ([*COMPARED, "--compare", "elu", "selu", "--workdir", "w"], ITS_OWN_FOLDER),
         ([*COMPARED, "--compare", "elu", "selu", "--halving", "successive"], "--halving successive needs points"),
     ],
 )

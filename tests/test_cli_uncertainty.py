@@ -31,6 +31,10 @@ QUICK = (
 )
 STUDY = (*QUICK, "--seeds", "3")
 FLAGS = ("--mc-samples", "--ensemble")
+ONE_CONFIGURATION = (
+    f"{' and '.join(FLAGS)} take the seeds of one configuration. "
+    "Remove --grid, --space, --folds, --compare, --find-lr and --summary."
+)
 ASKED = ("--mc-samples", "10", "--ensemble")
 PICTURES = ("certainty.png", "first_image.png", "rejection.png", "reliability.png", "samples.png")
 TRAINED = ("config.json", "metrics.jsonl", "hits.npz", "curves.png")
@@ -97,9 +101,9 @@ def uncertainty(folder: Path) -> dict[str, Any]:
         (["--config", "sanity", "--mc-samples", "10"], "MC dropout of a network without dropout: every pass would be"),
         ([*QUICK, "--mc-samples", "1"], "MC dropout with 1 samples; allowed: 2 or more"),
         ([*QUICK, "--mc-samples", "0"], "MC dropout with 0 samples; allowed: 2 or more"),
-        ([*QUICK, "--ensemble"], "--ensemble of 1 network; allowed: 2 or more, as of --seeds 5"),
+        ([*QUICK, "--ensemble"], "--ensemble has 1 network. Give 2 or more seeds, such as --seeds 5."),
         *(
-            ([*QUICK, *asked, *more], f"{' or '.join(FLAGS)} with --grid, --space, --folds, --compare, --find-lr or")
+            ([*QUICK, *asked, *more], ONE_CONFIGURATION)
             for asked in (["--mc-samples", "10"], ["--ensemble"])
             for more in (
                 ["--grid", "optim.learning_rate=1,2", "--seeds", "2"],
@@ -109,7 +113,7 @@ def uncertainty(folder: Path) -> dict[str, Any]:
                 ["--summary"],
             )
         ),
-        (["--compare", "selu", "elu", "--ensemble"], "allowed: none of them, the seeds of one configuration"),
+        (["--compare", "selu", "elu", "--ensemble"], ONE_CONFIGURATION),
     ],
 )
 def test_what_would_find_nothing_is_refused_before_anything_is_trained(
@@ -181,7 +185,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
         asked.append((question.mc_samples, question.ensemble))
         return {**answer, "mc_samples": question.mc_samples, "ensemble": question.ensemble, "left_out": {}}
 
-    monkeypatch.setattr(jaxdeep.run.study, "evaluate_predictors", answered)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", answered)
     capsys.readouterr()
     printed = []
     for there in (False, True, True):
@@ -247,7 +251,7 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
     (run / "checkpoints" / "seed_43").mkdir()
     assert ask("--ensemble") == 2
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "error: run: its checkpoints are gone, and with them the networks. --overwrite trains anew"
+        "error: run: its checkpoints are gone, and with them the networks. Give --overwrite to train anew."
     ]
     assert (run / "summary.json").read_bytes() == before
     assert ask("--overwrite") == 0
@@ -285,7 +289,7 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
 
 
 def test_where_all_diverged_nothing_is_asked(run, ask, monkeypatch) -> None:
-    monkeypatch.setattr(jaxdeep.run.study, "evaluate_predictors", None)
+    monkeypatch.setattr(jaxdeep.run.study, "evaluate_uncertainty", None)
     content = summary(run)
     content["runs"] = [{**of, "diverged": True} for of in content["runs"]]
     del content["files"]
@@ -299,7 +303,7 @@ def test_interrupted_it_says_what_continues_and_the_run_is_finished_still(run, a
 
     before = (run / "summary.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(jaxdeep.run.study, "evaluate_predictors", interrupted)
+        patch.setattr(jaxdeep.run.study, "evaluate_uncertainty", interrupted)
         assert ask("--mc-samples", "7") == 130
     assert re.search(r"^stopped; to continue: .* --workdir run --mc-samples 7$", capsys.readouterr().err, re.MULTILINE)
     assert (run / "summary.json").read_bytes() == before

@@ -1,4 +1,4 @@
-"""The flags of a command, and a command line read."""
+"""Flags of a command, and the reader of a command line."""
 
 import itertools
 import os
@@ -24,14 +24,14 @@ SEEDS_OF_RANGE_TEST: Final = 5
 ALIASES: Final = {"epochs": "train.epochs", "lr": "optim.learning_rate", "batch-size": "train.batch_size"}
 """Short flag -> field of the configuration."""
 OF_IMAGES: Final = ("name", "compare", "list", "data", "data_dir")
-"""The flags that only an experiment has. A file of the user's own has one configuration, and is its own data."""
+"""Fields that are flags of an experiment only. A user's own file has one configuration and is its own data."""
 
 Repeatable = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: each field is a flag, but `config`, whose fields are flags of their own."""
+    """A command. Each field is a flag, except `config`, whose fields are flags of their own."""
 
     name: Annotated[str, tyro.conf.arg(name="config")] = ""
     """The configuration to train. Its values are the defaults of all other flags."""
@@ -48,7 +48,7 @@ class Command:
     data_dir: Path | None = None
     """Folder with the classic files, the only place looked in. Without it JAXDEEP_DATA comes first."""
     workdir: Path | None = None
-    """Folder of the run. Without it, runs/ and a name that says what was changed."""
+    """Folder for the results. Without it, runs/ and a name that says what was changed."""
     overwrite: bool = False
     """Remove another run's files from the folder first."""
     help: bool = False
@@ -81,50 +81,61 @@ class Command:
     """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
     def __post_init__(self) -> None:
-        for name in ("data_dir", "workdir"):  # a ~ of nobody stays as it is
+        for name in ("data_dir", "workdir"):  # expanduser leaves the ~ of an unknown user
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(os.path.expanduser(path)))
         count = self._count
         if count < 1:
-            raise UserError(f"--seeds is {count}; allowed: 1 or more")
+            raise UserError(f"--seeds is {count}. Give 1 or more.")
         if self.summary and self.find_lr:
-            raise UserError("--summary and --find-lr are both given; allowed: one of them")
+            raise UserError("--summary and --find-lr are both given. Give one of them.")
         if self.strict and (self.summary or self.find_lr):
             raise UserError("--strict has no effect with --summary or --find-lr, which train nothing. Remove it.")
         design = self.design
         if (design.varied or self.folds) and (self.find_lr or self.summary):
-            raise UserError("--grid, --space or --folds with --find-lr or --summary, which are of one configuration")
+            raise UserError("--find-lr and --summary take one configuration. Remove --grid, --space and --folds.")
         if self.compare and (design.varied or self.find_lr or self.summary or self.workdir):
-            raise UserError("--compare is given with --grid, --space, --find-lr, --summary or --workdir; allowed: none")
+            raise UserError(
+                "--compare trains named configurations, each in its own folder. "
+                "Remove --grid, --space, --find-lr, --summary and --workdir."
+            )
         if self.compare and count < 2:
-            raise UserError(f"--seeds is {count}; allowed: 2 or more with --compare")
+            raise UserError(f"--seeds is {count}. Give 2 or more with --compare.")
         if self.asked and (design.varied or self.folds or self.compare or self.find_lr or self.summary):
             raise UserError(
-                "--mc-samples or --ensemble with --grid, --space, --folds, --compare, --find-lr or --summary; "
-                "allowed: none of them, the seeds of one configuration"
+                "--mc-samples and --ensemble take the seeds of one configuration. "
+                "Remove --grid, --space, --folds, --compare, --find-lr and --summary."
             )
-        design.trials(self.config)  # which finds what cannot be combined
+        design.trials(self.config)  # raises UserError for flags that cannot be combined
 
     @cached_property
     def design(self) -> Design:
-        """The seeds, the candidates and the folds."""
+        """Return the seeds, the candidates and the folds."""
         grid = parse_grid(list(map(_without_alias, self.grid)))
         space = parse_space(list(map(_without_alias, self.space)))
         return Design(seeds_from(self.seed, self._count), grid, space, self.samples, self.folds, self.halving)
 
     @cached_property
     def asked(self) -> UncertaintyRequest:
-        """What is asked of the trained networks."""
+        """Return the uncertainty estimates that the trained networks are to give."""
         return UncertaintyRequest(self.mc_samples, self.ensemble)
 
     @property
     def _count(self) -> int:
+        """Return the number of seeds."""
         several = SEEDS_OF_RANGE_TEST if self.find_lr or self.compare else 1
         return several if self.seeds is None else self.seeds
 
 
 def flags(experiment: Experiment) -> list[Flag]:
-    """Return the flags that the commands of an experiment have."""
+    """Return the flags of the commands of an experiment.
+
+    Args:
+        experiment: Configurations and their data.
+
+    Returns:
+        The command's own flags, then the flags of its configuration.
+    """
     names, sources = tuple(experiment.recipes), ("auto", experiment.dataset, "synthetic")
     if experiment.source is not None:
         return flags_of(Command, {}, OF_IMAGES)
@@ -135,40 +146,46 @@ def parse_compared(experiment: Experiment, argv: Sequence[str]) -> list[Command]
     """Read a command line with `--compare` as one command for each of its configurations.
 
     Args:
-        experiment: The configurations.
-        argv: The words of the command line.
+        experiment: Configurations and their data.
+        argv: Words of the command line.
 
     Returns:
         Commands with the same seeds, or an empty list without `--compare`.
 
     Raises:
-        UserError: As in `parse`; fewer than two configurations, the same one twice, or `--config` beside them.
+        UserError: Fewer than two configurations are named, one is named twice, `--config` is given too, or a word of
+            the command line cannot be read.
     """
     names = _words_after("--compare", argv)
     if names is None or experiment.source is not None:
         return []
     if len(set(names)) < max(len(names), 2):
-        raise UserError(f"--compare {' '.join(names)}; allowed: two or more configurations, each once")
+        given = ", ".join(names) or "nothing"
+        raise UserError(f"--compare names {given}. Give two or more configurations, each once.")
     if _words_after("--config", argv) is not None:
-        raise UserError("--config is given with --compare; allowed: one of them")
+        raise UserError("--config is given with --compare. Remove one of them.")
     for name in names:
         _check_name(experiment, "--compare", name)
     return [parse(experiment, [*argv, "--config", name]) for name in names]
 
 
 def parse(experiment: Experiment, argv: Sequence[str]) -> Command:
-    """Read the command line of one configuration, whose values are the defaults of all flags.
+    """Read the command line of one configuration. Its values are the defaults of all flags.
 
     Args:
-        experiment: The configurations.
-        argv: The words of the command line.
+        experiment: Configurations and their data.
+        argv: Words of the command line.
+
+    Returns:
+        The command.
 
     Raises:
         UserError: A word is no flag, or a value is out of its range.
     """
     default = default_command(experiment, argv)
     if experiment.source is None and not default.name:
-        raise UserError(f"--config is not given; allowed: {', '.join(experiment.recipes)}, or --compare with several")
+        names = ", ".join(experiment.recipes)
+        raise UserError(f"--config is not given. Give one of {names}, or --compare with several.")
     return read_flags(default, flags(experiment), _without_aliases(argv), [f"--{short}" for short in ALIASES])
 
 
@@ -176,14 +193,15 @@ def default_command(experiment: Experiment, argv: Sequence[str]) -> Command:
     """Return the command without any flag but `--config`.
 
     Args:
-        experiment: The configurations.
-        argv: The words of the command line.
+        experiment: Configurations and their data.
+        argv: Words of the command line.
 
     Returns:
-        A command without a name, and with the first configuration, where none is given.
+        The command with the defaults of the named configuration. Without `--config` it has no name and the first
+        configuration.
 
     Raises:
-        UserError: There is no such configuration.
+        UserError: No configuration has that name.
     """
     first = next(iter(experiment.recipes))
     if experiment.source is not None:
@@ -198,18 +216,18 @@ def default_command(experiment: Experiment, argv: Sequence[str]) -> Command:
 def _check_name(experiment: Experiment, flag: str, name: str) -> None:
     names = list(experiment.recipes)
     if name not in names:
-        raise UserError(f"{flag} is {shown(name)}; allowed: {', '.join(names)}{perhaps(name, names)}")
+        raise UserError(f"{flag} is {shown(name)}. Give one of {', '.join(names)}{perhaps(name, names)}.")
 
 
 def _words_after(flag: str, argv: Sequence[str]) -> list[str] | None:
-    """Return the values of a flag where it stands last, or None where it is not given."""
-    found = None
+    """Return the values of a flag at its last place, or None if it is not given."""
+    values = None
     for index, word in enumerate(argv):
         if word == flag:
-            found = list(itertools.takewhile(lambda word: not word.startswith("--"), argv[index + 1 :]))
+            values = list(itertools.takewhile(lambda word: not word.startswith("--"), argv[index + 1 :]))
         elif word.startswith(f"{flag}="):
-            found = [word.partition("=")[2]]
-    return found
+            values = [word.partition("=")[2]]
+    return values
 
 
 def _without_aliases(argv: Sequence[str]) -> list[str]:
@@ -219,7 +237,7 @@ def _without_aliases(argv: Sequence[str]) -> list[str]:
     for short, field in ALIASES.items():
         alias, flag = f"--{short}", f"--{field.replace('_', '-')}"
         if alias in given and flag in given:
-            raise UserError(f"{alias} and {flag} are both given; allowed: one of them, as they are the same")
+            raise UserError(f"{alias} and {flag} are both given, and mean the same. Give one of them.")
         words = [flag + word[len(alias) :] if _normal(word) == alias else word for word in words]
     return words
 

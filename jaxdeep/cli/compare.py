@@ -1,4 +1,4 @@
-"""`--compare`: several configurations on the same seeds, and what can be said of their differences."""
+"""The flag `--compare`, which trains several configurations on the same seeds and tests their differences."""
 
 import sys
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from jaxdeep.study.names import folder_name
 
 
 class Compared(NamedTuple):
-    """What a comparison leaves to say.
+    """The end of a comparison, for the command line.
 
     Attributes:
-        text: text to print: the table, the verdicts in words, and the folder with its files.
-        status: the exit status. 0: every pair is compared. 2: some pair is not, as too few of its runs have figures.
-            3: every run of every configuration diverged.
+        text: Text to print. It holds the table, the verdicts in words, and the folder with its files.
+        status: Exit status. 0 if every pair is compared. 2 if a pair is not, because too few of its runs have figures.
+            3 if every run of every configuration diverged.
     """
 
     text: str
@@ -36,24 +36,24 @@ class Compared(NamedTuple):
 def compare_configurations(experiment: Experiment, commands: Sequence[Command]) -> Compared:
     """Run each configuration in its own folder, or find it finished there, and compare them.
 
-    comparison.json in a folder of its own holds the figures, and curves.png draws all trials.
+    The comparison has a folder of its own. Its comparison.json holds the figures, and its curves.png draws all trials.
 
     Args:
-        experiment: experiment that the configurations belong to.
-        commands: one command for each of them, with the same seeds.
+        experiment: Configurations and their data.
+        commands: One command for each configuration, all with the same seeds.
 
     Returns:
         The text to print and the exit status.
 
     Raises:
-        UserError: one of them cannot be run, or they cannot be compared.
+        UserError: A configuration cannot be run, or the studies cannot be compared.
     """
     check_pairs(commands)
     for command in commands:
-        if command.strict:  # before the first one is trained
+        if command.strict:  # before anything is trained
             check_findings(experiment, command, *load(experiment, command))
     finished = [run(experiment, command) for command in commands]
-    studies = [of.result for of in finished]
+    studies = [result for result, _ in finished]
     comparison = compare_studies(studies)
     folder = _folder(finished[0].folder, comparison)
     with writing(folder):
@@ -68,26 +68,26 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
 
 
 def _folder(first: Path, comparison: Comparison) -> Path:
-    """The folder of the comparison, named like that of the first configuration."""
+    """Return the comparison's folder, named after the folder of the first configuration."""
     names = "-vs-".join(comparison.names)
     return first.with_name(folder_name(first.name.replace(comparison.names[0], names, 1)))
 
 
 def _status(comparison: Comparison) -> int:
-    """Judge how a comparison ended, and say on stderr who diverged where a pair could not be compared."""
-    if all(of.diverged == of.runs for of in comparison.diverged.values()):
+    """Return the exit status, and print the diverged runs on stderr if a pair could not be compared."""
+    if all(counts.diverged == counts.runs for counts in comparison.diverged.values()):
         print("every run of every configuration diverged", file=sys.stderr)
         return 3
     if missing := len(comparison.pairs) - comparison.pairs_compared:
         noun = "runs" if comparison.pairs[0].folds else "seeds"
         who = "; ".join(
-            said
-            for name, of in comparison.diverged.items()
-            for said in losses_in_words(name, of.runs, of.diverged, of.left_out, noun=noun)
+            words
+            for name, counts in comparison.diverged.items()
+            for words in losses_in_words(name, counts.runs, counts.diverged, counts.left_out, noun=noun)
         )
         print(
             f"error: {missing} of {len(comparison.pairs)} pairs could not be compared: {who}. "
-            "Lower the learning rate of what diverged, or leave it out of --compare.",
+            "Lower the learning rate of the diverged configuration, or leave it out of --compare.",
             file=sys.stderr,
         )
         return 2

@@ -1,4 +1,4 @@
-"""`--find-lr`: the range test of a configuration, as a picture, a file and a suggestion."""
+"""The flag `--find-lr`, which gives a configuration's range test as a picture, a file and a suggestion."""
 
 import sys
 from pathlib import Path
@@ -22,11 +22,11 @@ from jaxdeep.train.lr_finder import RangeTest, find_learning_rate
 
 
 def find_lr(experiment: Experiment, command: Command) -> str:
-    """Run the test, write lr_finder.json and lr_finder.png to a folder of its own, and say what was found.
+    """Run the range test and write lr_finder.json and lr_finder.png to a folder of their own.
 
     Args:
-        experiment: The configurations and their data.
-        command: The configuration and the seeds.
+        experiment: Configurations and their data.
+        command: Command with the configuration and the seeds.
 
     Returns:
         The text to print.
@@ -56,11 +56,18 @@ def _read(record: Path) -> dict[str, Any]:
     try:
         return read_json(record)
     except UserError as error:
-        raise UserError(f"{error}. Choose another folder, or --overwrite it") from error
+        raise UserError(f"{str(error).rstrip('.')}. Choose another folder, or give --overwrite.") from error
 
 
 def range_test_table(test: RangeTest) -> list[str]:
-    """A row for each seed, and what they have in common."""
+    """Return a line for each seed and the suggestion that they have in common.
+
+    Args:
+        test: Range test of one or more seeds.
+
+    Returns:
+        Aligned lines, the headers first.
+    """
     rows = [("seed", "suggested rate", "lowest smoothed loss", "diverged at")]
     for seed, losses, smoothed, suggestion in zip(
         test.seeds, test.losses, test.smoothed, test.suggestions, strict=True
@@ -73,21 +80,28 @@ def range_test_table(test: RangeTest) -> list[str]:
 
 
 def _suggested(test: RangeTest) -> str:
-    """The common suggestion in words, with the seeds that gave none."""
-    found = test.suggestions[np.isfinite(test.suggestions)]
-    if not len(found):
+    """Return the common suggestion in words, with the number of seeds that gave none."""
+    finite = test.suggestions[np.isfinite(test.suggestions)]
+    if not len(finite):
         return (
             f"nothing. No loss of {len(test.seeds)} seeds fell and then climbed or diverged between "
             f"{test.rates[0]:.1e} and {test.rates[-1]:.1e}."
         )
-    spread = f", from {found.min():.1e} to {found.max():.1e}" if len(found) > 1 else ""
+    spread = f", from {finite.min():.1e} to {finite.max():.1e}" if len(finite) > 1 else ""
     missing = seeds_without_suggestion(test)
     lost = f", {missing} of {len(test.seeds)} seeds suggest nothing" if missing else ""
     return f"{test.suggestion:.1e} (geometric mean{spread}{lost})"
 
 
 def range_test_json(test: RangeTest) -> dict:
-    """The test as JSON values; what is not finite is None."""
+    """Return the test as JSON values. Values that are not finite become None.
+
+    Args:
+        test: Range test of one or more seeds.
+
+    Returns:
+        Names of the figures and their values. The smoothed losses are left out.
+    """
     return {
         "rule": test.rule,
         "suggestion": null_if_not_finite(test.suggestion),

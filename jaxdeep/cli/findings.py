@@ -1,4 +1,4 @@
-"""What `jaxdeep.lint` finds in a command: a warning each, or with `--strict` an error before anything is trained."""
+"""Findings of `jaxdeep.lint` in a command, each a warning, or with `--strict` an error before training."""
 
 import itertools
 import warnings
@@ -14,21 +14,21 @@ from jaxdeep.lint import Finding, compared, lint_config, lint_rows
 
 
 def check_findings(experiment: Experiment, command: Command, config: Config, data: Dataset) -> None:
-    """Warn of what is probably a mistake in a study's configurations or its images, once for each kind of mistake.
+    """Warn of probable mistakes in a study's configurations or its images, once for each kind of mistake.
 
-    Nothing is said of the findings that the recipe expects.
+    Findings that the recipe expects are left out.
 
     Args:
-        experiment: what the configuration belongs to.
-        command: the command.
-        config: its configuration, as it is trained.
-        data: its images.
+        experiment: Configurations and their data.
+        command: Command of the study.
+        config: Configuration of the command, as it is trained.
+        data: Images of the command.
 
     Raises:
-        UserError: there is something to warn of, and the command has --strict.
+        UserError: There is a finding, and the command has --strict.
     """
     configs = dict.fromkeys(trial.config for trial in command.design.trials(config))
-    of_configs = [finding for one in configs for finding in lint_config(one, data)]
+    of_configs = [finding for varied in configs for finding in lint_config(varied, data)]
     first: dict[str, Finding] = {}
     for finding in (*of_configs, *lint_rows(data)):
         first.setdefault(finding.name, finding)
@@ -46,19 +46,20 @@ def check_pairs(commands: Sequence[Command]) -> None:
     """Warn of pairs of configurations that differ in more than one thing.
 
     Args:
-        commands: one for each configuration that is compared.
+        commands: One command for each configuration that is compared.
 
     Raises:
-        UserError: there are some, and the commands have --strict.
+        UserError: There is such a pair, and the commands have --strict.
     """
     lines = []
-    for one, other in itertools.combinations(commands, 2):
-        if (finding := compared(one.config, other.config)) is not None:
-            lines.append(f"{one.name} and {other.name}: {finding.message} [{finding.name}]")
+    for first, second in itertools.combinations(commands, 2):
+        if (finding := compared(first.config, second.config)) is not None:
+            lines.append(f"{first.name} and {second.name}: {finding.message} [{finding.name}]")
     _say(lines, any(command.strict for command in commands))
 
 
 def _say(lines: Sequence[str], strict: bool) -> None:
+    """Warn of each line, or raise them as one UserError if strict."""
     if strict and lines:
         raise UserError(f"--strict: {' '.join(lines)}")
     for line in lines:

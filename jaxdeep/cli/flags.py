@@ -1,4 +1,4 @@
-"""Dataclasses as flags: read by tyro, each value by the type of its field, each mistake as one line."""
+"""Dataclasses as flags. Tyro reads them, each value by the type of its field, each mistake as one line."""
 
 import contextlib
 import io
@@ -23,6 +23,7 @@ from jaxdeep.config.words import perhaps, read_words, words_of
 from jaxdeep.errors import UserError
 
 PART_OF = {of: name for name, of in PARTS.items()}
+"""Class of a configuration's part -> its name, such as "train"."""
 C = TypeVar("C")
 
 
@@ -30,10 +31,10 @@ class Flag(NamedTuple):
     """A field as a flag.
 
     Attributes:
-        word: The flag, such as "--optim.learning-rate".
+        word: Flag, such as "--optim.learning-rate".
         field: Name of the field in its dataclass.
-        owner: The dataclass.
-        hint: The field's type hint. Of a name, a Literal of what is allowed.
+        owner: Dataclass of the field.
+        hint: Type hint of the field. A field that takes names has a Literal of the names.
     """
 
     word: str
@@ -46,11 +47,14 @@ def flags_of(command: type, choices: Mapping[str, Collection[str]], without: Col
     """Return all flags of a command, with the flags of its configuration last.
 
     Args:
-        command: A dataclass with one field that is a Config.
-        choices: Field of the command -> the names that are allowed.
+        command: Dataclass with one field that is a Config.
+        choices: Field of the command -> the names that it takes.
         without: Fields of the command that are no flags here.
+
+    Returns:
+        One flag for each field.
     """
-    found = [
+    own = [
         Flag(_word(name, hint), name, command, _with_choices(hint, choices.get(name)))
         for name, hint in hints_of(command).items()
         if name not in without and not _is_config(hint)
@@ -60,20 +64,23 @@ def flags_of(command: type, choices: Mapping[str, Collection[str]], without: Col
         for part, of in PARTS.items()
         for name, hint in hints_of(of).items()
     ]
-    return found + of_config
+    return own + of_config
 
 
 def read_flags(default: C, flags: Sequence[Flag], argv: Sequence[str], aliases: Collection[str] = ()) -> C:
     """Read a command line.
 
     Args:
-        default: The command that no words at all are.
-        flags: The flags that there are.
-        argv: The words.
-        aliases: Other flags that a misspelled one may mean.
+        default: Command with the value of every flag that is not given.
+        flags: All flags of the command.
+        argv: Words of the command line.
+        aliases: Short flags, which a misspelled flag may mean too.
+
+    Returns:
+        The command.
 
     Raises:
-        UserError: An unknown flag, a value that its field does not take, or values that do not go together.
+        UserError: A flag is unknown, its field does not take the value, or values do not go together.
     """
     registry = ConstructorRegistry()
     registry.struct_rule(lambda info: _fields_of(info, flags))
@@ -98,7 +105,7 @@ def read_flags(default: C, flags: Sequence[Flag], argv: Sequence[str], aliases: 
 
 
 class _Refused(Exception):
-    """Carries an error through tyro, which would put a ValueError in a box."""
+    """An error that carries a UserError through tyro, which would put a ValueError in a box."""
 
     def __init__(self, error: UserError) -> None:
         super().__init__(str(error))
@@ -106,7 +113,7 @@ class _Refused(Exception):
 
 
 def _fields_of(info: StructTypeInfo, flags: Sequence[Flag]) -> StructConstructorSpec | None:
-    """Tell tyro the fields of the command, of its configuration and of that one's parts."""
+    """Tell tyro the fields of the command, of its configuration and of the configuration's parts."""
     of = info.type
     if of is Config:
         parts = [StructFieldSpec(part, of_part, getattr(info.default, part)) for part, of_part in PARTS.items()]
@@ -135,7 +142,7 @@ def _typed(flag: Flag, hint: Any) -> Any:
         return _refusing(read_words)(name, flag.hint, words)
 
     spec = PrimitiveConstructorSpec(
-        nargs="*",  # our own reading says how many it takes
+        nargs="*",  # read_words checks the number of words
         metavar="VALUE",
         instance_from_str=read,
         is_instance=lambda value: True,
@@ -145,11 +152,20 @@ def _typed(flag: Flag, hint: Any) -> Any:
 
 
 def is_several(hint: Any) -> bool:
-    """Say whether a flag takes any number of words."""
-    return get_origin(hint) is tuple or any(get_origin(of) is tuple for of in get_args(hint))
+    """Say whether a flag takes any number of words.
+
+    Args:
+        hint: Type hint of the flag's field.
+
+    Returns:
+        True if the type is a tuple, or one of its alternatives is.
+    """
+    return get_origin(hint) is tuple or any(get_origin(inner) is tuple for inner in get_args(hint))
 
 
 def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with its UserError as _Refused, which passes through tyro."""
+
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
@@ -160,17 +176,24 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refuse_unknown(word: str, flags: Sequence[Flag], aliases: Collection[str]) -> None:
+    """Raise UserError for a word that is no flag, with the nearest flag in the message."""
     given = word.partition("=")[0]
     if not given.startswith("-"):
-        raise UserError(f"{given!r} belongs to no flag; allowed: flags and their values, such as --seed 42")
+        raise UserError(f"{given!r} belongs to no flag. Give flags and their values, such as --seed 42.")
     words = [*aliases, *(flag.word for flag in flags)]
     words += [with_no(flag.word) for flag in flags if flag.owner in PART_OF and flag.hint is bool]
     near = perhaps(given.replace("_", "-"), words)
-    raise UserError(f"there is no flag {given}{near or '; --help and --help-all list the flags'}")
+    raise UserError(f"there is no flag {given}{near}. --help and --help-all list the flags.")
 
 
 def with_no(word: str) -> str:
-    """Return the flag that makes a truth of the configuration False.
+    """Return the flag that sets a bool of the configuration to False.
+
+    Args:
+        word: Flag that sets it to True.
+
+    Returns:
+        The flag with "no-" before the field's name.
 
     >>> with_no("--model.use-bias")
     '--model.no-use-bias'
@@ -180,11 +203,13 @@ def with_no(word: str) -> str:
 
 
 def _word(name: str, hint: Any) -> str:
+    """Return the flag of a field of the command."""
     renamed = [note.name for note in getattr(hint, "__metadata__", ()) if getattr(note, "name", None)]
     return f"--{(renamed or [name])[0].replace('_', '-')}"
 
 
 def _with_choices(hint: Any, choices: Collection[str] | None) -> Any:
+    """Return the type hint with the allowed names in place of any string."""
     if choices is None:
         return hint
     names = Literal[tuple(choices)]  # pyright: ignore[reportInvalidTypeForm]
@@ -192,9 +217,10 @@ def _with_choices(hint: Any, choices: Collection[str] | None) -> Any:
 
 
 def _is_config(hint: Any) -> bool:
+    """Say whether a type hint is Config, annotated or not."""
     return hint is Config or (get_origin(hint) is Annotated and get_args(hint)[0] is Config)
 
 
 def _without_box(text: str) -> str:
-    """Return what tyro says in a box as one line."""
+    """Return the text of tyro's box as one line."""
     return " ".join(re.sub(r"[╭╮╰╯│─|+]|-{3,}", " ", text).split())

@@ -1,4 +1,4 @@
-"""`--grid` and `--space`, read: FIELD=VALUE,VALUE,... and FIELD=LOW:HIGH."""
+"""Readers of `--grid` FIELD=VALUE,VALUE,... and `--space` FIELD=LOW:HIGH."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,18 @@ from jaxdeep.study.space import Span, checked_field, checked_span, hint_of
 
 
 def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read FIELD=VALUE,VALUE,... as field -> typed values; a value of several numbers has spaces between them.
+    """Read FIELD=VALUE,VALUE,... as field -> typed values.
+
+    A value of several numbers has spaces between them.
 
     Args:
-        given: what stands behind each --grid.
+        given: Text behind each --grid.
+
+    Returns:
+        Dotted name of a field -> its values.
 
     Raises:
-        UserError: a field that there is not, that trials share, that is given twice, or a value given twice.
+        UserError: A field is unknown, shared by all trials or given twice, or a value is given twice.
 
     >>> parse_grid(["optim.learning_rate=1e-3,1e-2", "model.units=8 8,16"])
     {'optim.learning_rate': (0.001, 0.01), 'model.units': ((8, 8), (16,))}
@@ -26,18 +31,23 @@ def parse_grid(given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         name, values = _field("--grid", text, grid)
         grid[name] = tuple(read_words(name, hint_of(name), value.split()) for value in values.split(","))
         if len(set(grid[name])) < len(grid[name]):
-            raise UserError(f"--grid {text}: a value is given twice")
+            raise UserError(f"--grid {text}: a value is given twice. Give each value once.")
     return grid
 
 
 def parse_space(given: Sequence[str]) -> dict[str, Span]:
-    """Read FIELD=LOW:HIGH, drawn uniformly, and FIELD=LOW:HIGH:log, drawn uniformly in the logarithm.
+    """Read FIELD=LOW:HIGH and FIELD=LOW:HIGH:log as field -> range.
+
+    The first is drawn uniformly, the second uniformly in the logarithm.
 
     Args:
-        given: what stands behind each --space.
+        given: Text behind each --space.
+
+    Returns:
+        Dotted name of a field -> its range.
 
     Raises:
-        UserError: a field that there is not, that trials share, that is no number, or a range that is none.
+        UserError: A field is unknown, shared by all trials, given twice or no number, or LOW is not below HIGH.
 
     >>> parse_space(["optim.learning_rate=1e-5:1e-2:log"])["optim.learning_rate"].low
     1e-05
@@ -55,9 +65,9 @@ def parse_space(given: Sequence[str]) -> dict[str, Span]:
 
 
 def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, str]:
-    """A field's name, and what stands behind the equals sign."""
+    """Return a field's name, and the text behind the equals sign."""
     name, _, values = text.partition("=")
     name = checked_field(f"{flag} {text}", name.replace("-", "_"))
     if name in known:
-        raise UserError(f"{flag} {name} is given twice; allowed: once, with all its values")
+        raise UserError(f"{flag} {name} is given twice. Give it once, with all its values.")
     return name, values

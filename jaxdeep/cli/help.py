@@ -1,4 +1,7 @@
-"""`--help`: the flags in groups, with the defaults of the chosen configuration. Plain text, on any terminal."""
+"""The flag `--help`, which lists the flags in groups with the defaults of the chosen configuration.
+
+The text is plain and fits any terminal.
+"""
 
 import ast
 import inspect
@@ -17,8 +20,9 @@ from jaxdeep.config.words import words_of
 COLUMN: Final = 22
 """Characters before the text of a flag."""
 WIDEST: Final = 100
-"""Characters of a line at most: longer ones are hard to read."""
+"""Characters of a line at most. Longer lines are hard to read."""
 ALIASED: Final = {field: f"--{short}" for short, field in ALIASES.items()}
+"""Field of the configuration -> its short flag."""
 GROUPS: Final = {
     "a run": ("name", "list", "seed", "seeds", *ALIASED, "data", "data_dir", "workdir", "overwrite"),
     "a study": ("grid", "space", "samples", "halving", "folds", "compare"),
@@ -26,7 +30,7 @@ GROUPS: Final = {
     "checks": ("summary", "find_lr", "strict", "profile"),
     "help": ("help", "help_all"),
 }
-"""Title of a group -> its flags: fields of the command, and those of the configuration that have a short flag."""
+"""Title of a group -> its flags. They are fields of the command, and fields of the configuration with a short flag."""
 
 
 def help_text(
@@ -35,12 +39,15 @@ def help_text(
     """Return the flags of a command in groups.
 
     Args:
-        usage: How a command is written, such as "python -m experiments.cifar --config NAME".
-        defaults: A sentence that says whose values are the defaults.
-        command: The command whose values are the defaults.
-        flags: The flags that there are.
-        width: Characters of a line.
+        usage: Form of a command, such as "python -m experiments.cifar --config NAME".
+        defaults: Sentence that names the configuration whose values are the defaults.
+        command: Command whose values are the defaults.
+        flags: All flags of the command.
+        width: Characters of a line. At most WIDEST are used.
         everything: Whether to list the fields of the configuration too.
+
+    Returns:
+        Lines of text, joined by line breaks.
     """
     width = min(width, WIDEST)
     by_field = {_key(flag): flag for flag in flags}
@@ -61,27 +68,31 @@ def help_text(
 
 
 @cache
-def descriptions(of: type) -> dict[str, str]:
+def descriptions(owner: type) -> dict[str, str]:
     """Return the text below each field of a dataclass.
 
     Args:
-        of: The dataclass, whose source can be read.
+        owner: Dataclass. Its source must be readable.
+
+    Returns:
+        Name of a field -> its text on one line.
     """
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(of))).body
-    found = {}
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+    texts = {}
     for field, text in itertools.pairwise(tree.body if isinstance(tree, ast.ClassDef) else ()):
         match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
-                found[name] = " ".join(said.split())
-    return found
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(described))):
+                texts[name] = " ".join(described.split())
+    return texts
 
 
 def _key(flag: Flag) -> str:
+    """Return the name of a flag's field, dotted if it belongs to the configuration."""
     return f"{PART_OF[flag.owner]}.{flag.field}" if flag.owner in PART_OF else flag.field
 
 
 def _entry(flag: Flag, command: Command, width: int) -> Iterator[str]:
-    """Yield a flag with its value, and beside it, or below where it is long, what it is."""
+    """Yield the lines of a flag. A long flag has its text on the lines below it."""
     alias = ALIASED.get(_key(flag))
     word = f"{alias or flag.word} {_value(flag)}".rstrip()
     parts = [descriptions(flag.owner)[flag.field]]
@@ -101,7 +112,7 @@ def _entry(flag: Flag, command: Command, width: int) -> Iterator[str]:
 
 
 def _value(flag: Flag) -> str:
-    """Return the letters that stand for a value."""
+    """Return the letters that stand for a value of the flag."""
     hint, names = flag.hint, _names(flag.hint)
     if hint is bool:
         return ""
@@ -110,20 +121,21 @@ def _value(flag: Flag) -> str:
     if names:
         return "NAME ..." if is_several(hint) else "NAME"
     kinds = {int: "N", float: "X", Path: "FOLDER", str: "..."}
-    found = next((kinds[of] for of in _leaves(hint) if of in kinds), "...")
-    return f"{found} ..." if is_several(hint) else found
+    letters = next((kinds[leaf] for leaf in _leaves(hint) if leaf in kinds), "...")
+    return f"{letters} ..." if is_several(hint) else letters
 
 
 def _names(hint: Any) -> tuple[str, ...]:
-    return tuple(name for of in _leaves(hint) if get_origin(of) is Literal for name in get_args(of))
+    """Return the names that a type allows."""
+    return tuple(name for leaf in _leaves(hint) if get_origin(leaf) is Literal for name in get_args(leaf))
 
 
 def _leaves(hint: Any) -> Iterator[Any]:
-    """Yield the types that a type is made of."""
+    """Yield the types inside a type."""
     if get_origin(hint) in (None, Literal):
         yield hint
-    for of in get_args(hint) if get_origin(hint) is not Literal else ():
-        yield from _leaves(of)
+    for inner in get_args(hint) if get_origin(hint) is not Literal else ():
+        yield from _leaves(inner)
 
 
 def _lower(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line that every experiment shares: what is asked for, and how the process ends."""
+"""The command line that every experiment shares, from its words to its exit status."""
 
 import logging
 import os
@@ -35,26 +35,26 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
     Args:
         name: Name of the experiment.
         dataset: Name of its images.
-        recipes: Its configurations by name.
-        argv: The words of the command line. None: those of the process.
+        recipes: Configurations of the experiment by name.
+        argv: Words of the command line. None takes the words of the process.
 
     Returns:
-        The exit status: 0; 2 for what the user can mend; 3 if every run diverged; 130 after Ctrl-C, 143 after SIGTERM,
-        129 after SIGHUP.
+        The exit status. 0 means success, 2 an error that the user can mend, 3 that every run diverged. 130 follows
+        Ctrl-C, 143 SIGTERM and 129 SIGHUP.
     """
     given = sys.argv[1:] if argv is None else list(argv)
     return answer(lambda: Experiment(name, dataset, recipes), given)
 
 
 def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
-    """Run a command line, whatever it ends with.
+    """Run a command line, and turn every expected error into a line on stderr.
 
     Args:
-        experiment: Makes what the commands train. It may raise UserError.
-        given: The words of the command line.
+        experiment: Function that makes the experiment. It may raise UserError.
+        given: Words of the command line.
 
     Returns:
-        The exit status, as in `main`.
+        The exit status, with the values that `main` returns, and 141 if the reader of stdout is gone.
     """
     show_what_can_be(sys.stdout, sys.stderr)
     with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines(), _log_as_lines():
@@ -63,15 +63,16 @@ def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
         except UserError as error:
             print(f"error: {_one_line(error)}", file=sys.stderr)
             return 2
-        except BrokenPipeError:  # as in `... | head`: nobody reads on
+        except BrokenPipeError:  # the reader of stdout is gone, such as in `... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
-        except OSError as error:  # what the system refuses: a full disk, too many open files
+        except OSError as error:  # the system refuses, such as for a full disk or too many open files
             print(f"error: {_one_line(error)}", file=sys.stderr)
             return 2
 
 
 def _answer(experiment: Experiment, given: Sequence[str]) -> int:
+    """Run a command line, and turn a signal into its exit status."""
     try:
         with signals(lambda: "what is saved stays, and the same command goes on from there"):
             if HELP & set(given):
@@ -92,6 +93,7 @@ def _answer(experiment: Experiment, given: Sequence[str]) -> int:
 
 
 def _train(experiment: Experiment, command: Command) -> int:
+    """Do what a command without `--compare` asks for, and return the exit status."""
     if command.summary:
         print(architecture_table(command.config.model, *_sizes(experiment, command), width_of(sys.stdout)))
         return 0
@@ -110,6 +112,7 @@ def _train(experiment: Experiment, command: Command) -> int:
 
 
 def _help(experiment: Experiment, given: Sequence[str]) -> str:
+    """Return the text of --help or --help-all."""
     default, usage, defaults = default_command(experiment, given), shlex.join(experiment.program), ""
     if experiment.source is None:
         usage += " --config NAME"
@@ -134,13 +137,13 @@ def _warnings_as_lines() -> Iterator[None]:
     """Print each of our own warnings as one line on stderr, and leave all others as they are."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", JaxdeepWarning)
-        others = warnings.showwarning
+        show_other = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, JaxdeepWarning):
                 print(f"warning: {message}", file=sys.stderr)
             else:
-                others(message, category, *where)
+                show_other(message, category, *where)
 
         warnings.showwarning = show
         yield
@@ -148,7 +151,7 @@ def _warnings_as_lines() -> Iterator[None]:
 
 @contextmanager
 def _log_as_lines() -> Iterator[None]:
-    """Print what the library logs, a line each, on stderr."""
+    """Print each message that the library logs as one line on stderr."""
     logger, handler = logging.getLogger("jaxdeep"), _Lines()
     level = logger.level
     logger.addHandler(handler)
@@ -161,15 +164,18 @@ def _log_as_lines() -> Iterator[None]:
 
 
 class _Lines(logging.Handler):
+    """A handler that prints each message on stderr."""
+
     def emit(self, record: logging.LogRecord) -> None:
         print(record.getMessage(), file=sys.stderr)
 
 
 def _listed(name: str, recipe: Recipe) -> str:
-    figures = [f"{of.source}: {of.val_loss:.4f} / {of.val_accuracy:.4f}" for of in recipe.reported]
-    return f"{name:20} {recipe.description}" + (f" [{', '.join(figures)}]" if figures else "")
+    """Return the line of a configuration for --list."""
+    reported = [f"{figures.source}: {figures.val_loss:.4f} / {figures.val_accuracy:.4f}" for figures in recipe.reported]
+    return f"{name:20} {recipe.description}" + (f" [{', '.join(reported)}]" if reported else "")
 
 
 def _one_line(error: Exception) -> str:
-    """An error's message, which may name a folder that has a line break in its name."""
+    """Return an error's message on one line. The name of a folder in it may have a line break."""
     return " ".join(str(error).splitlines())

@@ -1,4 +1,4 @@
-"""What an experiment offers: a configuration, what it is, and what the chapter reports of it."""
+"""An experiment's configurations, with a description and the chapter's figures of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class Recipe:
     """A named configuration.
 
     Attributes:
-        config: what is run.
-        description: one line for `--list`.
-        reported: the chapter's figures; empty where it has none.
-        reported_mc: likewise, of MC dropout.
-        expected: names of the findings of `jaxdeep.lint` that it shows on purpose. Nobody is warned of them.
+        config: Configuration to train.
+        description: One line for `--list`.
+        reported: Figures that the chapter's sources print for it. Empty if they print none.
+        reported_mc: Figures of MC dropout that the chapter's sources print for it. Empty if they print none.
+        expected: Names of findings of `jaxdeep.lint` that it shows on purpose. Nobody is warned of them.
     """
 
     config: Config
@@ -32,11 +32,11 @@ class Experiment:
     """A set of configurations on the same data, and the command that trains them.
 
     Attributes:
-        name: Its name in titles, and of its folder in runs/.
+        name: Name of the experiment in titles, and of its folder in runs/.
         dataset: Name of its images, or of the user's own rows.
-        recipes: Its configurations by name.
-        source: An `.npz` file of the user's own. None: the images that `dataset` names.
-        program: Words that begin each of its commands.
+        recipes: Configurations of the experiment by name.
+        source: User's own `.npz` file. None takes the images that `dataset` names.
+        program: Words that begin each of its commands. Empty becomes ("python", "-m", "experiments.NAME").
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One command run: its images, its folder, and who follows the study."""
+"""One run of a command, with its images, its folder and its progress bar."""
 
 import os
 import sys
@@ -35,15 +35,15 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 
 FALLBACK_TRAIN_SIZE: Final = 15_000
-"""Training images where `--data auto` finds only the built-in set: minutes, not a quarter of an hour."""
+"""Training images if `--data auto` finds only the built-in set. They take minutes, not a quarter of an hour."""
 
 
 class Finished(NamedTuple):
-    """What is left of a command.
+    """A finished command.
 
     Attributes:
-        result: result of the study.
-        folder: folder of the study.
+        result: Result of the study.
+        folder: Folder of the study.
     """
 
     result: StudyResult
@@ -51,19 +51,23 @@ class Finished(NamedTuple):
 
 
 def run(experiment: Experiment, command: Command) -> Finished:
-    """Train every trial of the study, or those that are new, or find that it is finished.
+    """Train the study's trials that are not trained yet, and return its result.
 
     Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
+        experiment: Configurations and their data.
+        command: Command to run.
+
+    Returns:
+        The result of the study and its folder.
 
     Raises:
-        UserError: the images cannot be had, the configuration does not fit them, or the folder holds another study.
-        Interrupted: a signal came.
+        UserError: The images cannot be had, the configuration does not fit them, or the folder holds another study.
+        Interrupted: A signal came.
     """
     config, data = load(experiment, command)
     folder = workdir_of(experiment, command, data)
-    if command.overwrite or not os.path.exists(folder / "summary.json"):  # what is only shown again needs no warning
+    # a finished study is only shown again, without warnings
+    if command.overwrite or not os.path.exists(folder / "summary.json"):
         check_findings(experiment, command, config, data)
     result = run_design(
         config,
@@ -80,14 +84,19 @@ def run(experiment: Experiment, command: Command) -> Finished:
 
 
 def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
-    """Return the images of a command on the device, and its configuration, which trains on fewer of the built-in set.
+    """Return a command's configuration, as it is trained, and its images on the device.
+
+    `--data auto` trains on fewer images if it finds only the built-in set.
 
     Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
+        experiment: Configurations and their data.
+        command: Command whose images are loaded.
+
+    Returns:
+        The configuration and the data set.
 
     Raises:
-        UserError: the images cannot be had, or the configuration does not fit them.
+        UserError: The images cannot be had, or the configuration does not fit them.
     """
     config = command.config
     if config.train.dtype == "float64":
@@ -107,11 +116,14 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
 
 
 def title_of(experiment: Experiment, command: Command) -> Title:
-    """Return what the study of a command is called, and what it is compared with.
+    """Return the title of a command's study, with the chapter's figures to compare it with.
 
     Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
+        experiment: Configurations and their data.
+        command: Command of the study.
+
+    Returns:
+        The title.
     """
     recipe = experiment.recipes[command.name]
     return Title(
@@ -125,28 +137,34 @@ def title_of(experiment: Experiment, command: Command) -> Title:
 
 
 def command_identity(experiment: Experiment, command: Command, config: Config, data: Dataset) -> dict[str, Any]:
-    """Return what two commands must share to be the same study, as nested JSON values.
+    """Return the values that two commands must share to be the same study.
 
     Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
-        config: its configuration, as it is trained.
-        data: its images.
+        experiment: Configurations and their data.
+        command: Command of the study.
+        config: Configuration of the command, as it is trained.
+        data: Images of the command.
+
+    Returns:
+        Nested JSON values.
     """
     return study.study_identity(title_of(experiment, command), config, data, command.design)
 
 
 def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: str, grows: bool = True) -> Path:
-    """Return the folder of a command: as it was given, or named by what was changed.
+    """Return the folder of a command, either the given one or one named by the changed fields.
 
     A folder that version 0.1 named is used under its old name.
 
     Args:
-        experiment: experiment that the configuration belongs to.
-        command: the command.
-        data: its images.
-        more: further parts of the name.
-        grows: whether what is kept there can grow by seeds.
+        experiment: Configurations and their data.
+        command: Command of the study.
+        data: Images of the command.
+        more: Further parts of the name.
+        grows: Whether the kept study can grow by seeds.
+
+    Returns:
+        The path of the folder, which may not exist yet.
     """
     if command.workdir is not None:
         return command.workdir
@@ -160,6 +178,7 @@ def workdir_of(experiment: Experiment, command: Command, data: Dataset, *more: s
 
 
 def _changed(experiment: Experiment, command: Command) -> dict[str, tuple[Any, Any]]:
+    """Return field -> the recipe's value and the command's value, for the fields that differ."""
     return differences(experiment.recipes[command.name].config.to_dict(), command.config.to_dict())
 
 
@@ -177,7 +196,7 @@ def _watched(command: Command, training: Training) -> Iterator[Watcher]:
 
 
 class _Watcher(Watcher):
-    """Tells the progress bar and the profiler, and ends the study after the epoch in which a signal came."""
+    """A watcher that tells the progress bar and the profiler, and ends the study after the epoch of a signal."""
 
     def __init__(
         self, trials: Sequence[Trial], progress: Progress, profiler: Profiler, received: Sequence[int]
@@ -198,7 +217,7 @@ class _Watcher(Watcher):
 
 
 def _saved(trials: Sequence[Trial], folder: RunFolder) -> str:
-    """What of a study is on disk, and what the same command does next."""
+    """Return in words what is saved of a study, and what the same command does next."""
     epochs = [epoch for trial in trials if (epoch := folder.saved_epoch(trial)) is not None]
     if not epochs:
         return "nothing is saved yet: the same command begins anew"

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, and a terminal that goes away: what they stop, and what is said of it."""
+"""Handlers of Ctrl-C, SIGTERM and SIGHUP, and a stderr whose terminal may be gone."""
 
 import os
 import signal
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 NUMBERS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that are handled, as far as the system has them."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came. No `except Exception` takes it for a fault."""
+    """A signal came. As a KeyboardInterrupt it passes every `except Exception`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -21,25 +22,25 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def signals(standing: Callable[[], str], *, waits: bool = False) -> Iterator[list[int]]:
-    """Handle signals in place of dying of them. A second one stops at once, and says what is saved.
+    """Handle signals in place of dying of them. A second signal stops at once and says what is saved.
 
-    A signal that the process ignores stays ignored, as SIGHUP after `nohup`. Another thread than the main one goes
-    without: Python allows no handlers there.
+    A signal that the process ignores stays ignored, such as SIGHUP after `nohup`. Python allows handlers in the main
+    thread only. Other threads go without.
 
     Args:
-        standing: Says in words what is saved, and what the same command does next.
-        waits: Collect the first signal, for the epoch to end. Otherwise raise it at once.
+        standing: Returns in words what is saved, and what the same command does next.
+        waits: Whether to collect the first signal, so that the epoch can end. Otherwise it is raised at once.
 
     Yields:
-        The signals that came.
+        The list of the signals that came. It grows as they come.
 
     Raises:
-        Interrupted: A signal came, and nothing waits for it.
+        Interrupted: A signal came, and `waits` is False.
     """
     received: list[int] = []
 
     def receive(number: int, _: object) -> None:
-        if received:  # the trials' threads would go on to the end of their epochs
+        if received:  # the trials' threads would run to the end of their epochs
             _say(f"stopped at once; {standing()}")
             os._exit(128 + number)
         received.append(number)
@@ -62,21 +63,24 @@ def signals(standing: Callable[[], str], *, waits: bool = False) -> Iterator[lis
 
 
 class LenientStream:
-    """A stream that may be gone, as stderr is with its terminal: what cannot be written there is dropped."""
+    """A stream that may be gone, such as stderr without its terminal. Text that it refuses is dropped."""
 
     def __init__(self, stream: Any) -> None:
         """Wrap a stream.
 
         Args:
-            stream: Where to write, or None where the process has none.
+            stream: Stream to write to, or None if the process has none.
         """
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be written.
+        """Write a text, or drop it if the stream is gone.
 
         Args:
-            text: What to write.
+            text: Text to write.
+
+        Returns:
+            The number of characters written, or the text's length if it is dropped.
         """
         try:
             return self._stream.write(text)
@@ -84,14 +88,18 @@ class LenientStream:
             return len(text)
 
     def flush(self) -> None:
-        """Flush what can be flushed."""
+        """Flush the stream, unless it is gone."""
         try:
             self._stream.flush()
         except (AttributeError, OSError, ValueError):
             return
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Say whether the stream is a terminal.
+
+        Returns:
+            False if the stream is gone.
+        """
         try:
             return self._stream.isatty()
         except (AttributeError, OSError, ValueError):
@@ -102,7 +110,7 @@ class LenientStream:
 
 
 def _say(text: str) -> None:
-    """Print from a signal's handler, which may have come in the midst of another print."""
+    """Print from a signal's handler, which may have interrupted another print."""
     try:
         print(text, file=sys.stderr, flush=True)
     except RuntimeError:

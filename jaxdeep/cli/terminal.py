@@ -1,4 +1,4 @@
-"""What a terminal shows: how wide it is, and the letters that it has."""
+"""The width of a terminal, and the letters that it can show."""
 
 import codecs
 import io
@@ -7,16 +7,16 @@ import shutil
 from typing import Any, Final
 
 ASCII: Final = {"\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x", "\N{HORIZONTAL ELLIPSIS}": "..."}
-"""Letter that is printed -> what stands for it where only ASCII can be shown."""
+"""Letter -> its replacement in a stream that shows ASCII only."""
 WITHOUT_TERMINAL: Final = 80
 """Characters of a line of help in a file or a pipe."""
 
 
 def show_what_can_be(*streams: Any) -> None:
-    """Let streams print any text: what their encoding lacks is replaced, and never an error.
+    """Let streams print any text. Letters that their encoding lacks are replaced and raise no error.
 
     Args:
-        streams: Such as sys.stdout. Others than text files of Python's own are left alone.
+        streams: Streams such as sys.stdout. Only Python's own text files are changed.
     """
     codecs.register_error("jaxdeep", _replaced)
     for stream in streams:
@@ -25,19 +25,22 @@ def show_what_can_be(*streams: Any) -> None:
 
 
 def width_of(stream: Any) -> int | None:
-    """Return the characters of a line, or None where a stream is no terminal.
+    """Return the characters of a line, or None if a stream is no terminal.
 
     Args:
-        stream: Such as sys.stdout.
+        stream: Stream such as sys.stdout.
+
+    Returns:
+        The width from COLUMNS or else from the terminal. It is WITHOUT_TERMINAL if both give 0.
     """
     try:
         if not stream.isatty():
             return None
         given = os.environ.get("COLUMNS", "")
-        found = int(given) if given.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+        columns = int(given) if given.isdecimal() else os.get_terminal_size(stream.fileno()).columns
     except (AttributeError, OSError, ValueError):
         return None
-    return found or WITHOUT_TERMINAL  # 0 is what a terminal says that does not know
+    return columns or WITHOUT_TERMINAL  # a terminal of unknown width says 0
 
 
 def help_width() -> int:
@@ -46,7 +49,7 @@ def help_width() -> int:
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """Give the letters that an encoding lacks in ASCII."""
+    """Return the letters that an encoding lacks in ASCII, and where to go on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]

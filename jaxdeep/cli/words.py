@@ -1,4 +1,4 @@
-"""The words that a command leaves: where its files are, and commands that can be pasted."""
+"""Words that a command prints, such as its folder and commands that can be pasted."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,14 @@ def command_words(
 
     Args:
         program: Words that begin the command, such as ("python", "-m", "experiments.cifar").
-        name: The configuration after `--config`. None: the program has one configuration.
-        base: The configuration of that name.
-        config: The configuration to train. What differs from `base` becomes flags.
-        design: Seeds, candidates and folds. None: one run with the first seed.
-        asked: What is asked of the trained networks. None: nothing.
+        name: Name of the configuration after `--config`. None if the program has one configuration.
+        base: Configuration of that name.
+        config: Configuration to train. Fields that differ from `base` become flags.
+        design: Seeds, candidates and folds. None means one run with the first seed.
+        asked: Uncertainty estimates of the trained networks. None means no estimates.
+
+    Returns:
+        The words, without quotes.
 
     >>> changed = replace(Config(), train=replace(Config().train, epochs=5))
     >>> shlex.join(command_words(("jaxdeep", "train", "mine.npz"), None, Config(), changed, Design((42, 43))))
@@ -45,12 +48,15 @@ def command_words(
 
 
 def command_of(experiment: Experiment, command: Command, *, asked: UncertaintyRequest | None = None) -> str:
-    """Return the command that repeats a command's figures, wherever its images and its folder are.
+    """Return the command that repeats a command's figures, without its folder and the place of its images.
 
     Args:
-        experiment: The configurations.
-        command: The command.
-        asked: What is asked of the trained networks. None: nothing.
+        experiment: Configurations and their data.
+        command: Command whose figures are repeated.
+        asked: Uncertainty estimates of the trained networks. None means no estimates.
+
+    Returns:
+        The command as one line, quoted for a shell.
     """
     return shlex.join(_of_config(experiment, command, command.config, command.design, asked))
 
@@ -59,9 +65,12 @@ def best_command(experiment: Experiment, command: Command, values: Mapping[str, 
     """Return the command that trains a search's best candidate, with the same seeds and the same data.
 
     Args:
-        experiment: The configurations.
-        command: The search.
+        experiment: Configurations and their data.
+        command: Command of the search.
         values: Field -> value of the candidate.
+
+    Returns:
+        The command as one line, quoted for a shell.
     """
     config = command.config
     for field, value in values.items():
@@ -73,11 +82,14 @@ def best_command(experiment: Experiment, command: Command, values: Mapping[str, 
 
 
 def closing_line(folder: Path, *files: str) -> str:
-    """Return the last line of a command: its folder, and what to look at there.
+    """Return the last line of a command, with its folder and the files to look at there.
 
     Args:
-        folder: The folder that the command wrote.
-        files: Names of files to look at. The pictures in the folder follow them.
+        folder: Folder that the command wrote.
+        files: Names of files to look at. The names of the folder's pictures follow them.
+
+    Returns:
+        The line.
     """
     pictures = sorted(path.name for path in folder.glob("*.png"))
     return f"{folder}: {', '.join((*files, *pictures))}"
@@ -86,6 +98,7 @@ def closing_line(folder: Path, *files: str) -> str:
 def _of_config(
     experiment: Experiment, command: Command, config: Config, design: Design, asked: UncertaintyRequest | None
 ) -> list[str]:
+    """Return the words that train a configuration of an experiment."""
     name = None if experiment.source is not None else command.name
     base = experiment.recipes[command.name].config
     return command_words(experiment.program, name, base, config, design, asked)
