@@ -321,7 +321,7 @@ def test_the_smaller_study_is_a_part_of_the_larger_one_and_nothing_is_written(ca
 def test_of_a_part_nothing_is_asked(tmp_path: Path) -> None:
     ask(seeds(3), folder=tmp_path)
     before = content_of(tmp_path)
-    with pytest.raises(UserError, match=r"holds a larger study, of 3 trials\. Ask what its networks do not know by"):
+    with pytest.raises(UserError, match=r"holds a larger study, of 3 trials\. Ask for its networks' uncertainty by"):
         ask(seeds(2), folder=tmp_path, request=UncertaintyRequest(ensemble=True))
     assert content_of(tmp_path) == before
 
@@ -421,7 +421,10 @@ def test_an_earlier_result_that_holds_all_is_selected_from() -> None:
         ({"name": "other"}, r"earlier is another study: name, seeds\."),
         ({"seeds": (7,)}, r"earlier is another study: seeds\."),
         ({"config": replace(CONFIG, train=SMALL.train).to_dict()}, r"earlier is another study: config\.train\.epochs,"),
-        ({"config": replace(CONFIG, train=replace(CONFIG.train, epochs=1)).to_dict()}, "a folder alone"),
+        (
+            {"config": replace(CONFIG, train=replace(CONFIG.train, epochs=1)).to_dict()},
+            "earlier has fewer epochs, and only a folder can continue it",
+        ),
         ({"histories": ()}, r"earlier holds no histories\. Read it with its metrics\.jsonl and its hits\.npz"),
         (
             {"correct": None},

@@ -49,7 +49,10 @@ LIMITS = "allowed: optim.learning_rate=LOW:HIGH with LOW below HIGH, or =LOW:HIG
     [
         (["optim.learning_rat=1:2"], "--space optim.learning_rat=1:2: there is no field 'optim.learning_rat'; perhaps"),
         (["1:2"], "there is no field '1:2'"),
-        (["optim.learning_rate=1:2", "optim.learning-rate=3:4"], "--space optim.learning_rate is given twice; allowed"),
+        (
+            ["optim.learning_rate=1:2", "optim.learning-rate=3:4"],
+            "--space optim.learning_rate is given twice. Give it once, with all its values.",
+        ),
         (["data.valid_size=10:20"], "--space data.valid_size: all trials of a study share it; allowed"),
         (["model.activation=elu:selu"], "model.activation is no number; allowed: --grid model.activation=VALUE,"),
         (["model.batch_norm=0:1"], "model.batch_norm is no number; allowed: --grid"),

@@ -1,4 +1,4 @@
-"""A study from configuration, data and design to its result, and in a folder to its files."""
+"""The training of a design to its result, in memory or in a folder."""
 
 import logging
 from collections.abc import Sequence
@@ -32,32 +32,38 @@ LOG: Final = logging.getLogger("jaxdeep")
 
 
 def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, ...]:
-    """Return the trials of a study, after a check that each of them can be run on these rows.
+    """Return the trials of a study, after a check that each of them fits the rows.
 
     Args:
-        config: configuration that the design varies.
-        data: rows of the study.
-        design: what is run.
+        config: Configuration that the design varies.
+        data: Rows of the study.
+        design: Seeds, candidates and folds.
+
+    Returns:
+        The trials in the design's order.
 
     Raises:
-        UserError: a configuration does not fit the rows, or there are fewer rows of a class than folds.
+        UserError: A configuration does not fit the rows, or a class has fewer rows than the design has folds.
     """
     trials = design.trials(config)
-    for of_trial in dict.fromkeys(trial.config for trial in trials):
-        check_fits(of_trial, data)
+    for varied in dict.fromkeys(trial.config for trial in trials):
+        check_fits(varied, data)
     if design.folds is not None:
         check_folds(data, design.folds)
     return trials
 
 
 def study_identity(title: Title, config: Config, data: Dataset, design: Design) -> dict[str, Any]:
-    """Return what two studies must share to be the same, as nested JSON values.
+    """Return the values that two studies must share to be the same.
 
     Args:
-        title: its experiment and name.
-        config: configuration that the design varies.
-        data: rows of the study.
-        design: what is run.
+        title: Title with the names of the experiment and the configuration.
+        config: Configuration that the design varies.
+        data: Rows of the study.
+        design: Seeds, candidates and folds.
+
+    Returns:
+        Nested JSON values.
     """
     return {
         "experiment": title.experiment,
@@ -81,23 +87,26 @@ def run_design(
     data_dir: Path | None = None,
     watch: Watch = unwatched,
 ) -> StudyResult:
-    """Train every trial of a study, or those that are new, or find that it is finished.
+    """Train the study's trials that are not trained yet, and return its result.
 
     Args:
-        config: configuration that the design varies.
-        data: rows of the study.
-        design: what is run.
-        title: what the study is called.
-        folder: folder that keeps the study, or None to keep it in memory alone.
-        overwrite: whether another study's files are removed from the folder first.
-        earlier: result of a smaller study of the same configuration, whose trials are not trained again. It must hold
-            its histories. None without one. A folder keeps the smaller study itself.
-        request: what is asked of the trained networks.
-        data_dir: folder where classic files of other sets may be, for the request.
-        watch: gives who follows the training.
+        config: Configuration that the design varies.
+        data: Rows of the study.
+        design: Seeds, candidates and folds.
+        title: Title of the study.
+        folder: Folder that keeps the study, or None to keep it in memory alone.
+        overwrite: Whether another study's files are removed from the folder first.
+        earlier: Result of a smaller study with the same configuration, or None. It must hold its histories. Its trials
+            are not trained again. A folder keeps the smaller study itself.
+        request: Uncertainty estimates that the trained networks are to give.
+        data_dir: Folder with the classic files of other image sets, which the request compares with.
+        watch: Function that returns a watcher's context.
+
+    Returns:
+        The result. Its runs hold the networks that this call trained.
 
     Raises:
-        UserError: the configuration does not fit the rows, or the folder or `earlier` holds another study.
+        UserError: The configuration does not fit the rows, or the folder or `earlier` holds another study.
     """
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
@@ -107,7 +116,7 @@ def run_design(
         if request and result.diverged < len(result.trials):
             runs = [result.runs[index] for index in range(len(trials)) if index in result.runs]
             if len(runs) < len(trials):
-                raise UserError("the earlier study's networks are not in memory. Give run_study a folder")
+                raise UserError("the earlier study's networks are not in memory. Give run_study a folder.")
             result = replace(result, uncertainty=_uncertainty(study, request, runs, None, data_dir))
         return result
     with RunFolder(folder, study.identity, overwrite=overwrite) as opened:
@@ -115,21 +124,23 @@ def run_design(
 
 
 def _in_memory(study: Plan, earlier: StudyResult | None) -> StudyResult:
+    """Return the result of a study that no folder keeps."""
     if earlier is None:
         return train_study(study, None, None)
     how = relation(earlier.identity(), study.identity)
     if how is Relation.LONGER:
-        raise UserError("earlier has fewer epochs, from which a folder alone goes on. Leave it out, or give a folder")
+        raise UserError("earlier has fewer epochs, and only a folder can continue it. Leave it out, or give a folder.")
     if how is Relation.OTHER:
         differing = ", ".join(differences(comparable(earlier.identity()), comparable(study.identity)))
-        raise UserError(f"earlier is another study: {differing}. Leave it out")
+        raise UserError(f"earlier is another study: {differing}. Leave it out.")
     lacks = "histories" if not earlier.histories else "rows that are classified correctly"
     if not earlier.histories or earlier.correct is None:
-        raise UserError(f"earlier holds no {lacks}. Read it with its metrics.jsonl and its hits.npz")
+        raise UserError(f"earlier holds no {lacks}. Read it with its metrics.jsonl and its hits.npz.")
     return train_study(study, None, earlier) if how is Relation.GROWN else part_of(study, earlier)
 
 
 def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data_dir: Path | None) -> StudyResult:
+    """Return the result of a study that a folder keeps, and write it there."""
     stored, how = _stored(study, folder)
     if how is Relation.SMALLER:
         assert stored is not None
@@ -150,7 +161,9 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
     if request.is_complete(before, data_dir) and not (stored and stored.needs_asking):
         return result
     if any(folder.saved_epoch(trial) is None for trial in study.trials):
-        raise UserError(f"{folder.path}: its checkpoints are gone, and with them the networks. --overwrite trains anew")
+        raise UserError(
+            f"{folder.path}: its checkpoints are gone, and with them the networks. Give --overwrite to train anew."
+        )
     runs = fit_all(study.trials, study.data, checkpoints=folder.checkpoints)
     result = replace(result, uncertainty=_uncertainty(study, request, runs, folder.path, data_dir))
     folder.write_result(result)
@@ -158,9 +171,9 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
 
 
 def _stored(study: Plan, folder: RunFolder) -> tuple[Stored | None, Relation | None]:
-    """What the folder holds of a finished study, and how the one that is asked for relates to it."""
+    """Return the folder's finished study, and how the requested study relates to it."""
     stored = folder.stored()
-    mend = "Finish it by its own command, or choose another folder"
+    mend = "Finish it by its own command, or choose another folder."
     unfinished = f"{folder.path} holds a larger study that is not finished. {mend}"
     if stored is None:
         if folder.relation is Relation.SMALLER:
@@ -180,7 +193,7 @@ def _stored(study: Plan, folder: RunFolder) -> tuple[Stored | None, Relation | N
 
 
 def _unprintable(result: StudyResult) -> str | None:
-    """Why a result cannot be shown, or None where it can."""
+    """Return why a result cannot be shown, or None if it can."""
     if result.wall_seconds is not None and result.wall_seconds < 0:
         return f"wall_seconds is {result.wall_seconds}"
     try:
@@ -193,26 +206,26 @@ def _unprintable(result: StudyResult) -> str | None:
 
 
 def _part(study: Plan, folder: RunFolder, stored: Stored, request: UncertaintyRequest) -> StudyResult:
-    """The result of a part of the folder's study. Nothing is written."""
+    """Return the result of a part of the folder's study. Nothing is written."""
     if request:
         raise UserError(
             f"{folder.path} holds a larger study, of {len(stored.result.trials if stored.result else ())} trials. "
-            "Ask what its networks do not know by its own command, or choose another folder"
+            "Ask for its networks' uncertainty by its own command, or choose another folder."
         )
     if stored.needs_networks:
-        raise UserError(f"{folder.path}: {stored}. Mend that by the command of the larger study that it holds")
+        raise UserError(f"{folder.path}: {stored}. Mend that by the command of the larger study that it holds.")
     assert stored.result is not None
     LOG.info("%s is finished, with more trials: these are the results of a part of them", printable(folder.path))
     return part_of(study, stored.result)
 
 
 def _mended(study: Plan, folder: RunFolder, stored: Stored) -> StudyResult:
-    """The result of a finished study, whose files are whole afterwards."""
+    """Return the result of a finished study. Its files are whole afterwards."""
     if stored.result is None or stored.needs_networks:
         if any(folder.saved_epoch(trial) is None for trial in study.trials):
             raise UserError(
-                f"{folder.path}: {stored}, and its checkpoints are gone, from which it could be made again. "
-                "Copy it back to there, or --overwrite trains anew"
+                f"{folder.path}: {stored}, and the checkpoints that could make it again are gone. "
+                "Copy it back, or give --overwrite to train anew."
             )
         LOG.info("%s: %s; made again from its checkpoints", printable(folder.path), stored)
         return train_study(study, folder, None, stored.result)
@@ -227,11 +240,11 @@ def _mended(study: Plan, folder: RunFolder, stored: Stored) -> StudyResult:
 def _uncertainty(
     study: Plan, request: UncertaintyRequest, runs: Sequence[Run], folder: Path | None, data_dir: Path | None
 ) -> dict[str, Any]:
-    """What the networks do not know, beside what the chapter prints of it."""
+    """Return the networks' uncertainty figures, together with the chapter's figures of MC dropout."""
     title = study.title
     name = f"{title.experiment} {title.name} on {study.identity['data']['name']}"
-    found = evaluate_uncertainty(request, name, title.dataset, study.data, runs, folder, data_dir)
+    figures = evaluate_uncertainty(request, name, title.dataset, study.data, runs, folder, data_dir)
     is_comparable = request.mc_samples is not None and not study.identity["data"]["synthetic"]
     reported = title.reported_mc if is_comparable else ()
     command = None if title.command is None else " ".join((title.command, *request.words()))
-    return {"command": command, **found, "chapter": [asdict(figure) for figure in reported]}
+    return {"command": command, **figures, "chapter": [asdict(figure) for figure in reported]}

@@ -28,19 +28,21 @@ from jaxdeep.train.lr_finder import find_learning_rate
 
 LOG: Final = logging.getLogger("jaxdeep")
 SEEDS_OF_RANGE_TEST: Final = 5
+"""Number of seeds of the range test that is drawn beside a study of learning rates."""
 
 
 @dataclass(frozen=True)
 class Title:
-    """What a study is called, and what it is compared with.
+    """The names of a study, and the chapter's figures for it.
 
     Attributes:
-        experiment: name of the experiment, the first part of titles.
-        name: name of the configuration.
-        command: command that repeats the study, or None.
-        reported: figures that the chapter's sources print.
-        reported_mc: figures of MC dropout that the chapter's sources print.
-        dataset: name of the images, by which those of other sets are chosen, or None for rows that are no images.
+        experiment: Name of the experiment, the first part of titles.
+        name: Name of the configuration.
+        command: Command that repeats the study, or None.
+        reported: Figures that the chapter's sources print.
+        reported_mc: Figures of MC dropout that the chapter's sources print.
+        dataset: Name of the image set, or None for rows that are no images. Uncertainty is compared with the other
+            sets' images.
     """
 
     experiment: str = "study"
@@ -53,16 +55,16 @@ class Title:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study that is about to be trained, or found finished.
+    """A study before its training.
 
     Attributes:
-        config: configuration that the design varies.
-        data: rows of the study.
-        design: what is run.
-        trials: all trials of the design, in their order.
-        identity: what the study is, as nested JSON values.
-        title: what the study is called.
-        watch: gives who follows the training.
+        config: Configuration that the design varies.
+        data: Rows of the study.
+        design: Seeds, candidates and folds.
+        trials: All trials of the design, in their order.
+        identity: Values that make it this study, as nested JSON values.
+        title: Title of the study.
+        watch: Function that returns a watcher's context.
     """
 
     config: Config
@@ -75,7 +77,7 @@ class Plan:
 
     @property
     def folds(self) -> Dataset | tuple[Dataset, ...]:
-        """Return the data set, or its folds, which the first seed deals."""
+        """Return the data set, or its folds. The first seed deals the folds."""
         design = self.design
         if design.folds is None:
             return self.data
@@ -88,10 +90,13 @@ def train_study(
     """Train the trials that an earlier result does not hold, write the folder, and return the result.
 
     Args:
-        study: what is trained.
-        folder: folder that keeps it, or None.
-        earlier: result of a smaller study whose trials are not trained again, or None.
-        kept: result that stays as it is if the figures are found again as they were, or None.
+        study: Study to train.
+        folder: Folder that keeps the study, or None.
+        earlier: Result of a smaller study, or None. Its trials are not trained again.
+        kept: Result whose figures stay if the new ones agree with them, or None.
+
+    Returns:
+        The result of all trials of the study.
     """
     began = time.perf_counter()
     _log_start(study, folder, earlier)
@@ -122,6 +127,7 @@ def train_study(
 
 
 def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | None) -> None:
+    """Log the study's data, device and number of trials."""
     data, images = study.data, study.identity["data"]
     train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
     folds = f" in {study.design.folds} folds" if study.design.folds else ""
@@ -138,7 +144,7 @@ def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | Non
 def _fit(
     study: Plan, folds: Dataset | tuple[Dataset, ...], folder: RunFolder | None, earlier: StudyResult | None
 ) -> dict[int, Run]:
-    """Train the trials that an earlier result does not hold; by the index of the trial."""
+    """Train the trials that an earlier result does not hold, and return index of the trial -> run."""
     known = {} if earlier is None else {trial.name for trial in earlier.trials}
     places = [index for index, trial in enumerate(study.trials) if trial.name not in known]
     trials, brackets = [study.trials[index] for index in places], study.design.brackets(study.config)
@@ -162,6 +168,7 @@ def _fit(
 
 
 def _range_test(study: Plan) -> dict[str, Any]:
+    """Return the suggestion of a range test, as JSON values."""
     first = min(study.design.seeds[0], LARGEST_SEED + 1 - SEEDS_OF_RANGE_TEST)
     test = find_learning_rate(study.config, study.data, range(first, first + SEEDS_OF_RANGE_TEST))
     return {
@@ -172,20 +179,23 @@ def _range_test(study: Plan) -> dict[str, Any]:
 
 
 def part_of(study: Plan, result: StudyResult) -> StudyResult:
-    """Return the result of a study from that of a larger one, which holds all its trials.
+    """Return the result of a study as a part of a larger study's result.
 
     Args:
-        study: the smaller study.
-        result: result of the larger study, with its histories.
+        study: Smaller study. The larger study holds all its trials.
+        result: Result of the larger study, with its histories.
+
+    Returns:
+        The result of the smaller study.
     """
     return select(result, study.identity, study.trials, _overlap(study.folds))
 
 
 def _overlap(folds: Dataset | tuple[Dataset, ...]) -> float:
-    """How much the training rows of folds are the same, as `mean_over_runs` wants it."""
+    """Return the ratio of validation to training rows of a fold for `mean_over_runs`, or 0 without folds."""
     return 0.0 if isinstance(folds, Dataset) else folds[0].valid.size / folds[0].train.size
 
 
 def _extents(result: StudyResult) -> list[tuple[Any, ...]]:
-    """What of the figures no machine and no version rounds."""
+    """Return the figures that no machine and no version rounds."""
     return [(trial.epochs, trial.best_epoch, trial.diverged) for trial in result.trials]

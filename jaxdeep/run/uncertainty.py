@@ -1,4 +1,4 @@
-"""What the networks of a finished study do not know, by MC dropout and as an ensemble, and whether either helps."""
+"""The uncertainty of a finished study's networks, by MC dropout and as an ensemble, and whether either helps."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -40,19 +40,21 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of
 
 MASK_BITS: Final[MaskBits] = 16
+"""Random bits for each element of a dropout mask."""
 LOG: Final = logging.getLogger("jaxdeep")
 NOISE: Final = "noise"
+"""Name of the images of noise."""
 SHOWN: Final = 100
-"""Samples of the first test image, at most, in its picture and figures: the chapter's."""
+"""Samples of the first test image, at most, in its picture and figures. The chapter shows the same number."""
 
 
 @dataclass(frozen=True)
 class UncertaintyRequest:
-    """What is asked of the networks of a study.
+    """A request for uncertainty estimates of a study's networks.
 
     Attributes:
-        mc_samples: number of samples of MC dropout for each network, or None without MC dropout.
-        ensemble: whether the networks of all seeds are taken as one predictor.
+        mc_samples: Number of samples of MC dropout for each network, or None without MC dropout.
+        ensemble: Whether the networks of all seeds are taken as one predictor.
     """
 
     mc_samples: int | None = None
@@ -62,26 +64,35 @@ class UncertaintyRequest:
         return self.mc_samples is not None or self.ensemble
 
     def words(self) -> list[str]:
-        """The flags that ask for it."""
+        """Return the flags of the request."""
         samples = [] if self.mc_samples is None else ["--mc-samples", str(self.mc_samples)]
         return samples + (["--ensemble"] if self.ensemble else [])
 
     def check(self, config: Config, data: Dataset, seeds: int) -> None:
-        """Refuse, before anything is trained, what would find nothing.
+        """Refuse a request that could find nothing, before anything is trained.
+
+        Args:
+            config: Configuration of the networks.
+            data: Rows of the study.
+            seeds: Number of networks, one for each seed.
 
         Raises:
-            UserError: nothing would be random, or there is one network.
+            UserError: The networks have no dropout for MC dropout, its number of samples is out of its range, or an
+                ensemble has fewer than two networks.
         """
         if self.mc_samples is not None:
             check_mc_dropout(model_of(config, data), config.model.dropout_rate, self.mc_samples)
         if self.ensemble and seeds < 2:
-            raise UserError(f"--ensemble of {seeds} network; allowed: 2 or more, as of --seeds 5")
+            raise UserError(f"--ensemble has {seeds} network. Give 2 or more seeds, such as --seeds 5.")
 
     def with_earlier(self, found: Mapping[str, Any] | None) -> "UncertaintyRequest":
-        """This and what was asked before: only another number of samples replaces an answer.
+        """Return this request joined with an earlier one. Its own number of samples replaces the earlier number.
 
         Args:
-            found: what `evaluate_uncertainty` gave before; None: nothing was asked.
+            found: Figures that `evaluate_uncertainty` returned earlier. None if it was not called.
+
+        Returns:
+            The joined request.
         """
         if found is None:
             return self
@@ -89,13 +100,16 @@ class UncertaintyRequest:
         return UncertaintyRequest(samples, self.ensemble or found["ensemble"])
 
     def is_complete(self, found: Mapping[str, Any] | None, data_dir: Path | None) -> bool:
-        """Whether it was asked before, and the images that were left out then cannot be had now either.
+        """Say whether earlier figures answer the request, and the images left out then are still missing.
 
         Args:
-            found: as of `with_earlier`.
-            data_dir: where classic files may be.
+            found: Figures that `evaluate_uncertainty` returned earlier. None if it was not called.
+            data_dir: Folder with the classic files of other image sets, or None.
+
+        Returns:
+            True if the estimates need not be made again.
         """
-        if found is None or any(found[of] != value for of, value in asdict(self).items()):
+        if found is None or any(found[name] != value for name, value in asdict(self).items()):
             return False
         return all(isinstance(_test_images(name, data_dir), UserError) for name in found["left_out"])
 
@@ -109,23 +123,23 @@ def evaluate_uncertainty(
     folder: Path | None,
     data_dir: Path | None,
 ) -> dict[str, Any]:
-    """Ask, draw the pictures, and give the figures.
+    """Evaluate the networks' predictors, draw the pictures and return the figures.
 
     Args:
-        request: what is asked.
-        title: title of the pictures.
-        dataset: name of the images, whatever they came from, or None for rows that are no images.
-        data: rows on which the networks were trained.
-        runs: runs of all seeds, those that diverged among them.
-        folder: folder of the pictures, or None to draw none.
-        data_dir: folder where classic files of other sets may be.
+        request: Uncertainty estimates to make.
+        title: Title of the pictures.
+        dataset: Name of the images, whatever their source, or None for rows that are no images.
+        data: Rows on which the networks were trained.
+        runs: Runs of all seeds, the diverged runs among them.
+        folder: Folder of the pictures, or None to draw none.
+        data_dir: Folder with the classic files of other image sets, or None.
 
     Returns:
-        JSON values: of what was asked, and what `evaluate_predictors` gives.
-        `diverged` counts the runs, the diverged runs, and the runs without an epoch to keep.
+        The request and the figures of `evaluate_predictors`, as JSON values. `diverged` counts the runs, the diverged
+        runs, and the runs without a best epoch.
 
     Raises:
-        UserError: too few networks did not diverge.
+        UserError: Too few networks did not diverge.
     """
     trained = [run for run in runs if run.best_epoch]
     if len(trained) < (2 if request.ensemble else 1):
@@ -140,7 +154,7 @@ def evaluate_uncertainty(
     single = plain(trained, images)
     predictors, mc_samples = [single], None
     if request.mc_samples is not None:
-        from tqdm import tqdm  # not every study is asked
+        from tqdm import tqdm  # few studies need it
 
         count = sum(map(len, images.values()))
         shown = f"{request.mc_samples:,} passes over {count:,} images"
@@ -151,7 +165,7 @@ def evaluate_uncertainty(
     if request.ensemble:
         predictors.append(ensemble_of(single))
     predictors += [at_temperature(predictor, labels[VALID]) for predictor in predictors]
-    found = {
+    figures = {
         **asdict(request),
         "mask_bits": MASK_BITS if mc_samples else None,
         "seeds": [run.seed for run in trained],
@@ -166,20 +180,20 @@ def evaluate_uncertainty(
         "first_image": _first_image(data, single, mc_samples),
     }
     if folder is not None:
-        _draw(folder, title, data, found, predictors, mc_samples)
-    return found
+        _draw(folder, title, data, figures, predictors, mc_samples)
+    return figures
 
 
 def _other_images(
     dataset: str | None, data: Dataset, data_dir: Path | None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Stored rows of the other sets' test images by name, and of noise; and of what is left out, why.
+    """Return the other sets' test images and noise by name, as stored rows, and why sets are left out.
 
-    Rows that are no images have no others.
+    Rows that are no images have no other sets.
     """
-    found, left_out = {}, {}
+    others, left_out = {}, {}
     if not _are_images(data):
-        return found, left_out
+        return others, left_out
     synthetic = data.identity()["synthetic"]
     for name in (name for name in SPECS if name != dataset and not synthetic):
         images = _test_images(name, data_dir)
@@ -187,9 +201,9 @@ def _other_images(
             left_out[name] = str(images)
             LOG.info("%s is left out: %s", name, printable(images))
         else:
-            found[name] = in_shape(images, data.image_shape)
-    found[NOISE] = noise(data.test.size, data.image_shape)
-    return {name: checked_rows(data, images, check=False) for name, images in found.items()}, left_out
+            others[name] = in_shape(images, data.image_shape)
+    others[NOISE] = noise(data.test.size, data.image_shape)
+    return {name: checked_rows(data, images, check=False) for name, images in others.items()}, left_out
 
 
 def _are_images(data: Dataset) -> bool:
@@ -198,6 +212,7 @@ def _are_images(data: Dataset) -> bool:
 
 
 def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:
+    """Return a set's test images, or the error that says why they cannot be had."""
     try:
         return load_images(name, source=name, data_dir=data_dir).test_images
     except UserError as reason:
@@ -205,24 +220,27 @@ def _test_images(name: str, data_dir: Path | None) -> np.ndarray | UserError:
 
 
 def _first_image(data: Dataset, single: Predictor, mc_samples: McSamples | None) -> dict[str, Any]:
-    """Of the first test image by the first seed's network: probabilities, and their mean and std by MC dropout."""
+    """Return the probabilities that the first seed's network gives the first test image.
+
+    MC dropout adds their mean and standard deviation over the samples.
+    """
     label = int(data.test.labels[0])
-    found: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
+    figures: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
     if mc_samples is not None:
-        drawn = mc_samples.first[0][:SHOWN]
-        found |= {"samples": len(drawn), "mean": drawn.mean(0).tolist(), "std": drawn.std(0).tolist()}
-    return found
+        samples = mc_samples.first[0][:SHOWN]
+        figures |= {"samples": len(samples), "mean": samples.mean(0).tolist(), "std": samples.std(0).tolist()}
+    return figures
 
 
 def _draw(
     folder: Path,
     title: str,
     data: Dataset,
-    found: Mapping[str, Any],
+    figures: Mapping[str, Any],
     predictors: Sequence[Predictor],
     mc_samples: McSamples | None,
 ) -> None:
-    """The pictures; those of images by MC dropout of the first seed's network, or else by the ensemble."""
+    """Draw the pictures. Images show MC dropout of the first seed's network, or else the ensemble."""
     labels = np.asarray(data.test.labels)
     names = data.info.class_names if data.info else tuple(map(str, range(data.classes)))
     images = np.asarray(data.test.images).reshape(-1, *data.image_shape)
@@ -232,12 +250,12 @@ def _draw(
         return
     single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
     if mc_samples is not None:
-        sample_curves(folder / "samples.png", found, f"{title}, test images")
-        by = f"{found['mc_samples']:,} samples, seed {found['seeds'][0]}"
-        drawn, without = mc_samples.first[0][:SHOWN], single[0]
+        sample_curves(folder / "samples.png", figures, f"{title}, test images")
+        by = f"{figures['mc_samples']:,} samples, seed {figures['seeds'][0]}"
+        shown, without = mc_samples.first[0][:SHOWN], single[0]
     else:
         by = f"an ensemble of {len(single)}"
-        drawn, without = single, None
+        shown, without = single, None
     probabilities = asked.answers[TEST].probabilities[0]
     certainty(folder / "certainty.png", images, probabilities, labels, names, f"{title}, by {by}")
-    first_image(folder / "first_image.png", images[0], without, drawn, int(labels[0]), names, title)
+    first_image(folder / "first_image.png", images[0], without, shown, int(labels[0]), names, title)

@@ -1,4 +1,4 @@
-"""Who follows a study while it is trained, such as a progress bar."""
+"""Watchers that follow a study while it is trained, such as a progress bar."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,13 +12,13 @@ from jaxdeep.train.history import EpochRecord
 
 
 class Training(NamedTuple):
-    """What is about to be trained.
+    """The trials of a study that are about to be trained.
 
     Attributes:
-        trials: trials that are trained, or continued. Their order gives the indices that a watcher hears.
-        rows: number of training rows of an epoch.
-        epochs: number of epochs of all trials together in a search, or None where each trial is trained to its end.
-        folder: folder of the study, or None without one.
+        trials: Trials to train or continue. A watcher hears their indices in this order.
+        rows: Number of training rows of an epoch.
+        epochs: Number of epochs of all trials together in a search. None if each trial is trained to its end.
+        folder: Folder of the study, or None without one.
     """
 
     trials: Sequence[Trial]
@@ -28,39 +28,48 @@ class Training(NamedTuple):
 
 
 class Watcher:
-    """Follows a study and does nothing. Subclasses show what they hear."""
+    """A watcher that does nothing. Subclasses show the epochs that they hear of."""
 
     def on_epoch(self, index: int, history: Sequence[EpochRecord]) -> None:
-        """Hear of an epoch. What this raises ends the study, after a checkpoint of every trial.
+        """Hear of an epoch.
+
+        An error that this raises ends the study, after a checkpoint of every trial.
 
         Args:
-            index: index of the trial.
-            history: all its epochs so far.
+            index: Index of the trial in `Training.trials`.
+            history: All epochs of the trial so far.
         """
 
     def on_end(self, index: int, run: Run) -> None:
         """Hear that a trial is over.
 
         Args:
-            index: index of the trial.
-            run: the finished run.
+            index: Index of the trial in `Training.trials`.
+            run: Finished run of the trial.
         """
 
     def on_rung(self, rung: Rung, candidates: int) -> None:
         """Hear that a rung of a search begins.
 
         Args:
-            rung: the rung.
-            candidates: number of candidates that take part in it.
+            rung: Rung that begins.
+            candidates: Number of candidates that take part in it.
         """
 
 
 Watch = Callable[[Training], AbstractContextManager[Watcher]]
-"""Called before the training begins. It gives a context, which is left when the training is over."""
+"""Function that is called before the training. It returns a context, which is left when the training is over."""
 
 
 @contextmanager
 def unwatched(training: Training) -> Iterator[Watcher]:
-    """Follow nothing."""
+    """Follow nothing.
+
+    Args:
+        training: Trials of the study.
+
+    Yields:
+        A watcher that does nothing.
+    """
     del training
     yield Watcher()
