@@ -1,4 +1,4 @@
-"""What becomes of one bad command line or call: refused in one line, or something else."""
+"""The outcome of one bad command line or call, either refused in one line or not."""
 
 import contextlib
 import io
@@ -20,16 +20,17 @@ from jaxdeep.data.images import Images
 from jaxdeep.errors import UserError
 
 SECONDS: Final = 30
-"""A call that is not refused by then is not refused."""
+"""Seconds after which a running call counts as not refused."""
 
 
 class Attempt(NamedTuple):
     """A bad command line or call.
 
     Attributes:
-        kind: what it is an example of.
-        name: of the attempt, unique within its kind.
-        make: makes it in the working folder, and returns what is wrong with the refusal: "" for nothing.
+        kind: Kind of mistake that it shows.
+        name: Name of the attempt, unique within its kind.
+        make: Function that makes the attempt in the working folder. It returns the fault of the refusal, or "" for
+            none.
     """
 
     kind: str
@@ -44,35 +45,57 @@ class TooLong(BaseException):
 def outcome(attempt: Attempt) -> str:
     """Make an attempt in an empty folder.
 
+    Args:
+        attempt: Attempt to make.
+
     Returns:
-        "" where it was refused as it must be; otherwise what happened, in one line.
+        "" if it was refused properly. Otherwise one line that says what happened.
     """
     with _empty_folder() as folder, _quiet(), _limited():
         try:
-            found = attempt.make()
+            fault = attempt.make()
         except TooLong:
             return f"still running after {SECONDS} s"
         except Exception as error:
-            found = _shortened(f"{type(error).__name__}: {error}")
+            fault = _shortened(f"{type(error).__name__}: {error}")
         written = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    return found or (_shortened(f"refused, but written: {', '.join(written)}") if written else "")
+    return fault or (_shortened(f"refused, but written: {', '.join(written)}") if written else "")
 
 
 def call(kind: str, name: str, function: Callable[[], Any]) -> Attempt:
-    """Describe a call that must raise UserError with one line."""
+    """Return the attempt of a call that must raise UserError with one line.
+
+    Args:
+        kind: Kind of mistake that it shows.
+        name: Name of the attempt, unique within its kind.
+        function: Call to make.
+
+    Returns:
+        The attempt, which is not made yet.
+    """
 
     def make() -> str:
         try:
-            found = function()
+            result = function()
         except UserError as error:
             return "several lines" if "\n" in str(error) else ""
-        return _shortened(f"accepted: {type(found).__name__}")
+        return _shortened(f"accepted: {type(result).__name__}")
 
     return Attempt(kind, name, make)
 
 
-def each(kind: str, name: str, function: Callable[[Any], Any], values: Iterable[Any]) -> Iterator[Attempt]:
-    """Yield a call for each value; the name says the argument."""
+def calls(kind: str, name: str, function: Callable[[Any], Any], values: Iterable[Any]) -> Iterator[Attempt]:
+    """Yield the attempt of a call for each value.
+
+    Args:
+        kind: Kind of mistake that they show.
+        name: Name of the argument. The value is added to it.
+        function: Call to make with a value.
+        values: Bad values of the argument.
+
+    Yields:
+        One attempt for each value.
+    """
     for index, value in enumerate(values):
         shown = repr(value)
         shown = " ".join(shown.split()) if len(shown) < 40 else f"a {type(value).__name__} ({index})"
@@ -80,12 +103,15 @@ def each(kind: str, name: str, function: Callable[[Any], Any], values: Iterable[
 
 
 def command(kind: str, argv: Sequence[str], *, real_images: bool = False) -> Attempt:
-    """Describe a command line of experiments.cifar, made in this process, that must end with exit status 2.
+    """Return the attempt of a command line of experiments.cifar in this process. It must end with exit status 2.
 
     Args:
-        kind: of the attempt.
-        argv: the arguments.
-        real_images: whether the images are looked for; otherwise they are few, small and made up.
+        kind: Kind of mistake that it shows.
+        argv: Words of the command line.
+        real_images: Whether the real images are looked for. Otherwise the images are few, small and made up.
+
+    Returns:
+        The attempt, which is not made yet.
     """
 
     def make() -> str:
@@ -106,13 +132,21 @@ def command(kind: str, argv: Sequence[str], *, real_images: bool = False) -> Att
                 status, by_tyro = cli.main("cifar", "cifar10", CONFIGS, argv), False
             except SystemExit as stop:
                 status, by_tyro = stop.code, True
-        return judged(status, errors.getvalue(), by_tyro)
+        return fault_of_refusal(status, errors.getvalue(), by_tyro)
 
     return Attempt(kind, " ".join(map(_quoted, argv)), make)
 
 
 def process(kind: str, argv: Sequence[str]) -> Attempt:
-    """Describe a command line, as `command` does, that is made as a process of its own."""
+    """Return the attempt of a command line of experiments.cifar in its own process. It must end with exit status 2.
+
+    Args:
+        kind: Kind of mistake that it shows.
+        argv: Words of the command line.
+
+    Returns:
+        The attempt, which is not made yet.
+    """
 
     def make() -> str:
         environment = {name: value for name, value in os.environ.items() if name != "JAXDEEP_DATA"}
@@ -122,13 +156,22 @@ def process(kind: str, argv: Sequence[str]) -> Attempt:
             done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired:
             return f"still running after {SECONDS} s"
-        return judged(done.returncode, done.stderr, done.stderr.startswith("╭"))
+        return fault_of_refusal(done.returncode, done.stderr, done.stderr.startswith("╭"))
 
     return Attempt(kind, " ".join(map(_quoted, argv)), make)
 
 
-def judged(status: Any, errors: str, by_tyro: bool) -> str:
-    """Return what is wrong with the end of a command: "" for exit status 2 with one line, or tyro's box, on stderr."""
+def fault_of_refusal(status: Any, errors: str, by_tyro: bool) -> str:
+    """Return the fault in the end of a command that must be refused.
+
+    Args:
+        status: Exit status.
+        errors: Text on stderr.
+        by_tyro: Whether tyro refused it, in a box of several lines.
+
+    Returns:
+        "" for exit status 2 with one line or tyro's box on stderr. Otherwise one line that says what is wrong.
+    """
     if "Traceback" in errors:
         return _shortened(f"a traceback: {errors.strip().splitlines()[-1]}")
     if status != 2:
@@ -142,7 +185,16 @@ def judged(status: Any, errors: str, by_tyro: bool) -> str:
 
 
 def small_images(name: str, *, source: str, data_dir: Path | None) -> Images:
-    """Return 10 classes of noise around a pattern in place of a data set: 5,400 rows to train on, 500 to test."""
+    """Return 10 classes of noise around a pattern in place of a data set.
+
+    Args:
+        name: Name of the data set.
+        source: "synthetic" marks the images as such. Every other source is ignored.
+        data_dir: Folder of the files, which is ignored.
+
+    Returns:
+        5,400 training images and 500 test images of 4 x 4 x 3 pixels.
+    """
     del data_dir
     rng = np.random.default_rng(0)
     labels = (np.arange(5_400) % 10).astype(np.uint8)
@@ -162,6 +214,7 @@ def small_images(name: str, *, source: str, data_dir: Path | None) -> Images:
 
 @contextlib.contextmanager
 def _empty_folder() -> Iterator[Path]:
+    """Work in an empty folder, which is removed afterwards."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
@@ -173,7 +226,7 @@ def _empty_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what is printed and warned of to itself."""
+    """Drop printed text and warnings."""
     nowhere = io.StringIO()
     with (
         contextlib.redirect_stdout(nowhere),
@@ -186,6 +239,8 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
+    """Raise TooLong after SECONDS."""
+
     def stop(*_: object) -> None:
         raise TooLong
 
@@ -199,9 +254,11 @@ def _limited() -> Iterator[None]:
 
 
 def _quoted(word: str) -> str:
+    """Return a word in quotes if it is empty or holds a space."""
     return word if word and " " not in word else repr(word)
 
 
 def _shortened(text: str) -> str:
+    """Return a text as one line of at most 200 characters and an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= 200 else f"{line[:200]}..."

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.attempts import Attempt, call, each
+from bench.attempts import Attempt, call, calls
 from bench.bad_data import CONFIG, DATA, dataset, labels, rows
 from bench.bad_values import ALIEN, JSON, OF_TYPE, fields
 from jaxdeep import (
@@ -39,23 +39,27 @@ NO_DATA: Final = (None, {}, "cifar10", rows(), (rows(), labels()))
 
 
 def bad_calls(inputs: Path) -> list[Attempt]:
-    """Return all of them.
+    """Return the attempts of all these calls.
 
     Args:
-        inputs: a folder for the files that some of them name.
+        inputs: Folder for the files that some calls name.
+
+    Returns:
+        Attempts that are not made yet.
     """
-    return [*_fields(), *_parts(), *_members(), *_runs(inputs), *_range_tests(), *_folds(), *_studies(), *_searches()]
+    return [*_fields(), *_parts(), *_trials(), *_runs(inputs), *_range_tests(), *_folds(), *_studies(), *_searches()]
 
 
 def _fields() -> Iterator[Attempt]:
     for field in fields():
         for name, value in {**ALIEN, **OF_TYPE[field.kind]}.items():
-            yield call("call: a field's value", f"{field.dotted}: {name}", lambda f=field, v=value: f.of(**{f.name: v}))
+            wrong = {field.name: value}
+            yield call("call: a field's value", f"{field.dotted}: {name}", lambda f=field, w=wrong: f.owner(**w))
         for name, value in JSON.items():
             plain = {field.part: {field.name: value}}
             yield call("call: Config.from_dict", f"{field.dotted}: {name}", lambda plain=plain: Config.from_dict(plain))
         if not field.optional:
-            yield call("call: a field's value", f"{field.dotted}: None", lambda f=field: f.of(**{f.name: None}))
+            yield call("call: a field's value", f"{field.dotted}: None", lambda f=field: f.owner(**{f.name: None}))
         misspelt = {field.part: {f"{field.name}_": None}}
         yield call("call: Config.from_dict", f"{field.dotted}_", lambda plain=misspelt: Config.from_dict(plain))
 
@@ -63,9 +67,9 @@ def _fields() -> Iterator[Attempt]:
 def _parts() -> Iterator[Attempt]:
     for part in PARTS:
         values = (None, {}, part, Config(), PARTS[part])
-        yield from each("call: Config", part, lambda value, part=part: Config(**{part: value}), values)
+        yield from calls("call: Config", part, lambda value, part=part: Config(**{part: value}), values)
     wrong = (None, [], "selu", 5, {"optm": {}}, {"data": None}, {"data": []}, {1: {}})
-    yield from each("call: Config.from_dict", "the whole", Config.from_dict, wrong)
+    yield from calls("call: Config.from_dict", "the whole", Config.from_dict, wrong)
     kind = "call: fields that exclude each other"
     for name, make in {
         "a dropout rate without sites": lambda: Model(dropout_rate=0.1),
@@ -80,7 +84,7 @@ def _parts() -> Iterator[Attempt]:
         "a factor too few": lambda: Schedule("piecewise", boundaries_epochs=(5,), factors=(1.0,)),
         "penalized without a penalty": lambda: Regularize(penalized="head"),
         "constrained without a constraint": lambda: Regularize(constrained="head"),
-        "a layer that there is not": lambda: Config(regularize=Regularize(l2=0.1, penalized=(99,))),
+        "an unknown layer": lambda: Config(regularize=Regularize(l2=0.1, penalized=(99,))),
         "a layer twice": lambda: Config(regularize=Regularize(l2=0.1, penalized=(0, 0))),
         "rprop with a schedule": lambda: Config(optim=Optim("optax.rprop"), schedule=Schedule("cosine")),
         "1cycle with a momentum": lambda: Config(optim=Optim("nesterov", beta_1=0.5), schedule=Schedule("onecycle")),
@@ -88,11 +92,11 @@ def _parts() -> Iterator[Attempt]:
         yield call(kind, name, make)
 
 
-def _members() -> Iterator[Attempt]:
+def _trials() -> Iterator[Attempt]:
     kind = "call: Trial"
-    yield from each(kind, "seed", lambda seed: Trial(CONFIG, seed), SEEDS)
-    yield from each(kind, "config", lambda config: Trial(config, 1), NO_CONFIG)
-    yield from each(kind, "fold", lambda fold: Trial(CONFIG, 1, {}, fold), (-1, 0.5, True, "0", (0,), math.nan))
+    yield from calls(kind, "seed", lambda seed: Trial(CONFIG, seed), SEEDS)
+    yield from calls(kind, "config", lambda config: Trial(config, 1), NO_CONFIG)
+    yield from calls(kind, "fold", lambda fold: Trial(CONFIG, 1, {}, fold), (-1, 0.5, True, "0", (0,), math.nan))
     values = (
         None,
         5,
@@ -102,25 +106,29 @@ def _members() -> Iterator[Attempt]:
         {1: 1},
         {"optim.learning_rate": 5.0},
     )
-    yield from each(kind, "values", lambda value: Trial(CONFIG, 1, value), (*values, {"optim.learning_rate": math.nan}))
+    yield from calls(
+        kind, "values", lambda value: Trial(CONFIG, 1, value), (*values, {"optim.learning_rate": math.nan})
+    )
 
 
 def _runs(inputs: Path) -> Iterator[Attempt]:
     kind, file = "call: fit", inputs / "no_folder"
     file.write_text("text")
-    yield from each(kind, "seed", lambda seed: fit(CONFIG, dataset(), seed), SEEDS)
-    yield from each(kind, "config", lambda config: fit(config, dataset()), NO_CONFIG)
-    yield from each(kind, "data", lambda data: fit(CONFIG, data), NO_DATA)
-    yield from each(kind, "until", lambda until: fit(CONFIG, dataset(), until=until), (0, -1, 2.5, "1", True, math.nan))
-    yield from each(
+    yield from calls(kind, "seed", lambda seed: fit(CONFIG, dataset(), seed), SEEDS)
+    yield from calls(kind, "config", lambda config: fit(config, dataset()), NO_CONFIG)
+    yield from calls(kind, "data", lambda data: fit(CONFIG, data), NO_DATA)
+    yield from calls(
+        kind, "until", lambda until: fit(CONFIG, dataset(), until=until), (0, -1, 2.5, "1", True, math.nan)
+    )
+    yield from calls(
         kind, "checkpoints", lambda at: fit(CONFIG, dataset(), checkpoints=at), (file, file / "below", 5, "/proc/x")
     )
-    yield from each(kind, "on_epoch", lambda on: fit(CONFIG, dataset(), on_epoch=on), ("print", 5))
+    yield from calls(kind, "on_epoch", lambda on: fit(CONFIG, dataset(), on_epoch=on), ("print", 5))
     for name, change in {
         "an activation of NumPy's": {"model": replace(CONFIG.model, activation=np.tanh)},
         "an activation of Python's math": {"model": replace(CONFIG.model, activation=math.tanh)},
         "an initialiser of NumPy's": {"model": replace(CONFIG.model, kernel_init=np.zeros)},
-        "an optimizer that is none": {"optim": Optim(np.sign)},
+        "a function that is no optimizer": {"optim": Optim(np.sign)},
         "a schedule of NumPy's": {"schedule": Schedule(np.cos)},
     }.items():
         yield call(kind, name, lambda change=change: fit(replace(CONFIG, **change), dataset()))
@@ -144,45 +152,45 @@ def _runs(inputs: Path) -> Iterator[Attempt]:
 def _range_tests() -> Iterator[Attempt]:
     kind, test = "call: find_learning_rate", find_learning_rate
     several = ((), [], "12", None, 5, (1, 1), (-1,), (0, 2**32), (1.0,), (True,), ("1",), np.ones((1, 1)))
-    yield from each(kind, "seeds", lambda seeds: test(CONFIG, dataset(), seeds), several)
-    yield from each(kind, "config", lambda config: test(config, dataset(), (1,)), NO_CONFIG)
-    yield from each(kind, "data", lambda data: test(CONFIG, data, (1,)), NO_DATA)
+    yield from calls(kind, "seeds", lambda seeds: test(CONFIG, dataset(), seeds), several)
+    yield from calls(kind, "config", lambda config: test(config, dataset(), (1,)), NO_CONFIG)
+    yield from calls(kind, "data", lambda data: test(CONFIG, data, (1,)), NO_DATA)
     wrong = (0.0, -1.0, math.nan, math.inf, 100.0, "1", None)
-    yield from each(kind, "lowest", lambda rate: test(CONFIG, dataset(), (1,), lowest=rate), wrong)
+    yield from calls(kind, "lowest", lambda rate: test(CONFIG, dataset(), (1,), lowest=rate), wrong)
     wrong = (0.0, -1.0, math.nan, math.inf, 1e-9, "1", None, 1e300)
-    yield from each(kind, "highest", lambda rate: test(CONFIG, dataset(), (1,), highest=rate), wrong)
+    yield from calls(kind, "highest", lambda rate: test(CONFIG, dataset(), (1,), highest=rate), wrong)
 
 
 def _folds() -> Iterator[Attempt]:
     kind, folds = "call: stratified_folds", stratified_folds
-    yield from each(kind, "count", lambda count: folds(dataset(), DATA, count), (*COUNTS, 1, 31, 10**9))
-    yield from each(kind, "seed", lambda seed: folds(dataset(), DATA, 3, seed), SEEDS)
-    yield from each(kind, "data", lambda data: folds(dataset(), data, 3), (None, {}, CONFIG, Data("none", 20)))
-    yield from each(kind, "dataset", lambda data: folds(data, DATA, 3), NO_DATA)
+    yield from calls(kind, "count", lambda count: folds(dataset(), DATA, count), (*COUNTS, 1, 31, 10**9))
+    yield from calls(kind, "seed", lambda seed: folds(dataset(), DATA, 3, seed), SEEDS)
+    yield from calls(kind, "data", lambda data: folds(dataset(), data, 3), (None, {}, CONFIG, Data("none", 20)))
+    yield from calls(kind, "dataset", lambda data: folds(data, DATA, 3), NO_DATA)
 
 
 def _studies() -> Iterator[Attempt]:
     kind, one = "call: fit_all", (Trial(CONFIG, 1),)
     first, last = (Trial(CONFIG, 1, {}, fold) for fold in (0, 3))
     folds = stratified_folds(dataset(), DATA, 3)
-    yield from each(
-        kind, "members", lambda members: fit_all(members, dataset()), (None, CONFIG, (CONFIG,), ((CONFIG, 1),))
+    yield from calls(
+        kind, "trials", lambda trials: fit_all(trials, dataset()), (None, CONFIG, (CONFIG,), ((CONFIG, 1),))
     )
-    yield from each(kind, "data", lambda data: fit_all(one, data), (*NO_DATA, (), [None]))
-    yield from each(kind, "until", lambda until: fit_all(one, dataset(), until=until), (0, -1, 2.5, "1"))
-    yield from each(kind, "workers", lambda workers: fit_all(one, dataset(), workers=workers), (0, -1, 2.5, "1"))
-    yield from each(
+    yield from calls(kind, "data", lambda data: fit_all(one, data), (*NO_DATA, (), [None]))
+    yield from calls(kind, "until", lambda until: fit_all(one, dataset(), until=until), (0, -1, 2.5, "1"))
+    yield from calls(kind, "workers", lambda workers: fit_all(one, dataset(), workers=workers), (0, -1, 2.5, "1"))
+    yield from calls(
         kind, "checkpoints", lambda at: fit_all(one, dataset(), checkpoints=at), (None, "kept", Path("kept"))
     )
     two = (*one, Trial(CONFIG, 2))
     for name, make in {
-        "one folder for two members": lambda: fit_all(two, dataset(), checkpoints=lambda _: Path("kept")),
-        "a folder of the second member that cannot be made": lambda: fit_all(
-            two, dataset(), checkpoints=lambda member: Path("/proc/x") if member.seed == 2 else Path("kept")
+        "one folder for two trials": lambda: fit_all(two, dataset(), checkpoints=lambda _: Path("kept")),
+        "a folder of the second trial that cannot be made": lambda: fit_all(
+            two, dataset(), checkpoints=lambda trial: Path("/proc/x") if trial.seed == 2 else Path("kept")
         ),
-        "folds, and no member's fold": lambda: fit_all(one, folds),
+        "folds, and no trial's fold": lambda: fit_all(one, folds),
         "a fold, and one data set": lambda: fit_all((first,), dataset()),
-        "a fold that there is not": lambda: fit_all((last,), folds),
+        "an unknown fold": lambda: fit_all((last,), folds),
         "another scaling": lambda: fit_all((Trial(replace(CONFIG, data=Data("none", 20)), 1),), dataset()),
     }.items():
         yield call(kind, name, make)
@@ -190,16 +198,16 @@ def _studies() -> Iterator[Attempt]:
 
 def _searches() -> Iterator[Attempt]:
     kind = "call: successive_halving"
-    yield from each(kind, "points", lambda points: successive_halving(points, 9), COUNTS)
-    yield from each(kind, "epochs", lambda epochs: successive_halving(9, epochs), COUNTS)
-    yield from each(kind, "eta", lambda eta: successive_halving(9, 9, eta), (1, *COUNTS))
-    yield from each("call: hyperband", "epochs", hyperband, COUNTS)
-    yield from each("call: hyperband", "eta", lambda eta: hyperband(9, eta), (1, *COUNTS))
+    yield from calls(kind, "candidates", lambda count: successive_halving(count, 9), COUNTS)
+    yield from calls(kind, "epochs", lambda epochs: successive_halving(9, epochs), COUNTS)
+    yield from calls(kind, "eta", lambda eta: successive_halving(9, 9, eta), (1, *COUNTS))
+    yield from calls("call: hyperband", "epochs", hyperband, COUNTS)
+    yield from calls("call: hyperband", "eta", lambda eta: hyperband(9, eta), (1, *COUNTS))
     kind, one = "call: fit_by_halving", (Trial(CONFIG, 1),)
     rungs = successive_halving(1, 1)
     right = Bracket(("",), rungs)
     wrong = (None, (), (right, None), (Bracket((), rungs),), (Bracket(("x",), rungs),), (Bracket(("",), ()),))
-    yield from each(kind, "brackets", lambda brackets: fit_by_halving(one, dataset(), brackets), wrong)
-    yield from each(kind, "members", lambda members: fit_by_halving(members, dataset(), (right,)), (None, (CONFIG,)))
-    yield call(kind, "a member twice", lambda: fit_by_halving(one * 2, dataset(), (right,)))
-    yield from each(kind, "data", lambda data: fit_by_halving(one, data, (right,)), (*NO_DATA, ()))
+    yield from calls(kind, "brackets", lambda brackets: fit_by_halving(one, dataset(), brackets), wrong)
+    yield from calls(kind, "trials", lambda trials: fit_by_halving(trials, dataset(), (right,)), (None, (CONFIG,)))
+    yield call(kind, "a trial twice", lambda: fit_by_halving(one * 2, dataset(), (right,)))
+    yield from calls(kind, "data", lambda data: fit_by_halving(one, data, (right,)), (*NO_DATA, ()))

@@ -13,10 +13,13 @@ LONG: Final = "1" * 5_000
 
 
 def bad_commands(inputs: Path) -> list[Attempt]:
-    """Return all of them.
+    """Return the attempts of all these command lines.
 
     Args:
-        inputs: a folder for the files that some of them name.
+        inputs: Folder for the files that some command lines name.
+
+    Returns:
+        Attempts that are not made yet.
     """
     return [*_of_fields(), *_grids(), *_spaces(), *_counts(), *_conflicts(), *_names(), *_places(inputs), *_processes()]
 
@@ -108,11 +111,11 @@ def _counts() -> Iterator[Attempt]:
 def _conflicts() -> Iterator[Attempt]:
     kind, grid = "command: flags that exclude each other", ("--grid", "optim.beta_1=0.5,0.9")
     pairs = [("--summary", "--find-lr")]
-    for one in ("--summary", "--find-lr"):
-        pairs += [(one, *grid), (one, *SPACE, "--samples", "2"), (one, "--folds", "2")]
-        pairs += [(one, "--mc-samples", "10"), (one, "--ensemble")]
-    for one in (("--mc-samples", "10"), ("--ensemble",)):
-        pairs += [(*one, *grid), (*one, "--folds", "2"), (*one, *SPACE, "--samples", "2")]
+    for flag in ("--summary", "--find-lr"):
+        pairs += [(flag, *grid), (flag, *SPACE, "--samples", "2"), (flag, "--folds", "2")]
+        pairs += [(flag, "--mc-samples", "10"), (flag, "--ensemble")]
+    for request in (("--mc-samples", "10"), ("--ensemble",)):
+        pairs += [(*request, *grid), (*request, "--folds", "2"), (*request, *SPACE, "--samples", "2")]
     yield from (command(kind, [*QUICK, *pair]) for pair in pairs)
     compare = ("--compare", "elu", "selu", "--train.epochs", "1")
     for more in (

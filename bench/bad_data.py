@@ -8,7 +8,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from bench.attempts import Attempt, call, each
+from bench.attempts import Attempt, call, calls
 from jaxdeep import Config, Data, Dataset, Model, Optim, Run, Train, ensemble, fit, mc_predict
 
 ROWS, COLUMNS, CLASSES = 120, 6, 4
@@ -17,12 +17,12 @@ CONFIG: Final = Config(DATA, Model(units=(4,)), Optim(learning_rate=1e-3), Train
 
 
 def rows() -> np.ndarray:
-    """Return [N, D] float32 of about 0."""
+    """Return normal numbers, [N, D], float32."""
     return np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(np.float32)
 
 
 def labels() -> np.ndarray:
-    """Return [N] int64."""
+    """Return the labels of the rows, [N], int64."""
     return np.arange(ROWS) % CLASSES
 
 
@@ -34,11 +34,14 @@ def dataset() -> Dataset:
 
 @cache
 def trained(dropout: bool = False, pixels: bool = False) -> Run:
-    """Return a run of an epoch.
+    """Return a run of one epoch.
 
     Args:
-        dropout: whether its network has any.
-        pixels: whether its rows are uint8, up to 255.
+        dropout: Whether its network has dropout.
+        pixels: Whether its rows are uint8 up to 255. Otherwise they are normal numbers.
+
+    Returns:
+        The finished run.
     """
     model = Model(units=(4,), dropout_sites="every", dropout_rate=0.1) if dropout else CONFIG.model
     data = dataset()
@@ -50,12 +53,21 @@ def trained(dropout: bool = False, pixels: bool = False) -> Run:
 
 
 def bad_data() -> list[Attempt]:
-    """Return all of them."""
+    """Return the attempts of all these calls."""
     return [*_arrays(), *_labels(), *_predictions()]
 
 
 def changed(array: np.ndarray, index: Any, value: Any) -> np.ndarray:
-    """Return a copy of an array with another value at an index."""
+    """Return a copy of an array with another value at an index.
+
+    Args:
+        array: Array of any shape.
+        index: Index of the value to replace.
+        value: New value.
+
+    Returns:
+        The changed copy.
+    """
     array = array.copy()
     array[index] = value
     return array
@@ -111,7 +123,7 @@ def _arrays() -> Iterator[Attempt]:
     }.items():
         yield call(kind, f"data: {name}", lambda data=data: Dataset.from_arrays(x, y, data=data))
     names = (("a",), tuple("abcde"), 4)
-    yield from each(kind, "class_names", lambda of: Dataset.from_arrays(x, y, data=DATA, class_names=of), names)
+    yield from calls(kind, "class_names", lambda of: Dataset.from_arrays(x, y, data=DATA, class_names=of), names)
     flipped = Data(valid_size=20, flip=True)
     first = np.random.default_rng(0).random((ROWS, 3, 8, 8), np.float32)
     channels = Dataset.from_arrays(first, y, data=flipped)
@@ -138,7 +150,7 @@ def _labels() -> Iterator[Attempt]:
         "masked": np.ma.masked_array(y, y == 3),
     }.items():
         yield call(kind, name, lambda bad=bad: Dataset.from_arrays(x, bad, data=DATA))
-    many = Data(valid_size=40)  # of 20, every class has rows in training: that is warned of
+    many = Data(valid_size=40)  # with 20, every class has training rows, which is a warning only
     yield call(kind, "sorted, so that training lacks some", lambda: Dataset.from_arrays(x, np.sort(y), data=many))
     for name, test in {
         "test labels unknown in training": y + 10,
@@ -175,9 +187,9 @@ def _predictions() -> Iterator[Attempt]:
     yield call("call: predict", "0 to 1 in place of 0 to 255", lambda: trained(pixels=True).predict(pixels))
     kind, run = "call: mc_predict", trained
     samples = (0, 1, -1, 2.5, "10", None, True, float("nan"))
-    yield from each(kind, "samples", lambda of: mc_predict(run(dropout=True), x, key, of), samples)
+    yield from calls(kind, "samples", lambda of: mc_predict(run(dropout=True), x, key, of), samples)
     bits = (0, 7, "16", None)
-    yield from each(kind, "mask_bits", lambda of: mc_predict(run(dropout=True), x, key, 2, mask_bits=of), bits)
+    yield from calls(kind, "mask_bits", lambda of: mc_predict(run(dropout=True), x, key, 2, mask_bits=of), bits)
     for name, bad in {"None": None, "a seed": 5, "a string": "key", "several": jax.random.split(key)}.items():
         yield call("call: mc_predict", f"key: {name}", lambda bad=bad: mc_predict(trained(dropout=True), x, bad, 2))
     yield call("call: mc_predict", "a network without dropout", lambda: mc_predict(trained(), x, key, 2))
@@ -190,7 +202,7 @@ def _predictions() -> Iterator[Attempt]:
         "a number": 5,
         "numbers": [0.5, 0.5],
         "a matrix": shares[0],
-        "of other images": [shares[0], shares[0, :-1]],
+        "networks of different images": [shares[0], shares[0, :-1]],
         "NaN": shares * np.nan,
         "strings": shares.astype(str),
     }.items():

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.attempts import Attempt, call, each
+from bench.attempts import Attempt, call, calls
 from bench.bad_data import DATA, changed, labels, rows
 from jaxdeep import Dataset, load_images
 
 
 def bad_files(inputs: Path) -> list[Attempt]:
-    """Return all of them.
+    """Return the attempts of all these calls.
 
     Args:
-        inputs: a folder for the files that they read.
+        inputs: Folder for the files that the calls read.
+
+    Returns:
+        Attempts that are not made yet.
     """
     return [*_archives(inputs), *_images(inputs)]
 
@@ -68,9 +71,9 @@ def _images(inputs: Path) -> Iterator[Attempt]:
     file.write_text("text")
     empty = inputs / "nothing_in_it"
     empty.mkdir(exist_ok=True)
-    yield from each(kind, "name", load_images, ("cifar", "CIFAR10", "", None, 10))
+    yield from calls(kind, "name", load_images, ("cifar", "CIFAR10", "", None, 10))
     sources = ("mnist", "Auto", "", None, 1)
-    yield from each(kind, "source", lambda source: load_images("cifar10", source=source), sources)
+    yield from calls(kind, "source", lambda source: load_images("cifar10", source=source), sources)
     for name, place in {"a file": file, "nothing": inputs / "nowhere", "an empty folder": empty}.items():
         yield call(
             kind, f"data_dir: {name}", lambda place=place: load_images("cifar10", source="cifar10", data_dir=place)

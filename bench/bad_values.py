@@ -1,4 +1,4 @@
-"""Values that no field of a configuration, or no field of a type, takes: from Python, from JSON and as words."""
+"""Values that no field of a configuration takes, or no field of a type, from Python, from JSON and as words."""
 
 import math
 import types
@@ -50,7 +50,7 @@ OF_TYPE: Final[dict[str, dict[str, Any]]] = {
     },
     "name": {"swoosh": "swoosh", "a list": ["selu"], "a number": 1, "in capitals": "SELU"},
 }
-"""Values that no field of a type takes."""
+"""Type of a field -> values that no such field takes."""
 WORDS: Final[dict[str, tuple[str, ...]]] = {
     "bool": ("yes", "1", "", "None"),
     "int": ("2.5", "x", "", "nan", "-1", "99999999999999", "1e3"),
@@ -58,44 +58,46 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "tuple": ("x", "2.5", "", "-1", "nan"),
     "name": ("swoosh", "", "1", "None"),
 }
-"""Words of the command line that no field of a type takes."""
+"""Type of a field -> words of the command line that no such field takes."""
 
 
 class BadField(NamedTuple):
     """A field of a configuration.
 
     Attributes:
-        part: such as "train".
-        name: such as "epochs".
-        of: the part's class.
-        kind: "bool", "int", "float", "tuple" or "name".
-        optional: whether None is allowed.
+        part: Name of the configuration's part, such as "train".
+        name: Name of the field, such as "epochs".
+        owner: Class of the part.
+        kind: Type of the field: "bool", "int", "float", "tuple" or "name".
+        optional: Whether None is allowed.
     """
 
     part: str
     name: str
-    of: type
+    owner: type
     kind: str
     optional: bool
 
     @property
     def dotted(self) -> str:
-        """Such as "train.epochs"."""
+        """Return the dotted name, such as "train.epochs"."""
         return f"{self.part}.{self.name}"
 
 
 def fields() -> list[BadField]:
     """Return all fields of a configuration."""
     return [
-        BadField(part, name, of, _kind(hint), types.NoneType in get_args(hint))
-        for part, of in PARTS.items()
-        for name, hint in hints_of(of).items()
+        BadField(part, name, owner, _kind(hint), types.NoneType in get_args(hint))
+        for part, owner in PARTS.items()
+        for name, hint in hints_of(owner).items()
     ]
 
 
 def _kind(hint: Any) -> str:
+    """Return the kind of a field from its type hint."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):  # of a name or a tuple, the tuple: a wrong name is wrong there too
+    # a field of a name or a tuple counts as a tuple, where a wrong name is wrong too
+    if origin in (Union, types.UnionType):
         return _kind(arguments[0] if arguments[1] is types.NoneType else arguments[1])
     if origin in (Literal, Annotated):
         return "name"

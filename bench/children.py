@@ -1,4 +1,4 @@
-"""Processes that answer lines of JSON, from the side of the one who asks."""
+"""Child processes that answer lines of JSON."""
 
 import json
 import queue
@@ -13,27 +13,31 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 SECONDS_TO_ANSWER = 900.0
+"""Seconds after which a process without an answer has failed."""
 SECONDS_TO_LEAVE = 3.0
+"""Seconds that a process has to end by itself."""
 SECONDS_TO_END = 10.0
+"""Seconds that a process has to end after SIGTERM."""
 
 
 class Failed(Exception):
-    """A process ended, or did not answer in time; says why in one line."""
+    """A process ended or did not answer in time. The message is one line."""
 
 
 class Child:
-    """A process that answers each line of JSON with one; a context that ends it.
+    """A context with a process that answers each line of JSON with another.
 
-    It blocks on its stdin while it is not asked. Its stderr goes to a temporary file.
+    The process blocks on its stdin while it has nothing to do. Its stderr goes to a temporary file. The context ends
+    it.
     """
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            module: that `python -m` runs.
-            arguments: of its command line.
-            environment: all of it.
+            module: Module for `python -m`.
+            arguments: Words of its command line.
+            environment: All of its environment variables.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
@@ -50,19 +54,23 @@ class Child:
         self._reader.start()
 
     def _read(self) -> None:
+        """Move lines from the process to the queue, then None."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.put(line)
         self._lines.put(None)
 
     def answer(self, timeout: float = SECONDS_TO_ANSWER) -> dict[str, Any]:
-        """The next answer.
+        """Return the next answer.
 
         Args:
-            timeout: in seconds.
+            timeout: Seconds to wait at most.
+
+        Returns:
+            JSON values.
 
         Raises:
-            Failed: there is none.
+            Failed: The process ended, or did not answer in time.
         """
         try:
             line = self._lines.get(timeout=timeout)
@@ -74,28 +82,32 @@ class Child:
         return json.loads(line)
 
     def ask(self, request: Mapping[str, Any], timeout: float = SECONDS_TO_ANSWER) -> dict[str, Any]:
-        """Send a request and wait for its answer.
+        """Send a request and return its answer.
 
         Args:
             request: JSON values.
-            timeout: in seconds.
+            timeout: Seconds to wait at most.
+
+        Returns:
+            JSON values.
 
         Raises:
-            Failed: there is none.
+            Failed: The process ended, or did not answer in time.
         """
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # what it said last tells more
+        with suppress(BrokenPipeError):  # its last error says more
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         return self.answer(timeout)
 
     def dismiss(self) -> None:
-        """Let it end by itself: nothing more is asked."""
+        """Close the process's stdin, so that it ends by itself."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
 
     def _last_error(self) -> str:
+        """Return the last line on the process's stderr."""
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
@@ -106,13 +118,17 @@ class Child:
     def __exit__(self, *_: object) -> None:
         end(self._process)
         self._errors.close()
-        self._reader.join(SECONDS_TO_LEAVE)  # a helper process of a library's may still hold the pipe
+        self._reader.join(SECONDS_TO_LEAVE)  # a library's helper process may still hold the pipe
         if self._process.stdout is not None and not self._reader.is_alive():
             self._process.stdout.close()
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a process of one's own: by the end of its stdin, else by SIGTERM, else by SIGKILL."""
+    """End a process by closing its stdin, else by SIGTERM, else by SIGKILL.
+
+    Args:
+        process: Process that this one started.
+    """
     if process.stdin is not None:
         with suppress(BrokenPipeError):
             process.stdin.close()
@@ -127,24 +143,36 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 
 def last_words(text: Sequence[str]) -> str:
-    """The last of some lines that says something."""
+    """Return the last line that is not blank, or "" if all are.
+
+    Args:
+        text: Lines of text.
+
+    Returns:
+        At most 300 characters.
+    """
     return next((line.strip()[:300] for line in reversed(text) if line.strip()), "")
 
 
 def device(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What JAX computes on, asked in a process of its own so that this one holds no memory of the device.
+    """Return the device that JAX computes on.
+
+    A process of its own finds it, so that this process holds no memory of the device.
 
     Args:
-        environment: of that process.
+        environment: Environment variables of the new process.
 
     Returns:
-        platform: "cpu" or "gpu"; kind; count.
+        `platform` ("cpu" or "gpu"), `kind` and `count`.
+
+    Raises:
+        Failed: JAX finds no device.
     """
     code = (
         "import jax, json; d = jax.devices(); "
         "print(json.dumps({'platform': jax.default_backend(), 'kind': d[0].device_kind, 'count': len(d)}))"
     )
-    found = subprocess.run((sys.executable, "-c", code), env=dict(environment), capture_output=True, text=True)
-    if found.returncode:
-        raise Failed(f"JAX finds no device: {last_words(found.stderr.splitlines())}")
-    return json.loads(found.stdout.splitlines()[-1])
+    done = subprocess.run((sys.executable, "-c", code), env=dict(environment), capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"JAX finds no device: {last_words(done.stderr.splitlines())}")
+    return json.loads(done.stdout.splitlines()[-1])

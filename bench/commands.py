@@ -1,4 +1,4 @@
-"""Whole commands, timed from outside: jaxdeep's own and Keras's, by the lines that they write as each epoch ends."""
+"""Commands of jaxdeep and Keras, timed from outside by the lines that they write as each epoch ends."""
 
 import json
 import os
@@ -18,15 +18,16 @@ from experiments.cifar import CONFIGS
 from jaxdeep.config import Config
 
 LINE = re.compile(r"epoch (\d+)/\d+: .*val_loss (\S+), val_accuracy ([^\s,]+)")
+"""Pattern of a line with an epoch, its validation loss and its validation accuracy."""
 
 
 class PeerCommand(NamedTuple):
     """A way to train a configuration from the command line.
 
     Attributes:
-        contestant: whose packages and environment it has.
-        warm: whether it finds its programs compiled, in a cache that an earlier command filled.
-        steps_per_execution: of Keras.
+        contestant: Contestant that gives the packages and the environment.
+        warm: Whether an earlier command has filled its cache of compiled programs.
+        steps_per_execution: Steps that Keras runs in one call of its compiled program.
     """
 
     contestant: str
@@ -42,16 +43,17 @@ COMMANDS: Final[Mapping[str, PeerCommand]] = {
     "keras-jax": PeerCommand("keras-jax"),
     "keras-jax-50": PeerCommand("keras-jax", steps_per_execution=50),
 }
+"""Name of a command -> command."""
 
 
 class EpochEvent(NamedTuple):
     """An epoch that a command has reported.
 
     Attributes:
-        epoch: counted from 1.
-        seconds: since the command began.
-        val_loss: as printed.
-        val_accuracy: as printed.
+        epoch: Number of the epoch, counted from 1.
+        seconds: Seconds from the start of the command to the report.
+        val_loss: Validation loss in nats, as printed.
+        val_accuracy: Validation accuracy in [0, 1], as printed.
     """
 
     epoch: int
@@ -61,11 +63,11 @@ class EpochEvent(NamedTuple):
 
 
 class CommandResult(NamedTuple):
-    """What a command did.
+    """A command that has ended.
 
     Attributes:
-        epochs: it reported.
-        compile_seconds: by its own account; None where it was stopped before it gave one.
+        epochs: Epochs that it reported.
+        compile_seconds: Seconds of compilation that it reports itself. None if it was stopped before the report.
     """
 
     epochs: list[EpochEvent]
@@ -73,9 +75,16 @@ class CommandResult(NamedTuple):
 
 
 def commands_field(names: Sequence[str], platform: str) -> Contestants:
-    """Those of the named commands that can run here, and why the others cannot.
+    """Return the named commands that can run here, and why the others cannot.
 
     They train on the real CIFAR-10, from the files of its Python version.
+
+    Args:
+        names: Names in COMMANDS.
+        platform: Platform of the device, "cpu" or "gpu".
+
+    Returns:
+        Names of the commands that can run, and a reason for each of the others.
     """
     folder = os.environ.get("JAXDEEP_DATA")
     if not folder or not (Path(folder) / "cifar-10-batches-py").is_dir():
@@ -86,7 +95,15 @@ def commands_field(names: Sequence[str], platform: str) -> Contestants:
 
 
 def of_layers(name: str, layers: int) -> Config:
-    """A configuration of the chapter with another number of hidden layers."""
+    """Return a configuration of the chapter with another number of hidden layers.
+
+    Args:
+        name: Name of the configuration in experiments.cifar.
+        layers: Number of hidden layers, each of 100 units.
+
+    Returns:
+        The changed configuration.
+    """
     config = CONFIGS[name].config
     return replace(config, model=replace(config.model, units=(100,) * layers))
 
@@ -100,19 +117,22 @@ def run_command(
     cache: Path,
     enough: Callable[[EpochEvent], bool] = lambda _: False,
 ) -> CommandResult:
-    """Run a command to its end, or until enough is known.
+    """Run a command to its end, or until an epoch is enough.
 
     Args:
-        name: of the command.
-        config_name: of the configuration.
-        config: the same, with what differs from it: its number of epochs and of layers.
-        seed: of the run.
-        folder: empty; for its files.
-        cache: for compiled programs; only jaxdeep's commands keep any.
-        enough: whether the command is to be stopped after an epoch.
+        name: Name in COMMANDS.
+        config_name: Name of the configuration in experiments.cifar.
+        config: Configuration with its own number of epochs and layers.
+        seed: Seed of the training.
+        folder: Empty folder for the command's files.
+        cache: Folder for compiled programs. Only jaxdeep's commands keep programs there.
+        enough: Function that says whether to stop the command after an epoch.
+
+    Returns:
+        The epochs that the command reported, and its seconds of compilation.
 
     Raises:
-        Failed: it did.
+        Failed: The command failed.
     """
     command = COMMANDS[name]
     caching = {"JAXDEEP_CACHE": str(cache), "JAX_ENABLE_COMPILATION_CACHE": "1"}
@@ -136,7 +156,15 @@ def run_command(
 
 
 def import_seconds(name: str, folder: Path) -> float:
-    """What it takes to start Python and import the command's library, in seconds."""
+    """Return the seconds to start Python and import the command's library.
+
+    Args:
+        name: Name in COMMANDS.
+        folder: Temporary folder.
+
+    Returns:
+        Seconds from outside the process.
+    """
     contestant = CONTESTANTS[COMMANDS[name].contestant]
     environment = clean_environment(folder, contestant)
     library = "jaxdeep" if COMMANDS[name].contestant == "jaxdeep" else "keras"
@@ -150,7 +178,18 @@ def import_seconds(name: str, folder: Path) -> float:
 def command_turns(
     names: Sequence[str], config_name: str, config: Config, folder: Path, rounds: int
 ) -> Iterator[tuple[int, str]]:
-    """The turns, once the cache of the warm commands is filled, in the folder's `cache-warm`."""
+    """Fill the cache of the warm commands, if there are any, and return the turns.
+
+    Args:
+        names: Names in COMMANDS.
+        config_name: Name of the configuration in experiments.cifar.
+        config: Configuration with its own number of layers.
+        folder: Temporary folder. Its `cache-warm` is the cache of the warm commands.
+        rounds: Number of rounds.
+
+    Returns:
+        Index of the round and name of the command for each turn.
+    """
     if any(COMMANDS[name].warm for name in names):
         short = replace(config, train=replace(config.train, epochs=1))
         first = folder / "filling"
@@ -160,15 +199,25 @@ def command_turns(
 
 
 def cache_of(name: str, folder: Path, turn: str) -> Path:
-    """The cache of compiled programs of a command: its own, but for warm ones."""
+    """Return the folder of a command's compiled programs.
+
+    Args:
+        name: Name in COMMANDS.
+        folder: Temporary folder of all turns.
+        turn: Name of the turn.
+
+    Returns:
+        The common folder of the warm commands, or a cold command's own folder.
+    """
     return folder / ("cache-warm" if COMMANDS[name].warm else f"cache-{turn}")
 
 
 def _watch(
     argv: Sequence[str], environment: Mapping[str, str], stdout: Path, enough: Callable[[EpochEvent], bool]
 ) -> list[EpochEvent]:
+    """Run a process and return the epochs that it reports on stderr."""
     epochs: list[EpochEvent] = []
-    said: list[str] = []
+    recent_lines: list[str] = []
     began = time.perf_counter()
     with stdout.open("w") as file:
         process = subprocess.Popen(
@@ -178,13 +227,13 @@ def _watch(
         try:
             for line in process.stderr:
                 seconds = time.perf_counter() - began
-                said = [*said[-20:], line]
-                if found := LINE.search(line):
-                    epochs.append(EpochEvent(int(found[1]), seconds, float(found[2]), float(found[3])))
+                recent_lines = [*recent_lines[-20:], line]
+                if match := LINE.search(line):
+                    epochs.append(EpochEvent(int(match[1]), seconds, float(match[2]), float(match[3])))
                     if enough(epochs[-1]):
                         return epochs
             if process.wait():
-                raise Failed(f"status {process.returncode}: {last_words(said)}")
+                raise Failed(f"status {process.returncode}: {last_words(recent_lines)}")
             return epochs
         finally:
             end(process)

@@ -1,4 +1,4 @@
-"""A contest: every contestant in a process of its own, all alive, each working when it is its turn."""
+"""A contest, in which every contestant has a process of its own and works when it is its turn."""
 
 import sys
 import tempfile
@@ -14,16 +14,20 @@ from bench.peers.workload import Workload, save
 from bench.rounds import turns
 from jaxdeep.train.history import null_if_not_finite
 
-SECONDS_BETWEEN_TURNS = 0.3  # thread pools spin for a while after their work
+SECONDS_BETWEEN_TURNS = 0.3
+"""Seconds of rest, because thread pools spin for a while after their work."""
 
 
 def failed_row(name: str, outcome: Mapping[str, Any], headers: Sequence[str]) -> tuple[str, ...] | None:
-    """The row of a table for a contestant that failed; None where it did not.
+    """Return the row of a failed contestant in a table, or None if it did not fail.
 
     Args:
-        name: of the contestant, in the first column.
-        outcome: as of `contest`.
-        headers: of the table; the reason stands in the last column.
+        name: Name of the contestant, for the first column.
+        outcome: Outcome of the contestant in `contest`.
+        headers: Headers of the table. The reason stands in the last column.
+
+    Returns:
+        Cells of the row.
     """
     reason = outcome.get("failed")
     return (name, *("-" for _ in headers[2:]), f"failed: {reason}") if reason else None
@@ -37,18 +41,19 @@ def contest(
     work: Literal["epoch", "prediction"] = "epoch",
     afterwards: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Warm everyone up with the first piece of work, then time the others in turn.
+    """Warm up all contestants with the first piece of work, then time the other pieces in turn.
 
     Args:
-        names: of contestants that can run here, in the order of their turns.
-        workload: for epochs with rounds + 1 orders.
-        rounds: that are timed.
-        work: of a turn, as the contestants answer it.
-        afterwards: what else they are asked after the last round, such as "memory".
+        names: Names of contestants that can run here, in the order of their turns.
+        workload: Images, weights and orders. Epochs need rounds + 1 orders.
+        rounds: Number of timed rounds.
+        work: Name of the work in a turn, "epoch" or "prediction".
+        afterwards: Further requests after the last round, such as "memory".
 
     Returns:
-        For each contestant: platform, precision, import_bytes; warm_up: the first piece of work; epochs or predictions:
-        the timed ones; what was asked afterwards, by name; failed: in one line, where it failed.
+        A mapping for each contestant. `platform`, `precision` and `import_bytes` describe it. `warm_up` is the first
+        piece of work. `epochs` or `predictions` lists the timed pieces. Each further request has its answer under its
+        name. `failed` says in one line why a contestant failed.
     """
     timed = f"{work}s"
     outcomes: dict[str, dict[str, Any]] = {name: {} for name in names}
@@ -73,7 +78,7 @@ def contest(
             environment = clean_environment(folder, CONTESTANTS[name])
             arguments = (name, str(folder / "workload.npz"))
             children[name] = stack.enter_context(Child("bench.peers.worker", *arguments, environment=environment))
-        for name in names:  # they import and build all at once: nothing of that is timed
+        for name in names:  # they import and build all at once, which is not timed
             outcomes[name] |= turn(name, None) or {}
         for name in names:
             outcomes[name] |= {"warm_up": turn(name, {work: 0}), timed: []}

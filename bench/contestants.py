@@ -1,4 +1,4 @@
-"""Who takes part: jaxdeep and its peers, in one table."""
+"""The table of contestants, which are jaxdeep and its peers."""
 
 import importlib.util
 import os
@@ -11,11 +11,11 @@ class Contestant(NamedTuple):
     """A way to train the workload, or to predict with it.
 
     Attributes:
-        module: whose `build(workload, **options)` gives the trainer or the predictor.
-        packages: that must be installed.
-        options: of `build`.
-        environment: of its process.
-        gpu_only: whether it differs from another contestant on a GPU only.
+        module: Module whose `build(workload, **options)` returns the trainer or the predictor.
+        packages: Packages that must be installed.
+        options: Options of `build`.
+        environment: Further environment variables of its process.
+        gpu_only: Whether it differs from another contestant on a GPU only.
     """
 
     module: str
@@ -34,12 +34,13 @@ TORCH: Final = Contestant("bench.peers.torch_trainer", ("torch",))
 
 
 def _float32(contestant: Contestant) -> Contestant:
-    """On a GPU, JAX's products of float32 matrices are TF32 unless it is told otherwise."""
+    """Return a contestant with float32 products. On a GPU, JAX's products of float32 matrices are TF32 by default."""
     environment = {**contestant.environment, "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
     return contestant._replace(environment=environment, gpu_only=True)
 
 
 def _50(contestant: Contestant) -> Contestant:
+    """Return a contestant that runs 50 steps in one call."""
     return contestant._replace(options={"steps_per_execution": 50})
 
 
@@ -56,6 +57,7 @@ TRAINERS: Final[Mapping[str, Contestant]] = {
     "torch": TORCH,
     "torch-compile": TORCH._replace(options={"compile": True}),
 }
+"""Name of a contestant that trains -> contestant."""
 
 JAXDEEP_MC: Final = JAXDEEP._replace(module="bench.peers.jaxdeep_predictor")
 PREDICTORS: Final[Mapping[str, Contestant]] = {
@@ -68,24 +70,33 @@ PREDICTORS: Final[Mapping[str, Contestant]] = {
     "keras-jax-mc": KERAS_JAX._replace(module="bench.peers.keras_predictor"),
     "torch-mc": TORCH._replace(module="bench.peers.torch_predictor"),
 }
+"""Name of a contestant that predicts -> contestant."""
 
 CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS}
+"""Name of a contestant -> contestant."""
 
 SINGLE_RUNS: Final = tuple(name for name in TRAINERS if name != "jaxdeep-study")
-"""Those that train one network."""
+"""Names of the contestants that train one network."""
 
 
 def is_gpu_only(name: str) -> bool:
-    """Whether a contestant differs from another one on a GPU only; a whole command does not."""
+    """Say whether a contestant differs from another on a GPU only.
+
+    Args:
+        name: Name of a contestant or of a command.
+
+    Returns:
+        False for every command.
+    """
     return name in CONTESTANTS and CONTESTANTS[name].gpu_only
 
 
 class Contestants(NamedTuple):
-    """Who takes part on this machine.
+    """The contestants on this machine.
 
     Attributes:
-        present: names, in the order of their turns.
-        left_out: the others' names, each with the reason.
+        present: Names of the contestants that can run, in the order of their turns.
+        left_out: Name of each other contestant -> reason.
     """
 
     present: tuple[str, ...]
@@ -93,11 +104,14 @@ class Contestants(NamedTuple):
 
 
 def field(names: Sequence[str], platform: str) -> Contestants:
-    """Those of the named contestants that can run here; a line on stderr for each that cannot is the caller's.
+    """Return the named contestants that can run here, and why the others cannot.
 
     Args:
-        names: of CONTESTANTS.
-        platform: "cpu" or "gpu".
+        names: Names in CONTESTANTS.
+        platform: Platform of the device, "cpu" or "gpu".
+
+    Returns:
+        Names of the contestants that can run, and a reason for each of the others.
     """
     left_out = {}
     for name in names:
@@ -111,16 +125,19 @@ def field(names: Sequence[str], platform: str) -> Contestants:
 
 
 def clean_environment(folder: Path, contestant: Contestant | None = None) -> dict[str, str]:
-    """The environment of a process that is timed: no cache of compiled programs, memory as needed.
+    """Return the environment of a timed process, without a cache of compiled programs and with memory as needed.
 
     Args:
-        folder: temporary.
-        contestant: whose process it is.
+        folder: Temporary folder.
+        contestant: Contestant whose environment variables are added. None adds none.
+
+    Returns:
+        All environment variables.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
     return inherited | {
         "JAX_ENABLE_COMPILATION_CACHE": "0",
-        "KERAS_HOME": str(folder / "keras"),  # Keras as it comes, whatever its file in the user's home says
+        "KERAS_HOME": str(folder / "keras"),  # Keras's defaults, whatever its file in the user's home says
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",

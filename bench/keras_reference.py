@@ -1,10 +1,10 @@
-"""What Keras 3 itself gets for a configuration: the same study by `fit`, for the figures and not for the time.
+"""Train a configuration's seeds by Keras 3's own `fit`, for the figures and not for the time.
 
     python -m bench.keras_reference --config alpha_dropout --seeds 3
     python -m bench.keras_reference --experiment fashion_mnist --config relu100
 
-Writes bench/records/keras-CONFIG.json (keras-fashion_mnist-CONFIG.json): a row a seed, as in a run's summary.json.
-Needs the real images. Configurations with a schedule, a penalty or a constraint are not run.
+The command writes bench/records/keras-CONFIG.json, or keras-fashion_mnist-CONFIG.json. A row of it is a seed, such as
+in summary.json. It needs the real images. Configurations with a schedule, a penalty or a constraint are refused.
 """
 
 import argparse
@@ -34,19 +34,22 @@ FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "tes
 
 
 def main() -> None:
-    """Train with every seed, write the record."""
+    """Train with every seed and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", default="cifar", choices=RECIPES)
-    parser.add_argument("--config", required=True, help="of the experiment")
+    parser.add_argument("--config", required=True, help="name of the experiment's configuration")
     parser.add_argument("--seeds", type=int, default=3, help="42, 43, ... (default 3)")
-    parser.add_argument("--epochs", type=int, default=None, help="at the most (default: the configuration's)")
+    parser.add_argument("--epochs", type=int, default=None, help="number at most (default: the configuration's)")
     arguments = parser.parse_args()
     recipes = RECIPES[arguments.experiment]
     if arguments.config not in recipes:
-        parser.error(f"--config is {arguments.config}; allowed: {', '.join(recipes)}")
+        parser.error(f"--config is {arguments.config}. Give one of {', '.join(recipes)}.")
     config = recipes[arguments.config].config
     if (config.schedule, config.regularize) != (Schedule(), Regularize()) or config.optim.optimizer not in OPTIMIZERS:
-        parser.error(f"{arguments.config} has a schedule, a penalty, a constraint or another optimizer: not run here")
+        parser.error(
+            f"{arguments.config} has a schedule, a penalty, a constraint or an optimizer other than "
+            f"{', '.join(OPTIMIZERS)}. Give another configuration."
+        )
     if arguments.epochs:
         config = replace(config, train=replace(config.train, epochs=arguments.epochs))
     dataset = "cifar10" if arguments.experiment == "cifar" else arguments.experiment
@@ -66,12 +69,12 @@ def main() -> None:
 
 
 def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
-    """One run by `fit`; early stopping and best weights, where these are kept, by Keras's callback.
+    """Return the figures of one run by `fit`. Early stopping and the best weights come from Keras's callback.
 
     Args:
-        config: one without a schedule, penalties and constraints.
-        data: its images.
-        seed: of Keras, all of it.
+        config: Configuration without a schedule, penalties and constraints.
+        data: Images to train on.
+        seed: Seed of all of Keras's random numbers.
 
     Returns:
         The figures of a row of summary.json.

@@ -1,9 +1,9 @@
-"""Are a network's logits too large? Validation loss of finished runs with their logits scaled.
+"""Test whether a network's logits are too large, by the validation loss of finished runs with scaled logits.
 
     python -m bench.logit_scale runs/cifar/alpha_dropout,seeds=10 --scales 1 0.829 0.7
 
-Alpha dropout of rate q leaves a(1-q) of a trained layer's mean, .829 for q = .1, and nothing of that at inference.
-Writes bench/records/logit-scale-NAME.json. Needs the run's images, as in JAXDEEP_DATA.
+Alpha dropout of rate q leaves a(1-q) of a trained layer's mean, which is .829 for q = .1. At inference it leaves the
+whole mean. The command writes bench/records/logit-scale-NAME.json. It needs the run's images in JAXDEEP_DATA.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from jaxdeep.train.fit import fit
 
 
 def main() -> None:
-    """Take the best weights from the checkpoints, write the record."""
+    """Take the best weights from the checkpoints and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="of a finished run on CIFAR-10")
+    parser.add_argument("folder", type=Path, help="folder of a finished run on CIFAR-10")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 0.829, 0.7])
     arguments = parser.parse_args()
     summary = json.loads((arguments.folder / "summary.json").read_text())
@@ -45,12 +45,15 @@ def main() -> None:
 
 
 def scaled_loss(log_probabilities: np.ndarray, labels: np.ndarray, scale: float) -> float:
-    """Mean cross-entropy, in nats, of logits times a scale.
+    """Return the mean cross-entropy of logits times a scale.
 
     Args:
-        log_probabilities: [N, C]; logits but for a constant in each row.
-        labels: [N].
-        scale: 1 / temperature.
+        log_probabilities: Logarithms of probabilities, [N, C]. They are logits up to a constant in each row.
+        labels: Class of each row, [N].
+        scale: Factor of the logits, 1 / temperature.
+
+    Returns:
+        The loss in nats.
     """
     logits = scale * log_probabilities.astype(np.float64)
     normaliser = np.logaddexp.reduce(logits, axis=1)

@@ -1,8 +1,8 @@
 """`memory`: the most memory that a process needs to train `selu`, batch 32, for an epoch of 45,000 images.
 
-Each contestant runs alone. `process` is the peak of what is resident, the libraries and 138 MB of uint8 rows included,
-which every contestant's process holds; `imports` is the peak before there were any rows. Peers are handed float32 rows,
-as `fit` wants them: 553 MB. `device` is the peak that the library counts on an accelerator.
+Each contestant runs alone. `process` is the peak of resident bytes. It includes the libraries and 138 MB of uint8 rows,
+which every contestant's process holds. `imports` is the peak before there were any rows. Peers are handed float32 rows
+of 553 MB, because `fit` wants them. `device` is the peak that the library counts on an accelerator.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,11 @@ HEADERS = ("contestant", "process, MB", "imports, MB", "device, MB", "program's 
 
 
 def run(options: Options) -> None:
-    """Every configuration: each contestant alone, an entry, a table."""
+    """Run each contestant alone for every configuration, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     from bench.workload import bench_config, described, first_rows, workload  # imports JAX
 
     present, left_out = options.taking_part()
@@ -43,7 +47,14 @@ def run(options: Options) -> None:
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each contestant, the headers first."""
+    """Return a row for each contestant, the headers first.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of six cells.
+    """
     rows: list[tuple[str, ...]] = [HEADERS]
     for name, outcome in entry["contestants"].items():
         memory = outcome.get("memory") or {}

@@ -1,9 +1,10 @@
 """`parts`: where the time of jaxdeep's step goes.
 
-Scans over the same batches do more and more of the step: take and scale the rows (data), run the network (forward),
-take the gradients (backward), update the weights (optimizer). A part is what it adds, round by round. Parts are not
-quite what they are within the step: without the update, the weights stay in the caches. Dispatch is what a step costs
-more where Python calls every step by itself; jaxdeep pays it once an epoch.
+Scans over the same batches do more and more of the step. The first takes and scales the rows (data). The second runs
+the network (forward), the third takes the gradients (backward), the fourth updates the weights (optimizer). A part is
+the time that it adds, round by round. Its time differs a little from its time within the step, because without the
+update the weights stay in the caches. Dispatch is the further time of a step that Python calls by itself. jaxdeep pays
+it once an epoch.
 """
 
 import tempfile
@@ -31,7 +32,11 @@ __all__ = ["run", "table", "title"]
 
 
 def run(options: Options) -> None:
-    """Every configuration, depth and batch size: an entry, a table."""
+    """Measure every configuration, depth and batch size, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     from bench.workload import bench_config, described, first_rows, steps_of_epoch, workload  # imports JAX
 
     workloads = product(options.configs or CONFIGS, options.layers or LAYERS, options.batch_sizes or BATCH_SIZES)
@@ -56,7 +61,14 @@ def run(options: Options) -> None:
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each part, the headers first."""
+    """Return a row for each part, the headers first.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of three cells.
+    """
     rounds: Sequence[Mapping[str, float]] = entry["round_ms"]
     whole = spread([timings["step"] for timings in rounds])
     parts = {"data": spread([timings["data"] for timings in rounds])}
@@ -68,4 +80,5 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _row(name: str, milliseconds: Spread, share: str) -> tuple[str, ...]:
+    """Return the cells of a part."""
     return name, f"{milliseconds:.3f}", share

@@ -1,10 +1,10 @@
-"""The questions by name. A question is a module with
+"""The questions of the bench by name. A question is a module with three functions.
 
     run(options)     measures, keeps an entry for each workload, prints its table
-    title(entry)     what an entry measured, in words
-    table(entry)     its rows, the headers first
+    title(entry)     returns in words what an entry measured
+    table(entry)     returns its rows, the headers first
 
-and a docstring that says what is measured: it stands above the tables in RESULTS.md.
+Its docstring says what is measured. RESULTS.md has it above the tables, without the words before the first colon.
 """
 
 import importlib
@@ -23,8 +23,16 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "abuse": "bench.abuse",
     "resume": "bench.resume",
 }
+"""Name of a question -> name of its module."""
 
 
 def module(question: str) -> Any:
-    """The module of a question, imported."""
+    """Return the imported module of a question.
+
+    Args:
+        question: Name of the question.
+
+    Returns:
+        The module.
+    """
     return importlib.import_module(QUESTIONS[question])

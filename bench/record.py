@@ -1,7 +1,7 @@
-"""Records: one file for each day and device, an entry for each workload, written as soon as it is finished.
+"""Records, one file for each day and device. An entry is written when its workload is finished.
 
 A file holds `machine` and `questions: {question: {workload: entry}}`. An entry carries its own time, commit and
-versions, so that a long bench can be run in parts; the same workload again on the same day replaces its entry.
+versions, so that a long bench can be run in parts. The same workload again on the same day replaces its entry.
 """
 
 import json
@@ -21,13 +21,17 @@ from jaxdeep.train.devices import describe_processor
 
 RECORDS = ROOT / "bench" / "records"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "numpy")
+"""Packages whose versions an entry names."""
 
 
 def machine(device: Mapping[str, Any]) -> dict[str, Any]:
-    """What the bench runs on, without names of users, hosts or folders.
+    """Return the machine that the bench runs on, without names of users, hosts or folders.
 
     Args:
-        device: as of `bench.children.device`.
+        device: Device of JAX, from `bench.children.device`.
+
+    Returns:
+        JSON values.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processor = describe_processor()
@@ -41,15 +45,17 @@ def machine(device: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def add(folder: Path, machine: Mapping[str, Any], question: str, workload: str, entry: Mapping[str, Any]) -> Path:
+def add_record(
+    folder: Path, machine: Mapping[str, Any], question: str, workload: str, entry: Mapping[str, Any]
+) -> Path:
     """Add an entry to the day's record, or replace it.
 
     Args:
-        folder: of the records.
-        machine: as of `machine`.
-        question: of the bench.
-        workload: what was measured, such as "selu,batch=32,layers=20".
-        entry: the measurements, as finite JSON values.
+        folder: Folder of the records.
+        machine: Machine of the measurements, from `machine`.
+        question: Name of the question.
+        workload: Name of the measured workload, such as "selu,batch=32,layers=20".
+        entry: Measurements as finite JSON values.
 
     Returns:
         The record's file.
@@ -67,26 +73,37 @@ def add(folder: Path, machine: Mapping[str, Any], question: str, workload: str, 
 
 
 def records(folder: Path = RECORDS) -> list[dict[str, Any]]:
-    """All records, the latest first."""
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob("20??-??-??-*.json"))]
-    return sorted(found, key=lambda record: record["date"], reverse=True)
+    """Return all records, the latest first.
+
+    Args:
+        folder: Folder of the records.
+
+    Returns:
+        Records as JSON values.
+    """
+    unsorted = [json.loads(path.read_text()) for path in sorted(folder.glob("20??-??-??-*.json"))]
+    return sorted(unsorted, key=lambda record: record["date"], reverse=True)
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that are installed, none of which is imported."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the installed packages, without importing any."""
+    numbers = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            numbers[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def commit() -> dict[str, Any]:
-    """The short hash, from BENCH_COMMIT where the files are no git checkout, and whether files were changed since.
+    """Return the short hash of the commit, and whether files were changed since.
 
-    Records do not count as changes: a bench writes them.
+    The hash is from BENCH_COMMIT if the files are no git checkout. Records do not count as changes, because a bench
+    writes them.
+
+    Returns:
+        `commit` and `changed`. Each is None if it is not known.
     """
     hash_ = _git("rev-parse", "--short", "HEAD") or os.environ.get("BENCH_COMMIT") or None
     changed = _git("status", "--porcelain", "--", ".", ":!bench/records", ":!bench/RESULTS.md")
@@ -94,6 +111,7 @@ def commit() -> dict[str, Any]:
 
 
 def _git(*argv: str) -> str | None:
+    """Return git's output, or None if it fails."""
     try:
         done = subprocess.run(("git", *argv), cwd=ROOT, capture_output=True, text=True, check=False)
     except OSError:

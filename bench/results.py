@@ -1,6 +1,6 @@
-"""RESULTS.md, and the README's tables, from the records: no figure is typed by hand.
+"""RESULTS.md and the README's tables, written from the records without a figure typed by hand.
 
-Of each device and workload the latest entry counts; earlier ones stay in the records.
+The latest entry of each device and workload counts. Earlier entries stay in the records.
 """
 
 import re
@@ -15,7 +15,9 @@ from bench.record import RECORDS, records
 from jaxdeep.report.tables import markdown_table
 
 NOTES = ROOT / "bench" / "notes.md"
+"""File with the reasons of missed targets."""
 HEADLINES = ("selu,batch=32,layers=20", "bn,batch=32,layers=20")
+"""Workloads of the README's table."""
 INTRODUCTION = """# Results of `python -m bench`
 
 Written by `python -m bench results` from the files in [records](records), which hold every raw timing. Contestants
@@ -35,42 +37,73 @@ class Device(dict[str, dict[str, dict[str, Any]]]):
 
 
 def devices(folder: Path = RECORDS) -> list[Device]:
-    """All machines that there are records of, the one with the latest record first."""
-    found: dict[str, Device] = {}
+    """Return all machines with records. The machine with the latest record comes first.
+
+    Args:
+        folder: Folder of the records.
+
+    Returns:
+        One device for each machine.
+    """
+    by_name: dict[str, Device] = {}
     for record in records(folder):  # the latest first
-        device = found.setdefault(record["machine"]["name"], Device(record["machine"]))
+        device = by_name.setdefault(record["machine"]["name"], Device(record["machine"]))
         for question, entries in record["questions"].items():
             for workload, entry in entries.items():
                 device.setdefault(question, {}).setdefault(workload, entry)
-    return list(found.values())
+    return list(by_name.values())
 
 
 def write_results(folder: Path = RECORDS) -> Path:
-    """Write RESULTS.md beside the folder of the records; returns its path."""
+    """Write RESULTS.md beside the folder of the records.
+
+    Args:
+        folder: Folder of the records.
+
+    Returns:
+        The path of RESULTS.md.
+    """
     path = folder.parent / "RESULTS.md"
     path.write_text(results(devices(folder), notes()))
     return path
 
 
-def results(found: list[Device], reasons: Mapping[str, str]) -> str:
-    """The text of RESULTS.md.
+def results(machines: list[Device], reasons: Mapping[str, str]) -> str:
+    """Return the text of RESULTS.md.
 
     Args:
-        found: as of `devices`.
-        reasons: why a target is missed, by the target's name.
+        machines: Machines with their entries, from `devices`.
+        reasons: Name of a target -> reason why it is missed.
+
+    Returns:
+        Markdown.
     """
-    return "\n".join((INTRODUCTION, *(_section(device, reasons) for device in found)))
+    return "\n".join((INTRODUCTION, *(_section(device, reasons) for device in machines)))
 
 
 def notes(path: Path = NOTES) -> dict[str, str]:
-    """The reasons in notes.md: a heading `## NAME` for each target's name, and text."""
+    """Return the reasons in notes.md, each below a heading `## NAME` with the target's name.
+
+    Args:
+        path: Path of the file, which need not exist.
+
+    Returns:
+        Name of a target -> reason.
+    """
     text = path.read_text() if path.exists() else ""
     parts = re.split(r"^## (\S+)[ \t]*$", text, flags=re.MULTILINE)
     return {name: reason.strip() for name, reason in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def headline_table(device: Device) -> str:
-    """Milliseconds a step of all contestants, `selu` and `bn`, batch 32, 20 layers, as Markdown."""
+    """Return the milliseconds of a step of all contestants, for `selu` and `bn` at batch 32 and 20 layers.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown.
+    """
     entries = device.get("throughput", {})
     return _joined(
         [(f"`{entries[name]['config']}`", throughput.table(entries[name])) for name in HEADLINES if name in entries]
@@ -78,25 +111,46 @@ def headline_table(device: Device) -> str:
 
 
 def startup_table(device: Device) -> str:
-    """From the command to the first trained epoch, of all commands, as Markdown."""
+    """Return the time from the command to the first trained epoch, of all commands.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown.
+    """
     entries = device.get("startup", {}).values()
     return _joined([(f"`{entry['config']}`, {entry['layers']} layers", startup.table(entry)) for entry in entries])
 
 
 def mc_dropout_table(device: Device) -> str:
-    """100 MC dropout samples of 10,000 images, of all contestants, as Markdown."""
+    """Return the time of 100 MC dropout samples of 10,000 images, of all contestants.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown.
+    """
     entries = device.get("mc_dropout", {}).values()
     return _joined([(f"`{entry['config']}`", mc_dropout.table(entry)) for entry in entries])
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:
-    """Tables of the same headers as one, with a first column that tells them apart; empty where there is none."""
-    rows = [(name, *row) for name, (_, *found) in tables for row in found]
+    """Return tables of the same headers as one, with their names in a first column. No tables give ""."""
+    rows = [(name, *row) for name, (_, *body) in tables for row in body]
     return markdown_table(("configuration", *tables[0][1][0]), rows) if tables else ""
 
 
 def provenance(entry: Mapping[str, Any]) -> str:
-    """When, from what and how an entry was measured, in one line of Markdown."""
+    """Return in one line when, from which commit and how an entry was measured.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Markdown.
+    """
     changed = " with changes" if entry["changed"] else ""
     versions = ", ".join(f"{name} {version}" for name, version in entry["versions"].items())
     left_out = "".join(f" {name} is left out: {why}." for name, why in entry.get("left_out", {}).items())
@@ -107,6 +161,7 @@ def provenance(entry: Mapping[str, Any]) -> str:
 
 
 def _section(device: Device, reasons: Mapping[str, str]) -> str:
+    """Return the part of RESULTS.md about one machine."""
     machine = device.machine
     lines = [
         f"## {machine['name']}",
@@ -132,4 +187,5 @@ def _section(device: Device, reasons: Mapping[str, str]) -> str:
 
 
 def _split(rows: list[tuple[str, ...]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the headers and the other rows."""
     return rows[0], rows[1:]

@@ -1,4 +1,4 @@
-"""Does a contestant do the same work? Its losses or its probabilities say so: one that does other work is no peer."""
+"""Checks that a contestant does the same work, by its losses or its probabilities."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,23 +9,27 @@ import numpy as np
 from jaxdeep.train.history import null_if_not_finite
 
 BOUNDS: Final[Mapping[str, float]] = {"elu": 0.15, "swish": 0.15, "alpha_dropout": 0.06}
-"""Of the relative difference of the first epoch's mean loss from jaxdeep's, by configuration.
+"""Configuration -> bound of the relative difference of the first epoch's mean loss from jaxdeep's.
 
-Over ten steps from the same weights float32 programs agree to 2e-5 (tests/test_bench_contest.py). Over an epoch they
-do not, probably since the slope of SELU jumps at 0: the last bit of an activation near 0 decides it, 20 layers deep.
-Honest peers were seen to differ by up to 0.9% (selu), 0.7% (bn), 2.7% (alpha_dropout, where the masks differ too) and
-5.3% (elu, whose raw inputs make the first steps violent).
+Over ten steps from the same weights float32 programs agree to 2e-5 (tests/test_bench_contest.py). Over an epoch they do
+not. Probably the cause is that the slope of SELU jumps at 0, where the last bit of an activation decides, 20 layers
+deep. Honest peers were seen to differ by up to 0.9% (selu), 0.7% (bn), 2.7% (alpha_dropout) and 5.3% (elu). For
+alpha_dropout the masks differ too. The raw inputs of elu make the first steps violent.
 """
 DEFAULT_BOUND: Final = 0.03
+"""Bound of the relative difference for every other configuration."""
 
 
 def other_work(outcome: Mapping[str, Any], reference: Mapping[str, Any], bound: float) -> str | None:
-    """Why a contestant is no peer; None where nothing speaks against it.
+    """Return why a contestant does other work, or None if nothing speaks against it.
 
     Args:
-        outcome: of the contestant, as of `bench.contest.contest`; not failed.
-        reference: of the one that it is compared with.
-        bound: of the relative difference of the first epoch's mean loss.
+        outcome: Outcome in `bench.contest.contest` of a contestant that did not fail.
+        reference: Outcome of the contestant to compare with.
+        bound: Bound of the relative difference of the first epoch's mean loss.
+
+    Returns:
+        A reason in words, or None.
     """
     losses, expected = _losses(outcome), _losses(reference)
     if any(loss is None for loss in losses):
@@ -39,24 +43,30 @@ def other_work(outcome: Mapping[str, Any], reference: Mapping[str, Any], bound: 
 
 
 def _losses(outcome: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the mean loss of each epoch, the warm-up first."""
     return [epoch["loss"] for epoch in (outcome["warm_up"], *outcome["epochs"])]
 
 
-def judged(outcomes: Mapping[str, Mapping[str, Any]], config: str) -> dict[str, dict[str, Any]]:
-    """The outcomes of a contest, each with `other_work`: the reason, or None.
+def checked_outcomes(outcomes: Mapping[str, Mapping[str, Any]], config: str) -> dict[str, dict[str, Any]]:
+    """Return the outcomes of a contest, each with `other_work` as a reason or None.
 
     Args:
-        outcomes: as of `bench.contest.contest`, the one that they are compared with first, or named jaxdeep.
-        config: name of the configuration, for its bound.
+        outcomes: Outcomes in `bench.contest.contest`. They are compared with jaxdeep, or else with the first.
+        config: Name of the configuration, which gives the bound.
+
+    Returns:
+        Name of a contestant -> outcome.
     """
     bound = BOUNDS.get(config, DEFAULT_BOUND)
-    return _compared(outcomes, "jaxdeep", lambda one, other: {"other_work": other_work(one, other, bound)})
+    return _compared(
+        outcomes, "jaxdeep", lambda outcome, reference: {"other_work": other_work(outcome, reference, bound)}
+    )
 
 
 def _compared(
     outcomes: Mapping[str, Mapping[str, Any]], preferred: str, compare: Callable[[Any, Any], Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """The outcomes, each that has not failed with what the comparison with one of them finds."""
+    """Return the outcomes. Each that has not failed gets the comparison with the preferred one."""
     running = {name: outcome for name, outcome in outcomes.items() if "failed" not in outcome}
     reference = running.get(preferred) or next(iter(running.values()), None)
     return {
@@ -66,52 +76,66 @@ def _compared(
 
 
 PLAIN_BOUND: Final = 1e-3
-"""Of the mean absolute difference of probabilities without dropout; float32 programs were seen to agree to 2e-7."""
-STD_BOUND: Final = 0.02
-"""Of the relative difference of the mean standard deviation over samples.
+"""Bound of the mean absolute difference of probabilities without dropout.
 
-Over 100 samples of 10,000 images honest peers were seen to differ by up to .1%, masks of 8 bits, whose rate is 26/256
-in place of .1, by .7%. A rate of .11 in place of .1 makes 4%; in the other network .22 in place of .2 makes 6%.
+Float32 programs were seen to agree to 2e-7.
+"""
+STD_BOUND: Final = 0.02
+"""Bound of the relative difference of the mean standard deviation over samples.
+
+Over 100 samples of 10,000 images honest peers were seen to differ by up to .1%. Masks of 8 bits differ by .7%, because
+their rate is 26/256 in place of .1. A rate of .11 in place of .1 makes 4%. In the other network .22 in place of .2
+makes 6%.
 """
 NOISE_BOUND: Final = 1.2
-"""Of the squared differences of the means over what Monte Carlo noise makes of them, seen from .99 to 1.01.
+"""Bound of the squared differences of the means over their expectation by Monte Carlo noise.
 
-Means that are off by a sixteenth of the standard deviation make 1.2 of it.
+Honest peers were seen from .99 to 1.01. Means that are off by a sixteenth of the standard deviation make 1.2.
 """
 
 
-def agreement(found: Mapping[str, Any], reference: Mapping[str, Any], samples: int) -> dict[str, float | None]:
-    """How a contestant's probabilities compare with another's.
+def agreement(predicted: Mapping[str, Any], reference: Mapping[str, Any], samples: int) -> dict[str, float | None]:
+    """Compare a contestant's probabilities with another's.
 
     Two means over M samples of one distribution differ by noise of variance (s^2 + t^2) / (M - 1), where s and t are
-    the standard deviations over the samples. What is measured is summed over images and classes: `noise` is then 1 on
-    the average, and near it where the images are many.
+    the standard deviations over the samples. Squared differences and variances are summed over images and classes. The
+    ratio `noise` is then 1 on the average, and near 1 for many images.
 
     Args:
-        found: plain, mean and std, each [N, C], as of `bench.peers.predictor`; std is None of a plain pass.
-        reference: the other's.
-        samples: M.
+        predicted: Mapping with `plain`, `mean` and `std` of the contestant, each [N, C]. `std` is None for a prediction
+            of one plain pass.
+        reference: Mapping with `plain`, `mean` and `std` of the other contestant, each [N, C].
+        samples: M, number of samples.
 
     Returns:
-        plain: mean absolute difference of the plain probabilities; std: mean standard deviation; std_ratio: over the
-        other's; noise: squared differences of the means over what noise makes of them. None where it has no meaning.
+        `plain` is the mean absolute difference of the plain probabilities. `std` is the mean standard deviation, and
+        `std_ratio` is its ratio to the other's. `noise` is the ratio of squared differences to variances. A figure
+        without a meaning is None.
     """
-    (plain, mean, std), (its_plain, its_mean, its_std) = (
-        [np.asarray(one[name] or 0.0, np.float64) for name in ("plain", "mean", "std")] for one in (found, reference)
+    (plain, mean, std), (reference_plain, reference_mean, reference_std) = (
+        [np.asarray(mapping[name] or 0.0, np.float64) for name in ("plain", "mean", "std")]
+        for mapping in (predicted, reference)
     )
-    figures: dict[str, float | None] = {"plain": float(np.abs(plain - its_plain).mean())}
+    figures: dict[str, float | None] = {"plain": float(np.abs(plain - reference_plain).mean())}
     figures |= dict.fromkeys(("std", "std_ratio", "noise"))
-    if found["std"] is not None:
+    if predicted["std"] is not None:
         figures["std"] = float(std.mean())
-        if its_std.any():
-            variance = (np.square(std) + np.square(its_std)).sum() / (samples - 1)
-            figures["std_ratio"] = float(std.mean() / its_std.mean())
-            figures["noise"] = float(np.square(mean - its_mean).sum() / variance)
+        if reference_std.any():
+            variance = (np.square(std) + np.square(reference_std)).sum() / (samples - 1)
+            figures["std_ratio"] = float(std.mean() / reference_std.mean())
+            figures["noise"] = float(np.square(mean - reference_mean).sum() / variance)
     return figures
 
 
 def other_samples(figures: Mapping[str, float | None]) -> str | None:
-    """Why a contestant is no peer by its `agreement`; None where nothing speaks against it."""
+    """Return why a contestant's samples differ from the reference's, or None if nothing speaks against it.
+
+    Args:
+        figures: Figures of the contestant, from `agreement`.
+
+    Returns:
+        A reason in words, or None.
+    """
     plain, std, ratio, noise = (figures[name] for name in ("plain", "std", "std_ratio", "noise"))
     if not all(math.isfinite(value) for value in figures.values() if value is not None):
         return "a probability is not finite"
@@ -126,18 +150,25 @@ def other_samples(figures: Mapping[str, float | None]) -> str | None:
     return None
 
 
-def judged_predictions(outcomes: Mapping[str, Mapping[str, Any]], samples: int) -> dict[str, dict[str, Any]]:
-    """The outcomes of a contest of predictions, each with `agreement` and `other_work` in place of `probabilities`.
+def checked_predictions(outcomes: Mapping[str, Mapping[str, Any]], samples: int) -> dict[str, dict[str, Any]]:
+    """Return the outcomes of a contest of predictions, each with `agreement` and `other_work`.
+
+    They replace `probabilities`, which are large.
 
     Args:
-        outcomes: as of `bench.contest.contest`, the one that they are compared with first, or named jaxdeep-mc.
-        samples: M.
+        outcomes: Outcomes in `bench.contest.contest`. They are compared with jaxdeep-mc, or else with the first.
+        samples: M, number of samples.
+
+    Returns:
+        Name of a contestant -> outcome.
     """
 
-    def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-        figures = agreement(one["probabilities"], other["probabilities"], samples)
+    def compare(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
+        figures = agreement(outcome["probabilities"], reference["probabilities"], samples)
         finite = {name: null_if_not_finite(value) for name, value in figures.items()}
         return {"agreement": finite, "other_work": other_samples(figures)}
 
-    judged = _compared(outcomes, "jaxdeep-mc", compare)
-    return {name: {key: value for key, value in one.items() if key != "probabilities"} for name, one in judged.items()}
+    return {
+        name: {key: value for key, value in outcome.items() if key != "probabilities"}
+        for name, outcome in _compared(outcomes, "jaxdeep-mc", compare).items()
+    }

@@ -1,10 +1,12 @@
 """`startup`: how long from the command to the first trained epoch, and where that time goes.
 
-Whole commands on the real CIFAR-10, timed from outside; a round runs each of them once, for three epochs, validation
-included. jaxdeep's cold command has an empty cache of compiled programs, its warm one a cache that the same command has
-filled before; Keras has no such cache as it comes. `compile` is jaxdeep's own account of all programs of the run; of
-Keras, what building the network, the first training step and the first validation step take. The last column is the
-time between the lines of two epochs: writing files and checkpoints is in it.
+Whole commands on the real CIFAR-10 are timed from outside. A round runs each of them once, for three epochs with
+validation. jaxdeep's cold command has an empty cache of compiled programs. Its warm command has a cache that the same
+command has filled before. Keras has no such cache by default.
+
+`compile` is jaxdeep's own account of all programs of a command. For Keras it is the time to build the network, plus the
+first training step and the first validation step. The last column is the time between the lines of two epochs. It
+includes writing files and checkpoints.
 """
 
 import tempfile
@@ -32,10 +34,15 @@ FIGURES = {
     "first_epoch_seconds": "command to first epoch, s",
     "epoch_seconds": "epoch after that, s",
 }
+"""Figure of an entry -> header of its column."""
 
 
 def run(options: Options) -> None:
-    """Every configuration and depth: the commands in turn, an entry, a table."""
+    """Run the commands in turn for every configuration and depth, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     present, left_out = commands_field(options.among(CONTESTANTS), options.platform)
     for name, reason in left_out.items():
         say(f"{name} is left out: {reason}")
@@ -60,21 +67,36 @@ def run(options: Options) -> None:
 
 
 def title(entry: Mapping[str, Any]) -> str:
-    """What an entry measured, in words."""
+    """Return in words what an entry measured.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        One line.
+    """
     return f"{entry['config']}, {entry['layers']} layers of 100"
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each command, the headers first; median (minimum - maximum)."""
+    """Return a row for each command, the headers first. Figures are median (minimum - maximum).
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of six cells.
+    """
     rows = [("command", *FIGURES.values(), "remark")]
     for name, outcome in entry["contestants"].items():
         values = {figure: _flat(outcome[figure]) for figure in FIGURES}
-        cells = (f"{spread(found):.2f}" if found else "-" for found in values.values())
+        cells = (f"{spread(seconds):.2f}" if seconds else "-" for seconds in values.values())
         rows.append((name, *cells, f"failed: {outcome['failed']}" if "failed" in outcome else ""))
     return rows
 
 
 def _rounds(names: list[str], config_name: str, config: Config, rounds: int) -> dict[str, Any]:
+    """Return the figures of each command over the rounds."""
     outcomes: dict[str, dict[str, Any]] = {name: {figure: [] for figure in FIGURES} for name in names}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -82,7 +104,7 @@ def _rounds(names: list[str], config_name: str, config: Config, rounds: int) -> 
             if "failed" in outcomes[name]:
                 continue
             try:
-                figures = _one(name, config_name, config, folder, str(count))
+                figures = _one_round(name, config_name, config, folder, str(count))
             except Failed as reason:
                 outcomes[name]["failed"] = str(reason).replace(temporary, "")
                 say(f"{name} failed: {reason}")
@@ -93,7 +115,8 @@ def _rounds(names: list[str], config_name: str, config: Config, rounds: int) -> 
     return outcomes
 
 
-def _one(name: str, config_name: str, config: Config, folder: Path, turn: str) -> dict[str, Any]:
+def _one_round(name: str, config_name: str, config: Config, folder: Path, turn: str) -> dict[str, Any]:
+    """Return the figures of one command in one round, in seconds."""
     own = folder / turn
     own.mkdir()
     imported = import_seconds(name, own)
@@ -108,4 +131,5 @@ def _one(name: str, config_name: str, config: Config, folder: Path, turn: str) -
 
 
 def _flat(values: list[Any]) -> list[float]:
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+    """Return values and the members of lists among them as one list."""
+    return [number for value in values for number in (value if isinstance(value, list) else [value])]

@@ -1,9 +1,11 @@
 """`sweep`: a search over learning rates as one study on all cores, against one run after the other.
 
-Each contestant trains an epoch of 300 steps at a batch size of 32; jaxdeep-study trains eight members, two at a time on
-two cores, and its time is that of all of them over eight. The search is what a step takes, times 7 learning rates x 10
-epochs x 1,407 steps, and compilation: once for jaxdeep, for a peer once for each learning rate, as its `compile` is
-called anew. It is computed from one epoch, not run.
+Each contestant trains an epoch of 300 steps at a batch size of 32. jaxdeep-study trains eight trials, two at a time on
+two cores. Its time is the time of all of them over eight.
+
+The search is computed from one epoch and not run. It is the time of a step times 7 learning rates x 10 epochs x 1,407
+steps, plus compilation. jaxdeep compiles once. A peer compiles once for each learning rate, because its `compile` is
+called anew.
 """
 
 from collections.abc import Mapping
@@ -25,7 +27,11 @@ __all__ = ["run", "table", "title"]
 
 
 def run(options: Options) -> None:
-    """Every configuration: a contest, an entry, a table."""
+    """Run a contest for every configuration, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     part = options.taking_part(CONTESTANTS)
     if not part.present:
         return
@@ -35,7 +41,14 @@ def run(options: Options) -> None:
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each contestant, the headers first."""
+    """Return a row for each contestant, the headers first.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of six cells.
+    """
     rows: list[tuple[str, ...]] = [HEADERS]
     for name, outcome in entry["contestants"].items():
         if failed := failed_row(name, outcome, HEADERS):

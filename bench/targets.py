@@ -1,4 +1,4 @@
-"""What was aimed at, and what the latest records of a device say of it."""
+"""The targets of the bench, and the figures of a device's latest records."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,20 +10,21 @@ from bench.rounds import Spread, ratio, spread
 from bench.throughput import ratios, step_ms
 
 Entries = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Of one device, by question and workload."""
+"""Entries of one device, by question and workload."""
 NOT_MEASURED: Final = "not measured"
+"""Verdict of a target without a figure."""
 
 
 class Target(NamedTuple):
-    """A figure that is to be reached.
+    """A figure to reach.
 
     Attributes:
-        name: of its note in notes.md.
-        description: in words.
-        platform: where it holds; None: everywhere.
-        sign: on which side of the limit it is to be.
-        limit: of the median.
-        measured: entries -> the figure; None where it was not measured.
+        name: Name of its note in notes.md.
+        description: Description in words.
+        platform: Platform of the devices that it holds for. None means all.
+        sign: Side of the limit to be on.
+        limit: Limit of the median.
+        measured: Function from the entries to the figure. It returns None if nothing was measured.
     """
 
     name: str
@@ -34,21 +35,45 @@ class Target(NamedTuple):
     measured: Callable[[Entries], Spread | None]
 
     def is_met(self, figure: Spread) -> bool:
-        """By a figure's median."""
+        """Say whether a figure's median meets the target.
+
+        Args:
+            figure: Measured figure.
+
+        Returns:
+            True on the target's side of the limit.
+        """
         return figure.median >= self.limit if self.sign == ">=" else figure.median < self.limit
 
 
 def speedup(config: str, peers: Sequence[str], entries: Entries) -> Spread | None:
-    """The time of the quickest of some peers over jaxdeep's, at 20 layers and a batch size of 32."""
+    """Return the time of the quickest of some peers over jaxdeep's, at 20 layers and a batch size of 32.
+
+    Args:
+        config: Name of the configuration.
+        peers: Names of the peers.
+        entries: Entries of one device.
+
+    Returns:
+        Ratio of the times of a step, or None if it was not measured.
+    """
     entry = entries.get("throughput", {}).get(f"{config},batch=32,layers=20")
     if entry is None or "jaxdeep" not in entry["contestants"]:
         return None
-    found = [ratios(entry, peer) for peer in peers if peer in entry["contestants"]]
-    return min((times for times in found if times is not None), default=None, key=lambda times: times.median)
+    by_peer = [ratios(entry, peer) for peer in peers if peer in entry["contestants"]]
+    return min((times for times in by_peer if times is not None), default=None, key=lambda times: times.median)
 
 
 def of_study(config: str, entries: Entries) -> Spread | None:
-    """The time of a single run's step over that of a member's step in a study on all cores."""
+    """Return the time of a single run's step over the time of a trial's step in a study on all cores.
+
+    Args:
+        config: Name of the configuration.
+        entries: Entries of one device.
+
+    Returns:
+        Ratio of the times of a step, or None if it was not measured.
+    """
     entry = entries.get("sweep", {}).get(f"{config},batch=32,layers=20")
     if entry is None or not {"jaxdeep", "jaxdeep-study"} <= entry["contestants"].keys():
         return None
@@ -56,20 +81,47 @@ def of_study(config: str, entries: Entries) -> Spread | None:
 
 
 def compilation(command: str, layers: int, entries: Entries) -> Spread | None:
-    """Seconds in which a jaxdeep command compiles all programs of a run."""
+    """Return the seconds in which a jaxdeep command compiles all programs.
+
+    Args:
+        command: Name of the command.
+        layers: Number of hidden layers.
+        entries: Entries of one device.
+
+    Returns:
+        Seconds, or None if they were not measured.
+    """
     entry = entries.get("startup", {}).get(f"selu,layers={layers}", {"contestants": {}})
     seconds = entry["contestants"].get(command, {}).get("compile_seconds")
     return spread(seconds) if seconds else None
 
 
 def share_of_floor(config: str, entries: Entries) -> Spread | None:
-    """The floor over the time of jaxdeep's step, at 20 layers and a batch size of 32."""
+    """Return the floor over the time of jaxdeep's step, at 20 layers and a batch size of 32.
+
+    Args:
+        config: Name of the configuration.
+        entries: Entries of one device.
+
+    Returns:
+        Share in (0, 1] if the floor is right, or None if it was not measured.
+    """
     entry = entries.get("floor", {}).get(f"{config},batch=32,layers=20")
     return share(entry) if entry else None
 
 
 def sampling(network: str, contestant: str, reference: str, entries: Entries) -> Spread | None:
-    """The time of a contestant's prediction over that of another's."""
+    """Return the time of a contestant's prediction over the time of another's.
+
+    Args:
+        network: Name of the network.
+        contestant: Name of the contestant.
+        reference: Name of the contestant to compare with.
+        entries: Entries of one device.
+
+    Returns:
+        Ratio of the times, or None if it was not measured.
+    """
     entry = entries.get("mc_dropout", {}).get(network)
     return mc_dropout.ratios(entry, contestant, reference) if entry else None
 
@@ -125,7 +177,7 @@ TARGETS: Final = (
     ),
     Target(
         "mc-keras-tf-inputs",
-        "Fashion-MNIST's network with dropout on its inputs: likewise, as the chapter writes it",
+        "Fashion-MNIST's network with dropout on its inputs: 100 MC dropout samples, times the chapter's loop",
         "cpu",
         ">=",
         1.5,
@@ -149,7 +201,15 @@ HEADERS = ("target", "aimed at", "measured", "verdict")
 
 
 def table(entries: Entries, platform: str) -> list[tuple[str, ...]]:
-    """A row for each target of a platform, the headers first."""
+    """Return a row for each target of a platform, the headers first.
+
+    Args:
+        entries: Entries of one device.
+        platform: Platform of the device, "cpu" or "gpu".
+
+    Returns:
+        Rows of four cells.
+    """
     rows: list[tuple[str, ...]] = [HEADERS]
     for target in _of(platform):
         figure = target.measured(entries)
@@ -160,10 +220,19 @@ def table(entries: Entries, platform: str) -> list[tuple[str, ...]]:
 
 
 def missed(entries: Entries, platform: str) -> list[Target]:
-    """The targets of a platform that were measured and missed."""
+    """Return the targets of a platform that were measured and missed.
+
+    Args:
+        entries: Entries of one device.
+        platform: Platform of the device, "cpu" or "gpu".
+
+    Returns:
+        Targets in the order of TARGETS.
+    """
     measured = [(target, target.measured(entries)) for target in _of(platform)]
     return [target for target, figure in measured if figure is not None and not target.is_met(figure)]
 
 
 def _of(platform: str) -> Iterator[Target]:
+    """Return the targets of a platform."""
     return (target for target in TARGETS if target.platform in (None, platform))

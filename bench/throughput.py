@@ -1,8 +1,9 @@
 """`throughput`: milliseconds a training step and images a second, all on the same batches from the same weights.
 
-An epoch of a round is 300 steps at a batch size of 32, 100 at 128, 50 at 512. A peer's float32 inputs are scaled and in
-the order of the epoch before its time begins, and what Keras's `fit` does once a call is left out of its step: both
-favour the peers. jaxdeep's time holds its shuffling, its scaling of uint8 images and the transfer of the figures.
+An epoch of a round is 300 steps at a batch size of 32, 100 at 128, and 50 at 512. A peer's float32 inputs are scaled
+and put in the order of the epoch before its time begins. The work of Keras's `fit` once a call is left out of its step.
+Both favour the peers. jaxdeep's time includes its shuffling, its scaling of uint8 images and the transfer of the
+figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from bench.contest import contest, failed_row
 from bench.contestants import Contestants
 from bench.options import Options, say
 from bench.rounds import ratio, spread
-from bench.sanity import judged
+from bench.sanity import checked_outcomes
 from jaxdeep.report.layout import fitted
 
 QUESTION = "throughput"
@@ -25,7 +26,11 @@ HEADERS = ("contestant", "ms a step", "images/s", "time / {}'s", "compile, s", "
 
 
 def run(options: Options) -> None:
-    """Every configuration, depth and batch size: a contest, an entry, a table."""
+    """Run a contest for every configuration, depth and batch size, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     part = options.taking_part()
     if not part.present:
         return
@@ -38,15 +43,15 @@ def run(options: Options) -> None:
 def measured(
     question: str, part: Contestants, options: Options, name: str, layers: int, batch_size: int
 ) -> Mapping[str, Any]:
-    """A contest over epochs, kept as an entry.
+    """Run a contest over epochs and keep it as an entry.
 
     Args:
-        question: that asks for it.
-        part: who takes part.
-        options: rounds, and where it is kept.
-        name: of a configuration of experiments.cifar.
-        layers: hidden ones.
-        batch_size: images a step.
+        question: Name of the question.
+        part: Contestants on this machine.
+        options: Options of the bench.
+        name: Name of a configuration in experiments.cifar.
+        layers: Number of hidden layers.
+        batch_size: Images of a step.
 
     Returns:
         The entry.
@@ -59,7 +64,7 @@ def measured(
     entry = {
         **described(name, batch_size, layers),
         "steps": steps,
-        "contestants": judged(contest(part.present, work, options.rounds), name),
+        "contestants": checked_outcomes(contest(part.present, work, options.rounds), name),
         "left_out": part.left_out,
     }
     options.keep_size(question, entry)
@@ -67,13 +72,27 @@ def measured(
 
 
 def title(entry: Mapping[str, Any]) -> str:
-    """What an entry measured, in words."""
+    """Return in words what an entry measured.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        One line.
+    """
     synthetic = " (SYNTHETIC images)" if entry["synthetic"] else ""
     return f"{entry['config']}, {entry['layers']} layers of 100, batch {entry['batch_size']}{synthetic}"
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each contestant, the headers first."""
+    """Return a row for each contestant, the headers first.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of eight cells.
+    """
     outcomes = entry["contestants"]
     reference = reference_of(entry)
     rows = [tuple(header.format(reference) for header in HEADERS)]
@@ -99,25 +118,57 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def reference_of(entry: Mapping[str, Any]) -> str:
-    """Whom the others are compared with: jaxdeep, where it took part."""
+    """Return the name of the contestant that the others are compared with.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        "jaxdeep", or the first contestant if jaxdeep took no part.
+    """
     return "jaxdeep" if "jaxdeep" in entry["contestants"] else next(iter(entry["contestants"]))
 
 
 def step_ms(entry: Mapping[str, Any], name: str) -> Sequence[float]:
-    """Milliseconds a step, a value a round."""
+    """Return the milliseconds of a contestant's step.
+
+    Args:
+        entry: Entry of the record.
+        name: Name of the contestant.
+
+    Returns:
+        One value for each round.
+    """
     return [epoch["seconds"] / entry["steps"] * 1e3 for epoch in entry["contestants"][name]["epochs"]]
 
 
 def ratios(entry: Mapping[str, Any], name: str) -> Any:
-    """A contestant's time over the reference's, as `bench.rounds.ratio`; None where it does other work or failed."""
+    """Return a contestant's time over the reference's, or None if either does other work or failed.
+
+    Args:
+        entry: Entry of the record.
+        name: Name of the contestant.
+
+    Returns:
+        Ratio of the medians, with the smallest and the largest ratio within a round.
+    """
     reference = reference_of(entry)
     outcomes = entry["contestants"]
-    if any(outcomes[one].get("failed") or outcomes[one]["other_work"] for one in (name, reference)):
+    if any(outcome.get("failed") or outcome["other_work"] for outcome in (outcomes[name], outcomes[reference])):
         return None
     return ratio(step_ms(entry, name), step_ms(entry, reference))
 
 
 def compile_seconds(outcome: Mapping[str, Any]) -> float:
-    """From the built network to the end of the first epoch, less a later epoch: the same for everyone."""
+    """Return the seconds from the built network to the end of the first epoch, less a later epoch.
+
+    The definition is the same for every contestant.
+
+    Args:
+        outcome: Outcome of a contestant.
+
+    Returns:
+        Seconds, 0 or more.
+    """
     later = median(epoch["seconds"] for epoch in outcome["epochs"])
     return max(outcome["warm_up"]["call_seconds"] - later, 0.0)

@@ -1,8 +1,7 @@
 """`time_to_target`: seconds from the command to a validation loss and to the chapter's accuracies.
 
-Whole commands on the real CIFAR-10, timed from outside; round r trains with seed 42 + r. A command is stopped once it
-has reached every goal. A goal that it has not reached when it stops by itself, early or after 100 epochs, is counted as
-not reached.
+Whole commands on the real CIFAR-10 are timed from outside. Round r trains with seed 42 + r. A command is stopped once
+it has reached every goal. A command that stops by itself, early or after 100 epochs, has not reached its other goals.
 """
 
 import tempfile
@@ -24,12 +23,12 @@ SEED = 42
 
 
 class Goal(NamedTuple):
-    """What is to be reached.
+    """A figure to reach.
 
     Attributes:
-        figure: val_loss, at most, or val_accuracy, at least.
-        value: of it.
-        source: of the value.
+        figure: Name of the figure, val_loss in nats or val_accuracy in [0, 1].
+        value: Largest loss or smallest accuracy that reaches the goal.
+        source: Source of the value.
     """
 
     figure: str
@@ -37,21 +36,39 @@ class Goal(NamedTuple):
     source: str
 
     def is_reached(self, event: EpochEvent) -> bool:
-        """By an epoch."""
+        """Say whether an epoch reaches the goal.
+
+        Args:
+            event: Epoch that a command has reported.
+
+        Returns:
+            True if its figure is at least as good as the value.
+        """
         if self.figure == "val_loss":
             return event.val_loss <= self.value
         return event.val_accuracy >= self.value
 
 
 def goals(config_name: str) -> list[Goal]:
-    """8b's best validation loss, and the accuracies that the chapter prints for a configuration."""
+    """Return the goals of a configuration.
+
+    Args:
+        config_name: Name of the configuration in experiments.cifar.
+
+    Returns:
+        8b's best validation loss, then the accuracies that the chapter prints for the configuration.
+    """
     best = RECIPES["elu"].reported[0]
-    accuracies = [Goal("val_accuracy", one.val_accuracy, one.source) for one in RECIPES[config_name].reported]
+    accuracies = [Goal("val_accuracy", row.val_accuracy, row.source) for row in RECIPES[config_name].reported]
     return [Goal("val_loss", best.val_loss, "8b"), *accuracies]
 
 
 def run(options: Options) -> None:
-    """Every configuration: the commands in turn, an entry, a table."""
+    """Run the commands in turn for every configuration, keep an entry and print a table of each.
+
+    Args:
+        options: Options of the bench.
+    """
     present, left_out = commands_field(options.among(CONTESTANTS), options.platform)
     for name, reason in left_out.items():
         say(f"{name} is left out: {reason}")
@@ -70,12 +87,28 @@ def run(options: Options) -> None:
 
 
 def title(entry: Mapping[str, Any]) -> str:
-    """What an entry measured, in words."""
+    """Return in words what an entry measured.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        One line.
+    """
     return f"{entry['config']}, until every goal is reached"
 
 
 def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each command and goal, the headers first; median (minimum - maximum) of the seeds that reached it."""
+    """Return a row for each command and goal, the headers first.
+
+    Figures are median (minimum - maximum) over the seeds that reached the goal.
+
+    Args:
+        entry: Entry of the record.
+
+    Returns:
+        Rows of six cells.
+    """
     rows = [("command", "goal", "seconds", "epochs", "reached", "remark")]
     for name, outcome in entry["contestants"].items():
         for index, goal in enumerate(Goal(**goal) for goal in entry["goals"]):
@@ -85,8 +118,8 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 (
                     name,
                     f"{goal.figure} {sign} {goal.value:.4f} ({goal.source})",
-                    f"{spread([one['seconds'] for one in reached]):.1f}" if reached else "-",
-                    f"{spread([one['epoch'] for one in reached]):.0f}" if reached else "-",
+                    f"{spread([event['seconds'] for event in reached]):.1f}" if reached else "-",
+                    f"{spread([event['epoch'] for event in reached]):.0f}" if reached else "-",
                     f"{len(reached)} of {len(outcome['seeds'])}",
                     f"failed: {outcome['failed']}" if "failed" in outcome else "",
                 )
@@ -95,6 +128,7 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _rounds(names: list[str], config_name: str, rounds: int) -> dict[str, Any]:
+    """Return the reached goals of each command, by seed."""
     config, wanted = RECIPES[config_name].config, goals(config_name)
     outcomes: dict[str, dict[str, Any]] = {name: {"seeds": []} for name in names}
     with tempfile.TemporaryDirectory() as temporary:

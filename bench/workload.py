@@ -1,4 +1,4 @@
-"""The workload of a contest, as jaxdeep itself would do it: its initial weights, its batches in its order."""
+"""The workload of a contest, with jaxdeep's own initial weights and the order of its batches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.networks import Network
+from bench.networks import BenchNetwork
 from bench.peers.workload import Workload
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Config
@@ -20,15 +20,19 @@ from jaxdeep.train import step
 from jaxdeep.train.state import TrainState
 
 SEED = 42
+"""Seed of the weights and of the orders."""
 
 
 def bench_config(name: str, batch_size: int, layers: int) -> Config:
-    """A configuration of the chapter in another size.
+    """Return a configuration of the chapter in another size.
 
     Args:
-        name: of the configuration.
-        batch_size: B.
-        layers: L, hidden ones, of 100 units.
+        name: Name of the configuration in experiments.cifar.
+        batch_size: B, images of a batch.
+        layers: L, number of hidden layers of 100 units.
+
+    Returns:
+        The changed configuration.
     """
     config = CONFIGS[name].config
     model, train = replace(config.model, units=(100,) * layers), replace(config.train, batch_size=batch_size)
@@ -36,39 +40,61 @@ def bench_config(name: str, batch_size: int, layers: int) -> Config:
 
 
 def steps_of_epoch(batch_size: int) -> int:
-    """Steps of a timed epoch: 300 at a batch size of 32; a multiple of 50, for `steps_per_execution`."""
+    """Return the steps of a timed epoch, a multiple of 50 for `steps_per_execution`.
+
+    Args:
+        batch_size: B, images of a batch.
+
+    Returns:
+        Number of steps, 300 at a batch size of 32.
+    """
     return 50 * max(round(9_600 / batch_size / 50), 1)
 
 
 @lru_cache(maxsize=1)
 def images() -> Images:
-    """CIFAR-10 where it is to be had, otherwise the built-in synthetic set with its notice."""
+    """Return CIFAR-10 if it can be had, or else the built-in synthetic set with its notice."""
     return load_images("cifar10")
 
 
 def described(name: str, batch_size: int, layers: int) -> dict[str, Any]:
-    """What an entry of a configuration, a depth and a batch size begins with."""
+    """Return the first keys of an entry of a configuration, a depth and a batch size.
+
+    Args:
+        name: Name of the configuration in experiments.cifar.
+        batch_size: B, images of a batch.
+        layers: L, number of hidden layers.
+
+    Returns:
+        JSON values, with the name of the images and whether they are synthetic.
+    """
     size = {"config": name, "layers": layers, "batch_size": batch_size}
     return size | {"data": images().name, "synthetic": images().synthetic}
 
 
 def first_rows(config: Config, count: int) -> Dataset:
-    """The first training rows of the images, all of them counting for mean and scale.
+    """Return the first training rows of the images. Mean and scale are taken over these rows alone.
 
     Args:
-        config: whose scaling is used.
-        count: N.
+        config: Configuration that gives the scaling.
+        count: N, number of rows.
+
+    Returns:
+        The data set.
     """
     return Dataset.from_images(images(), replace(config.data, train_size=count))
 
 
 def workload(config: Config, data: Dataset, rounds: int) -> Workload:
-    """What everyone trains.
+    """Return the workload that every contestant trains.
 
     Args:
-        config: of the run.
-        data: whose training rows, cut to whole batches, are trained on.
-        rounds: R, after the warm-up.
+        config: Configuration that is trained.
+        data: Data set whose training rows, cut to whole batches, are trained on.
+        rounds: R, number of rounds after the warm-up.
+
+    Returns:
+        Images, initial weights, and R + 1 orders.
     """
     count = len(data.train.labels) // config.train.batch_size * config.train.batch_size
     start: Any = jax.jit(step.start, static_argnums=0)
@@ -89,12 +115,15 @@ def workload(config: Config, data: Dataset, rounds: int) -> Workload:
     )
 
 
-def normal_rows(network: Network, count: int) -> Workload:
-    """Rows of standard normal numbers, as one batch: what everyone predicts. They enter the network as they are.
+def normal_rows(network: BenchNetwork, count: int) -> Workload:
+    """Return standard normal numbers as one batch, which every contestant predicts. They enter the network unscaled.
 
     Args:
-        network: whose initial weights everyone has.
-        count: N.
+        network: Network that gives the initial weights and the width of a row.
+        count: N, number of rows.
+
+    Returns:
+        The workload with one order.
     """
     rows = np.random.default_rng(SEED).standard_normal((count, network.inputs), np.float32)
     split = Split(jnp.asarray(rows), jnp.zeros(count, jnp.int32))
@@ -104,19 +133,29 @@ def normal_rows(network: Network, count: int) -> Workload:
 
 
 def epoch_order(state: TrainState, epoch: int, count: int) -> np.ndarray:
-    """[N]: the training rows in the order in which `jaxdeep.train.step.train_epoch` takes them.
+    """Return the training rows in the order in which `jaxdeep.train.step.train_epoch` takes them.
 
     Args:
-        state: of the run.
-        epoch: finished before it.
-        count: N.
+        state: Training state of jaxdeep's run.
+        epoch: Number of epochs finished before it.
+        count: N, number of rows.
+
+    Returns:
+        Indices of rows, [N].
     """
     shuffle_key, _ = step.epoch_keys(state._replace(epoch=jnp.int32(epoch)))
     return np.asarray(jax.random.permutation(shuffle_key, count))
 
 
 def layer_weights(params: Params) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Kernel [fan in, units] and bias [units] of each dense layer in their order, taken out of jaxdeep's stacks."""
+    """Yield the weights of each dense layer in their order, from jaxdeep's stacks.
+
+    Args:
+        params: Parameters of the network.
+
+    Yields:
+        Kernel, [fan in, units], and bias, [units].
+    """
     for stack in sorted(params, key=lambda name: int(name.split("_")[1])):
         dense = params[stack]["dense"]
         yield from zip(np.asarray(dense["kernel"]).swapaxes(1, 2), np.asarray(dense["bias"]), strict=True)

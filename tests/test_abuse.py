@@ -8,7 +8,7 @@ import pytest
 from test_bench import MACHINE
 
 from bench import abuse, attempts, record, results
-from bench.attempts import Attempt, call, judged, outcome
+from bench.attempts import Attempt, call, fault_of_refusal, outcome
 from bench.bad_values import fields
 from bench.options import Options
 from jaxdeep.config import Config
@@ -72,7 +72,7 @@ def test_a_call_is_refused_by_one_line_with_nothing_written(monkeypatch, functio
     ],
 )
 def test_a_command_is_refused_by_status_2_and_one_line(status, errors, by_tyro, happened) -> None:
-    assert judged(status, errors, by_tyro) == happened
+    assert fault_of_refusal(status, errors, by_tyro) == happened
 
 
 def test_there_are_more_than_300_attempts_each_with_a_name_of_its_own(made) -> None:
@@ -89,18 +89,18 @@ def test_every_field_is_attempted_from_python_and_on_the_command_line(made) -> N
 
 
 def test_no_field_takes_a_value_of_another_type(made) -> None:
-    assert abuse.counted(attempt for attempt in made if attempt.kind in CHEAP)["not_refused"] == []
+    assert abuse.count_outcomes(attempt for attempt in made if attempt.kind in CHEAP)["not_refused"] == []
 
 
 def test_a_sample_of_bad_words_for_fields_is_refused(made) -> None:
     of_fields = [attempt for attempt in made if attempt.kind == "command: a field's value"]
-    assert abuse.counted(of_fields[::12])["not_refused"] == []
+    assert abuse.count_outcomes(of_fields[::12])["not_refused"] == []
 
 
 def test_bad_seeds_members_folds_and_grids_are_refused(made) -> None:
     chosen = [attempt for attempt in made if attempt.kind in OF_SEEDS[:4]][::2]
     chosen += [attempt for attempt in made if attempt.kind == OF_SEEDS[4]][::9]
-    assert abuse.counted(chosen)["not_refused"] == []
+    assert abuse.count_outcomes(chosen)["not_refused"] == []
 
 
 def test_what_is_not_refused_is_recorded_and_counted(tmp_path, monkeypatch, capsys) -> None:
@@ -123,4 +123,4 @@ def test_what_is_not_refused_is_recorded_and_counted(tmp_path, monkeypatch, caps
 @pytest.mark.slow
 def test_a_command_is_refused_as_a_process(made) -> None:
     processes = [attempt for attempt in made if attempt.kind == "command: as a process"]
-    assert abuse.counted(processes[:3])["not_refused"] == []
+    assert abuse.count_outcomes(processes[:3])["not_refused"] == []

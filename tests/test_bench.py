@@ -31,7 +31,7 @@ def outcome(losses: list[float | None], seconds: float = 0.3, **rest: Any) -> di
 
 def entry(config: str = "selu", **outcomes: Any) -> dict[str, Any]:
     """A throughput entry."""
-    judged = sanity.judged({name.replace("_", "-"): value for name, value in outcomes.items()}, config)
+    judged = sanity.checked_outcomes({name.replace("_", "-"): value for name, value in outcomes.items()}, config)
     return {
         "config": config,
         "layers": 20,
@@ -57,8 +57,8 @@ def test_a_ratio_is_of_medians_and_spreads_over_rounds() -> None:
 
 def test_a_record_is_continued_and_its_entries_replaced(tmp_path: Path) -> None:
     for workload, value in (("one", 1), ("two", 2), ("one", 3)):
-        path = record.add(tmp_path, MACHINE, "throughput", workload, {"value": value})
-    record.add(tmp_path, MACHINE, "memory", "one", {"value": 4})
+        path = record.add_record(tmp_path, MACHINE, "throughput", workload, {"value": value})
+    record.add_record(tmp_path, MACHINE, "memory", "one", {"value": 4})
     assert path.name.endswith("-some-cpu-2-cores.json")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     questions = json.loads(path.read_text())["questions"]
@@ -69,10 +69,10 @@ def test_a_record_is_continued_and_its_entries_replaced(tmp_path: Path) -> None:
 
 
 def test_nan_is_refused_and_the_record_stays(tmp_path: Path) -> None:
-    path = record.add(tmp_path, MACHINE, "throughput", "one", {"value": 1})
+    path = record.add_record(tmp_path, MACHINE, "throughput", "one", {"value": 1})
     before = path.read_text()
     with pytest.raises(ValueError, match="not JSON compliant"):
-        record.add(tmp_path, MACHINE, "throughput", "one", {"value": float("nan")})
+        record.add_record(tmp_path, MACHINE, "throughput", "one", {"value": float("nan")})
     assert path.read_text() == before
 
 
@@ -133,7 +133,8 @@ def test_results_say_what_was_missed_and_why(tmp_path: Path) -> None:
         "torch_compile": {"failed": "no compiler"},
         "keras_jax_50": outcome([2.0, 1.8, 1.6], seconds=0.36),
     }
-    record.add(tmp_path, MACHINE, "throughput", targets_workload(), entry(jaxdeep=outcome([2.0, 1.8, 1.6]), **peers))
+    measured = entry(jaxdeep=outcome([2.0, 1.8, 1.6]), **peers)
+    record.add_record(tmp_path, MACHINE, "throughput", targets_workload(), measured)
     (device,) = results.devices(tmp_path)
     text = results.results([device], {"selu-keras-jax-50": "The reason.", "bn-keras-tf": "Not measured."})
     rows = {cells[1].strip(): cells[2:5] for line in text.splitlines() if len(cells := line.split("|")) > 5}
@@ -155,7 +156,7 @@ def targets_workload() -> str:
 
 
 def test_the_latest_entry_of_a_workload_counts(tmp_path: Path) -> None:
-    path = record.add(tmp_path, MACHINE, "memory", "one", {"value": 2})
+    path = record.add_record(tmp_path, MACHINE, "memory", "one", {"value": 2})
     old = json.loads(path.read_text())
     old["date"] = "2020-01-01"
     old["questions"]["memory"] = {"one": {"value": 1}, "two": {"value": 1}}

@@ -108,7 +108,7 @@ def outcomes() -> dict[str, Any]:
 @pytest.mark.slow
 def test_batch_normalisation_is_the_same_work(outcomes: dict[str, Any]) -> None:
     ours = outcomes["jaxdeep"]["warm_up"]["loss"]
-    for theirs in sanity.judged(outcomes, "bn").values():
+    for theirs in sanity.checked_outcomes(outcomes, "bn").values():
         assert theirs["other_work"] is None
         assert theirs["warm_up"]["loss"] == pytest.approx(ours, rel=2e-5)
 
@@ -116,7 +116,7 @@ def test_batch_normalisation_is_the_same_work(outcomes: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_another_learning_rate_is_other_work(outcomes: dict[str, Any]) -> None:
     slow = replace(NORMED, optim=replace(NORMED.optim, learning_rate=1e-5))
-    judged = sanity.paired_t_test({**outcomes, **contest(["keras-jax"], small_workload(slow), 1)}, "bn")
+    judged = sanity.checked_outcomes({**outcomes, **contest(["keras-jax"], small_workload(slow), 1)}, "bn")
     assert "first epoch" in judged["keras-jax"]["other_work"]
 
 
@@ -130,7 +130,7 @@ def test_a_failure_leaves_the_others() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["_on_cores", "_together"])
+@pytest.mark.parametrize("way", ["_on_cores", "_batched"])
 def test_a_study_does_the_work_of_the_run_alone(way: str) -> None:
     work = small_workload(NORMED)
     alone, study = jaxdeep_trainer.build(work), getattr(study_trainer, way)(work, 3)

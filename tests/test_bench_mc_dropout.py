@@ -14,7 +14,7 @@ import bench.contest
 import bench.workload
 from bench import mc_dropout, networks, sanity, targets
 from bench.__main__ import main
-from bench.networks import Network
+from bench.networks import BenchNetwork
 from bench.options import Options
 from bench.peers import jaxdeep_predictor
 from bench.peers.predictor import SAMPLES
@@ -24,10 +24,10 @@ PEERS = [name for name, package in {KERAS: "keras", "torch-mc": "torch"}.items()
 IMAGES, RATE = 1_000, 0.2
 
 
-def network(rate: float = RATE) -> Network:
+def network(rate: float = RATE) -> BenchNetwork:
     """Small, with alpha dropout of the input and of every layer's."""
     model = replace(SMALL.model, units=(12, 8), dropout="alpha_dropout", dropout_sites="every", dropout_rate=rate)
-    return Network(replace(SMALL, model=model), 20, 4)
+    return BenchNetwork(replace(SMALL, model=model), 20, 4)
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_a_contest_of_predictions(
 Outcome = dict[str, Any]
 
 
-def predictions(of: Network, count: int) -> list[Outcome]:
+def predictions(of: BenchNetwork, count: int) -> list[Outcome]:
     """Outcomes of a contestant that is jaxdeep with a network, each by other masks."""
     predictor, outcomes = jaxdeep_predictor.build(bench.workload.normal_rows(of, IMAGES)), []
     for index in range(count):
@@ -81,7 +81,7 @@ def honest() -> list[Outcome]:
 
 def reason(peer: Outcome, reference: Outcome) -> str | None:
     """Why a peer is found to do other work than the reference."""
-    judged = sanity.judged_predictions({"torch-mc": peer, "jaxdeep-mc": reference}, SAMPLES)
+    judged = sanity.checked_predictions({"torch-mc": peer, "jaxdeep-mc": reference}, SAMPLES)
     assert judged["jaxdeep-mc"]["other_work"] is None
     return judged["torch-mc"]["other_work"]
 

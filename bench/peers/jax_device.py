@@ -1,4 +1,4 @@
-"""What JAX says of its device."""
+"""JAX's account of its device."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import jax
 
 
 def platform() -> str:
-    """Where JAX computes: "cpu", or "gpu"."""
+    """Return the platform that JAX computes on, "cpu" or "gpu"."""
     return jax.default_backend()
 
 
 def precision() -> str:
-    """Of a product of float32 matrices, as JAX is set."""
+    """Return the precision of a product of float32 matrices under JAX's settings."""
     chosen: Any = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     if jax.default_backend() == "cpu" or chosen in ("highest", "float32"):
         return "float32"
@@ -19,6 +19,6 @@ def precision() -> str:
 
 
 def device_peak() -> dict[str, Any]:
-    """The most bytes that were in use on the device; nothing where it does not count them."""
+    """Return the most bytes that were in use on the device, or nothing if it does not count them."""
     stats = jax.local_devices()[0].memory_stats() or {}
     return {name: stats[name] for name in ("peak_bytes_in_use",) if name in stats}

@@ -1,4 +1,4 @@
-"""jaxdeep as a contestant that predicts: its `mc_dropout`, or one plain pass."""
+"""jaxdeep as a contestant that predicts, by its `mc_dropout` or by one plain pass."""
 
 import jax
 import numpy as np
@@ -13,12 +13,15 @@ from jaxdeep.train.forward import model_of, scaled
 
 
 def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) -> PeerPredictor:
-    """The network with its initial weights; programs are compiled in the first call.
+    """Return the network with its initial weights. The first call compiles its programs.
 
     Args:
-        workload: of the contest.
-        mask_bits: as of `mc_dropout`; 16 is its own choice.
-        dropout: whether a prediction is one by MC dropout; otherwise it is one plain pass.
+        workload: Workload of the contest.
+        mask_bits: Random bits for each element of a dropout mask. `mc_dropout` itself chooses 16.
+        dropout: Whether a prediction is made by MC dropout. Otherwise it is one plain pass.
+
+    Returns:
+        The predictor.
     """
     config, _, data, state = begun(workload)
     model, weights = model_of(config, data), (state.params, state.batch_stats)
@@ -35,8 +38,8 @@ def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) ->
     def predict(index: int) -> tuple[np.ndarray, np.ndarray | None]:
         if not dropout:
             return plain(), None
-        its_key = jax.random.fold_in(key, index)
-        found = mc_dropout(model, *weights, images, its_key, SAMPLES, dropout_rate=rate, mask_bits=mask_bits)
-        return np.asarray(found.mean), np.asarray(found.std)
+        own_key = jax.random.fold_in(key, index)
+        prediction = mc_dropout(model, *weights, images, own_key, SAMPLES, dropout_rate=rate, mask_bits=mask_bits)
+        return np.asarray(prediction.mean), np.asarray(prediction.std)
 
     return PeerPredictor(predict, plain, platform(), precision(), device_peak)

@@ -1,4 +1,4 @@
-"""jaxdeep as a contestant: its own epoch, compiled as `fit` compiles it."""
+"""jaxdeep as a contestant, with its own epoch, compiled as `fit` compiles it."""
 
 import time
 from functools import partial
@@ -18,7 +18,14 @@ from jaxdeep.train.state import TrainState
 
 
 def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
-    """jaxdeep's run of a workload before its first epoch, its images on the device as they are stored."""
+    """Return jaxdeep's run of a workload before its first epoch.
+
+    Args:
+        workload: Workload of the contest.
+
+    Returns:
+        Configuration, hyperparameters, data set and training state. The images are on the device as they are stored.
+    """
     config = Config.from_dict(workload.config)
     train = Split(jnp.asarray(workload.images), jnp.asarray(workload.labels))
     unused = Split(train.images[:1], train.labels[:1])
@@ -30,17 +37,23 @@ def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
 
 
 def build(workload: Workload) -> Trainer:
-    """The state before the first epoch; the epoch's program is compiled in the first call.
+    """Return the trainer before its first epoch. The first call compiles the epoch's program.
 
     The shuffling, which peers are spared, is part of the epoch and of its time.
+
+    Args:
+        workload: Workload of the contest.
+
+    Returns:
+        The trainer.
     """
     config, hyper, data, state = begun(workload)
     program: Any = None
 
     def epoch(index: int) -> Epoch:
         nonlocal program, state
-        if int(state.epoch) != index:
-            raise ValueError(f"epoch {index} is asked for and {int(state.epoch)} are done")
+        if (done := int(state.epoch)) != index:
+            raise ValueError(f"epoch {index} is asked for after {done} epochs. Ask for epoch {done}.")
         called = time.perf_counter()
         if program is None:
             program = compile_with(one_epoch(config).lower(state, hyper, data), FAST)
@@ -60,14 +73,33 @@ def build(workload: Workload) -> Trainer:
 
 
 def one_epoch(config: Config) -> Any:
-    """An epoch of steps, to be compiled: (state, hyper, data) -> (state, (loss, accuracy)); the state is donated."""
+    """Return the function of an epoch of steps, to be compiled. Its state is donated.
+
+    Args:
+        config: Configuration that is trained.
+
+    Returns:
+        Function (state, hyper, data) -> (state, (loss, accuracy)).
+    """
     return jax.jit(partial(one_epoch_of, config), donate_argnums=0)
 
 
 def one_epoch_of(
     config: Config, state: TrainState, hyper: Hyper, data: Dataset
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """`train_epoch` alone: the validation and the choice of the best weights are no part of what is compared."""
+    """Train for an epoch by `train_epoch` alone.
+
+    The validation and the choice of the best weights are not compared.
+
+    Args:
+        config: Configuration that is trained.
+        state: Training state before the epoch.
+        hyper: Hyperparameters, as traced numbers.
+        data: Data set to train on.
+
+    Returns:
+        The state after the epoch, and its mean loss in nats and accuracy in [0, 1].
+    """
     rates = step.epoch_rates(config, state, hyper, data)
     state, metrics = step.train_epoch(config, state, hyper, rates, data)
     return state._replace(epoch=state.epoch + 1), metrics

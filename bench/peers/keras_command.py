@@ -1,9 +1,9 @@
-"""The chapter's program in Keras 3, as a command: from the CIFAR-10 files to early stopping.
+"""The chapter's program in Keras 3 as a command, from the CIFAR-10 files to early stopping.
 
     KERAS_BACKEND=tensorflow python -m bench.peers.keras_command CONFIG.json --seed 42 [--steps-per-execution 50]
 
-CONFIG.json is a jaxdeep `Config` as JSON. A line an epoch goes to stderr, as jaxdeep writes it; at the end a line of
-JSON with compile_seconds goes to stdout. Imports nothing of jaxdeep.
+CONFIG.json is a jaxdeep `Config` as JSON. A line for each epoch goes to stderr, in jaxdeep's form. At the end a line of
+JSON with compile_seconds goes to stdout. The command imports nothing of jaxdeep.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from bench.peers.keras_mlp import compiled, network
 
 
 class _Lines(keras.callbacks.Callback):
-    """Writes a line as each epoch ends."""
+    """A callback that writes a line as each epoch ends."""
 
     def __init__(self, seed: int, epochs: int) -> None:
         super().__init__()
@@ -68,7 +68,10 @@ def main() -> None:
 
 
 def _time_first_calls(model: Any, seconds: list[float]) -> None:
-    """Add up how long the first training and the first validation step take; later ones are called as they are."""
+    """Append the seconds of the first training step and of the first validation step.
+
+    Later steps are called without the clock.
+    """
     for kind in ("train", "test"):
         getattr(model, f"make_{kind}_function")()
         name = f"{kind}_function"
@@ -85,7 +88,7 @@ def _time_first_calls(model: Any, seconds: list[float]) -> None:
 
 
 def _images(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The 50,000 training images [N, D], uint8, and labels [N]."""
+    """Return the 50,000 training images, [N, D], uint8, and their labels, [N]."""
 
     def batches() -> Iterator[tuple[np.ndarray, list[int]]]:
         for index in range(1, 6):
@@ -98,6 +101,7 @@ def _images(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean_and_scale(images: np.ndarray, scaling: str) -> tuple[Any, Any]:
+    """Return mean and scale of a scaling. A row enters the network as (row - mean) x scale."""
     if scaling == "standardize":
         std = images.std(0, dtype=np.float32)
         return images.mean(0, dtype=np.float32), 1 / np.where(std == 0, 1, std)

@@ -1,4 +1,7 @@
-"""The network and the optimizer of a configuration in Keras 3. Imports nothing of jaxdeep, which would import JAX."""
+"""The network and the optimizer of a configuration in Keras 3.
+
+Nothing of jaxdeep is imported, because that would import JAX.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
@@ -6,17 +9,20 @@ from typing import Any, Final, NamedTuple
 import keras
 
 RRELU_SLOPES = (1 / 8, 1 / 3)
+"""Lowest and highest slope of RReLU."""
 
 
 class Restraint(NamedTuple):
-    """What keeps the kernels of some dense layers small; layer 0 is the first hidden one, the last one the head.
+    """Penalties and limits of the kernels of some dense layers.
+
+    Layer 0 is the first hidden layer, the last layer the head.
 
     Attributes:
-        l1: strength of the penalty of absolute values.
-        l2: strength of the penalty of squares.
-        penalized: indices of the layers that pay it.
-        max_norm: norm that no unit's incoming weights exceed after a step; None: any.
-        constrained: indices of the layers of which this holds.
+        l1: Strength of the penalty of absolute values.
+        l2: Strength of the penalty of squares.
+        penalized: Indices of the layers with a penalty.
+        max_norm: Largest norm of a unit's incoming weights after a step. None sets no limit.
+        constrained: Indices of the layers with the limit.
     """
 
     l1: float = 0.0
@@ -27,26 +33,30 @@ class Restraint(NamedTuple):
 
 
 class RReLU(keras.layers.Layer):
-    """Randomised leaky ReLU, which Keras does not have: slopes from U(1/8, 1/3) in training, else their mean."""
+    """A randomised leaky ReLU, which Keras lacks. Slopes are from U(1/8, 1/3) in training, and their mean otherwise."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the activations of the inputs, in their shape."""
         low, high = RRELU_SLOPES
         share = keras.random.uniform(keras.ops.shape(inputs), seed=self.seed_generator) if training else 0.5
         return keras.ops.where(inputs > 0, inputs, (low + (high - low) * share) * inputs)
 
 
 def network(model: Any, inputs: int, classes: int, restraint: Restraint | None = None) -> keras.Sequential:
-    """The layers in order, with Keras's own initialisers and a logits head.
+    """Return the network with Keras's own initialisers and a logits head.
 
     Args:
-        model: architecture, a `jaxdeep.config.Model` or something with its fields; its choices are names.
+        model: Architecture, as a `jaxdeep.config.Model` or something with its fields. Its choices are names.
         inputs: D, features of a row.
-        classes: C.
-        restraint: of the kernels; None: they are free.
+        classes: C, number of classes.
+        restraint: Penalties and limits of the kernels. None sets none.
+
+    Returns:
+        The layers in order.
     """
     restraint = restraint or Restraint()
     head = len(model.units)
@@ -57,7 +67,7 @@ def network(model: Any, inputs: int, classes: int, restraint: Restraint | None =
     def dense(index: int, units: int, init: str, **other: Any) -> keras.layers.Dense:
         if index in restraint.penalized:
             other["kernel_regularizer"] = keras.regularizers.L1L2(restraint.l1, restraint.l2)
-        limit: Any = restraint.max_norm  # which Keras declares an int
+        limit: Any = restraint.max_norm  # Keras declares it an int
         if limit is not None and index in restraint.constrained:
             other["kernel_constraint"] = keras.constraints.MaxNorm(limit, axis=0)
         return keras.layers.Dense(units, kernel_initializer=_initializer(init, model), **other)
@@ -80,6 +90,7 @@ def network(model: Any, inputs: int, classes: int, restraint: Restraint | None =
 
 
 def _activation(name: str, alpha: float | None) -> keras.layers.Layer:
+    """Return the layer of an activation function."""
     match name:
         case "prelu":
             first: Any = keras.initializers.Constant(0.25 if alpha is None else alpha)
@@ -94,6 +105,7 @@ def _activation(name: str, alpha: float | None) -> keras.layers.Layer:
 
 
 def _initializer(name: str, model: Any) -> Any:
+    """Return the initialiser of a name and the model's fields."""
     match name:
         case "variance_scaling":
             drawn_from = model.init_distribution
@@ -107,20 +119,20 @@ def _initializer(name: str, model: Any) -> Any:
 
 
 OPTIMIZERS: Final[dict[str, Callable[[Any], keras.optimizers.Optimizer]]] = {
-    "nadam": lambda of: keras.optimizers.Nadam(of.learning_rate, of.beta_1, of.beta_2, of.epsilon),
-    "sgd": lambda of: keras.optimizers.SGD(of.learning_rate),
-    "momentum": lambda of: keras.optimizers.SGD(of.learning_rate, momentum=of.beta_1),
+    "nadam": lambda optim: keras.optimizers.Nadam(optim.learning_rate, optim.beta_1, optim.beta_2, optim.epsilon),
+    "sgd": lambda optim: keras.optimizers.SGD(optim.learning_rate),
+    "momentum": lambda optim: keras.optimizers.SGD(optim.learning_rate, momentum=optim.beta_1),
 }
-"""Those that the bench compares, from a `jaxdeep.config.Optim`."""
+"""Name of an optimizer that the bench compares -> function that makes it from a `jaxdeep.config.Optim`."""
 
 
 def compiled(model: keras.Sequential, optim: Any, steps_per_execution: int = 1) -> None:
-    """Compile a network, with what Keras chooses by itself left to it.
+    """Compile a network in place, with Keras's own defaults.
 
     Args:
-        model: with a logits head.
-        optim: a `jaxdeep.config.Optim` whose optimizer is one of OPTIMIZERS, or something with its fields.
-        steps_per_execution: of `compile`.
+        model: Network with a logits head.
+        optim: A `jaxdeep.config.Optim` whose optimizer is in OPTIMIZERS, or something with its fields.
+        steps_per_execution: Steps that Keras runs in one call of its compiled program.
     """
     model.compile(
         optimizer=OPTIMIZERS[optim.optimizer](optim),

@@ -1,4 +1,4 @@
-"""Keras 3 as a contestant that predicts: the chapter's loop, on the backend that KERAS_BACKEND names."""
+"""Keras 3 as a contestant that predicts, by the chapter's loop on the backend that KERAS_BACKEND names."""
 
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
 # (peers are not installed where the code is checked)
@@ -13,11 +13,15 @@ from bench.peers.workload import Workload, scaled
 
 
 def build(workload: Workload, tensor: bool = False) -> PeerPredictor:
-    """The network with the workload's weights and a softmax.
+    """Return the network with the workload's weights and a softmax.
 
     Args:
-        workload: of the contest.
-        tensor: whether the images are a tensor beforehand, and not an array that each call copies, as in the chapter.
+        workload: Workload of the contest.
+        tensor: Whether the images are a tensor beforehand. Otherwise they are the chapter's array, which each call
+            copies.
+
+    Returns:
+        The predictor.
     """
     keras.utils.set_random_seed(workload.seed)
     model: Any = weighted(workload)

@@ -1,4 +1,4 @@
-"""Keras 3 as a contestant: `fit`, on the backend that KERAS_BACKEND names."""
+"""Keras 3 as a contestant, by `fit` on the backend that KERAS_BACKEND names."""
 
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
 # (peers are not installed where the code is checked)
@@ -14,7 +14,7 @@ from bench.peers.workload import Workload, epoch_arrays
 
 
 class _Clock(keras.callbacks.Callback):
-    """Takes the time of an epoch without what `fit` does once a call: that favours Keras."""
+    """A callback that times an epoch without the work of `fit` once a call, which favours Keras."""
 
     seconds: float
 
@@ -26,11 +26,14 @@ class _Clock(keras.callbacks.Callback):
 
 
 def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
-    """The network with the workload's weights.
+    """Return the network with the workload's weights.
 
     Args:
-        workload: of the contest.
-        steps_per_execution: of `compile`; 1 is what Keras does by itself.
+        workload: Workload of the contest.
+        steps_per_execution: Steps that Keras runs in one call of its compiled program. Keras's default is 1.
+
+    Returns:
+        The trainer.
     """
     keras.utils.set_random_seed(workload.seed)
     model: Any = weighted(workload)
@@ -49,7 +52,14 @@ def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
 
 
 def weighted(workload: Workload) -> keras.Sequential:
-    """The network with a logits head and the workload's weights."""
+    """Return the network with a logits head and the workload's weights.
+
+    Args:
+        workload: Workload of the contest.
+
+    Returns:
+        The network, not compiled.
+    """
     model: Any = network(SimpleNamespace(**workload.config["model"]), workload.images.shape[1], workload.classes)
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     for layer, *weights in zip(dense, workload.kernels, workload.biases, strict=True):
@@ -58,7 +68,7 @@ def weighted(workload: Workload) -> keras.Sequential:
 
 
 def device() -> tuple[str, str, Any]:
-    """Platform, precision and memory, as of a `Trainer`."""
+    """Return the platform, the precision of products and the function that reports memory, for a `Trainer`."""
     if keras.backend.backend() == "jax":
         from bench.peers.jax_device import device_peak, platform, precision
 

@@ -1,9 +1,9 @@
-"""How fast this machine multiplies and copies: matrix products of given shapes, and arrays of a given size, hot.
+"""Measure how fast this machine multiplies matrices of given shapes and copies arrays of a given size, hot.
 
     python -m bench.peers.rates '{"products": [[32, 3072, 100], ...], "copy_bytes": 2000840}' one|all
 
-Every product is measured in XLA with each operand stored as it is and transposed, and on a CPU by NumPy's BLAS too; the
-same operands again and again, so that they stay in the caches.
+Every product is measured in XLA with each operand stored plainly and transposed. On a CPU it is measured by NumPy's
+BLAS too. The same operands are used again and again, so that they stay in the caches.
 """
 
 import json
@@ -23,35 +23,45 @@ import numpy as np
 from bench.peers.jax_device import platform, precision
 from bench.peers.serving import Answer, serve
 
-SECONDS = 0.05  # of one measurement, about: long enough for every thread to be awake
-FLOPS = 1e11  # a second, about, to choose the number of repetitions
+SECONDS = 0.05
+"""Seconds of one measurement, about. They are long enough for every thread to be awake."""
+FLOPS = 1e11
+"""Floating-point operations a second, about, to choose the number of repetitions."""
 
 
 def build(task: str, threads: str) -> tuple[Mapping[str, Any], Answer]:
-    """Compile; a request, whatever it holds, is answered with microseconds of everything, by name and way."""
+    """Compile the measurements.
+
+    Args:
+        task: JSON text with `products`, a list of shapes [M, K, N] or [L, M, K, N], and `copy_bytes`.
+        threads: "one" for one thread, or "all".
+
+    Returns:
+        JSON values of the machine, and the function that answers any request. It returns microseconds by name and way.
+    """
     if threads == "one":  # JAX has as many threads as the process has cores when it first computes
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    wanted = json.loads(task)
+    parsed = json.loads(task)
     measurements: dict[str, dict[str, Callable[[], float]]] = {}
-    for shape in map(tuple, wanted["products"]):
-        found = {f"xla {layout}": _product(shape, layout) for layout in ("nn", "nt", "tn", "tt")}
+    for shape in map(tuple, parsed["products"]):
+        ways = {f"xla {layout}": _product(shape, layout) for layout in ("nn", "nt", "tn", "tt")}
         if platform() == "cpu":
-            found["numpy"] = _numpy_product(shape)
-        measurements["x".join(map(str, shape))] = found
-    copies = {"xla": _copy(wanted["copy_bytes"])}
+            ways["numpy"] = _numpy_product(shape)
+        measurements["x".join(map(str, shape))] = ways
+    copies = {"xla": _copy(parsed["copy_bytes"])}
     if platform() == "cpu":
-        copies["numpy"] = _numpy_copy(wanted["copy_bytes"])
+        copies["numpy"] = _numpy_copy(parsed["copy_bytes"])
     measurements["copy"] = copies
 
     def answer(_: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {name: {how: seconds() * 1e6 for how, seconds in found.items()} for name, found in measurements.items()}
+        return {name: {way: seconds() * 1e6 for way, seconds in ways.items()} for name, ways in measurements.items()}
 
     answer({})  # the warm-up
     return {"platform": platform(), "precision": precision(), "cores": len(os.sched_getaffinity(0))}, answer
 
 
 def _product(shape: tuple[int, ...], layout: str) -> Callable[[], float]:
-    """[M, K] x [K, N], or [L, M, K] x [L, K, N]; "t" stands for an operand that is stored transposed."""
+    """Return a measurement of [M, K] x [K, N] or [L, M, K] x [L, K, N]. The letter "t" marks a transposed operand."""
     *stack, m, k, n = shape
     sizes = ((m, k) if layout[0] == "n" else (k, m), (k, n) if layout[1] == "n" else (n, k))
     rng = np.random.default_rng(0)
@@ -73,6 +83,7 @@ def _product(shape: tuple[int, ...], layout: str) -> Callable[[], float]:
 
 
 def _copy(size: int) -> Callable[[], float]:
+    """Return a measurement of a copy in XLA."""
     repetitions = 200
 
     def repeated(x: jax.Array) -> jax.Array:
@@ -82,6 +93,7 @@ def _copy(size: int) -> Callable[[], float]:
 
 
 def _of_program(function: Callable, arguments: tuple[jax.Array, ...], repetitions: int) -> Callable[[], float]:
+    """Return a function that runs a compiled program and returns the seconds of one repetition."""
     program = jax.jit(function).lower(*arguments).compile()
 
     def seconds() -> float:
@@ -93,6 +105,7 @@ def _of_program(function: Callable, arguments: tuple[jax.Array, ...], repetition
 
 
 def _numpy_product(shape: tuple[int, ...]) -> Callable[[], float]:
+    """Return a measurement of a product by NumPy's BLAS."""
     *stack, m, k, n = shape
     rng = np.random.default_rng(0)
     left, right = (rng.normal(size=(*stack, *size)).astype(np.float32) for size in ((m, k), (k, n)))
@@ -109,7 +122,7 @@ def _numpy_product(shape: tuple[int, ...]) -> Callable[[], float]:
 
 
 def _numpy_copy(size: int) -> Callable[[], float]:
-    """Every core copies its share, again and again."""
+    """Return a measurement in which every core copies its share, again and again."""
     cores, repetitions = len(os.sched_getaffinity(0)), 200
     shares = [(np.ones(size // 4 // cores, np.float32), np.empty(size // 4 // cores, np.float32)) for _ in range(cores)]
     pool = ThreadPoolExecutor(cores)
@@ -128,6 +141,7 @@ def _numpy_copy(size: int) -> Callable[[], float]:
 
 
 def _repetitions(flops: float) -> int:
+    """Return the repetitions for a measurement of about SECONDS, from 20 to 2,000."""
     return int(min(max(SECONDS * FLOPS / flops, 20), 2_000))
 
 

@@ -8,6 +8,7 @@ from jaxdeep.cli.main import main
 from jaxdeep.train import checkpoint
 
 SECONDS: Final = 0.5
+"""Seconds between two checkpoints."""
 
 if __name__ == "__main__":
     checkpoint.SECONDS_BETWEEN_CHECKPOINTS = SECONDS

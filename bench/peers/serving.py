@@ -1,4 +1,4 @@
-"""The answering side of `bench.children`: lines of JSON in, lines of JSON out."""
+"""The answering side of `bench.children`, which reads and writes lines of JSON."""
 
 import json
 import os
@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Function from a request to its answer, both JSON values."""
 
 
 def serve(build: Callable[[], tuple[Mapping[str, Any], Answer]]) -> None:
-    """Build, say so, then answer until stdin ends. What libraries print goes to stderr.
+    """Build, report it in a first line, then answer requests until stdin ends. Prints of libraries go to stderr.
 
     Args:
-        build: () -> (the first line, request -> answer).
+        build: Function that returns the first line and the function that answers requests.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a library that prints cannot reach the answers

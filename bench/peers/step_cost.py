@@ -1,4 +1,4 @@
-"""What jaxdeep's step costs by XLA's own count, and what it takes.
+"""Measure the cost of jaxdeep's step by XLA's own count, and its time.
 
 python -m bench.peers.step_cost WORKLOAD.npz
 """
@@ -22,10 +22,18 @@ from jaxdeep.train import forward, step
 from jaxdeep.train.programs import FAST, compile_with
 
 COUNTED = {"flops": "flops", "bytes": "bytes accessed"}
+"""Name of a figure -> its name in XLA's cost analysis."""
 
 
 def build(path: str) -> tuple[Mapping[str, Any], Answer]:
-    """Count, and build; a request for an epoch is answered with seconds a step."""
+    """Count the cost of a step and build the trainer.
+
+    Args:
+        path: Path of the workload.
+
+    Returns:
+        JSON values of the step, and the function that answers a request for an epoch with microseconds a step.
+    """
     workload = load(Path(path))
     trainer = jaxdeep_trainer.build(workload)
     steps = len(workload.labels) // workload.batch_size
@@ -39,22 +47,26 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
 
 
 def step_cost(config: Config, hyper: Any, data: Any) -> dict[str, float]:
-    """Floating-point operations and bytes of a step, by the compiled program's cost analysis.
+    """Return floating-point operations and bytes of a step, by the compiled program's cost analysis.
 
     XLA counts the body of a loop once, however often it runs. So the networks with one and with two hidden layers are
-    counted, which have no loop over layers, and what the second layer adds is added for every further one.
+    counted, which have no loop over layers. The cost of the second layer is then added for every further layer.
 
     Args:
-        config: whose hidden layers are all of one width.
-        hyper: its traced numbers.
-        data: whose shapes are used.
+        config: Configuration with hidden layers of equal width.
+        hyper: Hyperparameters of the configuration, as traced numbers.
+        data: Data set that gives the shapes.
+
+    Returns:
+        `flops` and `bytes` of one step.
     """
-    one, two = (_counted(config, hyper, data, layers) for layers in (1, 2))
+    one_layer, two_layers = (_counted(config, hyper, data, layers) for layers in (1, 2))
     further = len(config.model.units) - 1
-    return {name: one[name] + further * (two[name] - one[name]) for name in COUNTED}
+    return {name: one_layer[name] + further * (two_layers[name] - one_layer[name]) for name in COUNTED}
 
 
 def _counted(config: Config, hyper: Any, data: Any, layers: int) -> dict[str, float]:
+    """Return the counts of the network with the first hidden layers."""
     config = replace(config, model=replace(config.model, units=config.model.units[:layers]))
     state: Any = jax.eval_shape(partial(step.start, config), hyper, data, jax.random.key(0))
     batch = forward.Batch(jnp.zeros(config.train.batch_size, jnp.int32))
@@ -62,7 +74,7 @@ def _counted(config: Config, hyper: Any, data: Any, layers: int) -> dict[str, fl
     jitted = jax.jit(step.train_step, static_argnums=0)
     lowered = jitted.lower(config, state, hyper, rates, data, batch, jax.random.key(0))
     analysis = compile_with(lowered, FAST).cost_analysis()
-    return {name: float(analysis[theirs]) for name, theirs in COUNTED.items()}
+    return {name: float(analysis[xla_name]) for name, xla_name in COUNTED.items()}
 
 
 if __name__ == "__main__":

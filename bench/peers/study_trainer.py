@@ -1,4 +1,7 @@
-"""A jaxdeep study as a contestant: members on all cores of a CPU, or together on an accelerator, as by `fit_all`."""
+"""A jaxdeep study as a contestant, by the same means as `fit_all`.
+
+Its trials run on all cores of a CPU, or batched on an accelerator.
+"""
 
 import time
 from collections.abc import Callable
@@ -17,18 +20,19 @@ from jaxdeep.study.runner import cores
 from jaxdeep.train import step
 from jaxdeep.train.programs import FAST, compile_with
 
-MEMBERS: Final = {"cpu": 8}
-"""By platform; on an accelerator 7 learning rates x 20 seeds."""
+TRIALS: Final = {"cpu": 8}
+"""Platform -> number of trials."""
 MANY: Final = 140
+"""Number of trials on an accelerator, 7 learning rates x 20 seeds."""
 
 
-class Members(NamedTuple):
-    """Members before an epoch.
+class Trials(NamedTuple):
+    """The trials of a study before an epoch.
 
     Attributes:
-        compiled: compile the program that `train` runs.
-        train: an epoch of all; returns the first one's loss and accuracy.
-        epoch: number of epochs behind them.
+        compiled: Function that compiles the program of `train`.
+        train: Function that trains all trials for an epoch. It returns the first trial's loss in nats and accuracy.
+        epoch: Function that returns the number of finished epochs.
     """
 
     compiled: Callable[[], None]
@@ -36,24 +40,27 @@ class Members(NamedTuple):
     epoch: Callable[[], int]
 
 
-def build(workload: Workload, members: int | None = None) -> Trainer:
-    """The members before the first epoch; the one program is compiled in the first call.
+def build(workload: Workload, trials: int | None = None) -> Trainer:
+    """Return the trials before their first epoch. The first call compiles their one program.
 
-    An epoch's seconds are those of all members over their number: of a member's epoch, as the study gets it.
+    An epoch's seconds are the time of all trials over their number.
 
     Args:
-        workload: what each member trains; the first with its seed, the others with the next ones.
-        members: of the study; None: as many as MEMBERS says.
+        workload: Workload of each trial. The first trial has its seed, the others have the next seeds.
+        trials: Number of trials. None takes 8 on a CPU and 140 on an accelerator.
+
+    Returns:
+        The trainer.
     """
     backend = jax.default_backend()
-    count = members or MEMBERS.get(backend, MANY)
-    study = (_on_cores if backend == "cpu" else _together)(workload, count)
+    count = trials or TRIALS.get(backend, MANY)
+    study = (_on_cores if backend == "cpu" else _batched)(workload, count)
     is_compiled = False
 
     def epoch(index: int) -> Epoch:
         nonlocal is_compiled
         if study.epoch() != index:
-            raise ValueError(f"epoch {index} is asked for and {study.epoch()} are done")
+            raise ValueError(f"epoch {index} is asked for after {study.epoch()} epochs. Ask for epoch {study.epoch()}.")
         called = time.perf_counter()
         if not is_compiled:
             study.compiled()
@@ -66,8 +73,8 @@ def build(workload: Workload, members: int | None = None) -> Trainer:
     return Trainer(epoch, platform(), precision(), device_peak)
 
 
-def _on_cores(workload: Workload, count: int) -> Members:
-    """Each member by itself, as many at a time as there are cores."""
+def _on_cores(workload: Workload, count: int) -> Trials:
+    """Return trials that train apart, as many at a time as there are cores."""
     config, hyper, data, first = begun(workload)
     start: Any = jax.jit(step.start, static_argnums=0)
     keys = (jax.random.key(workload.seed + index) for index in range(1, count))
@@ -89,11 +96,11 @@ def _on_cores(workload: Workload, count: int) -> Members:
         jax.block_until_ready(states)
         return figures[0]
 
-    return Members(compiled, train, lambda: int(states[0].epoch))
+    return Trials(compiled, train, lambda: int(states[0].epoch))
 
 
-def _together(workload: Workload, count: int) -> Members:
-    """All members in one program, by `vmap`."""
+def _batched(workload: Workload, count: int) -> Trials:
+    """Return trials that train in one program, by `vmap`."""
     config, hyper, data, _ = begun(workload)
     keys = jnp.stack([jax.random.key(workload.seed + index) for index in range(count)])
     states: Any = jax.jit(jax.vmap(partial(step.start, config, hyper, data)))(keys)
@@ -101,8 +108,8 @@ def _together(workload: Workload, count: int) -> Members:
 
     def compiled() -> None:
         nonlocal program
-        together = jax.vmap(partial(one_epoch_of, config), in_axes=(0, None, None))
-        program = compile_with(jax.jit(together, donate_argnums=0).lower(states, hyper, data), FAST)
+        batched = jax.vmap(partial(one_epoch_of, config), in_axes=(0, None, None))
+        program = compile_with(jax.jit(batched, donate_argnums=0).lower(states, hyper, data), FAST)
 
     def train() -> tuple[float, float]:
         nonlocal states
@@ -111,4 +118,4 @@ def _together(workload: Workload, count: int) -> Members:
         jax.block_until_ready(states)
         return float(losses[0]), float(accuracies[0])
 
-    return Members(compiled, train, lambda: int(states.epoch[0]))
+    return Trials(compiled, train, lambda: int(states.epoch[0]))

@@ -1,4 +1,4 @@
-"""PyTorch as a contestant that predicts: a loop of passes in inference mode with the dropout modules in training."""
+"""PyTorch as a contestant that predicts, by a loop of passes in inference mode with the dropout modules in training."""
 
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
 # (peers are not installed where the code is checked)
@@ -12,10 +12,13 @@ from bench.peers.workload import Workload, scaled
 
 
 def build(workload: Workload) -> PeerPredictor:
-    """The network with the workload's weights, and the images on the device.
+    """Return the network with the workload's weights, and the images on the device.
 
     Args:
-        workload: of the contest.
+        workload: Workload of the contest.
+
+    Returns:
+        The predictor.
     """
     torch.manual_seed(workload.seed)
     device = this_device()
@@ -25,8 +28,8 @@ def build(workload: Workload) -> PeerPredictor:
     @torch.inference_mode()
     def predict(_: int) -> tuple[np.ndarray, np.ndarray]:
         _set_dropout(model, True)
-        drawn = torch.stack([model(x).softmax(1) for _ in range(SAMPLES)])
-        return drawn.mean(0).cpu().numpy(), drawn.std(0, correction=0).cpu().numpy()
+        samples = torch.stack([model(x).softmax(1) for _ in range(SAMPLES)])
+        return samples.mean(0).cpu().numpy(), samples.std(0, correction=0).cpu().numpy()
 
     @torch.inference_mode()
     def plain() -> np.ndarray:
@@ -37,6 +40,7 @@ def build(workload: Workload) -> PeerPredictor:
 
 
 def _set_dropout(model: nn.Sequential, on: bool) -> None:
+    """Switch the dropout modules of a network on or off."""
     for layer in model:
         if isinstance(layer, nn.Dropout | nn.AlphaDropout):
             layer.train(on)

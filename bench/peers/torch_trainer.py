@@ -1,4 +1,4 @@
-"""PyTorch as a contestant: a plain loop of steps, eager, or with step and optimizer compiled."""
+"""PyTorch as a contestant, by a plain loop of steps, either eager or with step and optimizer compiled."""
 
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
 # (peers are not installed where the code is checked)
@@ -15,15 +15,19 @@ from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload, epoch_arrays
 
 ACTIVATIONS = {"elu": nn.ELU, "selu": nn.SELU, "swish": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}
+"""Name of an activation function -> module."""
 
 
 def network(model: Any, inputs: int, classes: int) -> nn.Sequential:
-    """The layers in order, with a logits head; batch normalisation with Keras's constants.
+    """Return the network with a logits head. Batch normalisation has Keras's constants.
 
     Args:
-        model: architecture, a `jaxdeep.config.Model` or something with its fields.
+        model: Architecture, as a `jaxdeep.config.Model` or something with its fields.
         inputs: D, features of a row.
-        classes: C.
+        classes: C, number of classes.
+
+    Returns:
+        The layers in order.
     """
     drop = {"dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout}[model.dropout]
     layers: list[nn.Module] = [_norm(inputs)] if model.batch_norm_input else []
@@ -37,11 +41,14 @@ def network(model: Any, inputs: int, classes: int) -> nn.Sequential:
 
 
 def nadam(parameters: Iterable[nn.Parameter], optim: Any) -> torch.optim.NAdam:
-    """Keras 3's Nadam: its momentum schedule is PyTorch's with a decay of 1.
+    """Return Keras 3's Nadam. Its momentum schedule is PyTorch's with a decay of 1.
 
     Args:
-        parameters: to train.
-        optim: a `jaxdeep.config.Optim` whose optimizer is nadam, or something with its fields.
+        parameters: Parameters to train.
+        optim: A `jaxdeep.config.Optim` with the optimizer nadam, or something with its fields.
+
+    Returns:
+        The optimizer.
     """
     return torch.optim.NAdam(
         parameters,
@@ -54,11 +61,14 @@ def nadam(parameters: Iterable[nn.Parameter], optim: Any) -> torch.optim.NAdam:
 
 
 def build(workload: Workload, compile: bool = False) -> Trainer:
-    """The network with the workload's weights.
+    """Return the network with the workload's weights.
 
     Args:
-        workload: of the contest.
-        compile: run the forward and backward pass and the optimizer's step through `torch.compile`.
+        workload: Workload of the contest.
+        compile: Whether the forward pass, the backward pass and the optimizer's step run through `torch.compile`.
+
+    Returns:
+        The trainer.
     """
     torch.manual_seed(workload.seed)
     device = this_device()
@@ -72,7 +82,7 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
     def update() -> None:
         optimizer.step()
 
-    loss_and_hits: Any = torch.compile(forward) if compile else forward
+    loss_and_correct: Any = torch.compile(forward) if compile else forward
     step: Any = torch.compile(update) if compile else update
 
     def epoch(index: int) -> Epoch:
@@ -80,15 +90,15 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
         y = y.long()
         _synchronize(device)
         began = time.perf_counter()
-        losses, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.long, device=device)
+        losses, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.long, device=device)
         for batch, labels in zip(x.split(workload.batch_size), y.split(workload.batch_size), strict=True):
             optimizer.zero_grad()
-            loss, hit = loss_and_hits(batch, labels)
+            loss, batch_correct = loss_and_correct(batch, labels)
             loss.backward()
             step()
             losses += loss.detach()
-            hits += hit
-        mean, accuracy = losses.item() * workload.batch_size / len(y), hits.item() / len(y)
+            correct += batch_correct
+        mean, accuracy = losses.item() * workload.batch_size / len(y), correct.item() / len(y)
         _synchronize(device)
         seconds = time.perf_counter() - began
         return Epoch(seconds, seconds, mean, accuracy)
@@ -97,7 +107,14 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
 
 
 def weighted(workload: Workload) -> nn.Sequential:
-    """The network with a logits head and the workload's weights, on the host."""
+    """Return the network with a logits head and the workload's weights, on the host.
+
+    Args:
+        workload: Workload of the contest.
+
+    Returns:
+        The network.
+    """
     model = network(SimpleNamespace(**workload.config["model"]), workload.images.shape[1], workload.classes)
     dense = [layer for layer in model if isinstance(layer, nn.Linear)]
     with torch.no_grad():
@@ -108,30 +125,53 @@ def weighted(workload: Workload) -> nn.Sequential:
 
 
 def this_device() -> torch.device:
-    """The first GPU where there is one."""
+    """Return the first GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def platform(device: torch.device) -> str:
-    """As of a `Trainer`."""
+    """Return the platform for a `Trainer`.
+
+    Args:
+        device: Device of the network.
+
+    Returns:
+        "cpu" or "gpu".
+    """
     return "gpu" if device.type == "cuda" else "cpu"
 
 
 def precision(device: torch.device) -> str:
-    """As of a `Trainer`."""
+    """Return the precision of matrix products for a `Trainer`.
+
+    Args:
+        device: Device of the network.
+
+    Returns:
+        "float32", or "TF32" with PyTorch's setting.
+    """
     chosen = torch.get_float32_matmul_precision()
     return "float32" if device.type == "cpu" or chosen == "highest" else f"TF32 ({chosen})"
 
 
 def device_memory(device: torch.device) -> dict[str, Any]:
-    """As of a `Trainer`."""
+    """Return PyTorch's own account of its memory on the device.
+
+    Args:
+        device: Device of the network.
+
+    Returns:
+        `peak_bytes_in_use` on a GPU. Empty on a CPU.
+    """
     return {"peak_bytes_in_use": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}
 
 
 def _norm(features: int) -> nn.BatchNorm1d:
+    """Return a batch normalisation with Keras's constants."""
     return nn.BatchNorm1d(features, eps=1e-3, momentum=0.01)
 
 
 def _synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize()

@@ -1,4 +1,4 @@
-"""What a contestant that trains is to the harness."""
+"""The interface of a contestant that trains."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ class Epoch(NamedTuple):
     """One epoch of training.
 
     Attributes:
-        seconds: of its steps, until loss and accuracy are numbers on the host.
-        call_seconds: of the whole call: also what the library does once a call, and compilation where it compiles.
-        loss: mean cross-entropy over the epoch's images, each taken before its step, with dropout on; in nats.
-        accuracy: likewise, in [0, 1].
+        seconds: Seconds of its steps, until loss and accuracy are numbers on the host.
+        call_seconds: Seconds of the whole call. They include the library's work once a call, and any compilation.
+        loss: Mean cross-entropy in nats over the epoch's images, each taken before its step, with dropout on.
+        accuracy: Share of the epoch's images that are classified correctly, in [0, 1], each taken before its step, with
+            dropout on.
     """
 
     seconds: float
@@ -24,10 +25,11 @@ class Trainer(NamedTuple):
     """A built network that is ready to train.
 
     Attributes:
-        epoch: trains on the rows of an epoch of the workload, from where the last one ended.
-        platform: "cpu" or "gpu".
-        precision: of its matrix products.
-        memory: what the library itself says of its memory, in bytes, by name; asked after the last epoch.
+        epoch: Function that trains on the rows of an epoch of the workload. It continues from the last epoch.
+        platform: Platform of the device, "cpu" or "gpu".
+        precision: Precision of the matrix products.
+        memory: Function that returns the library's own account of its memory, in bytes by name. It is called after the
+            last epoch.
     """
 
     epoch: Callable[[int], Epoch]
@@ -37,5 +39,5 @@ class Trainer(NamedTuple):
 
     @property
     def answers(self) -> Mapping[str, Callable[[Any], Mapping[str, Any]]]:
-        """What it answers, by the name of the request."""
+        """Return the functions that answer requests, by the name of the request."""
         return {"epoch": lambda index: self.epoch(index)._asdict()}

@@ -1,4 +1,4 @@
-"""A contestant's own process: it builds, then trains or predicts for each line that it is sent, and waits in between.
+"""A contestant's own process. It builds, then trains or predicts for each line, and waits in between.
 
     python -m bench.peers.worker CONTESTANT WORKLOAD.npz
 
@@ -21,11 +21,16 @@ from bench.peers.workload import load
 
 
 def build(name: str, path: str) -> tuple[Mapping[str, Any], Answer]:
-    """Build the contestant; a request is one name and its value, such as {"epoch": 3} or {"memory": true}.
+    """Build the contestant.
+
+    A request is one name and its value, such as {"epoch": 3} or {"memory": true}.
 
     Args:
-        name: of the contestant.
-        path: of the workload.
+        name: Name of the contestant.
+        path: Path of the workload.
+
+    Returns:
+        JSON values of the contestant, and the function that answers a request.
     """
     contestant = CONTESTANTS[name]
     module = importlib.import_module(contestant.module)
@@ -49,20 +54,20 @@ def build(name: str, path: str) -> tuple[Mapping[str, Any], Answer]:
 
 
 def _bytes(field: Literal["VmHWM", "VmRSS"]) -> int:
-    """The most memory that this process has had resident, or what it has now.
+    """Return the most memory that this process has had resident, or its memory now.
 
-    Not `ru_maxrss` where it can be helped: on Linux it begins with what the parent had when it started this process,
-    and it knows the most alone.
+    `ru_maxrss` is the fallback. On Linux it begins with the parent's memory at the start of this process, and it knows
+    only the most.
     """
     status = Path("/proc/self/status")
     if status.exists():
-        (found,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith(f"{field}:"))
-        return int(found) * 1024
+        (kibibytes,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith(f"{field}:"))
+        return int(kibibytes) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _forget_peak() -> None:
-    """Let the peak begin anew with what is resident now, where Linux lets it."""
+    """Let the peak begin anew with the memory now, if Linux allows it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -1,4 +1,4 @@
-"""What every contestant works on, as a file. Reading it needs NumPy alone: a peer holds nothing of jaxdeep."""
+"""The workload of every contestant as a file. NumPy alone reads it, so that a peer holds nothing of jaxdeep."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,16 @@ class Workload(NamedTuple):
     """Images, weights and orders of one contest.
 
     Attributes:
-        config: of the run, as nested JSON values; without a partial batch.
-        seed: of jaxdeep's run, from which weights and orders come.
-        classes: C.
-        images: [N, D], uint8 or floating.
-        labels: [N], int32.
-        mean: scalar or [1, D], float32; a row enters the network as (row - mean) x scale.
-        scale: likewise.
-        orders: [R + 1, N], int32: the rows of each epoch in order; the first is the warm-up.
-        kernels: of each dense layer, [fan in, units], float32; the output layer's is the last.
-        biases: likewise, [units].
+        config: Configuration as nested JSON values. Its batches are all whole.
+        seed: Seed of jaxdeep's run, which gives the weights and the orders.
+        classes: C, number of classes.
+        images: Rows, [N, D], uint8 or floating.
+        labels: Class of each row, [N], int32.
+        mean: Scalar or [1, D], float32. A row enters the network as (row - mean) x scale.
+        scale: Scalar or [1, D], float32, the factor of a row less its mean.
+        orders: Indices of the rows of each epoch in order, [R + 1, N], int32. The first epoch is the warm-up.
+        kernels: Kernel of each dense layer, [fan in, units], float32. The output layer's is the last.
+        biases: Bias of each dense layer, [units], float32. The output layer's is the last.
     """
 
     config: dict[str, Any]
@@ -36,19 +36,31 @@ class Workload(NamedTuple):
 
     @property
     def batch_size(self) -> int:
-        """B."""
+        """Return B, the images of a batch."""
         return self.config["train"]["batch_size"]
 
 
 def save(path: Path, workload: Workload) -> None:
-    """Write a workload as .npz."""
+    """Write a workload as .npz.
+
+    Args:
+        path: Path of the file.
+        workload: Workload to write.
+    """
     layers = {f"{name}_{i}": a for name in ("kernels", "biases") for i, a in enumerate(getattr(workload, name))}
     rest = {name: value for name, value in workload._asdict().items() if name not in ("config", "kernels", "biases")}
     np.savez(path, config=json.dumps(workload.config), **rest, **layers)
 
 
 def load(path: Path) -> Workload:
-    """Read what `save` wrote."""
+    """Return the workload that `save` wrote.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        The workload.
+    """
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     count = sum(name.startswith("kernels_") for name in arrays)
@@ -58,28 +70,31 @@ def load(path: Path) -> Workload:
 
 
 def epoch_arrays(workload: Workload, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """An epoch's rows in order, scaled, and their labels: what a peer is handed ready, outside of its time.
+    """Return an epoch's scaled rows in order, and their labels. A peer is handed them outside of its time.
 
     Args:
-        workload: of the contest.
-        index: of the epoch; 0 is the warm-up.
+        workload: Workload of the contest.
+        index: Index of the epoch. 0 is the warm-up.
 
     Returns:
-        [N, D], float32; [N], int32.
+        Rows, [N, D], float32, and labels, [N], int32.
     """
     order = workload.orders[index]
     return scaled(workload, order), workload.labels[order]
 
 
 def scaled(workload: Workload, order: np.ndarray | None = None) -> np.ndarray:
-    """Rows as they enter the network: [N, D], float32.
+    """Return rows as they enter the network.
 
     Args:
-        workload: of the contest.
-        order: [N], of the rows; None: as they are stored.
+        workload: Workload of the contest.
+        order: Indices of the rows, [N]. None keeps the stored order.
+
+    Returns:
+        Scaled rows, [N, D], float32.
     """
     order = np.arange(len(workload.images)) if order is None else order
     inputs = np.empty(workload.images.shape, np.float32)
-    for rows in np.array_split(np.arange(len(order)), max(len(order) // 2_000, 1)):  # no second copy of them all
+    for rows in np.array_split(np.arange(len(order)), max(len(order) // 2_000, 1)):  # avoids a second copy of all rows
         inputs[rows] = (workload.images[order[rows]].astype(np.float32) - workload.mean) * workload.scale
     return inputs
