@@ -1,8 +1,9 @@
-"""Exercise 8 of the chapter: 20 hidden layers of 100 units on CIFAR-10.
+"""Exercise 8 of the chapter. The networks have 20 hidden layers of 100 units and learn CIFAR-10.
 
-Common to all: 45,000 training and 5,000 validation images, batches of 32, at most 100 epochs, early stopping with
-patience 20 on val_loss, the best epoch's weights kept, Keras's Nadam. The learning rates are those that the sources
-found by hand; that of `onecycle` is ours, from --find-lr.
+A configuration trains on 45,000 images and validates on 5,000 unless its recipe says otherwise. Batches have 32 images.
+Training takes at most 100 epochs. It stops early after 20 epochs without a better val_loss and keeps the best epoch's
+weights. The optimizer is Keras's Nadam. The sources found the learning rates by hand. The rate of `onecycle` is ours
+and comes from --find-lr.
 
     python -m experiments.cifar --config selu
     python -m experiments.cifar --list

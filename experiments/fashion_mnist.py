@@ -1,8 +1,8 @@
-"""The chapter's experiments on Fashion-MNIST: small dense networks, one thing changed at a time.
+"""The chapter's experiments on Fashion-MNIST. Small dense networks differ in one thing at a time.
 
-Common to all: 55,000 training and 5,000 validation images, batches of 32 unless said, a fixed number of epochs, and the
-last epoch's weights are kept and tested, as the chapter reports them. Its figures (source 001, one run each) stand in
-the recipes, and a run prints them below its own.
+All configurations train on 55,000 images and validate on 5,000. Batches have 32 images unless the recipe says
+otherwise. The number of epochs is fixed. The last epoch's weights are kept and tested because the chapter reports them.
+Its figures come from source 001 and are of one run each. They stand in the recipes. A run prints them below its own.
 
     python -m experiments.fashion_mnist --config onecycle
     python -m experiments.fashion_mnist --list
@@ -82,7 +82,7 @@ MAX_NORM: Final = replace(L2, model=POWER.model, regularize=Regularize(max_norm=
 
 
 def _001(epochs: int, val_loss: float, val_accuracy: float, *test: float) -> tuple[Reported]:
-    """What the lecture notebook prints of the last epoch, and of the test set where it does."""
+    """Return the lecture notebook's figures of the last epoch, and of the test set if it prints them."""
     return (Reported("001", epochs, val_loss, val_accuracy, *test),)
 
 
