@@ -99,8 +99,8 @@ def uncertainty(folder: Path) -> dict[str, Any]:
     ("argv", "message"),
     [
         (["--config", "sanity", "--mc-samples", "10"], "MC dropout of a network without dropout: every pass would be"),
-        ([*QUICK, "--mc-samples", "1"], "MC dropout with 1 samples; allowed: 2 or more"),
-        ([*QUICK, "--mc-samples", "0"], "MC dropout with 0 samples; allowed: 2 or more"),
+        ([*QUICK, "--mc-samples", "1"], "MC dropout with 1 samples. Give 2 or more"),
+        ([*QUICK, "--mc-samples", "0"], "MC dropout with 0 samples. Give 2 or more"),
         ([*QUICK, "--ensemble"], "--ensemble has 1 network. Give 2 or more seeds, such as --seeds 5."),
         *(
             ([*QUICK, *asked, *more], ONE_CONFIGURATION)

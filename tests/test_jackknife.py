@@ -54,7 +54,7 @@ def test_where_all_runs_are_equal_there_is_no_spread_and_the_images_remain() -> 
 @pytest.mark.parametrize("found", [Jackknifed.mean([0.5]), Jackknifed(0.5, np.empty(0)), Jackknifed(0.5, np.ones(1))])
 def test_fewer_than_two_runs_have_no_interval_and_are_not_judged(found: Jackknifed) -> None:
     assert found.with_interval() == (0.5, None, None, None, 1)
-    with pytest.raises(ValueError, match="allowed: 2 or more"):
+    with pytest.raises(ValueError, match="Give 2 or more"):
         found.against_none()
 
 

@@ -129,18 +129,18 @@ UNLABELLED = {
     "labels of no class": (
         PROBABILITIES,
         with_first(LABELS, CLASSES),
-        "1 of 400 labels .* 5 in row 0; allowed: 0 to 4",
+        "1 of 400 labels .* 5 in row 0. Give labels from 0 to 4",
     ),
     "labels from -1": (PROBABILITIES, with_first(LABELS, -1), "1 of 400 labels .* -1 in row 0"),
-    "labels as fractions": (PROBABILITIES, LABELS + 0.5, "labels are float64; allowed: integers"),
-    "fewer labels": (PROBABILITIES, LABELS[:-1], r"\(400, 5\), labels \(399,\)"),
-    "a column of labels": (PROBABILITIES, LABELS[:, None], r"labels \(400, 1\)"),
-    "one-hot labels": (PROBABILITIES, np.eye(CLASSES, dtype=int)[LABELS], r"labels \(400, 5\)"),
+    "labels as fractions": (PROBABILITIES, LABELS + 0.5, "labels are float64. Give integers"),
+    "fewer labels": (PROBABILITIES, LABELS[:-1], r"\(400, 5\) and labels the shape \(399,\)"),
+    "a column of labels": (PROBABILITIES, LABELS[:, None], r"labels the shape \(400, 1\)"),
+    "one-hot labels": (PROBABILITIES, np.eye(CLASSES, dtype=int)[LABELS], r"labels the shape \(400, 5\)"),
     "no images": (PROBABILITIES[:0], LABELS[:0], r"shape \(0, 5\)"),
     "one row": (PROBABILITIES[0], LABELS[:1], r"shape \(5,\)"),
     "nan": (with_first(PROBABILITIES, np.nan), LABELS, "1 of 400 rows of scores are not finite"),
     "infinite": (with_first(PROBABILITIES, -np.inf), LABELS, "1 of 400 rows of scores are not finite"),
-    "text": (PROBABILITIES.astype(str), LABELS, "allowed: real numbers"),
+    "text": (PROBABILITIES.astype(str), LABELS, "Give real numbers"),
 }
 IMPROBABLE = {
     "logits": np.log(PROBABILITIES),
@@ -160,13 +160,13 @@ def test_scores_and_labels_that_do_not_belong_together_have_no_figure(metric: st
 @pytest.mark.parametrize("metric", OF_PROBABILITIES)
 @pytest.mark.parametrize("name", IMPROBABLE)
 def test_rows_that_are_not_probabilities_have_no_proper_score(metric: str, name: str) -> None:
-    with pytest.raises(UserError, match="rows are not probabilities, the first of them row 0"):
+    with pytest.raises(UserError, match="rows are negative or do not sum to 1, the first of them row 0"):
         BY_LABEL[metric](IMPROBABLE[name], LABELS)
 
 
 @pytest.mark.parametrize("bins", [0, -1, 2.5])
 def test_a_calibration_needs_bins(bins: int) -> None:
-    with pytest.raises(UserError, match="allowed: an integer, 1 or more"):
+    with pytest.raises(UserError, match=rf"bins is {bins}\. Give an integer, 1 or more"):
         metrics.calibration(PROBABILITIES, LABELS, bins)
 
 
@@ -183,7 +183,7 @@ def test_scores_without_an_order_have_no_figure(metric, bad: np.ndarray) -> None
 
 @pytest.mark.parametrize("rate", [0.0, -0.5, 1.01, np.nan])
 def test_a_share_that_cannot_be_found_is_refused(rate: float) -> None:
-    with pytest.raises(UserError, match="allowed: above 0, up to 1"):
+    with pytest.raises(UserError, match="Give a rate above 0, up to 1"):
         metrics.false_positive_rate(SCORES, SCORES, rate)
 
 

@@ -15,7 +15,7 @@ from jaxdeep.analysis.ensembles import ensemble
 from jaxdeep.analysis.uncertainty import entropy, features, mc_dropout
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
-from jaxdeep.nn.dnn import Model, dnn
+from jaxdeep.nn.dnn import dnn
 from jaxdeep.nn.layers import alpha_dropout, dropout
 
 INPUTS, IMAGES, RATE = int(np.prod(SHAPE)), 53, 0.3
@@ -31,7 +31,7 @@ class Network:
 
     def __init__(self, **changes: Any) -> None:
         rate = RATE if changes else 0.0
-        self.model: Model = dnn(replace(SMALL.model, dropout_rate=rate, **changes), INPUTS, CLASSES)
+        self.model = dnn(replace(SMALL.model, dropout_rate=rate, **changes), INPUTS, CLASSES)
         self.params, self.stats = jax.jit(self.model.init)(jax.random.key(0))
         self.stats = jax.tree.map(lambda leaf: leaf + 0.3, self.stats)  # as if trained
         self.images = jax.random.normal(jax.random.key(1), (IMAGES, INPUTS))
@@ -133,7 +133,7 @@ def test_the_layers_before_the_first_dropout_are_run_once() -> None:
     [
         ({}, {}, "without dropout"),
         (NETWORKS["head"], {"dropout_rate": 0.0}, "dropout_rate 0.0"),
-        (NETWORKS["head"], {"samples": 1}, "1 samples; allowed: 2 or more"),
+        (NETWORKS["head"], {"samples": 1}, "1 samples. Give 2 or more"),
     ],
 )
 def test_where_nothing_would_be_random_it_is_refused(changes: Any, options: Any, message: str) -> None:
@@ -144,16 +144,16 @@ def test_where_nothing_would_be_random_it_is_refused(changes: Any, options: Any,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"samples": 10.0}, "10.0 samples; allowed: an integer"),
-        ({"samples": True}, "True samples; allowed: an integer"),
-        ({"samples": "10"}, "'10' samples; allowed: an integer"),
-        ({"dropout_rate": 1.0}, "dropout_rate 1.0; allowed: above 0 and below 1"),
-        ({"dropout_rate": 30}, "dropout_rate 30; allowed"),
-        ({"dropout_rate": np.nan}, "dropout_rate nan; allowed"),
+        ({"samples": 10.0}, "10.0 samples. Give an integer"),
+        ({"samples": True}, "True samples. Give an integer"),
+        ({"samples": "10"}, "'10' samples. Give an integer"),
+        ({"dropout_rate": 1.0}, "dropout_rate 1.0. Give a rate above 0 and below 1"),
+        ({"dropout_rate": 30}, "dropout_rate 30. Give a rate"),
+        ({"dropout_rate": np.nan}, "dropout_rate nan. Give a rate"),
         ({"dropout_rate": -0.1}, "dropout_rate -0.1"),
-        ({"dropout_rate": "half"}, "dropout_rate 'half'; allowed: a number"),
-        ({"mask_bits": 4}, "mask_bits is 4; allowed: 8, 16, 32"),
-        ({"mask_bits": 64}, "mask_bits is 64; allowed: 8, 16, 32"),
+        ({"dropout_rate": "half"}, "dropout_rate 'half'. Give a number"),
+        ({"mask_bits": 4}, "mask_bits is 4. Give one of 8, 16, 32"),
+        ({"mask_bits": 64}, "mask_bits is 64. Give one of 8, 16, 32"),
     ],
 )
 def test_numbers_that_draw_no_masks_are_refused(options: Any, message: str) -> None:
@@ -187,7 +187,7 @@ IMAGES_OF = np.zeros((3, INPUTS), np.float32)
 NOT_INPUTS: dict[str, tuple[Any, str]] = {
     "bytes, whose rate would be 0": (IMAGES_OF.astype(np.uint8), "are uint8. Give floats as they enter"),
     "a list": (IMAGES_OF.tolist(), "are list"),
-    "one row": (IMAGES_OF[0], r"shape \(36,\); allowed: \[N, 36\]"),
+    "one row": (IMAGES_OF[0], r"shape \(36,\). Give \[N, 36\]"),
     "narrow": (IMAGES_OF[:, :9], r"shape \(3, 9\)"),
     "empty": (IMAGES_OF[:0], r"shape \(0, 36\)"),
     "images": (IMAGES_OF.reshape(3, *SHAPE), r"shape \(3, 6, 6, 1\)"),
@@ -230,7 +230,7 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
     np.testing.assert_allclose(found.std, samples.std(0), atol=1e-6)
     np.testing.assert_allclose(found.entropy, entropy(jnp.asarray(samples.mean(0))), atol=1e-6)
     assert (np.asarray(found.mutual_information) >= 0).all()
-    with pytest.raises(UserError, match="1 networks; allowed: 2 or more"):
+    with pytest.raises(UserError, match=r"1 networks\. Give 2 or more"):
         ensemble(samples[:1])
 
 
@@ -240,14 +240,14 @@ NOT_MEMBERS: dict[str, tuple[Any, str]] = {
     "other images": ([HALVES[0], HALVES[1, :3]], r"\(5, 4\), \(3, 4\)"),
     "other classes": ([HALVES[0], HALVES[1, :, :3]], r"\(5, 4\), \(5, 3\)"),
     "no images": (HALVES[:, :0], r"\(0, 4\)"),
-    "logits": (HALVES * 7, "10 of 10 rows are not probabilities"),
+    "logits": (HALVES * 7, "10 of 10 rows are negative, not finite or do not sum to 1"),
     "a negative one": (HALVES + np.array([1, -1, 0, 0]), "10 of 10 rows"),
     "nan": (np.where(np.arange(10).reshape(2, 5, 1) == 7, np.nan, HALVES), "1 of 10 rows .* row 2 of member 1"),
     "infinite": (np.where(np.arange(10).reshape(2, 5, 1) == 7, np.inf, HALVES), "1 of 10 rows"),
     "classes": (np.eye(4, dtype=int)[None].repeat(2, 0), "probabilities are int64. Give floats"),
     "ragged": ([[[0.5, 0.5], [1.0]]] * 2, "are not arrays"),
     "a number": (0.5, "are not arrays"),
-    "none": ([], "0 networks; allowed: 2 or more"),
+    "none": ([], "0 networks. Give 2 or more"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What several networks do not know, as an ensemble."""
+"""Predictive uncertainty of several trained networks as one ensemble."""
 
 from collections.abc import Sequence
 
@@ -11,47 +11,52 @@ from jaxdeep.errors import UserError
 
 
 def ensemble(probabilities: Sequence[np.ndarray] | np.ndarray) -> Uncertainty:
-    """Take the members of a study as one predictor: the same moments as over samples, over members.
+    """Return the predictive uncertainty of an ensemble of networks.
+
+    The moments are computed like those from MC dropout, with networks in place of samples.
 
     Args:
-        probabilities: [M, N, C], by 2 or more networks for the same N images; each row sums to 1.
+        probabilities: Class probabilities [M, N, C] by M networks for the same N images. M is 2 or more and each row
+            sums to 1.
 
     Returns:
-        Moments and doubts of N images.
+        Moments and entropies of the N images in nats. Its samples are the probabilities [M, N, C].
 
     Raises:
-        UserError: there are fewer than 2 members, their shapes differ, or a row is not one of probabilities.
+        UserError: There are fewer than 2 networks, their shapes differ or a row is not a distribution over classes.
 
     Source: Lakshminarayanan, Pritzel, Blundell, "Simple and scalable predictive uncertainty estimation using deep
     ensembles" (2017).
     """
-    drawn = jnp.asarray(_members(probabilities))
-    return moments(drawn.mean(0), drawn.var(0), entropy(drawn).mean(0))._replace(samples=drawn)
+    samples = jnp.asarray(_members(probabilities))
+    return moments(samples.mean(0), samples.var(0), entropy(samples).mean(0))._replace(samples=samples)
 
 
 def _members(probabilities: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """[M, N, C], or a refusal."""
+    """Return the probabilities as one array [M, N, C], after checks."""
     try:
-        members = [np.asarray(of_member) for of_member in probabilities]
+        members = [np.asarray(member) for member in probabilities]
     except (TypeError, ValueError) as error:
-        raise UserError(f"the members' probabilities are not arrays: {error}. Give each network's [N, C]") from error
+        raise UserError(
+            f"the networks' probabilities are not arrays ({error}). Give an array [N, C] for each network."
+        ) from error
     if len(members) < 2:
-        raise UserError(f"an ensemble of {len(members)} networks; allowed: 2 or more, as of --seeds 5")
-    shapes = list(dict.fromkeys(of_member.shape for of_member in members))
+        raise UserError(f"an ensemble has {len(members)} networks. Give 2 or more, such as those of --seeds 5.")
+    shapes = list(dict.fromkeys(member.shape for member in members))
     if len(shapes) > 1 or len(shapes[0]) != 2 or 0 in shapes[0]:
         raise UserError(
-            f"the members' probabilities have the shapes {', '.join(map(str, shapes))}. "
-            "Give each network's [N, C] for the same N images, N at least 1"
+            f"the networks' probabilities have the shapes {', '.join(map(str, shapes))}. "
+            "Give an array [N, C] for each network, with the same N images and N at least 1."
         )
-    if not all(jnp.issubdtype(of_member.dtype, jnp.floating) for of_member in members):
-        types = ", ".join(dict.fromkeys(str(of_member.dtype) for of_member in members))
-        raise UserError(f"the members' probabilities are {types}. Give floats, as Run.predict returns them")
-    drawn = np.stack(members)
-    wrong = not_probabilities(drawn)
+    if not all(jnp.issubdtype(member.dtype, jnp.floating) for member in members):
+        types = ", ".join(dict.fromkeys(str(member.dtype) for member in members))
+        raise UserError(f"the networks' probabilities are {types}. Give floats, as Run.predict returns them.")
+    samples = np.stack(members)
+    wrong = not_probabilities(samples)
     if wrong.any():
         member, row = np.argwhere(wrong)[0]
         raise UserError(
-            f"{wrong.sum()} of {wrong.size} rows are not probabilities, the first of them row {row} of member "
-            f"{member}: they are negative, not finite, or do not sum to 1. Give what Run.predict returns"
+            f"{wrong.sum()} of {wrong.size} rows are negative, not finite or do not sum to 1, the first of them row "
+            f"{row} of member {member}. Give probabilities, as Run.predict returns them."
         )
-    return drawn
+    return samples

@@ -1,8 +1,8 @@
-"""How good predictors are: figures with intervals, and verdicts on their differences.
+"""Figures of predictors with intervals and verdicts on their differences.
 
-Accuracy, NLL and Brier score are means over the test images; calibration errors and the area under the rejection curve
-are not. Another set's images are told from the test images by doubt: the entropy of the mean probabilities, and, where
-there are several networks or samples, the mutual information.
+Accuracy, NLL and Brier score are means over the test images. Calibration errors and the area under the risk-coverage
+curve are not. Images of another data set are detected by their uncertainty score. One such score is the entropy of the
+mean probabilities. Another is the mutual information, which needs several networks or samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,9 @@ from jaxdeep.analysis.statistics import SIGNIFICANCE, holm
 from jaxdeep.analysis.uncertainty import entropy
 
 SCORES: Final = {"accuracy": correct, "nll": log_losses, "brier": brier_scores}
-"""Of each image: their means are the figures."""
+"""Functions that score each image by name. The mean of a score over images is a figure."""
 PREFIXES: Final = {VALID: "val_", TEST: ""}
+"""Beginning of a figure's name for the validation images and for the test images."""
 PAIRS: Final = (
     ("mc_dropout", "plain"),
     ("ensemble", "plain"),
@@ -36,39 +37,46 @@ PAIRS: Final = (
     ("mc_dropout", "plain, scaled"),
     ("ensemble, scaled", "plain, scaled"),
 )
-"""The questions, as far as there are such predictors: is the first one better?"""
+"""Names of the predictors to compare, if both exist. The question is whether the first one is better."""
 
 Labels = Mapping[str, np.ndarray]
-"""[N] of `valid` and of `test`."""
+"""Labels [N] of the validation images (`valid`) and of the test images (`test`)."""
 
 
 def evaluate_predictors(
     predictors: Sequence[Predictor], labels: Labels, mc_samples: McSamples | None = None
 ) -> dict[str, Any]:
-    """All figures of some predictors of the same networks, and the verdicts.
+    """Return all figures of several predictors of the same networks and the verdicts on their differences.
 
     Args:
-        predictors: the plain one first; each with answers for `valid`, `test` and the same other sets.
-        labels: of the validation and the test images.
-        mc_samples: of MC dropout, for its figures by number of samples.
+        predictors: Predictors with answers for `valid`, `test` and the same other sets. The first one is the plain one.
+        labels: Integer labels [N] of the validation images and of the test images.
+        mc_samples: Samples of MC dropout for its figures by number of samples. None leaves these figures out.
 
     Returns:
-        JSON values: predictors, by name the estimate of each figure over networks, with its value for each network, or
-        without each of them for an ensemble; verdicts, for each of PAIRS one,
-        other, and by figure the difference with its interval, p-value (corrected for the number of all of them, by
-        Holm) and verdict, none of them for a single network; by_samples, for numbers of samples the estimates of
-        the scores and their differences from the plain ones, p-values as they are.
+        JSON values under up to three names.
+
+        - `predictors` holds each figure of each predictor as its estimate over networks with an interval. Beside it
+          stand the values of all networks. An ensemble has the values without each network instead.
+        - `verdicts` holds a comparison for each of PAIRS. Each figure has its difference with interval, p-value and
+          verdict. The p-values are corrected by Holm for the number of all differences. There are none for a single
+          network.
+        - `by_samples` holds scores by number of samples, and their differences from the plain predictor. These p-values
+          are not corrected.
     """
-    values = {of.name: figures_of(of, labels) for of in predictors}
-    figures = {of.name: {name: of.jackknifed(each) for name, each in values[of.name].items()} for of in predictors}
-    each_of = {of.name: "leave_one_out" if of.is_ensemble else "values" for of in predictors}
+    values = {predictor.name: figures_of(predictor, labels) for predictor in predictors}
+    figures = {
+        predictor.name: {figure: predictor.jackknifed(each) for figure, each in values[predictor.name].items()}
+        for predictor in predictors
+    }
+    kinds = {predictor.name: "leave_one_out" if predictor.is_ensemble else "values" for predictor in predictors}
     return {
         "predictors": {
             name: {
-                figure: found.with_interval()._asdict() | {each_of[name]: _each(values[name][figure], each_of[name])}
-                for figure, found in of_one.items()
+                figure: estimate.with_interval()._asdict() | {kinds[name]: _each(values[name][figure], kinds[name])}
+                for figure, estimate in estimates.items()
             }
-            for name, of_one in figures.items()
+            for name, estimates in figures.items()
         },
         "verdicts": _verdicts(predictors, figures, labels[TEST]),
         **({} if mc_samples is None else {"by_samples": _by_samples(predictors[0], mc_samples, labels)}),
@@ -76,42 +84,67 @@ def evaluate_predictors(
 
 
 def _each(values: np.ndarray, kind: str) -> list[float]:
-    """The figure of each network, or of the ensemble without each of them."""
+    """Return the figure of each network or of the ensemble without each network."""
     return values[1 if kind == "leave_one_out" else 0 :].tolist()
 
 
 def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
-    """Figure -> its value for each of the R predictors."""
+    """Return the figures of a predictor.
+
+    Args:
+        predictor: R networks or ensembles with answers for `valid`, `test` and other sets.
+        labels: Integer labels [N] of the validation images and of the test images.
+
+    Returns:
+        Values of each figure [R] by name.
+    """
     test = predictor.answers[TEST].probabilities
-    found = {
+    figures = {
         f"{prefix}{name}": values.mean(1)
         for part, prefix in PREFIXES.items()
         for name, values in scores_of(predictor, part, labels[part]).items()
     }
     for name, equal_mass in (("ece", False), ("ece_equal_mass", True)):
-        found[name] = np.asarray([calibration(one, labels[TEST], equal_mass=equal_mass).error for one in test])
-    doubts = uncertainty_scores(predictor, TEST)
-    right = [correct(one, labels[TEST]) for one in test]
-    found["aurc"] = np.asarray(list(map(area_under_risk_coverage, doubts["entropy"], right)))
-    for other in (part for part in predictor.answers if part not in (VALID, TEST)):
-        for doubt, of_other in uncertainty_scores(predictor, other).items():
-            told = list(zip(of_other, doubts[doubt], strict=True))
-            found[f"{other}/{doubt}/auroc"] = np.asarray([auroc(*scores) for scores in told])
-            found[f"{other}/{doubt}/fpr95"] = np.asarray([false_positive_rate(*scores) for scores in told])
+        errors = [calibration(probabilities, labels[TEST], equal_mass=equal_mass).error for probabilities in test]
+        figures[name] = np.asarray(errors)
+    test_scores = uncertainty_scores(predictor, TEST)
+    is_correct = [correct(probabilities, labels[TEST]) for probabilities in test]
+    figures["aurc"] = np.asarray(list(map(area_under_risk_coverage, test_scores["entropy"], is_correct)))
+    for part in (part for part in predictor.answers if part not in (VALID, TEST)):
+        for name, part_scores in uncertainty_scores(predictor, part).items():
+            pairs = list(zip(part_scores, test_scores[name], strict=True))
+            figures[f"{part}/{name}/auroc"] = np.asarray([auroc(*scores) for scores in pairs])
+            figures[f"{part}/{name}/fpr95"] = np.asarray([false_positive_rate(*scores) for scores in pairs])
     if predictor.temperatures is not None:
-        found["temperature"] = predictor.temperatures
-    return found
+        figures["temperature"] = predictor.temperatures
+    return figures
 
 
 def uncertainty_scores(predictor: Predictor, part: str) -> dict[str, np.ndarray]:
-    """Name of a measure of doubt -> [R, N]."""
+    """Return the uncertainty scores of images.
+
+    Args:
+        predictor: R networks or ensembles.
+        part: Name of the images such as "test".
+
+    Returns:
+        Scores [R, N] in nats by name. These are the entropy of the mean probabilities and the mutual information if
+        the predictor has it.
+    """
     answers = predictor.answers[part]
-    found = {"entropy": np.asarray(entropy(jnp.asarray(answers.probabilities)))}
-    return found if answers.information is None else {**found, "information": answers.information}
+    scores = {"entropy": np.asarray(entropy(jnp.asarray(answers.probabilities)))}
+    return scores if answers.information is None else {**scores, "information": answers.information}
 
 
 def is_compared(figure: str) -> bool:
-    """Whether differences of a figure are compared: of the test images, and by one measure of doubt."""
+    """Return whether differences of a figure are compared.
+
+    Validation figures and temperatures are not. Neither is the detection of other images, except by the AUROC of the
+    entropy.
+
+    Args:
+        figure: Name of a figure such as "nll".
+    """
     return (
         not figure.startswith("val_")
         and figure != "temperature"
@@ -120,7 +153,11 @@ def is_compared(figure: str) -> bool:
 
 
 def is_better_high(figure: str) -> bool:
-    """Whether more of it is better."""
+    """Return whether a higher value of a figure is better.
+
+    Args:
+        figure: Name of a figure such as "accuracy".
+    """
     return figure.endswith(("accuracy", "auroc"))
 
 
@@ -128,62 +165,83 @@ def _verdicts(
     predictors: Sequence[Predictor], figures: Mapping[str, Mapping[str, Jackknifed]], labels: np.ndarray
 ) -> list[dict[str, Any]]:
     scores = {
-        of.name: {name: of.over_networks(values) for name, values in scores_of(of, TEST, labels).items()}
-        for of in predictors
+        predictor.name: {
+            name: predictor.over_networks(values) for name, values in scores_of(predictor, TEST, labels).items()
+        }
+        for predictor in predictors
     }
-    told = [of.name for of in predictors if len(figures[of.name]["accuracy"].leave_one_out)]
-    pairs = [(one, other) for one, other in PAIRS if one in told and other in told]
+    repeated = [of.name for of in predictors if len(figures[of.name]["accuracy"].leave_one_out)]
+    pairs = [(first, second) for first, second in PAIRS if first in repeated and second in repeated]
     compared = [figure for figure in figures[predictors[0].name] if is_compared(figure)]
-    found = {
-        (one, other, figure): _difference(
-            figures[one][figure] - figures[other][figure],
-            scores[one][figure] - scores[other][figure] if figure in SCORES else None,
+    differences = {
+        (first, second, figure): _difference(
+            figures[first][figure] - figures[second][figure],
+            scores[first][figure] - scores[second][figure] if figure in SCORES else None,
             len(pairs) * len(compared),
         )
-        for one, other in pairs
+        for first, second in pairs
         for figure in compared
     }
-    corrected = holm([difference["p_value"] for difference in found.values()])
-    for (_, _, figure), difference, p_value in zip(found, found.values(), corrected, strict=True):
+    corrected = holm([difference["p_value"] for difference in differences.values()])
+    for (_, _, figure), difference, p_value in zip(differences, differences.values(), corrected, strict=True):
         difference |= {"p_holm": p_value, "verdict": verdict(figure, difference["difference"], p_value)}
     return [
-        {"one": one, "other": other, "figures": {figure: found[one, other, figure] for figure in compared}}
-        for one, other in pairs
+        {"one": first, "other": second, "figures": {figure: differences[first, second, figure] for figure in compared}}
+        for first, second in pairs
     ]
 
 
 def scores_of(predictor: Predictor, part: str, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Name of a score -> [R, N], of each predictor on each image."""
+    """Return the scores of images by name.
+
+    Args:
+        predictor: R networks or ensembles.
+        part: Name of the images such as "test".
+        labels: Integer labels [N] of these images.
+
+    Returns:
+        Scores [R, N] by name. The NLL is in nats.
+    """
     probabilities = predictor.answers[part].probabilities
     return {
-        name: np.stack([score(one, labels) for one in probabilities]).astype(np.float64)
+        name: np.stack([score(values, labels) for values in probabilities]).astype(np.float64)
         for name, score in SCORES.items()
     }
 
 
 def verdict(figure: str, difference: float, p_value: float) -> str:
-    """In a word: better, worse, or "" where there is no telling."""
+    """Return the verdict on a difference in a word.
+
+    Args:
+        figure: Name of the compared figure.
+        difference: First figure minus the second in the unit of the figure.
+        p_value: Corrected p-value of the difference in 0 .. 1.
+
+    Returns:
+        "better" or "worse" for the first figure. "" if the difference is not significant.
+    """
     if p_value >= SIGNIFICANCE:
         return ""
     return "better" if (difference > 0) == is_better_high(figure) else "worse"
 
 
 def _difference(difference: Jackknifed, of_images: np.ndarray | None, comparisons: int = 1) -> dict[str, Any]:
-    found = difference.against_none(of_images, comparisons)._asdict()
-    return {"seeds" if name == "pairs" else name: value for name, value in found.items()}
+    test = difference.against_none(of_images, comparisons)._asdict()
+    return {"seeds" if name == "pairs" else name: value for name, value in test.items()}
 
 
 def _by_samples(networks: Predictor, mc_samples: McSamples, labels: Labels) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {count: {"samples": count} for count in mc_samples.means[TEST]}
     for part, prefix in PREFIXES.items():
-        without = scores_of(networks, part, labels[part])
-        for count, means in mc_samples.means[part].items():
-            by_mc_dropout = Predictor("mc_dropout", {part: Answers(means)})
+        plain_scores = scores_of(networks, part, labels[part])
+        for count, probabilities in mc_samples.means[part].items():
+            by_mc_dropout = Predictor("mc_dropout", {part: Answers(probabilities)})
             for name, values in scores_of(by_mc_dropout, part, labels[part]).items():
-                each = values.mean(1)
-                rows[count][prefix + name] = Jackknifed.mean(each).with_interval()._asdict() | {"values": each.tolist()}
+                means = values.mean(1)
+                estimate = Jackknifed.mean(means).with_interval()._asdict()
+                rows[count][prefix + name] = estimate | {"values": means.tolist()}
                 if len(values) > 1:
-                    differences = values - without[name]
+                    differences = values - plain_scores[name]
                     difference = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))
                     rows[count][f"{prefix}{name}_difference"] = difference
     return list(rows.values())

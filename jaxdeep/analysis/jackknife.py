@@ -1,4 +1,7 @@
-"""Figures that are no mean over runs, such as an ensemble's: their intervals, by leaving out one run at a time."""
+"""Intervals of figures that are no mean over runs. They come from leaving out one run at a time.
+
+The NLL of an ensemble is such a figure.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -10,13 +13,13 @@ from jaxdeep.analysis.statistics import CONFIDENCE, Estimate, Paired, paired_t_t
 
 
 class Jackknifed(NamedTuple):
-    """A figure of S runs together, and of all of them but one.
+    """A figure that depends on S runs at once and its value without each of them.
 
-    It may be a mean, or whatever else depends smoothly on the runs: the NLL of an ensemble of them.
+    It may be a mean. It may be anything else that depends smoothly on the runs. The NLL of their ensemble does.
 
     Attributes:
-        estimate: of all runs.
-        leave_one_out: [S], of all but the first, all but the second, ...; empty where there is no telling.
+        estimate: Figure of all S runs.
+        leave_one_out: Figure without each of the runs [S], in their order. Empty if it is unknown.
     """
 
     estimate: float
@@ -24,20 +27,31 @@ class Jackknifed(NamedTuple):
 
     @classmethod
     def mean(cls, values: Sequence[float] | np.ndarray) -> "Jackknifed":
-        """The mean of a figure of S runs; for a single one, `leave_one_out` is empty."""
-        each = np.asarray(values, np.float64)
-        return cls(float(each.mean()), (each.sum() - each) / (len(each) - 1) if len(each) > 1 else np.empty(0))
+        """Return the mean of a figure over S runs.
+
+        Args:
+            values: Figure of each run [S].
+
+        Returns:
+            The mean. Its `leave_one_out` is empty for a single run.
+        """
+        runs = np.asarray(values, np.float64)
+        return cls(float(runs.mean()), (runs.sum() - runs) / (len(runs) - 1) if len(runs) > 1 else np.empty(0))
 
     def __sub__(self, other: "Jackknifed") -> "Jackknifed":
         return Jackknifed(self.estimate - other.estimate, self.leave_one_out - other.leave_one_out)
 
     @property
     def per_run(self) -> float:
-        """The variance of the whole, times S: of a mean, the variance of a run."""
+        """Return S times the variance of the estimate. For a mean it is the variance of a single run."""
         return (len(self.leave_one_out) - 1) * float(np.square(self.leave_one_out - self.leave_one_out.mean()).sum())
 
     def with_interval(self) -> Estimate:
-        """The whole with its interval, as `mean_over_runs` gives it: of a mean, the same.
+        """Return the estimate with its 95% interval. For a mean it equals `mean_over_runs`.
+
+        Returns:
+            The estimate with its standard deviation and the ends of its interval. They are None for fewer than two
+            runs.
 
         Source: Efron and Stein, "The jackknife estimate of variance" (1981).
 
@@ -55,19 +69,22 @@ class Jackknifed(NamedTuple):
         return Estimate(self.estimate, std, self.estimate - half, self.estimate + half, count)
 
     def against_none(self, of_images: np.ndarray | None = None, comparisons: int = 1) -> Paired:
-        """Judge a difference of two figures of the same runs.
+        """Test a difference of two figures of the same runs against zero.
 
         Args:
-            of_images: [N], the difference on each image where the whole is their mean: then the variance over images is
-                added, and the verdict is about other images too, as that of `paired_correct`.
-            comparisons: as of `paired`.
+            of_images: Difference on each image [N], or None. If the estimate is the mean of these differences, the
+                variance over images is added. The test then holds for other images too, like `paired_correct`.
+            comparisons: Number of comparisons that `holm` corrects together. Only `pairs_to_tell` depends on it.
+
+        Returns:
+            Difference with its 95% interval and the p-value of a paired t-test.
 
         Raises:
-            ValueError: fewer than two runs.
+            ValueError: There are fewer than two runs.
         """
         count = len(self.leave_one_out)
         if count < 2:
-            raise ValueError(f"{count} runs; allowed: 2 or more")
+            raise ValueError(f"a difference has {count} runs. Give 2 or more.")
         fixed, most = (
             (0.0, sys.maxsize) if of_images is None else (of_images.var(ddof=1) / len(of_images), len(of_images))
         )

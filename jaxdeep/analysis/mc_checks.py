@@ -1,4 +1,4 @@
-"""What MC dropout refuses: passes without random numbers, and arguments that would be taken for others."""
+"""Checks of the arguments of MC dropout."""
 
 from numbers import Integral
 from typing import Any, Final, get_args
@@ -16,73 +16,77 @@ MASK_BITS: Final = get_args(MaskBits)
 
 
 def check_mc_dropout(model: Network, dropout_rate: float, samples: int) -> None:
-    """Refuse passes without random numbers, or too few passes.
+    """Refuse passes without random numbers and too few passes.
 
     Args:
-        model: the network.
-        dropout_rate: share of values that a mask drops, between 0 and 1.
-        samples: M, number of passes.
+        model: Network with dropout.
+        dropout_rate: Share of values that a mask drops, above 0 and below 1.
+        samples: Number of passes M of at least 2.
 
     Raises:
-        UserError: it is no network, or one without dropout, the rate is not between 0 and 1, or there are fewer than 2
-            samples.
+        UserError: The model is no network or has no dropout, the rate is not above 0 and below 1, or there are fewer
+            than 2 passes.
     """
     check_type("model", model, Network, "a network, as jaxdeep.nn.dnn.dnn makes it")
     if model.first_dropout is None:
-        raise UserError("MC dropout of a network without dropout: every pass would be the same")
+        raise UserError(
+            "MC dropout of a network without dropout: every pass would be the same. Train a network with dropout."
+        )
     try:
         rate = float(dropout_rate)
     except (TypeError, ValueError) as error:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate!r}; allowed: a number") from error
+        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate!r}. Give a number.") from error
     if rate <= 0:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same")
+        raise UserError(
+            f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same. Give a rate above 0."
+        )
     if not rate < 1:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}; allowed: above 0 and below 1")
+        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}. Give a rate above 0 and below 1.")
     if isinstance(samples, bool) or not isinstance(samples, Integral):
-        raise UserError(f"MC dropout with {samples!r} samples; allowed: an integer, 2 or more")
+        raise UserError(f"MC dropout with {samples!r} samples. Give an integer, 2 or more.")
     if samples < 2:
-        raise UserError(f"MC dropout with {samples} samples; allowed: 2 or more")
+        raise UserError(f"MC dropout with {samples} samples. Give 2 or more.")
 
 
 def check_masks(key: Any, mask_bits: Any) -> None:
-    """Refuse what draws no masks.
+    """Refuse a key or a number of bits that cannot draw masks.
 
     Args:
-        key: a key of `jax.random.key`.
-        mask_bits: random bits for each value of a mask.
+        key: Random key, as `jax.random.key` makes it.
+        mask_bits: Number of random bits for each value of a mask. It is 8, 16 or 32.
 
     Raises:
-        UserError: the key is another thing, or several keys, or no mask has this number of bits.
+        UserError: The key is not a single key or masks cannot have this number of bits.
     """
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
     if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or shape != ():
         given = f"{dtype} {shape}" if dtype is not None else repr(key)
-        raise UserError(f"the key of MC dropout is {given}. Give one key, such as jax.random.key(0)")
+        raise UserError(f"the key of MC dropout is {given}. Give one key, such as jax.random.key(0).")
     if isinstance(mask_bits, bool) or mask_bits not in MASK_BITS:
-        raise UserError(f"mask_bits is {mask_bits!r}; allowed: {', '.join(map(str, MASK_BITS))}")
+        raise UserError(f"mask_bits is {mask_bits!r}. Give one of {', '.join(map(str, MASK_BITS))}.")
 
 
 def check_inputs(model: Network, images: Any) -> None:
-    """Refuse what is not rows as they enter the network.
+    """Refuse images that do not enter the network.
 
     Args:
-        model: the network.
-        images: [N, D], floating, finite; their values are not looked at where they are traced.
+        model: Network with D inputs.
+        images: Scaled rows [N, D], floating and finite, N at least 1. Traced values are not checked for finiteness.
 
     Raises:
-        UserError: the shape or type is wrong, there are no images, or a value is not finite.
+        UserError: The shape or type is wrong, there are no images or a value is not finite.
     """
     inputs = model.stacks[0].inputs
     dtype, shape = getattr(images, "dtype", None), tuple(getattr(images, "shape", ()))
     if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
         given = type(images).__name__ if dtype is None else dtype
         raise UserError(
-            f"the images for MC dropout are {given}. Give floats as they enter the network, or use mc_predict"
+            f"the images for MC dropout are {given}. Give floats as they enter the network, or use mc_predict."
         )
     if len(shape) != 2 or shape[1] != inputs or not shape[0]:
-        raise UserError(f"the images for MC dropout have the shape {shape}; allowed: [N, {inputs}], N at least 1")
+        raise UserError(f"the images for MC dropout have the shape {shape}. Give [N, {inputs}] with N at least 1.")
     if not isinstance(images, Tracer) and not bool(jnp.isfinite(images).all()):
         count = int((~jnp.isfinite(images)).sum())
         raise UserError(
-            f"{count} values of the images for MC dropout are not finite. Mend them, or leave their rows out"
+            f"{count} values of the images for MC dropout are not finite. Correct them, or leave their rows out."
         )

@@ -1,4 +1,4 @@
-"""What metrics refuse: labels and scores from which a figure would come that says nothing."""
+"""Checks of labels and scores. Without them a metric would be a number that says nothing."""
 
 from typing import Final
 
@@ -7,69 +7,73 @@ import numpy as np
 from jaxdeep.errors import UserError
 
 SUM_ERROR: Final = 1e-2
-"""By which a row of probabilities may miss the sum of 1: bfloat16 rounds each of them by up to 0.4%."""
+"""Largest distance of a row's sum from 1. Rounding to bfloat16 moves each probability by up to 0.4%."""
 
 
 def not_probabilities(values: np.ndarray) -> np.ndarray:
-    """Tell rows that are not probabilities.
+    """Return which rows are not probabilities.
 
     Args:
-        values: [..., C], floating.
+        values: Rows [..., C], floating.
 
     Returns:
-        [...], whether the row has a value that is negative or not finite, or does not sum to 1.
+        Whether each row [...] has a value that is negative or not finite, or does not sum to 1.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         return ~((values >= 0).all(-1) & (np.abs(values.sum(-1, dtype=np.float64) - 1) < SUM_ERROR))
 
 
 def check_labelled(values: np.ndarray, labels: np.ndarray) -> None:
-    """Refuse scores and labels that do not belong together.
+    """Refuse scores and labels that do not fit each other.
 
     Args:
-        values: [N, C], finite: probabilities, or logits.
-        labels: [N], integers 0 .. C - 1.
+        values: Finite scores [N, C], probabilities or logits.
+        labels: Integer labels [N] in 0 .. C - 1.
 
     Raises:
-        UserError: a shape or type is wrong, there are no images, a value is not finite, or a label is not of a class.
+        UserError: A shape or type is wrong, there are no images, a value is not finite or a label is out of range.
     """
-    shape, of_labels = np.shape(values), np.shape(labels)
-    if len(shape) != 2 or of_labels != shape[:1] or 0 in shape:
-        raise UserError(f"scores have the shape {shape}, labels {of_labels}; allowed: [N, C] and [N], N at least 1")
+    shape, labels_shape = np.shape(values), np.shape(labels)
+    if len(shape) != 2 or labels_shape != shape[:1] or 0 in shape:
+        raise UserError(
+            f"scores have the shape {shape} and labels the shape {labels_shape}. Give [N, C] and [N] with N at least 1."
+        )
     numbers = np.asarray(labels)
     if numbers.dtype.kind not in "iu":
-        raise UserError(f"labels are {numbers.dtype}; allowed: integers from 0 to {shape[1] - 1}")
+        raise UserError(f"labels are {numbers.dtype}. Give integers from 0 to {shape[1] - 1}.")
     wrong = np.flatnonzero((numbers < 0) | (numbers >= shape[1]))
     if len(wrong):
         raise UserError(
-            f"{len(wrong)} of {len(numbers)} labels are not of a class, the first of them {numbers[wrong[0]]} in row "
-            f"{wrong[0]}; allowed: 0 to {shape[1] - 1}"
+            f"{len(wrong)} of {len(numbers)} labels are out of range, the first of them {numbers[wrong[0]]} in row "
+            f"{wrong[0]}. Give labels from 0 to {shape[1] - 1}."
         )
     if np.asarray(values).dtype.kind not in "iufV":  # V: bfloat16
-        raise UserError(f"scores are {np.asarray(values).dtype}; allowed: real numbers")
+        raise UserError(f"scores are {np.asarray(values).dtype}. Give real numbers.")
     wrong = np.flatnonzero(~np.isfinite(np.asarray(values)).all(1))
     if len(wrong):
         raise UserError(
-            f"{len(wrong)} of {len(numbers)} rows of scores are not finite, the first of them row {wrong[0]}"
+            f"{len(wrong)} of {len(numbers)} rows of scores are not finite, the first of them row {wrong[0]}. "
+            "Leave such images out, and say so."
         )
 
 
 def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> None:
-    """Refuse what `check_labelled` refuses, and rows that are not probabilities.
+    """Refuse rows that are not probabilities and labels that do not fit them.
 
     Args:
-        probabilities: [N, C], each row sums to 1.
-        labels: [N], integers 0 .. C - 1.
+        probabilities: Class probabilities [N, C]. Each row sums to 1.
+        labels: Integer labels [N] in 0 .. C - 1.
 
     Raises:
-        UserError: as `check_labelled`, or a value is negative, or a row does not sum to 1.
+        UserError: A shape or type is wrong or there are no images. A value is negative or not finite, a row does not
+            sum to 1 or a label is out of range.
     """
     check_labelled(probabilities, labels)
     wrong = np.flatnonzero(not_probabilities(np.asarray(probabilities)))
     if len(wrong):
         raise UserError(
-            f"{len(wrong)} of {len(labels)} rows are not probabilities, the first of them row {wrong[0]}: they are "
-            "negative or do not sum to 1. Give a softmax of logits"
+            f"{len(wrong)} of {len(labels)} rows are negative or do not sum to 1, the first of them row {wrong[0]}. "
+            "Give probabilities, such as a softmax of logits."
         )
 
 
@@ -77,18 +81,18 @@ def check_scores(*scores: np.ndarray) -> None:
     """Refuse scores that have no order.
 
     Args:
-        scores: arrays [N], each of its own N, without NaN.
+        *scores: Arrays [N] without NaN. Each may have its own N, at least 1.
 
     Raises:
-        UserError: an array has another rank, is empty or holds NaN.
+        UserError: An array has another rank or type, is empty or holds NaN.
     """
-    for of_images in scores:
-        values = np.asarray(of_images)
+    for array in scores:
+        values = np.asarray(array)
         if values.ndim != 1 or not values.size:
-            raise UserError(f"scores have the shape {values.shape}; allowed: [N], N at least 1")
+            raise UserError(f"scores have the shape {values.shape}. Give [N] with N at least 1.")
         if values.dtype.kind not in "biuf":
-            raise UserError(f"scores are {values.dtype}; allowed: real numbers")
+            raise UserError(f"scores are {values.dtype}. Give real numbers.")
         if np.isnan(values).any():
             raise UserError(
-                f"{np.isnan(values).sum()} of {values.size} scores are NaN. Leave such images out, and say so"
+                f"{np.isnan(values).sum()} of {values.size} scores are NaN. Leave such images out, and say so."
             )

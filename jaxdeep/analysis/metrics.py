@@ -1,6 +1,6 @@
-"""How good class probabilities are: proper scores, calibration, and whether doubt stands where the mistakes are.
+"""Metrics of class probabilities: proper scores, calibration and the use of uncertainty scores to find mistakes.
 
-On the host, in NumPy: N images, C classes, probabilities [N, C] whose rows sum to 1, labels [N].
+All metrics run on the host in NumPy. They take probabilities [N, C] of N images in C classes and labels [N].
 """
 
 from numbers import Integral
@@ -12,65 +12,75 @@ from jaxdeep.analysis.metric_checks import check_labelled, check_probabilities, 
 from jaxdeep.errors import UserError
 
 BINS: Final = 15
+"""Default number of bins of a reliability diagram."""
 SMALLEST: Final = 1e-12
-"""Probability that a label has at least, before its logarithm is taken."""
+"""Smallest probability whose logarithm is taken."""
 
 
 def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Take minus the logarithm of the label's probability, in nats: [N]. Its mean is the NLL.
+    """Return minus the logarithm of the label's probability. Its mean is the NLL.
 
     Args:
-        probabilities: [N, C], each row sums to 1.
-        labels: [N], integers 0 .. C - 1.
+        probabilities: Class probabilities [N, C]. Each row sums to 1.
+        labels: Integer labels [N] in 0 .. C - 1.
+
+    Returns:
+        Loss of each image [N] in nats, 0 or more.
 
     Raises:
-        UserError: a row is not one of probabilities, or a label not one of a class.
+        UserError: A row is not a distribution over classes or a label is out of range.
 
     >>> float(log_losses(np.array([[0.25, 0.75]]), np.array([1])).round(4)[0])
     0.2877
     """
     check_probabilities(probabilities, labels)
-    return -np.log(np.maximum(_of_labels(probabilities, labels), SMALLEST))
+    return -np.log(np.maximum(_at_labels(probabilities, labels), SMALLEST))
 
 
 def brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Take the squared distance from the label's one-hot vector, in [0, 2]: [N].
+    """Return the squared distance of the probabilities from the one-hot vector of the label.
 
     Args:
-        probabilities: [N, C], each row sums to 1.
-        labels: [N], integers 0 .. C - 1.
+        probabilities: Class probabilities [N, C]. Each row sums to 1.
+        labels: Integer labels [N] in 0 .. C - 1.
+
+    Returns:
+        Score of each image [N] in 0 .. 2.
 
     Raises:
-        UserError: a row is not one of probabilities, or a label not one of a class.
+        UserError: A row is not a distribution over classes or a label is out of range.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability" (1950).
     """
     check_probabilities(probabilities, labels)
     probabilities = np.asarray(probabilities, np.float64)
-    return np.square(probabilities).sum(1) - 2 * _of_labels(probabilities, labels) + 1
+    return np.square(probabilities).sum(1) - 2 * _at_labels(probabilities, labels) + 1
 
 
 def correct(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Tell whether the most probable class is the label's: [N], booleans.
+    """Return whether the most probable class is the label.
 
     Args:
-        probabilities: [N, C]; logits have the same answer.
-        labels: [N], integers 0 .. C - 1.
+        probabilities: Class probabilities [N, C]. Logits give the same answer.
+        labels: Integer labels [N] in 0 .. C - 1.
+
+    Returns:
+        Whether each image is classified correctly [N] as booleans.
 
     Raises:
-        UserError: a value is not finite, or a label not one of a class.
+        UserError: A value is not finite or a label is out of range.
     """
     check_labelled(probabilities, labels)
     return probabilities.argmax(1) == labels
 
 
 class Bins(NamedTuple):
-    """Images by the probability of their most probable class.
+    """Images grouped by the probability of their most probable class.
 
     Attributes:
-        confidence: [B], mean of that probability; NaN in an empty bin.
-        accuracy: [B], share of hits; NaN in an empty bin.
-        counts: [B], images.
+        confidence: Mean of that probability in each bin [B] in 0 .. 1. NaN in an empty bin.
+        accuracy: Share of correctly classified images in each bin [B] in 0 .. 1. NaN in an empty bin.
+        counts: Number of images in each bin [B].
     """
 
     confidence: np.ndarray
@@ -79,29 +89,35 @@ class Bins(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: |accuracy - confidence|, weighted by the images."""
+        """Return the expected calibration error in 0 .. 1.
+
+        It is the mean of |accuracy - confidence| over bins, weighted by their numbers of images.
+        """
         gaps = np.where(self.counts > 0, np.abs(self.accuracy - self.confidence), 0.0)
         return float((gaps * self.counts).sum() / self.counts.sum())
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS, *, equal_mass: bool = False) -> Bins:
-    """Confidence against accuracy: what a reliability diagram shows.
+    """Return what a reliability diagram shows: confidence and accuracy by bin.
 
     Args:
-        probabilities: [N, C], each row sums to 1.
-        labels: [N], integers 0 .. C - 1.
-        bins: B, number of bins, 1 or more.
-        equal_mass: bins of as many images each, in place of bins of equal width on [0, 1].
+        probabilities: Class probabilities [N, C]. Each row sums to 1.
+        labels: Integer labels [N] in 0 .. C - 1.
+        bins: Number of bins B of at least 1.
+        equal_mass: Whether each bin holds the same number of images. By default bins have equal width on [0, 1].
+
+    Returns:
+        Mean confidence, accuracy and number of images of each bin [B].
 
     Raises:
-        UserError: a row is not one of probabilities, a label not one of a class, or there is no bin.
+        UserError: A row is not a distribution over classes, a label is out of range or there is no bin.
 
     Source: Guo et al., "On calibration of modern neural networks" (2017), section 2.
     """
     check_probabilities(probabilities, labels)
     if not isinstance(bins, Integral) or bins < 1:
-        raise UserError(f"{bins!r} bins; allowed: an integer, 1 or more")
-    confidence, right = probabilities.max(1).astype(np.float64), correct(probabilities, labels)
+        raise UserError(f"bins is {bins!r}. Give an integer, 1 or more.")
+    confidence, is_correct = probabilities.max(1).astype(np.float64), correct(probabilities, labels)
     if equal_mass:
         index = np.empty(len(labels), np.int64)
         index[np.argsort(confidence, kind="stable")] = np.arange(len(labels)) * bins // len(labels)
@@ -109,19 +125,26 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS,
         index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (0, 1/B], (1/B, 2/B], ...
     counts = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):
-        mean, share = (np.bincount(index, weights=values, minlength=bins) / counts for values in (confidence, right))
-    return Bins(mean, share, counts)
+        mean, accuracy = (
+            np.bincount(index, weights=values, minlength=bins) / counts for values in (confidence, is_correct)
+        )
+    return Bins(mean, accuracy, counts)
 
 
 def auroc(unlike: np.ndarray, alike: np.ndarray) -> float:
-    """Probability that the score of an image of the first kind is above one of the second, ties counting half.
+    """Return the area under the ROC curve (AUROC) of a score that separates two kinds of images.
+
+    It is the probability that an image of the first kind has the higher score. Ties count half.
 
     Args:
-        unlike: [N], scores of what is to be found, as of images of another data set.
-        alike: [M], scores of the others.
+        unlike: Scores of the images to detect [N]. These may be images of another data set.
+        alike: Scores of the other images [M].
+
+    Returns:
+        Area in 0 .. 1. It is 0.5 for scores that say nothing.
 
     Raises:
-        UserError: there are no scores of a kind, or one is NaN.
+        UserError: One kind has no scores or a score is NaN.
 
     >>> auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
     0.875
@@ -133,59 +156,65 @@ def auroc(unlike: np.ndarray, alike: np.ndarray) -> float:
 
 
 def false_positive_rate(unlike: np.ndarray, alike: np.ndarray, true_positive_rate: float = 0.95) -> float:
-    """Share of the second kind that is taken for the first, at the threshold that finds this share of the first.
+    """Return the share of other images at or above the threshold that detects a given share of the first kind.
 
     Args:
-        unlike: [N], scores of what is to be found.
-        alike: [M], scores of the others.
-        true_positive_rate: share of the first kind that is found, at least; above 0, up to 1.
+        unlike: Scores of the images to detect [N]. These may be images of another data set.
+        alike: Scores of the other images [M].
+        true_positive_rate: Smallest share of the first kind to detect, above 0 and up to 1.
+
+    Returns:
+        Share of the other images that are taken for the first kind in 0 .. 1.
 
     Raises:
-        UserError: there are no scores of a kind, one is NaN, or the rate is not one.
+        UserError: One kind has no scores, a score is NaN or the rate is out of range.
 
     Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution examples" (2017).
     """
     check_scores(unlike, alike)
     if not 0 < true_positive_rate <= 1:
-        raise UserError(f"true_positive_rate is {true_positive_rate}; allowed: above 0, up to 1")
-    found = int(np.ceil(true_positive_rate * len(unlike)))
-    threshold = np.sort(unlike)[::-1][found - 1]
+        raise UserError(f"true_positive_rate is {true_positive_rate}. Give a rate above 0, up to 1.")
+    detected = int(np.ceil(true_positive_rate * len(unlike)))
+    threshold = np.sort(unlike)[::-1][detected - 1]
     return float(np.mean(alike >= threshold))
 
 
 def risk_coverage_curve(uncertainty: np.ndarray, is_correct: np.ndarray) -> np.ndarray:
     """Return the risk of the 1, 2, ..., N images with the lowest uncertainty scores.
 
-    The risk is the share of these images that are classified wrongly, and n / N is the coverage. Images with equal
-    scores count by their mean, since their order says nothing.
+    The risk is the share of these images that are classified wrongly. The coverage is n / N. Images with equal scores
+    count by their mean since their order says nothing.
 
     Args:
-        uncertainty: Uncertainty score of each image [N], such as the predictive entropy in nats.
-        is_correct: Whether each image is classified correctly [N], booleans.
+        uncertainty: Uncertainty score of each image [N]. It may be the predictive entropy in nats.
+        is_correct: Whether each image is classified correctly [N] as booleans.
 
     Returns:
-        Risk at each coverage [N], in 0 .. 1.
+        Risk at each coverage [N] in 0 .. 1.
 
     Raises:
-        UserError: There are no images, a score is NaN, or the lengths differ.
+        UserError: There are no images, a score is NaN or the lengths differ.
     """
     check_scores(uncertainty, is_correct)
     if len(uncertainty) != len(is_correct):
-        raise UserError(f"{len(uncertainty)} scores of {len(is_correct)} images. Give one score for each image.")
+        raise UserError(f"{len(uncertainty)} scores of {len(is_correct)} images. Give a score for each image.")
     _, level, sizes = np.unique(uncertainty, return_inverse=True, return_counts=True)
     risk = np.bincount(level, weights=1.0 - np.asarray(is_correct)) / sizes
     return np.cumsum(np.repeat(risk, sizes)) / np.arange(1, len(is_correct) + 1)
 
 
 def area_under_risk_coverage(uncertainty: np.ndarray, is_correct: np.ndarray) -> float:
-    """Return the mean risk over all coverages (AURC), which is lower if high scores stand with the mistakes.
+    """Return the mean risk over all coverages (AURC). It is lower if mistakes have high scores.
 
     Args:
-        uncertainty: Uncertainty score of each image [N].
-        is_correct: Whether each image is classified correctly [N], booleans.
+        uncertainty: Uncertainty score of each image [N]. It may be the predictive entropy in nats.
+        is_correct: Whether each image is classified correctly [N] as booleans.
 
     Returns:
         Area in 0 .. 1. It is 0 if all images are classified correctly.
+
+    Raises:
+        UserError: There are no images, a score is NaN or the lengths differ.
 
     Source: Geifman, Uziel, El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers" (2019).
     """
@@ -193,14 +222,17 @@ def area_under_risk_coverage(uncertainty: np.ndarray, is_correct: np.ndarray) ->
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature by which logits are divided for the lowest NLL.
+    """Return the temperature that gives the lowest NLL when logits are divided by it.
 
     Args:
-        logits: [N, C], finite, of validation images; or logarithms of probabilities.
-        labels: [N], integers 0 .. C - 1.
+        logits: Finite logits [N, C] of validation images. Logarithms of probabilities serve too.
+        labels: Integer labels [N] in 0 .. C - 1.
+
+    Returns:
+        Temperature in exp(-4) .. exp(4).
 
     Raises:
-        UserError: a value is not finite, or a label not one of a class.
+        UserError: A value is not finite or a label is out of range.
 
     Source: Guo et al. (2017), section 4.2.
     """
@@ -211,11 +243,12 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         scaled = values / np.exp(log_temperature)
-        return float(-np.mean(_of_labels(special.log_softmax(scaled, 1), labels)))
+        return float(-np.mean(_at_labels(special.log_softmax(scaled, 1), labels)))
 
-    found = optimize.minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(found.x))
+    minimum = optimize.minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(minimum.x))
 
 
-def _of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _at_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the value of each row [N, C] at its label."""
     return np.asarray(values, np.float64)[np.arange(len(labels)), labels]

@@ -1,4 +1,4 @@
-"""What trained networks say of images: each as it is, by MC dropout, and all together as an ensemble."""
+"""Predictions of trained networks: each network as it is, its mean by MC dropout and the ensemble of all."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,25 +18,29 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import probabilities as probabilities_of
 
 VALID: Final = "valid"
+"""Name of the validation images."""
 TEST: Final = "test"
+"""Name of the test images."""
 BLOCK: Final = 100
-"""Samples that are kept at a time where they are wanted: 40 MB of 10,000 images in 10 classes."""
+"""Largest number of samples in a block. A block that keeps them takes 40 MB for 10,000 images in 10 classes."""
 FEWEST_LEFT_OUT: Final = 3
-"""Members of an ensemble from which one can be left out, and the rest is one still."""
+"""Smallest number of networks whose ensemble is still an ensemble without one of them."""
 
 RowsByName = Mapping[str, np.ndarray]
-"""Rows [N, D] as the data set stores rows, by name: `valid`, `test`, and the names of other sets.
+"""Rows [N, D] as the data set stores them, by name: `valid`, `test`, and the names of other sets.
 
-Rows of another set become it by `checked_rows(dataset, rows, check=False)`."""
+`checked_rows(dataset, rows, check=False)` brings rows of another set into this form.
+"""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What R predictors say of N images.
+    """Predictions of R networks or ensembles for N images.
 
     Attributes:
-        probabilities: [R, N, C].
-        information: [R, N], the mutual information of class and network, in nats; None where there is one network.
+        probabilities: Class probabilities [R, N, C].
+        information: Mutual information of class and weights [R, N] in nats. None for single
+            networks without samples and for scaled probabilities.
     """
 
     probabilities: np.ndarray
@@ -45,14 +49,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A way to make predictions of S trained networks.
+    """A way to make predictions with S trained networks.
 
     Attributes:
-        name: of the way.
-        answers: by the name of the images; R is S where each network is a predictor of its own. Of an ensemble, the
-            first is that of all networks, the others those of all but one; or there is only the first.
-        is_ensemble: whether all networks are one predictor.
-        temperatures: [R], by which logits are divided; None: they are not.
+        name: Name of the way such as "mc_dropout".
+        answers: Predictions by the name of the images. R is S if each network is a predictor of its own. For an
+            ensemble, the first entry is the ensemble of all networks. Any others leave out one network each.
+        is_ensemble: Whether all networks together are one predictor.
+        temperatures: Temperatures [R] that divide the logits. None if nothing divides them.
     """
 
     name: str
@@ -61,84 +65,101 @@ class Predictor:
     temperatures: np.ndarray | None = None
 
     def jackknifed(self, values: Sequence[float] | np.ndarray) -> Jackknifed:
-        """A figure of the S networks.
+        """Return a figure of the S networks with its values without each of them.
 
         Args:
-            values: [R], of each predictor.
+            values: Figure of each network or ensemble [R].
+
+        Returns:
+            The ensemble's figure or the mean over networks.
         """
         return Jackknifed(float(values[0]), np.asarray(values[1:])) if self.is_ensemble else Jackknifed.mean(values)
 
     def over_networks(self, values: np.ndarray) -> np.ndarray:
-        """A figure of each image, by all networks.
+        """Return a score of each image over all networks.
 
         Args:
-            values: [R, N], of each predictor.
+            values: Score of each image by each network or ensemble [R, N].
 
         Returns:
-            [N]: the ensemble's, or the mean over the networks.
+            Score of the ensemble or mean over the networks [N].
         """
         return values[0] if self.is_ensemble else values.mean(0)
 
 
 def plain(runs: Sequence[Run], images: RowsByName) -> Predictor:
-    """The networks as they are.
+    """Return the predictions of networks as they are.
 
     Args:
-        runs: of S seeds.
-        images: to be told.
+        runs: Finished runs of S seeds.
+        images: Rows [N, D] to predict by name.
+
+    Returns:
+        Predictor with probabilities [S, N, C].
     """
 
-    def of_run(run: Run, rows: np.ndarray) -> np.ndarray:
+    def predicted(run: Run, rows: np.ndarray) -> np.ndarray:
         return np.asarray(probabilities_of(run.config, run.params, run.batch_stats, run.data, jnp.asarray(rows)))
 
-    answers = {name: Answers(np.stack([of_run(run, rows) for run in runs])) for name, rows in images.items()}
+    answers = {name: Answers(np.stack([predicted(run, rows) for run in runs])) for name, rows in images.items()}
     return Predictor("plain", answers)
 
 
 def ensemble_of(networks: Predictor) -> Predictor:
-    """The mean of the networks' probabilities.
+    """Return the ensemble that averages the networks' probabilities.
 
     Args:
-        networks: S of them, each a predictor of its own; those of 3 and more are also taken without one of them.
+        networks: Predictor of S separate networks. If S is 3 or more, the ensembles without each network follow.
+
+    Returns:
+        Predictor with probabilities [R, N, C]. R is 1 + S. It is 1 for two networks.
+
+    Raises:
+        UserError: There are fewer than 2 networks.
     """
 
-    def together(probabilities: np.ndarray) -> Answers:
+    def averaged(probabilities: np.ndarray) -> Answers:
         count = len(probabilities)
         left_out = range(count) if count >= FEWEST_LEFT_OUT else ()
-        found = [ensemble(probabilities), *(ensemble(np.delete(probabilities, one, 0)) for one in left_out)]
+        ensembles = [ensemble(probabilities), *(ensemble(np.delete(probabilities, index, 0)) for index in left_out)]
         return Answers(
-            np.stack([np.asarray(of.mean) for of in found]),
-            np.stack([np.asarray(of.mutual_information) for of in found]),
+            np.stack([np.asarray(uncertainty.mean) for uncertainty in ensembles]),
+            np.stack([np.asarray(uncertainty.mutual_information) for uncertainty in ensembles]),
         )
 
-    answers = {name: together(of.probabilities) for name, of in networks.answers.items()}
+    answers = {name: averaged(answer.probabilities) for name, answer in networks.answers.items()}
     return Predictor("ensemble", answers, is_ensemble=True)
 
 
 def at_temperature(predictor: Predictor, labels: np.ndarray) -> Predictor:
-    """The same with the logarithms of its probabilities divided by a temperature: that with the lowest validation NLL.
+    """Return a predictor whose logits are divided by the temperature with the lowest validation NLL.
+
+    The logarithms of its probabilities serve as logits.
 
     Args:
-        predictor: with answers for `valid`.
-        labels: [N], of the validation images.
+        predictor: Predictor with answers for `valid`.
+        labels: Integer labels [N] of the validation images.
 
-    Source: Guo et al., "On calibration of modern neural networks" (2017), section 4.2; of means of probabilities,
+    Returns:
+        Predictor with scaled probabilities [R, N, C] and its temperatures [R].
+
+    Source: Guo et al., "On calibration of modern neural networks" (2017), section 4.2. For means of probabilities,
     Rahaman and Thiery, "Uncertainty quantification and deep ensembles" (2021), "pool then calibrate".
     """
-    logits = {name: _logarithms(of.probabilities) for name, of in predictor.answers.items()}
-    temperatures = np.asarray([temperature(of_one, labels) for of_one in logits[VALID]])
-    answers = {name: Answers(_softmax(of / temperatures[:, None, None])) for name, of in logits.items()}
+    logits = {name: _logarithms(answer.probabilities) for name, answer in predictor.answers.items()}
+    temperatures = np.asarray([temperature(valid_logits, labels) for valid_logits in logits[VALID]])
+    answers = {name: Answers(_softmax(values / temperatures[:, None, None])) for name, values in logits.items()}
     return Predictor(f"{predictor.name}, scaled", answers, predictor.is_ensemble, temperatures)
 
 
 @dataclass(frozen=True)
 class McSamples:
-    """MC dropout of S networks.
+    """Predictions of S networks by MC dropout.
 
     Attributes:
-        predictor: each network's mean over its samples.
-        means: `valid` and `test` -> number of samples -> [S, N, C], the mean of the first so many of them.
-        first: [S, M, C], all samples of the first test image.
+        predictor: Predictor that averages the samples of each network.
+        means: Mean probabilities [S, N, C] of the first m samples by `valid` or `test` and by m.
+        first: Probabilities of the first test image by all samples [S, M, C].
     """
 
     predictor: Predictor
@@ -147,20 +168,23 @@ class McSamples:
 
 
 def mc_samples_of(runs: Iterable[Run], images: RowsByName, samples: int, mask_bits: MaskBits = 16) -> McSamples:
-    """The networks by MC dropout, each seed's with masks of its own.
+    """Return the predictions of networks by MC dropout. The masks of each network depend on its seed.
 
     Args:
-        runs: of S seeds.
-        images: to be told; `valid` and `test` are among them.
-        samples: M, of each network and image.
-        mask_bits: as of `mc_dropout`.
+        runs: Finished runs of S seeds.
+        images: Rows [N, D] to predict by name. They include `valid` and `test`.
+        samples: Number of samples M of each network and image, 2 or more.
+        mask_bits: Random bits for each value of a mask. With 16 the rate is the nearest multiple of 1/65536.
+
+    Returns:
+        Mean probabilities of each network, their course over samples and all samples of the first test image.
 
     Raises:
-        UserError: as `mc_dropout`.
+        UserError: A network has no dropout or there are fewer than 2 samples.
     """
     counts = counts_of(samples)
-    found: dict[str, list[Uncertainty]] = {name: [] for name in images}
-    followed: dict[str, list[_Running]] = {VALID: [], TEST: []}
+    by_name: dict[str, list[Uncertainty]] = {name: [] for name in images}
+    running_means: dict[str, list[_Running]] = {VALID: [], TEST: []}
     for run in runs:
         for name, rows in images.items():
             running = _Running(counts)
@@ -169,26 +193,32 @@ def mc_samples_of(runs: Iterable[Run], images: RowsByName, samples: int, mask_bi
                 if block.samples is not None:
                     running.add(np.asarray(block.samples))
                 parts.append(jax.device_get(block._replace(samples=None)))  # or calls queue up, each with its images
-            found[name].append(pooled(parts, _sizes(samples)))
-            if name in followed:
-                followed[name].append(running)
+            by_name[name].append(pooled(parts, _sizes(samples)))
+            if name in running_means:
+                running_means[name].append(running)
     answers = {
         name: Answers(
-            np.stack([np.asarray(of.mean) for of in of_runs]),
-            np.stack([np.asarray(of.mutual_information) for of in of_runs]),
+            np.stack([np.asarray(uncertainty.mean) for uncertainty in uncertainties]),
+            np.stack([np.asarray(uncertainty.mutual_information) for uncertainty in uncertainties]),
         )
-        for name, of_runs in found.items()
+        for name, uncertainties in by_name.items()
     }
     means = {
-        name: {count: np.stack([of.means[count] for of in of_runs]) for count in counts}
-        for name, of_runs in followed.items()
+        name: {count: np.stack([running.means[count] for running in runnings]) for count in counts}
+        for name, runnings in running_means.items()
     }
-    first = np.stack([np.concatenate(of.first) for of in followed[TEST]])
+    first = np.stack([np.concatenate(running.first) for running in running_means[TEST]])
     return McSamples(Predictor("mc_dropout", answers), means, first)
 
 
 def counts_of(samples: int) -> list[int]:
-    """1, 2, 5, 10, 20, 50, ... and the number itself: of how many samples a mean is worth a look.
+    """Return the numbers of samples whose means are shown: 1, 2, 5, 10, 20, 50, ... and the number itself.
+
+    Args:
+        samples: Number of samples, 1 or more.
+
+    Returns:
+        Numbers in ascending order. The last one is `samples`.
 
     >>> counts_of(60)
     [1, 2, 5, 10, 20, 50, 60]
@@ -200,7 +230,7 @@ def counts_of(samples: int) -> list[int]:
 
 
 class _Running:
-    """Means of the first samples, block by block."""
+    """Running means of the first samples over blocks."""
 
     def __init__(self, counts: Sequence[int]) -> None:
         self.counts = counts
@@ -209,18 +239,23 @@ class _Running:
         self._total: np.ndarray | float = 0.0
         self._done = 0
 
-    def add(self, drawn: np.ndarray) -> None:
-        """Go on with the next samples [m, N, C]."""
-        behind = self._done + len(drawn)
+    def add(self, samples: np.ndarray) -> None:
+        """Add the next samples.
+
+        Args:
+            samples: Class probabilities [m, N, C].
+        """
+        end = self._done + len(samples)
         for count in self.counts:
-            if self._done < count <= behind:
-                part = drawn[: count - self._done].sum(0, dtype=np.float64)
-                self.means[count] = ((self._total + part) / count).astype(drawn.dtype)
-        self._total, self._done = self._total + drawn.sum(0, dtype=np.float64), behind
-        self.first.append(drawn[:, 0].copy())  # a view would keep all samples
+            if self._done < count <= end:
+                part = samples[: count - self._done].sum(0, dtype=np.float64)
+                self.means[count] = ((self._total + part) / count).astype(samples.dtype)
+        self._total, self._done = self._total + samples.sum(0, dtype=np.float64), end
+        self.first.append(samples[:, 0].copy())  # a view would keep all samples
 
 
 def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: MaskBits) -> Iterator[Uncertainty]:
+    """Yield the predictions of a run by MC dropout, block by block. Only `valid` and `test` keep their samples."""
     key = jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(f"mc_dropout {name}".encode()))
     for index, size in enumerate(_sizes(samples)):
         block_key, keep_samples = jax.random.fold_in(key, index), name in (VALID, TEST)
@@ -228,7 +263,7 @@ def _blocks(run: Run, name: str, rows: np.ndarray, samples: int, mask_bits: Mask
 
 
 def _sizes(samples: int) -> list[int]:
-    """Of the blocks: nearly equal, so that none has a single sample."""
+    """Return the sizes of the blocks. They are nearly equal. No block has a single sample."""
     count = -(-samples // BLOCK)
     return [len(part) for part in np.array_split(np.empty(samples), count)]
 

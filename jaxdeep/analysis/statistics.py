@@ -1,4 +1,4 @@
-"""How far a figure can be trusted: scipy's intervals, under the names that the reports use."""
+"""Intervals, tests and corrections that say how far a figure can be trusted. They wrap functions of scipy."""
 
 import sys
 from collections.abc import Sequence
@@ -7,23 +7,26 @@ from typing import Final, NamedTuple
 import numpy as np
 
 CONFIDENCE: Final = 0.95
+"""Probability with which an interval covers the true value."""
 SIGNIFICANCE: Final = 0.05
-"""Corrected p-values below it are verdicts."""
+"""Level of significance. A corrected p-value below it gives a verdict."""
 POWER: Final = 0.8
-"""With what probability `pairs_to_tell` runs tell a difference."""
+"""Probability with which `pairs_to_tell` runs detect a true difference of the measured size."""
 MOST_PAIRS: Final = 1_000
+"""Largest value of `pairs_to_tell`. If more runs were needed, it is None."""
 ROUNDING: Final = 1e-12
+"""Largest relative spread of values that still count as equal."""
 
 
 class Estimate(NamedTuple):
     """A mean over independent runs.
 
     Attributes:
-        mean: of the finite values; None where there are none.
-        std: standard deviation of a run, from n - 1; None for fewer than two.
-        low: lower end of the mean's 95% interval by Student's t; None for fewer than two.
-        high: upper end.
-        runs: number of finite values.
+        mean: Mean of the finite values. None without any.
+        std: Standard deviation of a run with n - 1 degrees of freedom. None for fewer than two values.
+        low: Lower end of the mean's 95% interval by Student's t. None for fewer than two values.
+        high: Upper end of the mean's 95% interval by Student's t. None for fewer than two values.
+        runs: Number of finite values.
     """
 
     mean: float | None
@@ -34,16 +37,19 @@ class Estimate(NamedTuple):
 
 
 def mean_over_runs(values: Sequence[float], overlap: float = 0.0) -> Estimate:
-    """Mean, standard deviation and interval of one figure over seeds.
+    """Return the mean, standard deviation and 95% interval of one figure over runs.
 
-    Values that are not finite (a diverged run's) do not count; `runs` says how many did.
+    Values that are not finite do not count. They come from diverged runs. `runs` is the number of finite values.
 
     Args:
-        values: one for each run.
-        overlap: of the folds of a cross-validation, whose training rows are in part the same: validation rows over
-            training rows, by which each run's share in the variance grows. 0: independent runs.
+        values: Figure of each run.
+        overlap: Validation rows over training rows for the folds of a cross-validation, or 0 for independent runs.
+            Folds share training rows, so the overlap adds to 1 / n in the variance of the mean.
 
-    Source: of the overlap, Nadeau and Bengio, "Inference for the generalization error" (2003), equation 9.
+    Returns:
+        Mean with its 95% interval and the standard deviation of a run.
+
+    Source: Nadeau and Bengio, "Inference for the generalization error" (2003), equation 9, for the overlap.
 
     >>> mean_over_runs([1.0, 2.0, 3.0]).mean
     2.0
@@ -59,32 +65,35 @@ def mean_over_runs(values: Sequence[float], overlap: float = 0.0) -> Estimate:
 
 
 def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95% interval of a mean by the bootstrap (bias-corrected and accelerated): no normal distribution assumed.
+    """Return the 95% interval of a mean by the bootstrap (bias-corrected and accelerated).
 
-    Of few values it is too narrow: of 3, Student's t is the one to believe.
+    It assumes no normal distribution. It is too narrow for few values. With 3 values Student's t is better.
 
     Args:
-        values: one for each run; those that are not finite do not count.
+        values: Figure of each run. Values that are not finite do not count.
 
     Returns:
-        Its ends; None where there are fewer than two values, or all are equal but for rounding.
+        Lower and upper end. None for fewer than two values or if all are equal but for rounding.
     """
     from scipy import stats  # 0.7 s to import
 
     finite = np.asarray([value for value in values if np.isfinite(value)], np.float64)
     if len(finite) < 2 or np.ptp(finite) <= ROUNDING * np.abs(finite).max():
         return None
-    found = stats.bootstrap((finite,), np.mean, confidence_level=CONFIDENCE, method="BCa", rng=0)
-    low, high = found.confidence_interval
+    bootstrap = stats.bootstrap((finite,), np.mean, confidence_level=CONFIDENCE, method="BCa", rng=0)
+    low, high = bootstrap.confidence_interval
     return float(low), float(high)
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95% interval of one network's accuracy, for images of which these are a sample (Wilson's score interval).
+    """Return the 95% interval of one network's accuracy over other images of the same kind (Wilson's score interval).
 
     Args:
-        accuracy: share of hits, in [0, 1].
-        count: images that it was measured on.
+        accuracy: Share of correctly classified images in 0 .. 1.
+        count: Number of images, at least 1.
+
+    Returns:
+        Lower and upper end in 0 .. 1.
 
     >>> low, high = accuracy_interval(0.48, 5_000)
     >>> round((high - low) / 2, 3)
@@ -97,16 +106,16 @@ def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
 
 
 class Paired(NamedTuple):
-    """How far a figure of two configurations lies apart, over the runs that they have in common.
+    """The difference of a figure between two configurations over runs with the same seeds.
 
     Attributes:
-        difference: the first one's mean minus the other one's.
-        low: lower end of its 95% interval.
-        high: upper end.
-        p_value: two-sided: of a difference at least as large where there is none.
-        pairs: runs that were compared, each with the other configuration's of the same seed.
-        pairs_to_tell: so many would tell a true difference of this size with a probability of 80%, by a test as strict
-            as its number among others demands; None where MOST_PAIRS would not.
+        difference: Mean of the first configuration minus mean of the second.
+        low: Lower end of the difference's 95% interval.
+        high: Upper end of the difference's 95% interval.
+        p_value: Two-sided p-value. It is the probability of a difference at least as large if there is none.
+        pairs: Number of compared pairs of runs. The runs of a pair have the same seed.
+        pairs_to_tell: Number of pairs that detect a true difference of this size with a probability of 80%. The test is
+            as strict as the number of comparisons demands. None if MOST_PAIRS pairs do not suffice.
     """
 
     difference: float
@@ -118,25 +127,29 @@ class Paired(NamedTuple):
 
 
 def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, comparisons: int = 1) -> Paired:
-    """Compare a figure of two configurations run by run: Student's paired t-test.
+    """Compare a figure of two configurations run by run with Student's paired t-test.
 
-    It is about other seeds on the same images; `paired_correct` is about other images too.
+    The verdict holds for other seeds on the same images. `paired_correct` covers other images too.
 
     Args:
-        one: a figure of each run, finite.
-        other: of the runs of the same seeds, in the same order.
-        overlap: as of `mean_over_runs`; more pairs do not lessen it.
-        comparisons: among how many this is one, as `holm` has them; only pairs_to_tell depends on it.
+        one: Finite figure of each run of the first configuration.
+        other: Finite figure of each run of the second configuration. The seeds are the same in the same order.
+        overlap: Validation rows over training rows for the folds of a cross-validation, or 0 for independent runs. More
+            pairs do not lessen its part of the variance.
+        comparisons: Number of comparisons that `holm` corrects together. Only `pairs_to_tell` depends on it.
+
+    Returns:
+        Difference with its 95% interval and p-value.
 
     Raises:
-        ValueError: numbers of runs that differ, or fewer than two.
+        ValueError: The numbers of runs differ or there are fewer than two.
 
     >>> paired([0.5, 0.6, 0.7], [0.4, 0.55, 0.6]).difference.__round__(4)
     0.0833
     """
     count = len(one)
     if count != len(other) or count < 2:
-        raise ValueError(f"{count} and {len(other)} runs; allowed: as many of both, 2 or more")
+        raise ValueError(f"{count} and {len(other)} runs cannot be paired. Give 2 or more of both, with equal numbers.")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     per_pair = float(differences.var(ddof=1))
     return paired_t_test(float(differences.mean()), count, per_pair, per_pair * overlap, comparisons)
@@ -145,54 +158,63 @@ def paired(one: Sequence[float], other: Sequence[float], overlap: float = 0.0, c
 def paired_correct(one: np.ndarray, other: np.ndarray, comparisons: int = 1) -> Paired:
     """Compare the accuracies of two configurations over common seeds and common images.
 
-    A difference d[s, i] of seed s and image i has a part that is the seed's, one that is the image's, and the rest.
-    The variance of their mean is that of the seeds' means over S plus that of the images' means over N: so the verdict
-    is about other seeds and other images of the same kind. A t-test over seeds leaves the images' part out, McNemar's
-    over images the seeds'. The rest is counted in both, and the degrees of freedom are those of the factor with fewer
-    values, however large its part: so the interval may be too wide, and two seeds that agree by chance prove nothing.
+    A difference d[s, i] has a part of the seed s, a part of the image i and a rest. The
+    variance of their mean is the variance of the seeds' means over S plus the variance of the images' means over N. The
+    verdict therefore holds for other seeds and other images of the same kind. A t-test over seeds leaves out the
+    images' part. McNemar's test over images leaves out the seeds' part. The rest is counted in both. The degrees of
+    freedom follow the factor with fewer values, however large its part. The interval may therefore be too wide. Two
+    seeds that agree by chance prove nothing.
 
     Args:
-        one: [S, N], booleans: whether the network of a seed tells an image.
-        other: [S, N], of the same seeds and images.
-        comparisons: as of `paired`.
+        one: Whether the first configuration classifies each image correctly with each seed [S, N] as booleans.
+        other: Whether the second configuration classifies each image correctly with each seed [S, N] as booleans. The
+            seeds and images are the same.
+        comparisons: Number of comparisons that `holm` corrects together. Only `pairs_to_tell` depends on it.
+
+    Returns:
+        Difference of the accuracies with its 95% interval and p-value.
 
     Raises:
-        ValueError: shapes that differ, fewer than two seeds or images.
+        ValueError: The shapes differ or there are fewer than two seeds or images.
 
     Source: Owen, "The pigeonhole bootstrap" (2007), section 3, for the variance of crossed random effects.
     """
     if one.shape != other.shape or one.ndim != 2 or min(one.shape) < 2:
         raise ValueError(
-            f"hits of the shapes {one.shape} and {other.shape}; allowed: equal, 2 or more seeds and images"
+            f"correct rows have the shapes {one.shape} and {other.shape}. "
+            "Give equal shapes with 2 or more seeds and images."
         )
     differences = one.astype(np.float64) - other.astype(np.float64)
     seeds, images = differences.shape
-    mean, of_seeds, of_images = differences.mean(), differences.mean(1), differences.mean(0)
-    rest = np.square(differences - of_seeds[:, None] - of_images + mean).sum() / ((seeds - 1) * (images - 1))
-    parts = np.asarray([of_seeds.var(ddof=1) / seeds, of_images.var(ddof=1) / images])
-    of_images_alone = max(parts[1] - rest / (seeds * images), 0.0)
-    per_seed = (parts.sum() - of_images_alone) * seeds
-    return paired_t_test(float(mean), seeds, float(per_seed), float(of_images_alone), comparisons, images)
+    mean, seed_means, image_means = differences.mean(), differences.mean(1), differences.mean(0)
+    rest = np.square(differences - seed_means[:, None] - image_means + mean).sum() / ((seeds - 1) * (images - 1))
+    parts = np.asarray([seed_means.var(ddof=1) / seeds, image_means.var(ddof=1) / images])
+    images_alone = max(parts[1] - rest / (seeds * images), 0.0)
+    per_seed = (parts.sum() - images_alone) * seeds
+    return paired_t_test(float(mean), seeds, float(per_seed), float(images_alone), comparisons, images)
 
 
 def paired_t_test(
     difference: float, pairs: int, per_pair: float, fixed: float, comparisons: int, most: int = sys.maxsize
 ) -> Paired:
-    """Judge a difference whose variance is per_pair / pairs + fixed, with min(pairs, most) - 1 degrees of freedom.
+    """Test a difference with variance per_pair / pairs + fixed and min(pairs, most) - 1 degrees of freedom.
 
     Args:
-        difference: of two means over runs.
-        pairs: runs.
-        per_pair: the part of its variance that more runs lessen, of one run.
-        fixed: the part that they do not.
-        comparisons: as of `paired`.
-        most: degrees of freedom that more runs do not exceed, plus 1, such as the number of images.
+        difference: Difference of two means over runs.
+        pairs: Number of pairs of runs, 2 or more.
+        per_pair: Part of the variance of a single pair that more pairs lessen.
+        fixed: Part of the variance that more pairs do not lessen.
+        comparisons: Number of comparisons that `holm` corrects together. Only `pairs_to_tell` depends on it.
+        most: Upper bound of the degrees of freedom plus 1. It may be the number of images.
+
+    Returns:
+        Difference with its 95% interval and p-value.
     """
     from scipy import stats  # 0.7 s to import
 
     if per_pair + fixed <= 0:  # the same runs, or runs that differ by a constant
-        alike = difference == 0
-        return Paired(difference, difference, difference, float(alike), pairs, None if alike else 2)
+        is_equal = difference == 0
+        return Paired(difference, difference, difference, float(is_equal), pairs, None if is_equal else 2)
     error = (per_pair / pairs + fixed) ** 0.5
     freedom = min(pairs, most) - 1
     low, high = stats.t.interval(CONFIDENCE, freedom, difference, error)
@@ -207,13 +229,15 @@ def paired_t_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number: with all below .05, the chance of any false one among them is below .05.
+    """Return p-values corrected for the number of comparisons.
+
+    If all corrected values below 0.05 count as differences, the probability of any false one is below 0.05.
 
     Args:
-        p_values: of all comparisons that are made, in any order.
+        p_values: The p-values of all comparisons in any order.
 
     Returns:
-        The corrected ones, in the same order.
+        Corrected p-values in the same order in 0 .. 1.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).
 

@@ -1,4 +1,4 @@
-"""What a network does not know, by Monte Carlo dropout."""
+"""Predictive uncertainty of a network by Monte Carlo dropout."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,22 +17,23 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of, scaled
 
 GROUP: Final = 10
-"""Samples at a time, of each image."""
+"""Number of samples that are computed at a time, for each image."""
 VALUES: Final = {"cpu": 1_000_000}
-"""That a layer takes in at a time, of a group's samples of some images: what a CPU's caches hold."""
+"""Largest number of input values of a layer at a time, by backend. A CPU's caches hold as many."""
 VALUES_ELSEWHERE: Final = 50_000_000
-"""Likewise on an accelerator: 200 MB."""
+"""Largest number of input values of a layer at a time on an accelerator. They take 200 MB."""
 
 
 class Uncertainty(NamedTuple):
-    """Class probabilities over M samples, or members, for N images.
+    """Predictive uncertainty of N images from M samples or networks.
 
     Attributes:
-        mean: [N, C], mean probabilities.
-        std: [N, C], their standard deviation over the samples (the population's, as NumPy's `std`).
-        entropy: [N], of the mean probabilities, in nats: all doubt there is.
-        mutual_information: [N], entropy less the samples' mean entropy: the doubt that more data would end.
-        samples: [M, N, C], the probabilities themselves where they were asked for.
+        mean: Mean class probabilities [N, C].
+        std: Standard deviation of the probabilities over samples [N, C]. It divides by M like NumPy's `std`.
+        entropy: Entropy of the mean probabilities [N] in nats. It measures the total uncertainty.
+        mutual_information: Entropy less the mean entropy of the samples [N] in nats. It measures the uncertainty that
+            more training data would remove.
+        samples: Class probabilities of each sample [M, N, C]. None unless they were requested.
     """
 
     mean: jax.Array
@@ -49,17 +50,19 @@ def _rows_at_a_time(model: Network) -> int:
 
 
 def features(model: Network, params: Params, batch_stats: BatchStats, images: jax.Array, stop: int) -> jax.Array:
-    """What the layers before one of them make of images: constant where these layers are, so computed once.
+    """Return the outputs of the layers before a given one.
+
+    Layers before the first dropout give the same outputs in every pass. They are run once.
 
     Args:
-        model: the network.
-        params: its weights.
-        batch_stats: its batch statistics.
-        images: [N, D], as they enter the network.
-        stop: index of the first layer that is not run.
+        model: Network.
+        params: Weights of the network.
+        batch_stats: Moving statistics of its batch normalisation.
+        images: Scaled rows [N, D] as they enter the network.
+        stop: Index of the first layer that is not run.
 
     Returns:
-        [N, units].
+        Outputs of the last layer that is run [N, units].
     """
     return model.apply(params, batch_stats, images, stop=stop)[0]
 
@@ -76,30 +79,31 @@ def mc_dropout(
     mask_bits: MaskBits = 16,
     keep_samples: bool = False,
 ) -> Uncertainty:
-    """Probabilities over passes with dropout on, batch normalisation by its moving statistics.
+    """Return the predictive uncertainty over passes with dropout on. Batch normalisation uses its moving statistics.
 
-    The layers before the first dropout run once, and the others `samples` times, a mask for each image and sample. The
-    moments are added up as the samples come: memory does not grow with their number.
+    The layers before the first dropout run once. The others run `samples` times with a mask for each image and sample.
+    The moments are added up as the samples come. Memory does not grow with their number.
 
     Args:
-        model: the network.
-        params: its weights.
-        batch_stats: its batch statistics.
-        images: [N, D], floating and finite, as they enter the network.
-        key: one random key, of all masks.
-        samples: M, 2 or more.
-        dropout_rate: share of values that a mask drops, above 0 and below 1.
-        mask_bits: random bits for each value of a mask: with 16, the rate is the nearest multiple of 1/65536.
-        keep_samples: give the samples too: M x N x C numbers.
+        model: Network with dropout.
+        params: Weights of the network.
+        batch_stats: Moving statistics of its batch normalisation.
+        images: Scaled rows [N, D], floating and finite, as they enter the network.
+        key: Random key of all masks.
+        samples: Number of passes M of at least 2.
+        dropout_rate: Share of values that a mask drops, above 0 and below 1.
+        mask_bits: Random bits for each value of a mask. With 16 the rate is the nearest multiple of 1/65536.
+        keep_samples: Whether to return all M x N x C probabilities too.
 
     Returns:
-        Moments and doubts of every image.
+        Moments and entropies of the N images.
 
     Raises:
-        UserError: nothing would be random, as `check_mc_dropout` says, or the key or the images are of another kind.
+        UserError: The network has no dropout or the rate or the number of samples is out of range. The key is not a
+            single key or the images do not enter the network.
 
-    Source: Gal and Ghahramani, "Dropout as a Bayesian approximation" (2016); the mutual information is that of
-    Houlsby et al., "Bayesian active learning for classification and preference learning" (2011).
+    Source: Gal and Ghahramani, "Dropout as a Bayesian approximation" (2016). For the mutual information, Houlsby et
+    al., "Bayesian active learning for classification and preference learning" (2011).
     """
     check_mc_dropout(model, dropout_rate, samples)
     check_masks(key, mask_bits)
@@ -118,55 +122,55 @@ def mc_predict(
     keep_samples: bool = False,
     check: bool = True,
 ) -> Uncertainty:
-    """Predict by MC dropout with a trained network, at the dropout rate that it was trained with.
+    """Predict by MC dropout with a trained network at the dropout rate of its training.
 
     Args:
-        run: a finished run.
-        images: [N, *image_shape] or [N, D], N at least 1, unscaled like the training images; an array, or a data frame
-            whose columns are matched by name.
-        key: random key of all masks.
-        samples: M, number of passes, 2 or more.
-        mask_bits: random bits for each value of a mask: with 16, the rate is the nearest multiple of 1/65536.
-        keep_samples: return the samples too, M x N x C numbers.
-        check: compare the images with the range of the training images. Turn it off to evaluate images of another
-            kind.
+        run: Finished run whose network has dropout.
+        images: Images [N, *image_shape] or rows [N, D] with N at least 1. They are unscaled like the training images.
+            A data frame is allowed too. Its columns are matched by name.
+        key: Random key of all masks.
+        samples: Number of passes M of at least 2.
+        mask_bits: Random bits for each value of a mask. With 16 the rate is the nearest multiple of 1/65536.
+        keep_samples: Whether to return all M x N x C probabilities too.
+        check: Whether to compare the images with the range of the training images. Turn it off to evaluate images of
+            another kind.
 
     Returns:
-        Moments and doubts of N images.
+        Moments and entropies of the N images.
 
     Raises:
-        UserError: the images do not fit, as `Run.predict` says, or nothing would be random, as `check_mc_dropout` says.
+        UserError: The images do not fit the network. It has no dropout or there are fewer than 2 passes.
 
     Warns:
-        JaxdeepWarning: values lie outside the range of the training images.
+        JaxdeepWarning: Values lie outside the range of the training images.
     """
     check_type("run", run, Run, "a Run, as fit returns it")
     run.check_trained()
     check_mc_dropout(model_of(run.config, run.data), run.config.model.dropout_rate, samples)
     rows = checked_rows(run.data, images, check=check, dtype=run.config.train.dtype)
-    found = mc_of_stored_rows(run, rows, key, samples, mask_bits=mask_bits, keep_samples=keep_samples)
-    check_answers(np.asarray(found.mean))
-    return found
+    uncertainty = mc_of_stored_rows(run, rows, key, samples, mask_bits=mask_bits, keep_samples=keep_samples)
+    check_answers(np.asarray(uncertainty.mean))
+    return uncertainty
 
 
 def mc_of_stored_rows(
     run: Run, rows: np.ndarray, key: jax.Array, samples: int, *, mask_bits: MaskBits, keep_samples: bool
 ) -> Uncertainty:
-    """Predict by MC dropout, like `mc_predict`, for rows that are stored already: a data set's own, or checked ones.
+    """Predict by MC dropout for rows that a data set stores or that `checked_rows` returned.
 
     Args:
-        run: a finished run.
-        rows: [N, D], as the data set stores them.
-        key: random key of all masks.
-        samples: M, number of passes, 2 or more.
-        mask_bits: random bits for each value of a mask.
-        keep_samples: return the samples too.
+        run: Finished run whose network has dropout.
+        rows: rows [N, D] as the data set stores them.
+        key: Random key of all masks.
+        samples: Number of passes M of at least 2.
+        mask_bits: Random bits for each value of a mask. With 16 the rate is the nearest multiple of 1/65536.
+        keep_samples: Whether to return all M x N x C probabilities too.
 
     Returns:
-        Moments and doubts of N rows.
+        Moments and entropies of the N rows.
 
     Raises:
-        UserError: nothing would be random, as `check_mc_dropout` says.
+        UserError: The network has no dropout or there are fewer than 2 passes.
     """
     return mc_dropout(
         model_of(run.config, run.data),
@@ -193,11 +197,11 @@ def _sampled(
     key: jax.Array,
     rate: jax.Array,
 ) -> Uncertainty:
-    """The layers before the first dropout of all images; the others of some images, some samples at a time.
+    """Return the predictive uncertainty of images. Groups of samples are computed for chunks of images.
 
-    There, classes come first: loops over ten of them fill no vector register, loops over images do. A sample is added
-    as its deviation from the plain pass, which is near the mean, so that the variance, a difference of sums, loses no
-    digits where it is small.
+    The layers before the first dropout run once for all images. The sums have classes as their first axis. Loops over
+    ten classes fill no vector register and loops over images do. Samples are summed as deviations from the pass without
+    dropout. That pass is near the mean. The variance is a difference of sums and keeps its digits if they are small.
     """
     first = model.first_dropout or 0
     groups, rest = divmod(samples, GROUP)
@@ -238,7 +242,7 @@ def _sampled(
 
 
 def _softmax(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """[C, ...] -> probabilities [C, ...] and their entropies [...], in nats."""
+    """Return the softmax of logits [C, ...] over classes, and its entropies [...] in nats."""
     shifted = logits - logits.max(0)[None]
     weights = jnp.exp(shifted)
     total = weights.sum(0)
@@ -247,26 +251,29 @@ def _softmax(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def moments(mean: jax.Array, variance: jax.Array, of_samples: jax.Array) -> Uncertainty:
-    """Take moments together, without the samples.
+    """Return the predictive uncertainty from moments of the samples.
 
     Args:
-        mean: [N, C], mean probabilities.
-        variance: [N, C], variance of the samples' probabilities; rounding may make it negative.
-        of_samples: [N], mean entropy of the samples, in nats.
+        mean: Mean probabilities [N, C].
+        variance: Variance of the samples' probabilities [N, C]. Rounding may make it negative.
+        of_samples: Mean entropy of the samples [N] in nats.
 
     Returns:
-        Moments and doubts of N images.
+        Moments and entropies of the N images without samples.
     """
     of_mean = entropy(mean)
     return Uncertainty(mean, jnp.sqrt(jnp.maximum(variance, 0)), of_mean, jnp.maximum(of_mean - of_samples, 0))
 
 
 def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
-    """The moments over all samples of several draws, without the samples.
+    """Return the predictive uncertainty over all samples of several blocks.
 
     Args:
-        parts: of the same images.
-        counts: samples of each.
+        parts: Uncertainty of the same N images from each block.
+        counts: Number of samples in each block.
+
+    Returns:
+        Moments and entropies of the N images without samples.
     """
     shares = jnp.asarray(counts, parts[0].mean.dtype) / sum(counts)
 
@@ -279,6 +286,13 @@ def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
 
 
 def entropy(probabilities: jax.Array) -> jax.Array:
-    """[..., C] -> [...], in nats."""
+    """Return the entropy of probabilities in nats.
+
+    Args:
+        probabilities: Class probabilities [..., C]. Each row sums to 1.
+
+    Returns:
+        Entropy of each row [...] in 0 .. log(C).
+    """
     positive = jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny)
     return -(probabilities * jnp.log(positive)).sum(-1)
