@@ -245,16 +245,16 @@ def test_brackets_begin_with_the_points_of_the_members_and_no_others() -> None:
     one, other = "optim.learning_rate=0.001", "optim.learning_rate=0.01"
     rungs = (Rung(2, 1),)
     for brackets, names in {
-        (Bracket((one, "x"), rungs),): "brackets[0].points has 'x', and no trial has this group",
-        (Bracket((one, other), rungs), Bracket((one, one), rungs)): f"brackets[1].points has '{one}' twice",
+        (Bracket((one, "x"), rungs),): "brackets[0].candidates has 'x', and no trial belongs to this candidate",
+        (Bracket((one, other), rungs), Bracket((one, one), rungs)): f"brackets[1].candidates has '{one}' twice",
         (Bracket((one,), rungs),): "trials[2] (optim.learning_rate=0.01,seed_1) is in none of the 1 brackets",
-        (Bracket((one, 5), rungs),): "brackets[0].points[1] is 5",
-        (Bracket(one, rungs),): "brackets[0].points is ",
+        (Bracket((one, 5), rungs),): "brackets[0].candidates[1] is 5",
+        (Bracket(one, rungs),): "brackets[0].candidates is ",
         (Bracket((one, other), ((2, 1),)),): "brackets[0].rungs[0] is ",
         (Bracket((one, other), (Rung(2, 0),)),): "brackets[0].rungs[0].epochs is 0",
-        (Bracket((one, other), (Rung(2, 1), Rung(0.5, 1))),): "brackets[0].rungs[1].points is 0.5",
-        (Bracket((one, other), ()),): "brackets[0] has 2 points and 0 rungs",
-        (Bracket((), rungs),): "brackets[0] has 0 points and 1 rungs",
+        (Bracket((one, other), (Rung(2, 1), Rung(0.5, 1))),): "brackets[0].rungs[1].candidates is 0.5",
+        (Bracket((one, other), ()),): "brackets[0] has 2 candidates and 0 rungs",
+        (Bracket((), rungs),): "brackets[0] has 0 candidates and 1 rungs",
         (): "trials[0] (optim.learning_rate=0.001,seed_1) is in none of the 0 brackets",
     }.items():
         refused(lambda brackets=brackets: fit_by_halving(trials, DATA, brackets), names)

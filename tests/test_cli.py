@@ -77,7 +77,7 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        (["optim.learning_rat=1,2"], "there is no field 'optim.learning_rat'; perhaps optim.learning_rate"),
+        (["optim.learning_rat=1,2"], "there is no field 'optim.learning_rat'. Perhaps you mean optim.learning_rate."),
         (["optim.learning_rate=1e-3,1e-3"], "a value is given twice. Give each value once."),
         (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
         (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),

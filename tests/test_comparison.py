@@ -215,9 +215,9 @@ def fewer_images(study: StudyResult) -> StudyResult:
     ids=["images", "validation rows", "folds", "folds and none", "folds dealt by another seed"],
 )
 def test_studies_of_other_images_are_refused(one, other) -> None:
-    with pytest.raises(UserError, match="one and other were run on other images"):
+    with pytest.raises(UserError, match="one and other were run on different images"):
         compare_studies([one, other])
-    with pytest.raises(UserError, match="one and other were run on other images"):
+    with pytest.raises(UserError, match="one and other were run on different images"):
         compare_studies([one, replace(one, name="between"), other])
 
 
@@ -225,7 +225,7 @@ def test_studies_of_other_images_are_refused(one, other) -> None:
     ("other", "common"), [(drawn_study("other", [1, 2, 3]), 0), (drawn_study("other", [46, 47, 48]), 1)]
 )
 def test_fewer_than_two_common_seeds_are_refused(other, common) -> None:
-    with pytest.raises(UserError, match=f"one and other have {common} seeds in common; allowed: 2 or more"):
+    with pytest.raises(UserError, match=rf"one and other have {common} seeds in common\. Give 2 or more"):
         compare_studies([drawn_study("one"), other])
 
 

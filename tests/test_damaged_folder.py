@@ -196,7 +196,7 @@ def test_a_damaged_timing_file_is_one_line_and_the_run_goes_on(run, again, finis
     (run / "wall.json").write_bytes(content)
     assert again() == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
-    assert lines == ["warning: run/wall.json is damaged: the run goes on, and its wall_seconds will be null"]
+    assert lines == ["warning: run/wall.json is damaged. The study continues, and its wall_seconds will be null."]
     assert is_whole(run, finished)
 
 

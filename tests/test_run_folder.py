@@ -284,17 +284,21 @@ def test_many_members_leave_no_file_open(tmp_path) -> None:
     ("make", "reason"),
     [
         (lambda path: path.write_text("mine"), "a file, not a folder"),
-        (lambda path: path.symlink_to("nowhere"), "a link to what is not there"),
+        (lambda path: path.symlink_to("nowhere"), "a link to a missing file"),
     ],
 )
 def test_what_cannot_be_a_folder_is_refused_with_the_reason(tmp_path, make, reason) -> None:
     make(tmp_path / "run")
-    with pytest.raises(UserError, match=rf"run: cannot be used as a run folder \({reason}\)$"):
+    with pytest.raises(
+        UserError, match=rf"run: cannot be used as a run folder \({reason}\)\. Choose another folder\.$"
+    ):
         RunFolder(tmp_path / "run", IDENTITY)
 
 
 def test_a_name_that_is_too_long_is_refused_with_the_reason(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"cannot be used as a run folder \(File name too long\)$"):
+    with pytest.raises(
+        UserError, match=r"cannot be used as a run folder \(File name too long\)\. Choose another folder\.$"
+    ):
         RunFolder(tmp_path / ("x" * 256), IDENTITY)
 
 

@@ -84,13 +84,13 @@ def command(*flags: str) -> Design:
     [
         (("--seed", "4294967296"), "--seed is 4294967296; allowed: a whole number in 0 .. 4294967295"),
         (("--seed", "-1"), "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
-        (("--seed", "4294967295", "--seeds", "2"), "ends at 4294967296; allowed: 4294967295 at most"),
-        (("--seeds", "1000000000000"), f"--seeds is 1000000000000; allowed: {LARGEST_STUDY:,} at most"),
+        (("--seed", "4294967295", "--seeds", "2"), "ends at 4294967296. Give a last seed of 4294967295 at most"),
+        (("--seeds", "1000000000000"), f"--seeds is 1000000000000. Give {LARGEST_STUDY:,} at most"),
         (("--folds", "1000000000000"), "a study of 1,000,000,000,000 runs"),
         (("--space", "optim.beta_1=0.1:0.9", "--samples", "1000000000000"), "a study of 1,000,000,000,000 runs"),
         (
             ("--space", "optim.beta_1=0.1:0.9", "--halving", "hyperband", "--train.epochs", "2000000000"),
-            "runs: points x seeds x folds; allowed: 100,000 at most",
+            "runs (candidates x seeds x folds) is too large. Give 100,000 at most",
         ),
         (
             [word for part in ["data.shift_pixels", "optim.beta_1", "optim.beta_2", "optim.epsilon", "train.epochs"]

@@ -41,31 +41,31 @@ def test_a_range_is_read(text, name, span) -> None:
     assert parse_space([text]) == {name: span}
 
 
-LIMITS = "allowed: optim.learning_rate=LOW:HIGH with LOW below HIGH, or =LOW:HIGH:log with LOW above 0"
+LIMITS = "Give optim.learning_rate=LOW:HIGH with LOW below HIGH, or =LOW:HIGH:log with LOW above 0"
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["optim.learning_rat=1:2"], "--space optim.learning_rat=1:2: there is no field 'optim.learning_rat'; perhaps"),
+        (["optim.learning_rat=1:2"], "--space optim.learning_rat=1:2: there is no field 'optim.learning_rat'. Perhaps"),
         (["1:2"], "there is no field '1:2'"),
         (
             ["optim.learning_rate=1:2", "optim.learning-rate=3:4"],
             "--space optim.learning_rate is given twice. Give it once, with all its values.",
         ),
-        (["data.valid_size=10:20"], "--space data.valid_size: all trials of a study share it; allowed"),
-        (["model.activation=elu:selu"], "model.activation is no number; allowed: --grid model.activation=VALUE,"),
-        (["model.batch_norm=0:1"], "model.batch_norm is no number; allowed: --grid"),
-        (["model.units=10:20"], "model.units is no number; allowed: --grid"),
+        (["data.valid_size=10:20"], "--space data.valid_size: all trials of a study share it. Run a command"),
+        (["model.activation=elu:selu"], "model.activation is no number. Use --grid model.activation=VALUE,"),
+        (["model.batch_norm=0:1"], "model.batch_norm is no number. Use --grid"),
+        (["model.units=10:20"], "model.units is no number. Use --grid"),
         *(
-            ([f"optim.learning_rate{wrong}"], f"--space optim.learning_rate{wrong}; {LIMITS}")
+            ([f"optim.learning_rate{wrong}"], f"--space optim.learning_rate{wrong} is no range. {LIMITS}")
             for wrong in (
                 *("", "=", "=1", "=1:", "=:1", "=a:b", "=1:2:3", "=1:2:", "=1:2:log:log", "=1,2", "=1:2:LOG"),
                 *("=2:1", "=1:1", "=nan:1", "=1:nan", "=1:inf", "=-inf:1", "=0:1:log", "=-1:1:log"),
             )
         ),
-        (["train.batch_size=1.5:4"], "train.batch_size takes whole numbers; allowed: these as LOW and HIGH"),
-        (["train.batch_size=1:4.5:log"], "train.batch_size takes whole numbers; allowed"),
+        (["train.batch_size=1.5:4"], "train.batch_size takes whole numbers. Give them as LOW and HIGH"),
+        (["train.batch_size=1:4.5:log"], "train.batch_size takes whole numbers. Give"),
     ],
 )
 def test_a_wrong_range_is_refused_with_what_is_allowed(given, message) -> None:
@@ -80,21 +80,27 @@ LOG = Span(1e-4, 1e-1, True, False)
     ("given", "message"),
     [
         ({"seeds": (-1, 0)}, "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
-        ({"grid": {RATE: (1.0,)}, "space": {RATE: LOG}, "samples": 2}, f"{RATE}: in --grid and in --space; allowed"),
-        ({"halving": "successive"}, "--halving successive needs points: --grid, or --space"),
-        ({"halving": "hyperband"}, "--halving hyperband needs points: --grid, or --space"),
+        (
+            {"grid": {RATE: (1.0,)}, "space": {RATE: LOG}, "samples": 2},
+            f"{RATE}: in --grid and in --space. Give it in one",
+        ),
+        ({"halving": "successive"}, "--halving successive needs candidates. Add --grid or --space"),
+        ({"halving": "hyperband"}, "--halving hyperband needs candidates. Add --grid or --space"),
         (
             {"grid": {"train.epochs": (3, 9)}, "halving": "successive"},
-            "train.epochs: --halving successive decides it for each point; allowed: one value for all",
+            "train.epochs: --halving successive decides it for each candidate. Give one value",
         ),
-        ({"samples": 3}, "--samples is 3; allowed: 1 or more, with --space"),
-        ({"grid": {RATE: (1.0, 2.0)}, "samples": 1}, "--samples is 1; allowed: 1 or more, with --space"),
-        ({"space": {RATE: LOG}, "samples": 0}, "--samples is 0; allowed: 1 or more, with --space"),
-        ({"space": {RATE: LOG}}, "--samples is not given; allowed: a number of points with --space"),
-        ({"space": {RATE: LOG}, "halving": "successive"}, "--samples is not given; allowed: a number of points"),
-        ({"space": {RATE: LOG}, "samples": 9, "halving": "hyperband"}, "--samples is 9; allowed: a number of points "),
-        ({"folds": 1}, "--folds is 1; allowed: 2 or more"),
-        ({"folds": 0}, "--folds is 0; allowed: 2 or more"),
+        ({"samples": 3}, "--samples is 3. Give 1 or more, with --space"),
+        ({"grid": {RATE: (1.0, 2.0)}, "samples": 1}, "--samples is 1. Give 1 or more, with --space"),
+        ({"space": {RATE: LOG}, "samples": 0}, "--samples is 0. Give 1 or more, with --space"),
+        ({"space": {RATE: LOG}}, "--samples is not given. Give the number of candidates with --space"),
+        ({"space": {RATE: LOG}, "halving": "successive"}, "--samples is not given. Give the number of candidates"),
+        (
+            {"space": {RATE: LOG}, "samples": 9, "halving": "hyperband"},
+            "--samples is 9. Give the number of candidates ",
+        ),
+        ({"folds": 1}, "--folds is 1. Give 2 or more"),
+        ({"folds": 0}, "--folds is 0. Give 2 or more"),
     ],
 )
 def test_what_cannot_be_combined_is_refused_with_what_is_allowed(given, message) -> None:
@@ -105,9 +111,9 @@ def test_what_cannot_be_combined_is_refused_with_what_is_allowed(given, message)
 def test_a_space_with_fewer_points_than_are_asked_for_is_refused() -> None:
     few = {PATIENCE: Span(1, 3, False, True), RATE: Span(1.0, 1.02, False, False)}
     assert len(points(Design((0,), space=few, samples=9))) == 9
-    with pytest.raises(UserError, match=r"--space has 9 points at three digits; 10 are asked for"):
+    with pytest.raises(UserError, match=r"--space has 9 candidates at three digits, and 10 are requested"):
         Design((0,), space=few, samples=10).trials(SANITY)
-    with pytest.raises(UserError, match=r"--space has 9 points at three digits; 17 are asked for"):
+    with pytest.raises(UserError, match=r"--space has 9 candidates at three digits, and 17 are requested"):
         Design((0,), space=few, halving="hyperband").trials(NINE)
 
 
@@ -207,7 +213,7 @@ def test_the_first_seed_decides_the_points_and_nothing_else_does() -> None:
     assert not {tuple(point.values()) for point in first} & {tuple(point.values()) for point in others}
     assert MIXED.brackets(NINE) == ()
     (search,) = replace(MIXED, halving="successive").brackets(NINE)
-    assert search.points == tuple(dict.fromkeys(trial.candidate for trial in MIXED.trials(NINE)))
+    assert search.candidates == tuple(dict.fromkeys(trial.candidate for trial in MIXED.trials(NINE)))
     assert search.rungs == (Rung(40, 1), Rung(13, 3), Rung(4, 9))
 
 
@@ -223,13 +229,13 @@ def test_hyperband_over_a_grid_takes_at_most_its_points(size) -> None:
     of_grid = {tuple(values) for values in itertools.product(*grid.values())}
     study = Design((42, 43), grid, halving="hyperband")
     brackets = study.brackets(NINE)
-    assert [len(bracket.points) for bracket in brackets] == [min(count, size) for count in (9, 5, 3)]
-    assert all(len(set(bracket.points)) == len(bracket.points) for bracket in brackets)
+    assert [len(bracket.candidates) for bracket in brackets] == [min(count, size) for count in (9, 5, 3)]
+    assert all(len(set(bracket.candidates)) == len(bracket.candidates) for bracket in brackets)
     taken = [tuple(point.values()) for point in points(study)]
     assert len(set(taken)) == len(taken)
     assert set(taken) <= of_grid
     trials = study.trials(NINE)
-    assert {trial.candidate for trial in trials} == {name for bracket in brackets for name in bracket.points}
+    assert {trial.candidate for trial in trials} == {name for bracket in brackets for name in bracket.candidates}
     assert len(trials) == 2 * len(taken)
     turned = replace(study, grid=dict(reversed(grid.items())))
     assert {frozenset(point.items()) for point in points(turned)} == {
@@ -241,7 +247,7 @@ def test_hyperband_over_a_grid_takes_at_most_its_points(size) -> None:
 
 def test_hyperband_over_a_space_draws_as_many_as_it_wants_all_different() -> None:
     study = Design((1,), space={RATE: LOG}, halving="hyperband")
-    names = [bracket.points for bracket in study.brackets(NINE)]
+    names = [bracket.candidates for bracket in study.brackets(NINE)]
     assert list(map(len, names)) == [9, 5, 3]
     assert len(set(itertools.chain(*names))) == 17
     assert list(itertools.chain(*names)) == [trial.candidate for trial in study.trials(NINE)]

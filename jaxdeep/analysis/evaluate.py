@@ -139,11 +139,14 @@ def uncertainty_scores(predictor: Predictor, part: str) -> dict[str, np.ndarray]
 def is_compared(figure: str) -> bool:
     """Return whether differences of a figure are compared.
 
-    Validation figures and temperatures are not. Neither is the detection of other images, except by the AUROC of the
-    entropy.
+    Figures of validation images and temperatures are not. For the detection of other images only the AUROC of the
+    entropy is compared.
 
     Args:
         figure: Name of a figure such as "nll".
+
+    Returns:
+        True for accuracy, NLL, Brier score, calibration errors, AURC and the AUROC of the entropy.
     """
     return (
         not figure.startswith("val_")

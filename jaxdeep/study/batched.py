@@ -1,9 +1,9 @@
-"""Trials of a study trained side by side, by `vmap`: the way of an accelerator.
+"""Training of a study's trials side by side by `vmap`, for accelerators.
 
-There a small network's kernels wait for each other more than they compute, so that trials beside each other are nearly
-free. As many are trained at once as fit. When enough of them are over, the rest are moved together: to half the number,
-a quarter, ... only, so that S trials need at most 1 + log2(S) programs. Over several devices each has its share of the
-trials, and they do not communicate. A trial differs from the same run alone by rounding.
+On an accelerator the kernels of a small network wait for each other more than they compute. Trials beside each other
+are therefore nearly free. As many are trained at once as fit the memory. When enough of them have ended, the rest are
+moved together, but only to half the number, a quarter and so on. S trials need at most 1 + log2(S) programs. Several
+devices share the trials and do not communicate. A trial differs from the same run alone by rounding.
 """
 
 import time
@@ -29,8 +29,9 @@ from jaxdeep.train.programs import ProgramSpec, spec_of
 from jaxdeep.train.state import TrainState, is_over
 
 SHARE_OF_TIME: Final = 0.05
-"""That checkpoints may take."""
+"""Largest share of the time that checkpoints may take."""
 WRITERS: Final = 4
+"""Number of threads that write checkpoints."""
 
 
 def fit_batched(
@@ -43,27 +44,27 @@ def fit_batched(
     until: int | None = None,
     memory: int | None = None,
 ) -> list[Run]:
-    """Train trials side by side, those of one program at a time, as many as fit.
+    """Train trials side by side, as many as fit. Trials of one program are trained at a time.
 
     Args:
-        trials: configurations and seeds.
-        data: data set of each trial.
-        folders: folder for the checkpoints of each trial. None: keep none.
-        on_epoch: function of a trial's index and its history, called after each of its epochs.
-        on_end: function of a trial's index and its run, called when the trial is over.
-        until: epoch behind which all trials stop. None: at their ends.
-        memory: bytes of a device that may be used. None: what is free of it.
+        trials: Configurations with seeds.
+        data: Data set of each trial.
+        folders: Folder for the checkpoints of each trial. None keeps none.
+        on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial.
+        on_end: Function of a trial's index and its run. It is called when a trial has ended.
+        until: Epoch after which all trials stop. None trains them to their ends.
+        memory: Bytes of each device that may be used. None uses the free memory.
 
     Returns:
-        The trials' runs, in their order.
+        The run of each trial in the order of the trials.
 
     Raises:
-        UserError: a trial does not fit its data set, its folder cannot be used, or it is larger than the memory.
+        UserError: A trial does not fit its data set, its folder cannot be used, or it is larger than the memory.
     """
     groups: dict[ProgramSpec, list[int]] = {}
-    for index, (trial, of) in enumerate(zip(trials, data, strict=True)):
-        check_fits(trial.config, of)
-        groups.setdefault(spec_of(trial.config, [of]), []).append(index)
+    for index, (trial, dataset) in enumerate(zip(trials, data, strict=True)):
+        check_fits(trial.config, dataset)
+        groups.setdefault(spec_of(trial.config, [dataset]), []).append(index)
     runs: dict[int, Run] = {}
     for indices in groups.values():
         spec = spec_of(trials[indices[0]].config, [data[index] for index in indices])
@@ -79,9 +80,10 @@ def fit_batched(
 
 
 class _Chunk:
-    """Trials that are trained at once; a context that ends when their checkpoints are written.
+    """Trials that are trained at once, as a context that ends when their checkpoints are written.
 
-    Each row of `states` is a trial's, or nobody's: one that is over, or that fills the size up.
+    Each row of `states` belongs to a trial or is unused. A row is unused if its trial has ended or if it fills up the
+    size.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class _Chunk:
         self._writers.shutdown()
 
     def train(self, until: int | None) -> dict[int, Run]:
-        """Train all trials to their ends, or until an epoch."""
+        """Train all trials to their ends or until an epoch. Return the runs by index."""
         last = self._config.train.epochs if until is None else until
         states = self._begun()
         ended: dict[int, TrainState] = {}
@@ -124,18 +126,18 @@ class _Chunk:
                 if index is not None and (over[row] or len(self._histories[index]) >= last)
             }
             if now:
-                found = on_host(states, now)
-                self._keep(found)
-                ended |= {index: _without_training(state) for index, state in found.items()}
+                host_states = on_host(states, now)
+                self._keep(host_states)
+                ended |= {index: _without_training(state) for index, state in host_states.items()}
                 self._rows = [None if index in ended else index for index in self._rows]
             if not any(index is not None for index in self._rows):
                 break
             states = self._epoch(self._compacted(states))
-        del states  # or they would stand beside the weights that are examined
+        del states  # or they would stand beside the weights that are evaluated
         return self._runs(ended)
 
     def _begun(self) -> TrainState:
-        """The first states, or those that were kept."""
+        """Return the first states, or the states of the last checkpoints."""
         seeds = [self._trials[index].seed for index in self._of_rows()]
         keys = placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
@@ -151,7 +153,7 @@ class _Chunk:
         return placed(states)
 
     def _compacted(self, states: TrainState) -> TrainState:
-        """The trials that go on, in the smallest of the sizes that holds them."""
+        """Move the trials that have not ended to the smallest size that holds them."""
         going = [row for row, index in enumerate(self._rows) if index is not None]
         size = min(size for size in self._sizes if size >= len(going))
         if size == len(self._rows):
@@ -173,7 +175,7 @@ class _Chunk:
             history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=seconds))
         for writing in self._writing:
             if writing.done():
-                writing.result()  # or a full disk would be heard of at the next checkpoint
+                writing.result()  # or a full disk would be reported at the next checkpoint
         try:
             for index in going:
                 self._on_epoch(index, self._histories[index])
@@ -186,14 +188,14 @@ class _Chunk:
         return states
 
     def _keep_going(self, states: TrainState, going: Mapping[int, int]) -> None:
-        """Begin to write checkpoints of the trials that train, each in its row."""
+        """Begin to write checkpoints of the trials that have not ended. Each stands in its row."""
         if any(self._folders[index] is not None for index in going):
             self._keep(on_host(states, going))
 
     def _runs(self, ended: Mapping[int, TrainState]) -> dict[int, Run]:
         self._fill()
         best = [ended[index if index is not None else next(iter(ended))].best for index in self._rows]
-        params, batch_stats = placed(stacked([(of.params, of.batch_stats) for of in best]))
+        params, batch_stats = placed(stacked([(epoch.params, epoch.batch_stats) for epoch in best]))
         evaluations = jax.device_get(self._program("evaluate")(params, batch_stats, *self._arguments))
         return {
             index: finished(
@@ -213,24 +215,24 @@ class _Chunk:
         return self._programs.of(name, len(self._rows))
 
     def _fill(self) -> None:
-        """A row for each trial."""
+        """Give each trial a row."""
         self._seat(self._indices, self._sizes[0])
 
     def _seat(self, indices: Sequence[int | None], size: int) -> None:
-        """Say whose the rows are, and gather their traced numbers and the leaves of their data sets."""
+        """Assign the rows to trials. Gather their traced numbers and the leaves of their data sets."""
         self._rows: list[int | None] = [*indices, *(None,) * (size - len(indices))]
-        dtype, spec, of_rows = self._config.train.dtype, self._programs.spec, self._of_rows()
-        hypers = (self._trials[index].config.hyper() for index in of_rows)
+        dtype, spec, trials = self._config.train.dtype, self._programs.spec, self._of_rows()
+        hypers = (self._trials[index].config.hyper() for index in trials)
         hyper = jax.tree.map(lambda *values: jnp.asarray(values, dtype), *hypers)
-        leaves = zip(*(jax.tree.leaves(self._data[index]) for index in of_rows), strict=True)
+        leaves = zip(*(jax.tree.leaves(self._data[index]) for index in trials), strict=True)
         placed_leaves = [
-            placed(stacked(of_leaf)) if is_own else placed(of_leaf[0], shared=True)
-            for is_own, of_leaf in zip(spec.is_own, leaves, strict=True)
+            placed(stacked(arrays)) if is_own else placed(arrays[0], shared=True)
+            for is_own, arrays in zip(spec.is_own, leaves, strict=True)
         ]
         self._arguments = (placed(hyper), spec.structure.unflatten(placed_leaves))
 
     def _of_rows(self) -> list[int]:
-        """The rows' trials, the first one's where it is nobody's."""
+        """Return the trial of each row. An unused row has the first trial."""
         return [self._indices[0] if index is None else index for index in self._rows]
 
     def _checkpointer(self, index: int) -> Checkpointer:
@@ -238,7 +240,7 @@ class _Chunk:
         return Checkpointer(self._folders[index], run_identity(trial.config, self._data[index], trial.seed))
 
     def _keep(self, states: Mapping[int, TrainState]) -> None:
-        """Begin to write checkpoints, when the ones before are written."""
+        """Begin to write checkpoints, after the earlier ones are written."""
         kept = {index: state for index, state in states.items() if self._folders[index] is not None}
         if not kept:
             return
@@ -262,5 +264,5 @@ class _Chunk:
 
 
 def _without_training(state: TrainState) -> TrainState:
-    """What is left of a trial that is over: its best epoch, and whether it diverged."""
+    """Return the part of a state that is needed after the end: its best epoch and whether it diverged."""
     return state._replace(params=None, batch_stats=None, opt_state=None)

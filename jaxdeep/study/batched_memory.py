@@ -1,4 +1,4 @@
-"""The programs of S trials, compiled when they are first asked for, and how many trials fit the memory."""
+"""Programs of S trials, compiled when they are first requested, and the number of trials that fit the memory."""
 
 from typing import Any
 
@@ -9,41 +9,60 @@ from jaxdeep.train.programs import Compiled, ProgramSpec, compiled
 
 
 class BatchedPrograms:
-    """The programs of some trials, for any number of them.
+    """The programs of several trials, for any number of them.
 
     Attributes:
-        spec: what they are compiled for.
+        spec: Configuration, shapes and data layout that the programs are compiled for.
     """
 
     def __init__(self, spec: ProgramSpec) -> None:
         self.spec = spec
-        self._found: dict[tuple[str, int], Compiled] = {}
+        self._compiled: dict[tuple[str, int], Compiled] = {}
 
     def of(self, name: str, size: int) -> Any:
-        """Return the program of this name for so many trials."""
-        self._found[name, size] = found = compiled((name,), self.spec, size)
-        return found.calls[name]
+        """Return a compiled program.
+
+        Args:
+            name: Name of the program, "start", "epoch" or "evaluate".
+            size: Number of trials S, 1 or more.
+
+        Returns:
+            The compiled function.
+        """
+        self._compiled[name, size] = program = compiled((name,), self.spec, size)
+        return program.calls[name]
 
     @property
     def shared_bytes(self) -> int:
-        """Bytes of the leaves of the data set that all trials share."""
+        """Return the bytes of the data set's leaves that all trials share."""
         spec = self.spec
         return tree_bytes([shape for own, shape in zip(spec.is_own, spec.shapes, strict=True) if not own])
 
     def argument_bytes(self, size: int) -> int:
-        """Return the bytes of so many trials' states and own leaves, and of what they share."""
+        """Return the bytes of the trials' states and own leaves, and of the leaves that they share.
+
+        Args:
+            size: Number of trials S, 1 or more.
+        """
         spec = self.spec
         own = [shape for own, shape in zip(spec.is_own, spec.shapes, strict=True) if own]
         return size * tree_bytes((spec.state, own)) + self.shared_bytes
 
     @property
     def compile_seconds(self) -> float:
-        """Seconds that tracing and compiling took, of the programs that were asked for."""
-        return sum(found.compile_seconds for found in self._found.values())
+        """Return the seconds that tracing and compiling the requested programs took."""
+        return sum(program.compile_seconds for program in self._compiled.values())
 
 
 def sizes_of(trials: int, devices: int = 1) -> list[int]:
-    """Return the numbers of trials that programs are compiled for: all, half of them, ..., multiples of the devices.
+    """Return the numbers of trials that programs are compiled for: all, half of them and so on.
+
+    Args:
+        trials: Number of trials, 1 or more.
+        devices: Number of devices. Each size is a multiple of it.
+
+    Returns:
+        Sizes in descending order.
 
     >>> sizes_of(20), sizes_of(20, devices=8)
     ([20, 10, 5, 2, 1], [24, 8])
@@ -53,19 +72,22 @@ def sizes_of(trials: int, devices: int = 1) -> list[int]:
 
 
 def sizes_that_fit(programs: BatchedPrograms, trials: int, memory: int | None) -> list[int]:
-    """Return the numbers of trials to train at once: the largest one that fits the device, and its halves.
+    """Return the numbers of trials to train at once: the largest that fits the device, and its halves.
 
     Args:
-        programs: programs of the trials.
-        trials: number of trials.
-        memory: bytes of a device that may be used. None: what is free of it.
+        programs: Programs of the trials.
+        trials: Number of trials, 1 or more.
+        memory: Bytes of each device that may be used. None uses the free memory.
+
+    Returns:
+        Sizes in descending order.
 
     Raises:
-        UserError: not even one trial for each device fits.
+        UserError: Not even one trial for each device fits.
     """
     devices = jax.local_device_count()
     if memory is None:
-        # what all trials share stands on a single device already, and is an argument of the programs
+        # a single device already holds the leaves that all trials share, which are an argument of the programs
         memory = free_memory(programs.shared_bytes if devices == 1 else 0)
     sizes = sizes_of(trials, devices)
     if memory is None:
@@ -78,14 +100,14 @@ def sizes_that_fit(programs: BatchedPrograms, trials: int, memory: int | None) -
 
 
 def planned_bytes(programs: BatchedPrograms, size: int) -> int:
-    """Return the most bytes that a device holds while its share of this many trials is trained.
+    """Return the most bytes that a device holds while its share of the trials is trained.
 
-    That is the larger of two programs, an epoch's and the evaluation's, or the states with the half of them to which
-    trials are moved together, or which go to the host when they are over.
+    This is the largest of three: the program of an epoch, the program of the evaluation, and one and a half times the
+    states with their data. Half of the states is copied when trials are moved together or go to the host.
 
     Args:
-        programs: programs of the trials.
-        size: number of trials.
+        programs: Programs of the trials.
+        size: Number of trials S, 1 or more.
     """
     epoch, evaluate = programs.of("epoch", size), programs.of("evaluate", size)
     moved = programs.argument_bytes(size) * 3 // 2 // jax.local_device_count()

@@ -1,4 +1,4 @@
-"""Trials as rows of arrays [S, ...]: placed on the devices, stacked, taken and put back."""
+"""Trials as rows of arrays [S, ...]: placing them on devices, stacking them, taking rows and putting rows back."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,38 +15,68 @@ def placed(tree: Any, *, shared: bool = False) -> Any:
     """Put arrays where the programs expect them.
 
     Args:
-        tree: arrays [S, ...], which are divided among the devices by trials.
-        shared: whether all trials share the arrays. They then stand on each device.
+        tree: Arrays [S, ...], which are divided among the devices by trials.
+        shared: Whether all trials share the arrays. Each device then holds them.
+
+    Returns:
+        The same tree on the devices.
     """
     return jax.device_put(tree, sharding(shared))
 
 
 def stacked(trees: Sequence[Any]) -> Any:
-    """Stack one tree for each trial on the host: a program that stacks so many arrays takes long to compile."""
+    """Stack the trees of S trials on the host. A program that stacks many arrays would take long to compile.
+
+    Args:
+        trees: One tree of arrays [...] for each trial.
+
+    Returns:
+        A tree of NumPy arrays [S, ...].
+    """
     return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(list(trees)))
 
 
 @jax.jit
 def taken(tree: Any, rows: int | np.ndarray) -> Any:
-    """Return one row of arrays [S, ...], or several."""
+    """Return one or several rows of arrays.
+
+    Args:
+        tree: Arrays [S, ...].
+        rows: Index of a row, or indices [n].
+
+    Returns:
+        Arrays [...] for one index, or [n, ...] for n indices.
+    """
     return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
 @partial(jax.jit, donate_argnums=0)
 def with_row(tree: Any, row: int, values: Any) -> Any:
-    """Return arrays [S, ...] with another row in place of one; the arrays are donated."""
+    """Return arrays with one row replaced. The arrays are donated.
+
+    Args:
+        tree: Arrays [S, ...].
+        row: Index of the row in 0 .. S - 1.
+        values: Arrays [...] of the new row.
+
+    Returns:
+        Arrays [S, ...].
+    """
     return jax.tree.map(lambda leaf, value: leaf.at[row].set(value), tree, values)
 
 
 def on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainState]:
-    """Return some trials' states as NumPy arrays, by one transfer; their keys as the keys' data.
+    """Return the states of several trials as NumPy arrays by one transfer. Their keys become key data.
 
-    Rows that are few are taken apart on the device first, in numbers that are powers of two, so that few programs are
-    compiled for it. No more than half of the rows is copied there.
+    The number of rows is rounded up to a power of two. If that is at most half of all rows, the rows are first taken on
+    the device. Few programs are compiled for it.
 
     Args:
-        states: states of all rows, [S, ...].
-        rows: the rows of the trials that are wanted, by trial.
+        states: States of all rows [S, ...].
+        rows: Row of each wanted trial by the trial's index.
+
+    Returns:
+        State of each wanted trial by the trial's index.
     """
     states = states._replace(key=jax.random.key_data(states.key))
     wanted, size = list(rows.values()), 1 << (len(rows) - 1).bit_length()
@@ -54,7 +84,7 @@ def on_host(states: TrainState, rows: Mapping[int, int]) -> dict[int, TrainState
         states = taken(states, np.asarray(wanted + wanted[:1] * (size - len(wanted))))
         wanted = list(range(len(rows)))
     host = jax.device_get(states)
-    # copies: a view would keep all trials
+    # copies, since a view would keep all trials
     return {
         index: jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), host)
         for index, row in zip(rows, wanted, strict=True)

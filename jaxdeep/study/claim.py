@@ -1,4 +1,4 @@
-"""Whose a folder is: the study that it says it holds, and the files of a study."""
+"""Identity of a run folder: the study that it holds, and the files that a study writes."""
 
 import os
 import shutil
@@ -16,69 +16,77 @@ FILES = (
     *UNCERTAINTY_PICTURES,
     *("tensorboard", "checkpoints", "profile"),
 )
+"""Names of all files and folders that a study writes."""
 WRITTEN_BY = "jaxdeep"
-"""The key of config.json that says which version wrote it."""
+"""Key of config.json that holds the version which wrote it."""
 
 
 def identity_there(folder: Path, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a folder says that it is: by config.json, and where that is lost by the summary.
+    """Return the identity of the study in a folder. It stands in config.json, or in the summary if that is lost.
 
     Args:
-        folder: folder that is not empty.
-        wanted: identity of the study that is asked for, as nested JSON values.
+        folder: Folder that is not empty.
+        wanted: Identity of the requested study as nested JSON values.
+
+    Returns:
+        Identity of the stored study as nested JSON values.
 
     Raises:
-        UserError: it is no run folder, or does not say any more what it is.
+        UserError: The folder is no run folder, or its config.json and its summary are lost or damaged.
     """
     config = folder / "config.json"
-    found = content_of(config)
-    if found is not None and {"config", "data"} <= found.keys():
-        found.pop(WRITTEN_BY, None)
-        return found
+    identity = content_of(config)
+    if identity is not None and {"config", "data"} <= identity.keys():
+        identity.pop(WRITTEN_BY, None)
+        return identity
     summary = content_of(folder / "summary.json")
     if summary is not None and all(name in summary for name in wanted):
         return {name: summary[name] for name in wanted}
-    mend = "give the same command another --workdir, stop it, and copy its config.json to here"
+    repair = "give the same command another --workdir, stop it, and copy its config.json to here"
     if config.exists():
         raise UserError(
-            f"{folder}: cannot be used as a run folder (config.json is damaged). To go on, {mend}. "
-            "--overwrite starts the run anew"
+            f"{folder}: cannot be used as a run folder (config.json is damaged). To continue, {repair}. "
+            "To start anew, add --overwrite."
         )
     raise UserError(
-        f"{folder} is not empty and holds no config.json: not a run folder. Choose another folder. If it is one, {mend}"
+        f"{folder} is not empty and holds no config.json: not a run folder. Choose another folder. "
+        f"If it is a run folder, {repair}."
     )
 
 
 def says(config: Path, identity: Mapping[str, Any]) -> bool:
-    """Return whether a config.json is whole and that of a study.
+    """Return whether a config.json can be read and holds the identity of a study.
 
     Args:
-        config: path of the config.json.
-        identity: identity of the study, as nested JSON values.
+        config: Path of the config.json.
+        identity: Identity of the study as nested JSON values.
     """
-    found = content_of(config)
-    if found is None:
+    stored = content_of(config)
+    if stored is None:
         return False
-    found.pop(WRITTEN_BY, None)
-    return relation(found, identity) is Relation.SAME
+    stored.pop(WRITTEN_BY, None)
+    return relation(stored, identity) is Relation.SAME
 
 
 def version_there(folder: Path) -> str:
-    """Return which version wrote a folder. Version 0.1 said so in finished folders alone.
+    """Return the name of the version that wrote a folder. Version 0.1 recorded it only in finished folders.
 
     Args:
-        folder: a run folder.
+        folder: Path of a run folder.
+
+    Returns:
+        A name such as "jaxdeep 0.2".
     """
     versions = (content_of(folder / "summary.json") or {}).get("versions")
-    found = (content_of(folder / "config.json") or {}).get(WRITTEN_BY)
-    return f"jaxdeep {found or (versions or {}).get('jaxdeep') or '0.1'}"
+    written_by = (content_of(folder / "config.json") or {}).get(WRITTEN_BY)
+    return f"jaxdeep {written_by or (versions or {}).get('jaxdeep') or '0.1'}"
 
 
 def remove_study(path: Path) -> None:
-    """Remove what a study writes, and nothing else that a user may keep there.
+    """Remove the files that a study writes. Other files of the user stay.
 
     Args:
-        path: a run folder.
+        path: Path of a run folder.
     """
     for name in FILES:
         entry = path / name
@@ -89,10 +97,13 @@ def remove_study(path: Path) -> None:
 
 
 def content_of(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, or None where it cannot be read.
+    """Return the JSON object in a file.
 
     Args:
-        path: path of the file.
+        path: Path of the file.
+
+    Returns:
+        The object, or None if the file cannot be read.
     """
     try:
         return read_json(path)
@@ -104,9 +115,9 @@ def reason_of(path: Path, error: OSError) -> str:
     """Return why a folder cannot be made or opened.
 
     Args:
-        path: path of the folder.
-        error: what the system said.
+        path: Path of the folder.
+        error: Error that the system raised.
     """
     if os.path.islink(path) and not os.path.exists(path):
-        return "a link to what is not there"
+        return "a link to a missing file"
     return "a file, not a folder" if os.path.isfile(path) else error.strerror or str(error)

@@ -9,24 +9,26 @@ from jaxdeep.study.result import SCHEMA_VERSION, schema_of
 from jaxdeep.study.trial_result import MeanFigure, means_from_json, means_to_json
 
 INDISTINCT: Final = "not distinguishable"
+"""Verdict on a difference that is not significant."""
 NOT_COMPARED: Final = "not compared"
-"""The verdict on a figure that fewer than two runs of both configurations have, because others diverged."""
+"""Verdict on a figure that fewer than two trials of both studies have, because others diverged."""
 Answer = Literal["different", "equivalent", "undecided"]
+"""What a rule says of a difference."""
 
 
 @dataclass(frozen=True)
 class FigureComparison:
-    """How far one figure of two studies lies apart.
+    """The difference of one figure between two studies.
 
     Attributes:
         verdict: "better", "worse" or INDISTINCT for the first study, or NOT_COMPARED.
-        pairs: number of trials that both studies have with this figure.
-        difference: mean of the first study minus that of the other one, or None where nothing is compared.
-        low: lower end of the difference's 95% interval, or None.
-        high: upper end of that interval, or None.
-        p_value: two-sided p-value of no difference, or None.
-        p_holm: the same after Holm's correction for all pairs that are compared, or None.
-        pairs_to_tell: number of trials that would show a difference of this size, or None.
+        pairs: Number of trials that have this figure in both studies.
+        difference: Mean of the first study minus mean of the second, or None if nothing is compared.
+        low: Lower end of the difference's 95% interval, or None if nothing is compared.
+        high: Upper end of the difference's 95% interval, or None if nothing is compared.
+        p_value: Two-sided p-value of no difference, or None if nothing is compared.
+        p_holm: p-value after Holm's correction for all compared pairs, or None if nothing is compared.
+        pairs_to_tell: Number of trials that would show a difference of this size. None if no useful number would.
         answer: "different", "equivalent" or "undecided". None until a rule has judged it.
     """
 
@@ -42,7 +44,7 @@ class FigureComparison:
 
     @property
     def is_compared(self) -> bool:
-        """Whether there is a difference at all."""
+        """Return whether the figure is compared."""
         return self.verdict != NOT_COMPARED
 
 
@@ -51,9 +53,9 @@ class Losses:
     """The trials of a study that diverged.
 
     Attributes:
-        runs: number of all trials.
-        diverged: number of those that diverged.
-        left_out: number of those that diverged before they had an epoch to keep.
+        runs: Number of all trials.
+        diverged: Number of trials that diverged.
+        left_out: Number of trials that diverged before their first usable epoch.
     """
 
     runs: int
@@ -63,15 +65,15 @@ class Losses:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two studies, and how far their figures lie apart.
+    """Two studies and the differences of their figures.
 
     Attributes:
-        one: name of the first study.
-        other: name of the other study.
-        folds: number of folds of both, or None without cross-validation.
-        differing: both values of each field in which their configurations differ, by dotted name.
-        diverged: which trials each study lost, by its name.
-        figures: the comparison of each figure, by name.
+        one: Name of the first study.
+        other: Name of the second study.
+        folds: Number of folds of both studies, or None without cross-validation.
+        differing: Both values of each differing field by dotted name.
+        diverged: Numbers of diverged trials of each study by its name.
+        figures: Comparison of each figure by name.
     """
 
     one: str
@@ -84,15 +86,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several studies of the same rows, each against every other one.
+    """Several studies on the same rows, each compared with every other study.
 
     Attributes:
-        names: names of the studies.
-        data: name, source, synthetic and digest of the data set.
-        means: mean of each figure, by the name of the study and of the figure.
-        diverged: which trials each study lost, by its name.
-        pairs: every study against every later one.
-        schema_version: version of the schema by which this was written.
+        names: Names of the studies.
+        data: Name, source, synthetic and digest of the data set.
+        means: Mean of each figure, by the names of the study and of the figure.
+        diverged: Numbers of diverged trials of each study by its name.
+        pairs: Each study with every later study.
+        schema_version: Version of the schema of comparison.json.
     """
 
     names: tuple[str, ...]
@@ -128,10 +130,13 @@ class Comparison:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison of a comparison.json. Figures of version 0.1 have no answer.
+        """Return the comparison in a comparison.json. Figures of version 0.1 have no answer.
+
+        Args:
+            content: Content of the file as JSON values.
 
         Raises:
-            UserError: it is of a later schema, or something is missing or has another type.
+            UserError: The schema is a later one, or a value is missing or has another type.
         """
         version = schema_of(content)
         try:
@@ -139,7 +144,7 @@ class Comparison:
                 names=tuple(content["names"]),
                 data=content["data"],
                 means={name: means_from_json(means, 0) for name, means in content["means"].items()},
-                diverged={name: Losses(**of) for name, of in content.get("diverged", {}).items()},
+                diverged={name: Losses(**counts) for name, counts in content.get("diverged", {}).items()},
                 pairs=tuple(map(_pair, content["pairs"])),
                 schema_version=version,
             )
@@ -153,11 +158,11 @@ def _pair(content: Mapping[str, Any]) -> Pair:
         content["other"],
         content["folds"],
         content.get("differing", {}),
-        {name: Losses(**of) for name, of in content.get("diverged", {}).items()},
-        {name: FigureComparison(**of) for name, of in content["figures"].items()},
+        {name: Losses(**counts) for name, counts in content.get("diverged", {}).items()},
+        {name: FigureComparison(**values) for name, values in content["figures"].items()},
     )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Dataclasses as JSON values, by name."""
-    return {name: {of.name: getattr(value, of.name) for of in fields(value)} for name, value in values.items()}
+    """Return dataclasses as JSON values by name."""
+    return {name: {field.name: getattr(value, field.name) for field in fields(value)} for name, value in values.items()}

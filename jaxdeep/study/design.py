@@ -1,4 +1,4 @@
-"""What a command runs: all candidates of a grid or of random samples, with all seeds and folds, whole or by halving."""
+"""The trials of a command: all candidates of a grid or of random samples, with all seeds and folds."""
 
 import itertools
 import math
@@ -21,22 +21,23 @@ Halving = Literal["successive", "hyperband"]
 Values = Mapping[str, Any]
 EPOCHS: Final = "train.epochs"
 LARGEST_STUDY: Final = 100_000
-"""Runs of a study at most: more would fill the memory before the first one is trained."""
+"""Largest number of runs in a study. More would fill the memory before the first run is trained."""
 DRAWS: Final = 100
-"""For each candidate that is asked for, before a space counts as too small for them."""
+"""Number of draws for each requested candidate before a space counts as too small."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """The trials of a command, but for their configuration.
+    """The trials of a command without their base configuration.
 
     Attributes:
-        seeds: S of them.
-        grid: field -> values: all combinations; with samples, each draws one of the values.
-        space: field -> range to draw from.
-        samples: candidates to draw; None: all of the grid, or as many as Hyperband wants.
-        folds: of cross-validation; None: the validation rows are as they are.
-        halving: how the search drops candidates; None: it does not.
+        seeds: S seeds in 0 .. 2^32 - 1.
+        grid: Values of each field by dotted name. All combinations are candidates. With samples, each sample draws one
+            of the values.
+        space: Range to draw from for each field, by dotted name.
+        samples: Number of candidates to draw. None takes the whole grid, or the number that Hyperband needs.
+        folds: Number of folds of a cross-validation, 2 or more. None keeps the validation rows.
+        halving: How the search drops candidates. None trains all candidates to the end.
     """
 
     seeds: tuple[int, ...]
@@ -49,13 +50,13 @@ class Design:
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", plain_seeds(self.seeds, "--seed"))
         if both := sorted(self.grid.keys() & self.space.keys()):
-            raise UserError(f"{', '.join(both)}: in --grid and in --space; allowed: one of them")
+            raise UserError(f"{', '.join(both)}: in --grid and in --space. Give it in one of them.")
         if self.halving is not None and not self.varied:
-            raise UserError(f"--halving {self.halving} needs candidates: --grid, or --space")
+            raise UserError(f"--halving {self.halving} needs candidates. Add --grid or --space.")
         if self.halving is not None and EPOCHS in self.varied:
             raise UserError(f"{EPOCHS}: --halving {self.halving} decides it for each candidate. Give one value.")
         if self.samples is not None and (self.samples < 1 or not self.space):
-            raise UserError(f"--samples is {self.samples}; allowed: 1 or more, with --space")
+            raise UserError(f"--samples is {self.samples}. Give 1 or more, with --space.")
         if self.space and (self.samples is None) != (self.halving == "hyperband"):
             given = "not given" if self.samples is None else self.samples
             raise UserError(
@@ -63,25 +64,30 @@ class Design:
                 "--halving hyperband, which decides it."
             )
         if self.folds is not None and self.folds < 2:
-            raise UserError(f"--folds is {self.folds}; allowed: 2 or more")
+            raise UserError(f"--folds is {self.folds}. Give 2 or more.")
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """The fields that its candidates differ in."""
+        """Return the dotted names of the fields in which the candidates differ."""
         return (*self.grid, *self.space)
 
     def trials(self, config: Config) -> tuple[Trial, ...]:
-        """Every candidate with every seed and fold.
+        """Return every candidate with every seed and fold.
 
         Args:
-            config: what the candidates vary.
+            config: Configuration whose fields the candidates vary.
+
+        Returns:
+            All trials, ordered by candidate, seed and fold.
 
         Raises:
             UserError: A candidate is no configuration, the space has too few, or the study has over LARGEST_STUDY runs.
         """
         runs = self._most_candidates(config) * len(self.seeds) * (self.folds or 1)
         if runs > LARGEST_STUDY:
-            raise UserError(f"a study of {runs:,} runs: candidates x seeds x folds; allowed: {LARGEST_STUDY:,} at most")
+            raise UserError(
+                f"a study of {runs:,} runs (candidates x seeds x folds) is too large. Give {LARGEST_STUDY:,} at most."
+            )
         unique = {_key(candidate): candidate for candidates in self._candidates(config) for candidate in candidates}
         folds = (None,) if self.folds is None else range(self.folds)
         return tuple(
@@ -92,7 +98,17 @@ class Design:
         )
 
     def brackets(self, config: Config) -> tuple[Bracket, ...]:
-        """The rounds of its search; none where all candidates are trained whole."""
+        """Return the brackets of the search. They are empty if all candidates are trained to the end.
+
+        Args:
+            config: Configuration whose fields the candidates vary.
+
+        Returns:
+            One bracket for successive halving, several for Hyperband.
+
+        Raises:
+            UserError: The space has too few candidates.
+        """
         if self.halving is None:
             return ()
         candidates = [
@@ -104,20 +120,24 @@ class Design:
         return tuple(itertools.starmap(Bracket, zip(candidates, rungs, strict=True)))
 
     def identity(self) -> dict[str, Any]:
-        """What two commands must share to be the same study, as JSON values; what is not given is left out."""
+        """Return the values that two commands must share to be the same study. Values that are not given are left out.
+
+        Returns:
+            Seeds, grid, space, samples, folds and halving as JSON values.
+        """
         grid = {name: plain(values) for name, values in self.grid.items()}
         space = {name: str(span) for name, span in self.space.items()}
-        others = {"samples": self.samples, "folds": self.folds, "halving": self.halving}
-        given = {"grid": grid, "space": space, **others}
+        numbers = {"samples": self.samples, "folds": self.folds, "halving": self.halving}
+        given = {"grid": grid, "space": space, **numbers}
         return {"seeds": list(self.seeds)} | {name: value for name, value in given.items() if value}
 
     def parts_of_name(self, *, grows: bool = True) -> list[str]:
-        """Return what the name of its folder says of it.
+        """Return the parts of the study's folder name that describe the design.
 
-        A study grows by seeds in its folder, so their number is no part of the name, but for what cannot grow.
+        A study grows by seeds in its folder. The number of seeds is in the name only for studies that cannot grow.
 
         Args:
-            grows: whether what is kept in the folder can grow. A search by halving never can.
+            grows: Whether the folder's content can grow. A search by halving never can.
         """
         parts = [f"{name}={'_'.join(map(short, values))}" for name, values in self.grid.items()]
         parts += [f"{name}={str(span).replace(':', '-')}" for name, span in self.space.items()]
@@ -126,7 +146,7 @@ class Design:
         return parts + ([f"seeds={len(self.seeds)}"] if len(self.seeds) > 1 and (self.halving or not grows) else [])
 
     def old_parts_of_name(self) -> list[str]:
-        """Return what version 0.1 said of it in the name of its folder."""
+        """Return the parts of the folder name that version 0.1 used."""
         parts = [f"{name}={'|'.join(map(short, values))}" for name, values in self.grid.items()]
         parts += [f"{name}={span}" for name, span in self.space.items()]
         parts += [f"{name}={value}" for name in ("samples", "folds", "halving") if (value := getattr(self, name))]
@@ -134,7 +154,7 @@ class Design:
         return parts + ([f"seeds={len(self.seeds)}"] if len(self.seeds) > 1 else [])
 
     def words(self) -> list[str]:
-        """The flags that ask for it."""
+        """Return the command line flags of the design."""
         words = []
         for name, values in self.grid.items():
             words += ["--grid", f"{name}={','.join(' '.join(words_of(value)) for value in values)}"]
@@ -146,7 +166,7 @@ class Design:
         return words + (["--seeds", str(len(self.seeds))] if len(self.seeds) > 1 else [])
 
     def _most_candidates(self, config: Config) -> int:
-        """How many candidates there are at most, before any is made."""
+        """Return the largest possible number of candidates, before any is made."""
         if self.samples is not None:
             return self.samples
         if self.space:
@@ -154,12 +174,12 @@ class Design:
         return math.prod(map(len, self.grid.values()))
 
     def _candidates(self, config: Config) -> Sequence[Sequence[Values]]:
-        """The candidates of each bracket; of one, where there are none."""
+        """Return the candidates of each bracket. There is one group if there are no brackets."""
         rng = np.random.default_rng(self.seeds[0])
-        of_grid = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+        combinations = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
         if self.halving != "hyperband":
             return [
-                of_grid
+                combinations
                 if self.samples is None
                 else list(itertools.islice(self._drawn(rng, self.samples), self.samples))
             ]
@@ -168,12 +188,12 @@ class Design:
             drawn = self._drawn(rng, sum(counts))
             return [list(itertools.islice(drawn, count)) for count in counts]
         names = sorted(self.grid)  # as in `_drawn`
-        of_grid.sort(key=lambda candidate: [self.grid[name].index(candidate[name]) for name in names])
-        chosen = [rng.permutation(len(of_grid))[:count] for count in counts]
-        return [[of_grid[index] for index in sorted(of_bracket)] for of_bracket in chosen]
+        combinations.sort(key=lambda candidate: [self.grid[name].index(candidate[name]) for name in names])
+        chosen = [rng.permutation(len(combinations))[:count] for count in counts]
+        return [[combinations[index] for index in sorted(indices)] for indices in chosen]
 
     def _drawn(self, rng: np.random.Generator, count: int) -> Iterator[Values]:
-        """Random candidates, no two alike; the same ones in whatever order the fields are given."""
+        """Draw distinct random candidates. They do not depend on the order of the fields."""
 
         def draw(name: str) -> Any:
             if name in self.space:
@@ -187,33 +207,44 @@ class Design:
             if _key(candidate) not in seen:
                 seen.add(_key(candidate))
                 yield candidate
-        raise UserError(f"--space has {len(seen)} candidates at three digits; {count} are asked for")
+        raise UserError(
+            f"--space has {len(seen)} candidates at three digits, and {count} are requested. Widen a range, or request "
+            "fewer."
+        )
 
 
 def seeds_from(first: int, count: int) -> tuple[int, ...]:
-    """Return `count` seeds: first, first + 1, ...
+    """Return consecutive seeds.
 
     Args:
-        first: the value of --seed, in 0 .. 2^32 - 1.
-        count: the value of --seeds, 1 or more.
+        first: Value of --seed in 0 .. 2^32 - 1.
+        count: Value of --seeds, 1 or more.
+
+    Returns:
+        The seeds first, first + 1 and so on, `count` in all.
 
     Raises:
-        UserError: the first or the last seed is out of its range, or there are more than a study takes.
+        UserError: The first or last seed is out of range, or there are more than a study takes.
     """
     plain_seed(first, "--seed")
     if count > LARGEST_STUDY:
-        raise UserError(f"--seeds is {count}; allowed: {LARGEST_STUDY:,} at most")
+        raise UserError(f"--seeds is {count}. Give {LARGEST_STUDY:,} at most.")
     if first + count - 1 > LARGEST_SEED:
-        raise UserError(f"--seed {first} --seeds {count} ends at {first + count - 1}; allowed: {LARGEST_SEED} at most")
+        raise UserError(
+            f"--seed {first} --seeds {count} ends at {first + count - 1}. Give a last seed of {LARGEST_SEED} at most."
+        )
     return tuple(range(first, first + count))
 
 
 def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
-    """How many programs a study compiles, and why more than one.
+    """Return the numbers of runs and of compiled programs in words, and why there are several programs.
 
     Args:
-        trials: of the study.
-        varied: the fields that its candidates differ in.
+        trials: All trials of a study.
+        varied: Dotted names of the fields in which the candidates differ.
+
+    Returns:
+        Words such as "4 runs, 1 compiled program".
     """
     count = len({trial.config.static() for trial in trials})
     runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
@@ -223,8 +254,8 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
 
 def _varied(config: Config, candidate: Values) -> Config:
     for name, value in candidate.items():
-        part, _, of_part = name.partition(".")
-        config = replace(config, **{part: replace(getattr(config, part), **{of_part: value})})
+        part, _, field_name = name.partition(".")
+        config = replace(config, **{part: replace(getattr(config, part), **{field_name: value})})
     return config
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, appended to epoch by epoch. No file stays open between two epochs, and no thread runs."""
+"""TensorBoard's event files, written epoch by epoch. No file stays open between epochs, and no thread runs."""
 
 import struct
 import time
@@ -9,18 +9,19 @@ from typing import Any
 from jaxdeep.study.files import writing
 
 CRC_MASK = 0xA282EAD8
+"""Constant by which TensorFlow masks the checksums of its records."""
 
 
 def append_events(path: Path, epoch: int, figures: Mapping[str, float]) -> None:
-    """Add the figures of one epoch to an event file, which is made at first.
+    """Append the figures of one epoch to an event file. The first call makes the file.
 
     Args:
-        path: Of the file. Its name must hold "tfevents" for TensorBoard to find it.
-        epoch: The step that TensorBoard shows.
-        figures: A value for each name.
+        path: Path of the file. Its name must hold "tfevents" for TensorBoard to find it.
+        epoch: Epoch that TensorBoard shows as the step, counted from 1.
+        figures: Value of each figure by name.
 
     Raises:
-        UserError: The system refuses, as when the disk is full.
+        UserError: The file cannot be written, for example because the disk is full.
     """
     from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]  # 0.15 s to import
     from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
@@ -36,15 +37,16 @@ def append_events(path: Path, epoch: int, figures: Mapping[str, float]) -> None:
 
 
 def _record(event: Any) -> bytes:
-    """Frame an event as TensorFlow's records are: length, its checksum, content, its checksum."""
+    """Return an event as a TensorFlow record: length, checksum, content, checksum."""
     content = event.SerializeToString()
     length = struct.pack("<Q", len(content))
     return length + _checksum(length) + content + _checksum(content)
 
 
 def _checksum(content: bytes) -> bytes:
+    """Return the masked CRC32C of bytes."""
     from tensorboardX.crc32c import crc32c
 
-    found = crc32c(content)
-    rotated = (found >> 15 | found << 17) & 0xFFFFFFFF
+    checksum = crc32c(content)
+    rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
     return struct.pack("<I", (rotated + CRC_MASK) & 0xFFFFFFFF)

@@ -1,4 +1,4 @@
-"""The files of a run, read and written whole."""
+"""The files of a study. Each is written as a whole or not at all."""
 
 import json
 import math
@@ -12,37 +12,43 @@ from jaxdeep.errors import UserError
 from jaxdeep.train.history import EpochRecord
 
 PART = ".part"
-"""Ends the name of a file that is being written; a kill may leave one behind."""
+"""End of the name of a file that is being written. A killed process may leave such a file."""
 
 
 def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
     """Read a metrics.jsonl.
 
     Args:
-        path: Where the file is.
+        path: Path of the file.
 
     Returns:
-        For each line the whole row, and its figures. What was not finite is NaN.
+        The whole row and its figures for each line. Figures that were not finite are NaN.
 
     Raises:
-        UserError: It cannot be read.
+        UserError: The file cannot be read.
     """
-    found = []
+    rows = []
     try:
         for line in path.read_text().splitlines():
             row = json.loads(line)
             figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
-            found.append((row, EpochRecord(**figures)))
+            rows.append((row, EpochRecord(**figures)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-    return found
+    return rows
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file that `write_json` wrote.
+    """Read the JSON object in a file.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        The object.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: The file cannot be read or holds no JSON object.
     """
     try:
         content = json.loads(path.read_text())
@@ -54,24 +60,41 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a file whole or not at all; NaN is refused."""
+    """Write a JSON file as a whole or not at all. NaN is refused.
+
+    Args:
+        path: Path of the file.
+        values: JSON values by name.
+
+    Raises:
+        UserError: The file cannot be written. Its old content stays.
+        ValueError: A value is not finite.
+    """
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a text file as a whole or not at all.
+
+    Args:
+        path: Path of the file.
+        text: New content of the file.
+
+    Raises:
+        UserError: The file cannot be written. Its old content stays.
+    """
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file as a whole or not at all.
 
     Args:
-        path: Where the file is to be.
-        content: What it is to hold.
+        path: Path of the file.
+        content: New content of the file.
 
     Raises:
-        UserError: The system refuses, as when the disk is full. What was there is still there.
+        UserError: The file cannot be written, for example because the disk is full. Its old content stays.
     """
     part = path.with_name(path.name + PART)
     with writing(path):
@@ -86,13 +109,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Make one line of what the system says when it refuses to write a file.
+    """Turn an error of the system while a file is written into one line.
 
     Args:
-        path: What is being written, for the line.
+        path: Path of the file, for the message.
 
     Raises:
-        UserError: The system refused.
+        UserError: The file cannot be written.
     """
     try:
         yield

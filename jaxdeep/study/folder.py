@@ -1,14 +1,14 @@
-"""The folder of a study: what it is, its figures by epoch, its result.
+"""The folder of a study: its identity, its figures by epoch and its result.
 
     config.json  metrics.jsonl  summary.json  hits.npz  curves.png  (rates.png)  wall.json  tensorboard/
     checkpoints/  (profile/)
 
-A folder belongs to one configuration, one design and one source of data. `metrics.jsonl` and the TensorBoard events
-follow the history that a checkpoint holds: where a study is continued they are written anew from it, so that nothing is
-lost, doubled or torn. A folder knows files, not pictures: `jaxdeep.report` draws them.
+A folder belongs to one configuration, one design and one source of data. metrics.jsonl and the TensorBoard events
+follow the history in the checkpoints. When a study continues, both are written anew from it. Nothing is lost, doubled
+or torn. `jaxdeep.report` draws the pictures.
 
-A finished study goes on when its epochs are raised, and grows when it gets more seeds or more values of its grid. Its
-summary stays until that of the larger study is there.
+A finished study continues when its epochs are raised. It grows when it gets more seeds or more values of its grid. Its
+summary stays until the summary of the larger study is written.
 """
 
 import json
@@ -45,27 +45,28 @@ from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.version import __version__
 
 SECONDS_BETWEEN_NOTES = 5.0
+"""Seconds between two updates of wall.json."""
 
 
 class RunFolder:
-    """A folder opened for one study; a context that closes its files.
+    """A folder opened for one study, as a context that closes its files.
 
     Attributes:
-        path: path of the folder.
-        relation: what this study is beside the one that the folder held, or None for a new folder.
-        kept: result of the smaller study that grows here, whose trials are not trained again. None without one.
+        path: Path of the folder.
+        relation: How this study relates to the stored one. None for a new folder.
+        kept: Result of the smaller study that grows here. Its trials are not trained again. None if nothing grows.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, overwrite: bool = False) -> None:
         """Claim a folder.
 
         Args:
-            path: path of the folder, which is made if there is none.
-            identity: what the study is, as nested JSON values. It must hold data.synthetic.
-            overwrite: whether another study's files are removed first.
+            path: Path of the folder. It is made if it does not exist.
+            identity: Identity of the study as nested JSON values. It must hold data.synthetic.
+            overwrite: Whether the files of another study are removed first.
 
         Raises:
-            UserError: the folder holds another study, or something else, or another process has it open.
+            UserError: The folder holds another study or other files, or another process has it open.
         """
         self.path, self._identity = path, identity
         self.kept: StudyResult | None = None
@@ -81,21 +82,22 @@ class RunFolder:
                 self._claim(identity, overwrite=overwrite)
                 self._closing = stack.pop_all()
         except OSError as error:
-            raise UserError(f"{path}: cannot be used as a run folder ({reason_of(path, error)})") from error
+            reason = reason_of(path, error)
+            raise UserError(f"{path}: cannot be used as a run folder ({reason}). Choose another folder.") from error
 
     def _claim(self, identity: Mapping[str, Any], *, overwrite: bool) -> None:
         config, parts = self.path / "config.json", {name + PART for name in FILES}
         is_new = all(entry.name in parts for entry in self.path.iterdir())
         self.relation: Relation | None = None
         if not is_new:
-            there = None if overwrite and config.exists() else identity_there(self.path, self._identity)
+            stored = None if overwrite and config.exists() else identity_there(self.path, self._identity)
             if overwrite:
                 remove_study(self.path)
-            elif there is not None:
-                self.relation = relation(there, identity)
+            elif stored is not None:
+                self.relation = relation(stored, identity)
                 if self.relation is Relation.OTHER:
-                    check_continues(str(self.path), there, identity, f" (written by {version_there(self.path)})")
-        for name in parts:  # what a kill left behind as it was being written
+                    check_continues(str(self.path), stored, identity, f" (written by {version_there(self.path)})")
+        for name in parts:  # files that a killed process left unfinished
             (self.path / name).unlink(missing_ok=True)
         is_lost = self.relation is Relation.SAME and not says(config, identity)
         if is_lost or self.relation in (None, Relation.LONGER, Relation.GROWN):
@@ -103,7 +105,7 @@ class RunFolder:
         self._seconds_before = self._wall_before()
 
     def _wall_before(self) -> float | None:
-        """Seconds that earlier processes had the folder open, or None where that is lost."""
+        """Return the seconds that earlier processes had the folder open. None if they are lost."""
         wall = self.path / "wall.json"
         if not wall.exists() and (smaller := self._smaller_summary()) is not None:
             return smaller.get("wall_seconds")
@@ -113,7 +115,7 @@ class RunFolder:
         if isinstance(seconds, int | float) and 0 <= seconds < float("inf"):
             return float(seconds)
         if not (self.path / "summary.json").exists():
-            text = f"{wall} is damaged: the run goes on, and its wall_seconds will be null"
+            text = f"{wall} is damaged. The study continues, and its wall_seconds will be null."
             warnings.warn(text, JaxdeepWarning, stacklevel=4)
         return None
 
@@ -132,25 +134,28 @@ class RunFolder:
 
     @property
     def wall_seconds(self) -> float | None:
-        """That all processes have had the folder open: of the study, compilation included, loading images not.
+        """Return the seconds that all processes have had the folder open for the study.
 
-        None where the note of it was lost.
+        Compilation counts, loading of images does not. The result is None if the record of an earlier process was lost.
         """
         return None if self._seconds_before is None else self._seconds_before + time.perf_counter() - self._began
 
     def stored(self) -> Stored | None:
-        """Read what a finished study left here, and check it. None where there is no summary.
+        """Read and check the files of a finished study.
 
-        The study may be a smaller one than that of the folder, or a larger one.
+        The stored study may be smaller or larger than the study of the folder.
+
+        Returns:
+            The stored files, or None without a summary.
         """
         is_growing = self.relation is Relation.SMALLER or self._smaller_summary() is not None
         return read_stored(self.path, is_growing=is_growing)
 
     def checkpoints(self, trial: Trial) -> Path:
-        """Return the folder of a trial's checkpoints: under the name that version 0.1 gave it, where there is one.
+        """Return the folder of a trial's checkpoints. It has the name of version 0.1 if a folder of that name exists.
 
         Args:
-            trial: a trial of the study.
+            trial: Trial of the study.
         """
         old = self.path / "checkpoints" / shortened(trial.name)
         return old if old.is_dir() else self.path / "checkpoints" / folder_name(trial.name)
@@ -159,7 +164,7 @@ class RunFolder:
         """Return the epoch of a trial's last checkpoint on disk, or None if nothing is saved.
 
         Args:
-            trial: a trial of the study.
+            trial: Trial of the study.
         """
         folder = self.checkpoints(trial)
         steps = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
@@ -167,18 +172,18 @@ class RunFolder:
 
     @property
     def profile(self) -> Path:
-        """Where a trace is kept, if one is asked for."""
+        """Return the folder for a profiler trace."""
         return self.path / "profile"
 
     def follow(self, trial: Trial, history: Sequence[EpochRecord]) -> None:
-        """Bring the files up to a trial's history. The first call of a process begins them anew.
+        """Append the new epochs of a trial to the files. The first call of a process begins the files anew.
 
         Args:
-            trial: a trial of the study.
-            history: all its epochs so far. It only grows.
+            trial: Trial of the study.
+            history: All epochs of the trial so far. It only grows.
 
         Raises:
-            UserError: the system refuses, as when the disk is full.
+            UserError: A file cannot be written, for example because the disk is full.
         """
         metrics = self.path / "metrics.jsonl"
         with writing(metrics):
@@ -199,23 +204,23 @@ class RunFolder:
             self._note_wall()
 
     def write_figures(self, result: StudyResult) -> None:
-        """Write metrics.jsonl in the order of the trials, and hits.npz. What belonged to a smaller study goes.
+        """Write metrics.jsonl in the order of the trials, and hits.npz. Pictures of a smaller study are removed.
 
         Args:
-            result: the result of the study, with its histories and correctly classified rows.
+            result: Result of the study with its histories and correctly classified rows.
         """
         write_text(self.path / "metrics.jsonl", "".join(self._lines(result)))
         assert result.correct is not None
         write_bytes(self.path / "hits.npz", correct_bytes(result.correct))
         if self._smaller_summary() is not None:
-            for name in UNCERTAINTY_PICTURES:  # of other weights than these
+            for name in UNCERTAINTY_PICTURES:  # they show the weights of the smaller study
                 (self.path / name).unlink(missing_ok=True)
 
     def write_result(self, result: StudyResult) -> None:
-        """Write summary.json with the digests of all files, as they are now. With it the study is finished.
+        """Write summary.json with the present digests of all files. The study is finished then.
 
         Args:
-            result: the result of the study.
+            result: Result of the study.
         """
         write_json(self.path / "summary.json", sealed(result, self.path))
         (self.path / "wall.json").unlink(missing_ok=True)
@@ -224,7 +229,7 @@ class RunFolder:
         """Write TensorBoard's events anew.
 
         Args:
-            result: the result of the study, with its histories.
+            result: Result of the study with its histories.
         """
         shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
         self._append_events(result)
@@ -239,12 +244,12 @@ class RunFolder:
             yield from (self._line(trial.labels, record) for record in history)
 
     def _smaller_summary(self) -> Mapping[str, Any] | None:
-        """The summary that the study had when it was smaller: with fewer trials, or fewer epochs."""
-        found = content_of(self.path / "summary.json")
-        if found is None:
+        """Return the summary that the study had with fewer trials or fewer epochs, or None."""
+        summary = content_of(self.path / "summary.json")
+        if summary is None:
             return None
-        there = {name: found[name] for name in IDENTITY if name in found}
-        return found if relation(there, self._identity) in (Relation.LONGER, Relation.GROWN) else None
+        stored = {name: summary[name] for name in IDENTITY if name in summary}
+        return summary if relation(stored, self._identity) in (Relation.LONGER, Relation.GROWN) else None
 
     def _note_wall(self) -> None:
         write_json(self.path / "wall.json", {"seconds": self.wall_seconds})
@@ -261,5 +266,9 @@ class RunFolder:
 
 
 def finite(record: EpochRecord) -> dict[str, Any]:
-    """An epoch's figures for JSON: None where one is not finite."""
+    """Return the figures of an epoch for JSON. Figures that are not finite become None.
+
+    Args:
+        record: Figures of one epoch.
+    """
     return {name: null_if_not_finite(value) for name, value in record._asdict().items()}

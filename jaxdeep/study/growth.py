@@ -1,4 +1,4 @@
-"""How two studies relate: the same one, one that has grown, a part of a larger one, or another one."""
+"""The relation of two studies: the same, one that has grown, a part of a larger one, or another one."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -9,11 +9,11 @@ from jaxdeep.config.extension import EPOCHS, obstacle
 from jaxdeep.config.identity import comparable
 
 MAY_GROW: Final = ("seeds", "grid", "samples")
-"""Parts of a study's identity that may gain values, so that all trials of the smaller study stay trials."""
+"""Parts of a study's identity that may gain values. All trials of the smaller study then stay trials."""
 
 
 class Relation(Enum):
-    """What the study that is asked for is, beside the one that was stored."""
+    """How the requested study relates to the stored one."""
 
     SAME = "the same study"
     LONGER = "the same trials and perhaps more, each with more epochs"
@@ -23,14 +23,15 @@ class Relation(Enum):
 
 
 def relation(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Relation:
-    """Return how the study that is asked for relates to the one that was stored.
+    """Return how the requested study relates to the stored one.
 
-    A study grows by seeds, by values of its grid, or by more samples of its space. Folds and samples are drawn by the
-    first seed, which stays then. The rounds of a search by halving depend on all candidates, so such a study stays.
+    A study grows by seeds, by values of its grid, or by samples of its space. The first seed draws folds and samples,
+    so it must stay the same for them. The rounds of a search by halving depend on all candidates. Such a study cannot
+    grow.
 
     Args:
-        stored: identity of the stored study, as nested JSON values.
-        wanted: identity of the study that is asked for, as nested JSON values.
+        stored: Identity of the stored study as nested JSON values.
+        wanted: Identity of the requested study as nested JSON values.
 
     >>> one = {"config": {"train": {"epochs": 5}}, "seeds": [1]}
     >>> relation(one, {**one, "seeds": [1, 2]}), relation({**one, "seeds": [1, 2]}, one)
@@ -51,7 +52,7 @@ def relation(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Relation:
 
 
 def _holds(larger: Mapping[str, Any], smaller: Mapping[str, Any]) -> bool:
-    """Whether all trials of one study are trials of another one, which differs in MAY_GROW at most."""
+    """Return whether all trials of a smaller study are trials of a larger one. They differ in MAY_GROW at most."""
     if larger.get("halving"):
         return False
     is_drawn = bool(larger.get("folds") or larger.get("space"))

@@ -18,15 +18,15 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
 
 ETA: Final = 3
-"""A rung promotes one of this many candidates, with this many times the epochs. The papers recommend 3."""
+"""Reduction factor. A rung promotes one of this many candidates and multiplies the epochs by it. The papers use 3."""
 
 
 class Rung(NamedTuple):
     """A round of a search.
 
     Attributes:
-        candidates: that take part, at most.
-        epochs: that each of them has been trained for behind it.
+        candidates: Largest number of candidates that take part.
+        epochs: Number of epochs that each candidate has been trained for at its end.
     """
 
     candidates: int
@@ -37,8 +37,8 @@ class Bracket(NamedTuple):
     """A search by successive halving.
 
     Attributes:
-        candidates: the names of the candidates that begin, as of `Trial.candidate`.
-        rungs: of which the last one is trained to the run's end.
+        candidates: Names of the candidates that begin, as in `Trial.candidate`.
+        rungs: Rounds in their order. The last one trains to the end.
     """
 
     candidates: tuple[str, ...]
@@ -46,15 +46,20 @@ class Bracket(NamedTuple):
 
 
 def successive_halving(candidates: int, epochs: int, eta: int = ETA) -> tuple[Rung, ...]:
-    """The rounds of one search: n candidates to r epochs, n / eta to r eta, ..., for as long as eta are left.
+    """Return the rungs of one search.
+
+    They train n candidates to r epochs, n / eta candidates to r eta epochs, and so on, while eta candidates are left.
 
     Args:
-        candidates: that begin.
-        epochs: of a whole run.
-        eta: one of eta candidates goes on, 2 or more.
+        candidates: Number of candidates that begin, 1 or more.
+        epochs: Number of epochs of a whole run, 1 or more.
+        eta: Reduction factor, 2 or more. One of eta candidates is promoted.
+
+    Returns:
+        Rungs in their order.
 
     Raises:
-        UserError: a number is no whole number, or out of its range.
+        UserError: A number is no whole number or is out of range.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (2016).
 
@@ -73,14 +78,17 @@ Rung(candidates=1, epochs=100))
 def hyperband(epochs: int, eta: int = ETA) -> tuple[tuple[Rung, ...], ...]:
     """Return the brackets of Hyperband.
 
-    The first begins with many candidates and few epochs, and the last trains few candidates to the end.
+    The first begins with many candidates and few epochs. The last trains few candidates to the end.
 
     Args:
-        epochs: of a whole run.
-        eta: one of eta candidates goes on, 2 or more.
+        epochs: Number of epochs of a whole run, 1 or more.
+        eta: Reduction factor, 2 or more. One of eta candidates is promoted.
+
+    Returns:
+        Rungs of each bracket.
 
     Raises:
-        UserError: a number is no whole number, or out of its range.
+        UserError: A number is no whole number or is out of range.
 
     Source: Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization" (2018), algorithm 1.
 
@@ -110,28 +118,29 @@ def fit_by_halving(
     on_end: OnEnd = lambda index, run: None,
     on_rung: Callable[[Rung, int], None] = lambda rung, candidates: None,
 ) -> list[Run]:
-    """Train the trials of a search as far as their candidates get.
+    """Train the trials of a search as far as their candidates are promoted.
 
-    A rung trains the trials of its candidates to its epochs, from where the rung before left them. It promotes the
-    candidates with the lowest mean val_loss over their trials. The val_loss of a trial is that of its best epoch so
-    far, or of its last epoch with train.keep="last". A candidate with more diverged trials ranks lower, whatever its
-    losses. The decisions are a function of the runs, so an interrupted search decides the same again. A candidate of
-    several brackets is trained once.
+    A rung continues the trials of its candidates to its number of epochs. It promotes the candidates with the lowest
+    mean val_loss over their trials. A trial has the val_loss of its best epoch so far, or of its last epoch
+    with train.keep="last". Candidates with more diverged trials rank lower, whatever their losses. The decisions depend
+    on the runs only. An interrupted search therefore decides the same again. A candidate of several brackets is trained
+    once.
 
     Args:
-        trials: all candidates x seeds x folds.
-        data: as of `fit_all`.
-        brackets: one, or Hyperband's.
-        checkpoints: a folder of its own for each trial; None: kept while this runs.
-        on_epoch: as of `fit_all`.
-        on_end: called once with each trial's index and run, when all is over.
-        on_rung: called when a rung begins, with the candidates that take part in it.
+        trials: Trials of all candidates, seeds and folds.
+        data: Data set of all trials, or the folds that the trials name.
+        brackets: One bracket, or the brackets of Hyperband.
+        checkpoints: Function of a trial that returns a folder of its own. None keeps checkpoints in a temporary folder.
+        on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial.
+        on_end: Function of a trial's index and its run. It is called once for each trial at the end of the search.
+        on_rung: Function of a rung and its number of candidates. It is called when the rung begins.
 
     Returns:
-        The trials' runs in their order, each as far as it got.
+        The run of each trial in the order of the trials. Runs of dropped candidates end early.
 
     Raises:
-        UserError: as `fit_all`; or the brackets are not those of the trials' candidates.
+        UserError: A configuration or a folder cannot be used, an argument has another type, or the brackets do not hold
+            the trials' candidates.
     """
     trials = several("trials", trials, Trial, "Trial")
     given = {} if checkpoints is None else {"checkpoints": checkpoints}
@@ -139,10 +148,10 @@ def fit_by_halving(
     brackets = _checked_brackets(brackets, trials)
     if checkpoints is None:
         if (twice := first_twice([trial.name for trial in trials])) is not None:
-            one, other = twice
+            first, second = twice
             raise UserError(
-                f"trials[{one}] and trials[{other}] are both named {trials[one].name}. "
-                "Give them other seeds, or name in Trial.values what differs"
+                f"trials[{first}] and trials[{second}] are both named {trials[first].name}. "
+                "Give them different seeds, or name in Trial.values what differs."
             )
         with TemporaryDirectory() as folder:
             kept = Path(folder)
@@ -170,11 +179,14 @@ def fit_by_halving(
 
 
 def epochs_of(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> int:
-    """Epochs that a search trains at most: all its trials together, none of them stopping early.
+    """Return the largest number of epochs that a search trains, over all its trials. It assumes no early stopping.
 
     Args:
-        brackets: of the search.
-        trials: of all its candidates, each with as many seeds and folds.
+        brackets: Brackets of the search.
+        trials: Trials of all candidates, each with the same number of seeds and folds.
+
+    Returns:
+        Number of epochs, summed over all trials.
     """
     runs_each = len(trials) // len({trial.candidate for trial in trials})
     epochs = 0
@@ -188,10 +200,10 @@ def epochs_of(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> int:
 
 
 def _checked_brackets(brackets: Any, trials: Sequence[Trial]) -> tuple[Bracket, ...]:
-    """Return a search's brackets, which begin with the trials' candidates, and with no others.
+    """Return the brackets of a search, after a check that they hold the trials' candidates and no others.
 
     Raises:
-        UserError: another type, nothing to begin with, an unknown candidate, or a trial of none of the brackets.
+        UserError: A type is wrong, a bracket is empty, a candidate is unknown, or a trial is in no bracket.
     """
     brackets = several("brackets", brackets, Bracket, "Bracket")
     known, trained = {trial.candidate for trial in trials}, set()
@@ -200,23 +212,21 @@ def _checked_brackets(brackets: Any, trials: Sequence[Trial]) -> tuple[Bracket, 
         candidates = several(f"{name}.candidates", candidates, str, "string")
         rungs = several(f"{name}.rungs", rungs, Rung, "Rung")
         if not candidates or not rungs:
-            raise UserError(
-                f"{name} has {len(candidates)} candidates and {len(rungs)} rungs; allowed: 1 or more of each"
-            )
+            raise UserError(f"{name} has {len(candidates)} candidates and {len(rungs)} rungs. Give 1 or more of each.")
         for number, rung in enumerate(rungs):
             for field, value in rung._asdict().items():
                 whole(f"{name}.rungs[{number}].{field}", value, 1)
         if (twice := first_twice(candidates)) is not None:
-            raise UserError(f"{name}.candidates has {candidates[twice[0]]!r} twice. Name each candidate once")
+            raise UserError(f"{name}.candidates has {candidates[twice[0]]!r} twice. Name each candidate once.")
         if unknown := [candidate for candidate in candidates if candidate not in known]:
             raise UserError(
-                f"{name}.candidates has {unknown[0]!r}, and no trial belongs to this candidate. Give Trial.candidate"
+                f"{name}.candidates has {unknown[0]!r}, and no trial belongs to this candidate. Give Trial.candidate."
             )
         trained |= set(candidates)
     if left := [index for index, trial in enumerate(trials) if trial.candidate not in trained]:
         raise UserError(
             f"trials[{left[0]}] ({trials[left[0]].name}) is in none of the {len(brackets)} brackets. "
-            f"Name its candidate there, {trials[left[0]].candidate!r}, or leave it out"
+            f"Name its candidate there, {trials[left[0]].candidate!r}, or leave it out."
         )
     return brackets
 
@@ -229,21 +239,24 @@ def _climb(
     checkpoints: Checkpoints,
     on_epoch: OnEpoch,
 ) -> dict[int, Run]:
-    """Train the trials of some candidates to a rung's epochs."""
+    """Train the trials of several candidates to the epochs of a rung. Return the runs by index."""
     taking_part = [index for index, trial in enumerate(trials) if trial.candidate in candidates]
 
     def follow(position: int, history: Sequence[EpochRecord]) -> None:
         on_epoch(taking_part[position], history)
 
     chosen = [trials[index] for index in taking_part]
-    found = fit_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
-    return dict(zip(taking_part, found, strict=True))
+    runs = fit_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
+    return dict(zip(taking_part, runs, strict=True))
 
 
 def _standings(
     trials: Sequence[Trial], runs: Mapping[int, Run], candidates: Sequence[str], epochs: int
 ) -> dict[str, Standing]:
-    """Give each candidate's place by its runs' first epochs alone: a run that is found again may have got further."""
+    """Return the standing of each candidate. Only the first epochs of its runs count.
+
+    A resumed run may have more epochs than the rung.
+    """
     histories: dict[str, list[Sequence[EpochRecord]]] = {candidate: [] for candidate in candidates}
     for index, run in runs.items():
         if (candidate := trials[index].candidate) in histories:
@@ -252,14 +265,14 @@ def _standings(
     places = {}
     for candidate, runs_each in histories.items():
         finished = [history for history in runs_each if not has_diverged(history)]
-        seen = [[record.val_loss for record in history] for history in finished]
-        losses = [of_run[-1] if is_last[candidate] else min(of_run) for of_run in seen]
+        by_epoch = [[record.val_loss for record in history] for history in finished]
+        losses = [run_losses[-1] if is_last[candidate] else min(run_losses) for run_losses in by_epoch]
         places[candidate] = standing(losses, len(runs_each) - len(finished))
     return places
 
 
 def _floor_log(value: int, base: int) -> int:
-    """The largest exponent whose power is not above a value of 1 or more."""
+    """Return the largest exponent whose power is at most a value of 1 or more."""
     exponent = 0
     while base ** (exponent + 1) <= value:
         exponent += 1

@@ -1,4 +1,4 @@
-"""Names of folders: without commas and vertical bars, which shells, links and spreadsheets take for something else."""
+"""Names of folders without commas and vertical bars, which shells, links and spreadsheets misread."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from jaxdeep.config import shortened
 
 
 def folder_name(name: str) -> str:
-    """Return a name of several parts as the name of a folder.
+    """Return the folder name for a name of several parts.
 
     Args:
-        name: parts such as "optim.learning_rate=0.001,seed_42", separated by commas.
+        name: Parts separated by commas, such as "optim.learning_rate=0.001,seed_42".
 
     >>> folder_name("optim.learning_rate=0.001,seed_42")
     'optim.learning_rate=0.001+seed_42'
@@ -18,21 +18,19 @@ def folder_name(name: str) -> str:
 
 
 def printable(value: object) -> str:
-    """Return a path or a message as text that every stream and log takes.
-
-    A name that is no text keeps its bytes as escapes.
+    """Return a path or a message as text that every stream and log accepts. Undecodable bytes become escapes.
 
     Args:
-        value: any value.
+        value: Any value.
     """
     return str(value).encode(errors="backslashreplace").decode()
 
 
 def old_folder_name(parts: Sequence[str]) -> str:
-    """Return the name that version 0.1 gave to the folder of a study.
+    """Return the folder name that version 0.1 gave to a study.
 
     Args:
-        parts: parts of the name.
+        parts: Parts of the name.
 
     >>> old_folder_name(["elu", "optim.learning_rate=0.001|0.01"])
     'elu,optim.learning_rate=0.001|0.01'

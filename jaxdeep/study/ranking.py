@@ -1,4 +1,4 @@
-"""The one rule by which candidates are ranked: a candidate that lost a run comes after all that lost fewer."""
+"""The rule that ranks candidates: fewer diverged runs come first, then the lower loss."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Standing(NamedTuple):
-    """The place of a candidate: the smaller one is ranked first.
+    """The place of a candidate. The smaller one ranks first.
 
     Attributes:
-        diverged: number of its runs that diverged, over all seeds and folds, 0 or more.
-        loss: mean validation loss in nats of its other runs; infinite without any.
+        diverged: Number of its runs that diverged, over all seeds and folds, 0 or more.
+        loss: Mean validation loss of its other runs in nats. Infinite without any.
     """
 
     diverged: int
@@ -18,19 +18,23 @@ class Standing(NamedTuple):
 
     @property
     def may_be_best(self) -> bool:
-        """Whether the candidate may be called best: none of its runs diverged, and its loss is finite."""
+        """Return whether the candidate may be called best. None of its runs diverged, and its loss is finite."""
         return not self.diverged and math.isfinite(self.loss)
 
 
 def standing(losses: Sequence[float | None], diverged: int) -> Standing:
-    """Return the place of a candidate among others with as many runs.
+    """Return the place of a candidate among others with the same number of runs.
 
-    The number of diverged runs decides first, so that a candidate never gains by losing its worst seeds. Where every
-    candidate lost a run, a search still promotes those with the fewest losses, but none of them is best.
+    The number of diverged runs decides first, so a candidate never gains by losing its worst seeds. If every candidate
+    lost a run, a search promotes those with the fewest losses. None of them is best.
 
     Args:
-        losses: validation loss in nats of each run that did not diverge. None and what is not finite do not count.
-        diverged: number of the candidate's runs that diverged, 0 or more.
+        losses: Validation loss in nats of each run that did not diverge. None and values that are not finite do not
+            count.
+        diverged: Number of the candidate's runs that diverged, 0 or more.
+
+    Returns:
+        Number of diverged runs, and mean loss in nats.
 
     >>> min(standing([0.5, 0.7], 0), standing([0.1], 1))
     Standing(diverged=0, loss=0.6)

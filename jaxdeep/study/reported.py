@@ -1,4 +1,4 @@
-"""What the chapter's sources print of a configuration."""
+"""Figures that the chapter's sources print for a configuration."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,15 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Reported:
-    """The figures that one of the chapter's sources prints, of one run.
+    """Figures that one of the chapter's sources prints for one run.
 
     Attributes:
-        source: first three digits of the document's file name.
-        best_epoch: the epoch whose weights it kept: the one with the lowest val_loss, or the last.
-        val_loss: loss of the validation rows at that epoch, in nats.
-        val_accuracy: accuracy of the validation rows at that epoch, in [0, 1].
-        test_loss: loss of the test rows in nats, or None where the source has none.
-        test_accuracy: accuracy of the test rows in [0, 1], or None where the source has none.
+        source: First three digits of the document's file name.
+        best_epoch: Epoch whose weights the source kept, counted from 1. It has the lowest val_loss, or is the last.
+        val_loss: Loss of the validation rows at best_epoch, in nats.
+        val_accuracy: Accuracy of the validation rows at best_epoch, in 0 .. 1.
+        test_loss: Loss of the test rows in nats, or None if the source has none.
+        test_accuracy: Accuracy of the test rows in 0 .. 1, or None if the source has none.
     """
 
     source: str
@@ -27,14 +27,14 @@ class Reported:
 
 @dataclass(frozen=True)
 class ReportedMC:
-    """What one of the chapter's sources prints of MC dropout, of one network.
+    """Figures that one of the chapter's sources prints for MC dropout with one network.
 
     Attributes:
-        source: first three digits of the document's file name.
-        samples: number of samples whose mean it takes.
+        source: First three digits of the document's file name.
+        samples: Number of samples whose mean is the prediction.
         figure: "accuracy" for the test images, or "val_accuracy".
-        plain: the figure without dropout.
-        mc_dropout: the figure by MC dropout.
+        plain: Accuracy without dropout, in 0 .. 1.
+        mc_dropout: Accuracy by MC dropout, in 0 .. 1.
     """
 
     source: str

@@ -1,7 +1,7 @@
-"""The result of a study as one typed, frozen value, which every table, figure and page reads.
+"""The result of a study as one typed, frozen value. Every table, figure and page reads it.
 
-`StudyResult.to_json` is the content of summary.json. `from_json` reads that of this version and of version 0.1, whose
-summaries have no `schema_version`. NaN is never written: None is.
+`StudyResult.to_json` returns the content of summary.json. `from_json` also reads summaries of version 0.1, which have
+no `schema_version`. Files hold None in place of NaN.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,24 +24,24 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 
 SCHEMA_VERSION: Final = 1
-"""Of summary.json and comparison.json. Version 0.1 wrote none, which counts as 0."""
+"""Version of the schema of summary.json and comparison.json. Version 0.1 wrote none, which counts as 0."""
 MEANS: Final = (
     *("best_epoch", "epochs", "val_loss", "val_accuracy", "highest_val_accuracy", "test_loss", "test_accuracy"),
     "seconds",
 )
-"""The figures whose means over trials are taken."""
+"""Figures whose means over trials are taken."""
 FIGURES: Final = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
-"""The figures that are published and compared."""
+"""Figures that are published and compared."""
 DESIGN: Final = ("grid", "space", "samples", "folds", "halving")
-"""What of a design its identity has only where it is given."""
+"""Parts of a design that its identity holds only if they are given."""
 IDENTITY: Final = ("experiment", "name", "config", "seeds", *DESIGN, "data")
-"""What two studies must share to be the same."""
+"""Parts that two studies must share to be the same."""
 _TYPES: Final = {
     **dict.fromkeys(("experiment", "name", "device"), str),
     **dict.fromkeys(("config", "data", "versions"), Mapping),
     "parameters": int,
 }
-"""What every summary has, of which type."""
+"""Type of each value that every summary holds."""
 
 
 @dataclass(frozen=True)
@@ -49,34 +49,34 @@ class StudyResult:
     """A finished study.
 
     Attributes:
-        experiment: name of the experiment, such as "cifar", or what the caller named.
-        name: name of the configuration.
-        config: the configuration as JSON values, by part and field.
-        seeds: S seeds.
-        data: name, source, synthetic and digest of the data set.
-        trials: one entry for each seed, fold and choice of values.
-        candidates: one entry for each choice of values, a single one where nothing is varied.
-        parameters: number of weights, biases and moving statistics of a network.
-        command: command that repeats the study, or None.
-        device: number and kind of devices, such as "1 x cpu".
-        versions: versions of Python and of the packages, by name.
-        grid: values of each field that the study varies, by dotted name.
-        space: range of each field that the study draws from, as text, by dotted name.
-        samples: number of candidates that were drawn, or None.
-        folds: number of folds of the cross-validation, or None.
-        halving: "successive" or "hyperband" where a search dropped candidates, or None.
-        reported: figures that the chapter's sources print.
-        wall_seconds: time that all processes took, compilation included, or None where the note of it was lost.
-        compile_seconds: time that compilation took.
-        processor: name of the processor, such as "AMD EPYC". None in studies of version 0.1.
-        commit: commit of the code, or None outside of a checkout.
-        range_test: what the learning rate range test suggests, for studies that vary the rate.
-        uncertainty: what the networks do not know, as JSON values, where it was asked.
-        files: digests of the files beside summary.json, by name.
-        schema_version: version of the schema by which this was written.
-        histories: epochs of each trial, in the order of `trials`. Empty if they were not read.
-        correct: which rows each trial classifies correctly. None if they were not read.
-        runs: networks of the trials that were trained by the call that returned this, by the index of the trial.
+        experiment: Name of the experiment, such as "cifar", or a name that the caller gave.
+        name: Name of the configuration.
+        config: Configuration as JSON values, by part and field.
+        seeds: S seeds in 0 .. 2^32 - 1.
+        data: Name, source, synthetic and digest of the data set.
+        trials: Figures of each trial, a trial for each candidate, seed and fold.
+        candidates: Means of each candidate. There is one candidate if nothing is varied.
+        parameters: Number of weights, biases and moving statistics of a network.
+        command: Command that repeats the study, or None.
+        device: Number and kind of devices, such as "1 x cpu".
+        versions: Versions of Python and of the packages by name.
+        grid: Values of each field that the study varies, by dotted name.
+        space: Range of each field that the study draws from as text, by dotted name.
+        samples: Number of candidates that were drawn, or None.
+        folds: Number of folds of the cross-validation, or None.
+        halving: "successive" or "hyperband" if a search dropped candidates, or None.
+        reported: Figures that the chapter's sources print.
+        wall_seconds: Seconds that all processes took, with compilation. None if the record was lost.
+        compile_seconds: Seconds that compilation took.
+        processor: Name of the processor, such as "AMD EPYC". None in studies of version 0.1.
+        commit: Commit of the code, or None outside of a checkout.
+        range_test: Rates that the learning rate range test suggests, if the study varies the rate.
+        uncertainty: Figures of the predictive uncertainty as JSON values, if they were requested.
+        files: Digests of the files beside summary.json by name.
+        schema_version: Version of the schema of summary.json.
+        histories: Epochs of each trial, in the order of `trials`. Empty if they were not read.
+        correct: Correctly classified rows of each trial. None if they were not read.
+        runs: Networks that the call which returned this result has trained, by the index of the trial.
     """
 
     experiment: str
@@ -113,7 +113,7 @@ class StudyResult:
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """Return the fields that the candidates differ in."""
+        """Return the dotted names of the fields in which the candidates differ."""
         return (*self.grid, *self.space)
 
     @property
@@ -123,34 +123,34 @@ class StudyResult:
 
     @property
     def left_out(self) -> int:
-        """Return the number of trials that diverged before they had an epoch to keep."""
+        """Return the number of trials that diverged before their first usable epoch."""
         return sum(trial.is_left_out for trial in self.trials)
 
     @property
     def mean(self) -> Mapping[str, MeanFigure]:
-        """Return the means of a study that varies nothing.
+        """Return the means of a study that varies nothing, by figure.
 
         Raises:
-            UserError: it has several candidates, each with means of its own.
+            UserError: The study has several candidates, each with means of its own.
         """
         if len(self.candidates) != 1:
-            raise UserError(f"the study has {len(self.candidates)} candidates. Take `.mean` of one of `.candidates`")
+            raise UserError(f"the study has {len(self.candidates)} candidates. Take `.mean` of one of `.candidates`.")
         return self.candidates[0].mean
 
     def trials_of(self, candidate: Candidate) -> list[TrialResult]:
         """Return the trials of one candidate.
 
         Args:
-            candidate: one of `candidates`.
+            candidate: An entry of `candidates`.
         """
         values = candidate.values
         return [trial for trial in self.trials if all(trial.values[name] == value for name, value in values.items())]
 
     @cached_property
     def best(self) -> Candidate | None:
-        """The candidate that is ranked first (`standing`): the lowest mean val_loss of those that lost no trial.
+        """Return the candidate that `standing` ranks first, or None if every candidate has diverged trials.
 
-        None where every candidate lost a trial.
+        It has the lowest mean val_loss of all candidates without a diverged trial.
         """
         places: list[Standing] = [
             standing([candidate.mean["val_loss"].mean], sum(trial.diverged for trial in self.trials_of(candidate)))
@@ -160,7 +160,7 @@ class StudyResult:
         return self.candidates[first] if first is not None and places[first].may_be_best else None
 
     def identity(self) -> dict[str, Any]:
-        """Return what two studies must share to be the same, as nested JSON values."""
+        """Return the values that two studies must share to be the same, as nested JSON values."""
         given = {name: as_list(getattr(self, name)) for name in DESIGN if getattr(self, name)}
         named = {"experiment": self.experiment, "name": self.name, "config": self.config}
         return {**named, "seeds": list(self.seeds), **given, "data": dict(self.data)}
@@ -176,7 +176,7 @@ class StudyResult:
                 else {"mean": means_to_json(self.candidates[0].mean)}
             ),
             "diverged": self.diverged,
-            "chapter": [dict(of) for of in self.reported],
+            "chapter": [dict(figures) for figures in self.reported],
             "parameters": self.parameters,
             "command": self.command,
             "wall_seconds": self.wall_seconds,
@@ -193,27 +193,33 @@ class StudyResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "StudyResult":
-        """Return the study of a summary.json. What version 0.1 did not write is None, or is counted.
+        """Return the study in a summary.json. Values that version 0.1 did not write are None or are counted.
+
+        Args:
+            content: Content of the file as JSON values.
 
         Raises:
-            UserError: it is of a later schema, or something is missing or has another type.
+            UserError: The schema is a later one, or a value is missing or has another type.
         """
         schema_of(content)
         try:
             return _from_json(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"it is no summary of a study ({what})") from error
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"it is no summary of a study ({reason})") from error
 
 
 def schema_of(content: Mapping[str, Any]) -> int:
-    """Return the version of the schema by which a summary.json or a comparison.json was written.
+    """Return the version of the schema of a summary.json or a comparison.json.
 
     Args:
-        content: content of the file.
+        content: Content of the file as JSON values.
+
+    Returns:
+        The version, or 0 if the file has none.
 
     Raises:
-        UserError: it is a later one than this version of jaxdeep knows.
+        UserError: The version is later than this version of jaxdeep supports.
     """
     version = content.get("schema_version", 0)
     if not isinstance(version, int) or version > SCHEMA_VERSION:
@@ -229,7 +235,8 @@ def _from_json(content: Mapping[str, Any]) -> StudyResult:
         values = point["values"]
         lost = sum(trial.diverged for trial in trials if all(trial.values[name] == values[name] for name in values))
         candidates.append(Candidate(values, means_from_json(point["mean"], lost), lost))
-    known = {of.name for of in fields(StudyResult)} - {"trials", "candidates", "histories", "correct", "runs"}
+    names = {entry.name for entry in fields(StudyResult)}
+    known = names - {"trials", "candidates", "histories", "correct", "runs"}
     given = {name: value for name, value in content.items() if name in known}
     for name, kind in _TYPES.items():
         if not isinstance(given[name], kind):

@@ -1,8 +1,8 @@
-"""Many runs of one study: configurations x seeds x folds, their programs compiled once.
+"""Training of all trials of a study: configurations x seeds x folds, with programs that are compiled once.
 
-On a CPU the trials take turns on as many threads as there are cores, and all call the same compiled programs. So a
-trial computes the bits that it would compute alone, one that has stopped costs nothing, and the cores, which one run
-of a small network leaves half idle, are busy. On an accelerator they are trained side by side: `jaxdeep.study.batched`.
+On a CPU the trials take turns on one thread for each core, and all call the same compiled programs. A trial therefore
+computes the same bits as alone. A trial that has stopped costs nothing. The cores are busy, while a single run of a
+small network leaves them half idle. On an accelerator the trials are trained side by side by `jaxdeep.study.batched`.
 """
 
 import os
@@ -27,27 +27,30 @@ from jaxdeep.train.programs import Program, compile_program
 
 
 class Stopped(Exception):
-    """Raised in the trials that go on when another one, or a signal, ends the study."""
+    """An exception that ends the running trials after another trial or a signal has ended the study."""
 
 
 SECONDS_BETWEEN_SIGNALS = 0.2
-"""The main thread looks up so often: it alone handles signals, and a system may give them to a thread that works."""
+"""Seconds between two looks of the main thread at signals. It alone handles them, but a working thread may get them."""
 
 OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
+"""Function of a trial's index and its history."""
 OnEnd = Callable[[int, Run], None]
+"""Function of a trial's index and its run."""
 Checkpoints = Callable[[Trial], Path | None]
+"""Function of a trial that returns the folder for its checkpoints, or None."""
 
 ALLOWED_CALLS: Final = {
     "checkpoints": 'a function of a Trial, such as lambda trial: Path("kept") / trial.name',
     "on_epoch": "a function of a trial's index and its history",
     "on_end": "a function of a trial's index and its run",
-    "on_rung": "a function of a Rung and the number of its points",
+    "on_rung": "a function of a Rung and the number of its candidates",
 }
-"""What the functions that a study calls take, in words."""
+"""Descriptions of the functions that a study calls, by the name of their argument."""
 
 
 def cores() -> int:
-    """That the process may use."""
+    """Return the number of cores that the process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -63,34 +66,36 @@ def fit_all(
 ) -> list[Run]:
     """Train all trials of a study.
 
-    Trials whose configurations differ in traced numbers only share their programs: they are compiled once.
+    Trials whose configurations differ in traced numbers only share their programs. These are compiled once.
 
     Args:
-        trials: what is run.
-        data: on what; or the folds, of which each trial names its own.
-        checkpoints: a folder of its own for each trial, or None, asked for once before the first trial begins. The
-            same call continues an interrupted study; trials that are finished are not run again.
-        on_epoch: called with a trial's index and its history after each of its epochs, by one thread at a time. What
-            it raises ends the study, after a checkpoint of every trial that is running.
-        on_end: called with a trial's index and its run when it is over, likewise.
-        until: as of `fit`.
-        workers: threads on a CPU; None: one for each core that the process may use, as far as the memory holds them.
+        trials: Configurations with seeds and folds.
+        data: Data set of all trials, or the folds that the trials name.
+        checkpoints: Function of a trial that returns a folder of its own, or None to keep no checkpoints. It is called
+            once for each trial before the first one begins. The same call continues an interrupted study. Finished
+            trials are not run again.
+        on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial, by one thread
+            at a time. An exception in it ends the study, after a checkpoint of every running trial.
+        on_end: Function of a trial's index and its run. It is called when the trial has ended, by one thread at a time.
+        until: Epoch after which all trials stop. None trains them to their ends.
+        workers: Number of threads on a CPU. None takes one for each core that the process may use, if the memory
+            suffices.
 
     Returns:
-        The trials' runs, in their order.
+        The run of each trial in the order of the trials.
 
     Raises:
-        UserError: as `fit`; a trial names no fold where folds are given, or one that is not given. An argument has
-            another type, or two trials have one folder for checkpoints.
+        UserError: A configuration does not fit its data, a fold is missing, an argument has another type, or two trials
+            share a folder for checkpoints.
     """
     trials = several("trials", trials, Trial, "Trial")
     check_arguments(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
     until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
-    of_trials = [_of_fold(data, trial) for trial in trials]
+    datasets = [_of_fold(data, trial) for trial in trials]
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
     if jax.default_backend() != "cpu":
-        return fit_batched(trials, of_trials, folders, on_epoch=on_epoch, on_end=on_end, until=until)
-    programs = [compile_program(trial.config, of) for trial, of in zip(trials, of_trials, strict=True)]
+        return fit_batched(trials, datasets, folders, on_epoch=on_epoch, on_end=on_end, until=until)
+    programs = [compile_program(trial.config, dataset) for trial, dataset in zip(trials, datasets, strict=True)]
     refuse_more_than(total_memory(), sum(program.kept_bytes for program in programs))
     stop, lock = Event(), Lock()
 
@@ -104,17 +109,17 @@ def fit_all(
         if stop.is_set():
             raise Stopped
         trial = trials[index]
-        found = fit(
+        ended = fit(
             trial.config,
-            of_trials[index],
+            datasets[index],
             trial.seed,
             checkpoints=folders[index],
             on_epoch=follow,
             until=until,
         )
         with lock:
-            on_end(index, found)
-        return found
+            on_end(index, ended)
+        return ended
 
     with ThreadPoolExecutor(workers or _workers(programs)) as pool:
         futures = [pool.submit(run, index) for index in range(len(trials))]
@@ -132,14 +137,14 @@ def fit_all(
 
 
 def check_arguments(data: Any, **calls: Any) -> None:
-    """Refuse data and functions of another type than a study takes.
+    """Refuse data and functions of the wrong type.
 
     Args:
-        data: a Dataset, or the folds.
-        calls: functions by the name of their argument.
+        data: A Dataset, or the folds.
+        **calls: Functions by the name of their argument.
 
     Raises:
-        UserError: names the argument.
+        UserError: An argument has the wrong type. The message names it.
     """
     if not isinstance(data, Dataset):
         several("data", data, Dataset, "Dataset")
@@ -148,13 +153,13 @@ def check_arguments(data: Any, **calls: Any) -> None:
 
 
 def _workers(programs: Sequence[Program]) -> int:
-    """How many trials train at a time: one for each core, but no more than the memory holds."""
+    """Return the number of trials to train at a time: one for each core, if the memory holds them."""
     memory, largest = total_memory(), max((program.epoch_bytes for program in programs), default=0)
     return cores() if memory is None or not largest else max(min(cores(), memory // largest), 1)
 
 
 def _of_fold(data: Dataset | Sequence[Dataset], trial: Trial) -> Dataset:
-    """The data set that a trial is run on."""
+    """Return the data set of a trial."""
     if isinstance(data, Dataset):
         if trial.fold is not None:
             raise UserError(f"{trial.name} names a fold, and the data are one data set. Give the folds.")

@@ -1,7 +1,7 @@
-"""What a finished study left in its folder: believed only where it is what was written.
+"""Files that a finished study left in its folder. They are used only if they are as they were written.
 
-`summary.json` holds under `files` a digest of itself and of each file beside it. A summary of the first versions has
-none: its files are checked by their rows, shapes and checksums.
+summary.json holds under `files` a digest of itself and of each file beside it. Summaries of the first versions have
+none. Their files are checked by rows, shapes and checksums.
 """
 
 import hashlib
@@ -23,17 +23,21 @@ from jaxdeep.study.trial_result import Correct
 from jaxdeep.train.history import EpochRecord
 
 SUMMARY, METRICS, CORRECT, EVENTS = "summary.json", "metrics.jsonl", "hits.npz", "tensorboard"
+"""Names of the files and of the folder of events."""
 UNCERTAINTY_PICTURES = ("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png")
+"""Names of the pictures of predictive uncertainty."""
 DIGESTED = (METRICS, CORRECT, "curves.png", "rates.png", EVENTS, *UNCERTAINTY_PICTURES)
+"""Names of the files whose digests summary.json holds."""
 LOST, ALTERED = "is gone", "is not what was written"
+"""Faults of a file that is missing, and of a file that has changed."""
 
 
 class Stored(NamedTuple):
-    """What is left of a finished study.
+    """The stored files of a finished study.
 
     Attributes:
-        result: the result, with its histories and rows that are classified correctly. None where it cannot be believed.
-        faults: what is wrong with each file that is not whole, by its name.
+        result: Result with its histories and correctly classified rows. None if the summary cannot be used.
+        faults: Fault of each missing or changed file by its name.
     """
 
     result: StudyResult | None
@@ -41,17 +45,17 @@ class Stored(NamedTuple):
 
     @property
     def needs_networks(self) -> bool:
-        """Whether only the checkpoints can give back what is lost."""
+        """Return whether only the checkpoints can restore a lost file."""
         return self.result is None or bool(self.faults.keys() & {SUMMARY, METRICS, CORRECT})
 
     @property
     def needs_drawing(self) -> bool:
-        """Whether pictures or events are lost, which the figures by epoch give back."""
+        """Return whether pictures or events are lost that the histories can restore."""
         return bool(self.faults.keys() & {"curves.png", "rates.png", EVENTS})
 
     @property
     def needs_asking(self) -> bool:
-        """Whether a picture of what `--mc-samples` and `--ensemble` found is lost."""
+        """Return whether a picture of predictive uncertainty is lost."""
         return bool(self.faults.keys() & {*UNCERTAINTY_PICTURES})
 
     def __str__(self) -> str:
@@ -62,12 +66,15 @@ def read_study(summary: Path, metrics: Path | None = None, correct: Path | None 
     """Read a finished study from its files.
 
     Args:
-        summary: path of its summary.json.
-        metrics: path of its metrics.jsonl, or None to leave the histories out.
-        correct: path of its hits.npz, or None to leave the correctly classified rows out.
+        summary: Path of its summary.json.
+        metrics: Path of its metrics.jsonl, or None to leave out the histories.
+        correct: Path of its hits.npz, or None to leave out the correctly classified rows.
+
+    Returns:
+        Result of the study.
 
     Raises:
-        UserError: one of them cannot be read, or they are not of one study.
+        UserError: A file cannot be read, or the files belong to different studies.
     """
     try:
         result = StudyResult.from_json(read_json(summary))
@@ -79,15 +86,15 @@ def read_study(summary: Path, metrics: Path | None = None, correct: Path | None 
 
 
 def read_stored(folder: Path, *, is_growing: bool = False) -> Stored | None:
-    """Read what a finished study left, and check it.
+    """Read and check the files of a finished study.
 
     Args:
-        folder: folder of the study.
-        is_growing: whether metrics.jsonl may hold other trials beside those of the summary, of a larger study that was
-            interrupted. Its rows are checked against the summary then, in place of its digest.
+        folder: Folder of the study.
+        is_growing: Whether metrics.jsonl may hold further trials of a larger study that was interrupted. Its rows are
+            then checked against the summary in place of its digest.
 
     Returns:
-        The result and what is wrong with the files, or None where there is no summary.
+        Result and faults of the files, or None without a summary.
     """
     if not (folder / SUMMARY).exists():
         return None
@@ -118,11 +125,11 @@ def read_stored(folder: Path, *, is_growing: bool = False) -> Stored | None:
 
 
 def sealed(result: StudyResult, folder: Path) -> dict[str, Any]:
-    """Return the content of summary.json, with the digests of itself and of the files beside it as they are now.
+    """Return the content of summary.json with the digests of itself and of the files beside it.
 
     Args:
-        result: result of the study.
-        folder: folder of the study.
+        result: Result of the study.
+        folder: Folder of the study.
     """
     files = {name: digest for name in DIGESTED if (digest := _digest_of(folder / name)) is not None}
     content = {**replace(result, files={}).to_json(), "files": files}
@@ -130,18 +137,18 @@ def sealed(result: StudyResult, folder: Path) -> dict[str, Any]:
 
 
 def _check_histories(histories: Sequence[Sequence[EpochRecord]], result: StudyResult) -> None:
-    """Refuse histories of other epochs, or of other weights, than those of the summary."""
+    """Refuse histories whose epochs or losses differ from the summary."""
     for trial, history in zip(result.trials, histories, strict=True):
         has_all = [record.epoch for record in history] == list(range(1, trial.epochs + 1))
         if not has_all or (trial.best_epoch and history[trial.best_epoch - 1].val_loss != trial.val_loss):
-            raise UserError("the epochs are not those of the summary")
+            raise UserError("the epochs differ from the summary")
 
 
 def correct_bytes(correct: Correct) -> bytes:
     """Return the content of hits.npz.
 
     Args:
-        correct: which rows each trial classifies correctly.
+        correct: Correctly classified rows of each trial.
     """
     content = io.BytesIO()
     np.savez_compressed(content, valid=correct.valid, test=correct.test)
@@ -149,32 +156,35 @@ def correct_bytes(correct: Correct) -> bytes:
 
 
 def _histories(path: Path, result: StudyResult, *, others: bool = False) -> tuple[tuple[EpochRecord, ...], ...]:
-    """Read the epochs of each trial, in the order of the trials. Rows of others are refused, or passed over."""
-    found: dict[Any, list[EpochRecord]] = {trial_key(trial.labels): [] for trial in result.trials}
+    """Read the epochs of each trial in the order of the trials. Rows of other trials are refused.
+
+    If `others` is true, they are skipped.
+    """
+    histories: dict[Any, list[EpochRecord]] = {trial_key(trial.labels): [] for trial in result.trials}
     names = result.trials[0].labels if result.trials else ()
     for row, record in read_metrics(path):
         key = trial_key({name: row.get(name) for name in names})
-        if key in found:
-            found[key].append(record)
+        if key in histories:
+            histories[key].append(record)
         elif not others:
-            raise UserError(f"{path}: has rows of other trials than the summary")
-    return tuple(map(tuple, found.values()))
+            raise UserError(f"{path}: has rows of other trials than the summary. Give files of one study.")
+    return tuple(map(tuple, histories.values()))
 
 
 def _correct(path: Path, trials: int) -> Correct:
     try:
-        with path.open("rb") as file, np.load(file) as found:
-            correct = Correct(found["valid"], found["test"])
+        with path.open("rb") as file, np.load(file) as arrays:
+            correct = Correct(arrays["valid"], arrays["test"])
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read ({error}). Train the study anew with --overwrite") from error
+        raise UserError(f"{path}: cannot be read ({error}). Train the study anew with --overwrite.") from error
     for rows in (correct.valid, correct.test):
         if rows.dtype != bool or rows.ndim != 2 or len(rows) != trials:
-            raise UserError(f"{path}: is of {len(rows)} trials, and the summary of {trials}. Give files of one study")
+            raise UserError(f"{path}: has {len(rows)} trials, and the summary has {trials}. Give files of one study.")
     return correct
 
 
 def _faults(folder: Path, result: StudyResult) -> dict[str, str]:
-    """What is wrong with the files beside a summary. Files without a digest are looked at by their readers."""
+    """Return the fault of each file beside a summary. Files without a digest are checked by their readers."""
     written = result.files
     expected = [METRICS, CORRECT, "curves.png", *(["rates.png"] if result.range_test is not None else [])]
     drawn = UNCERTAINTY_PICTURES if result.uncertainty is not None else ()
@@ -197,7 +207,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _digest_of(path: Path) -> str | None:
-    """The digest of a file, or of all files in a folder with their names. None: nothing is there."""
+    """Return the digest of a file, or of all files in a folder with their names. Return None if nothing exists."""
     if not path.exists():
         return None
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""From the runs of a study to its result: figures by trial, their means and intervals, the machine."""
+"""The result of a study from its runs: figures by trial, their means and intervals, and the machine."""
 
 import platform
 import subprocess
@@ -22,6 +22,7 @@ from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.version import __version__
 
 PACKAGES: Final = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+"""Names of the packages whose versions a result records."""
 
 
 def summarise(
@@ -38,16 +39,19 @@ def summarise(
     """Return the result of a study.
 
     Args:
-        identity: what the study is, as nested JSON values: experiment, name, config, seeds, the design, data.
-        trials: all S trials of the study.
-        runs: the finished run of each trial that was trained now, by the index of the trial. Not empty.
-        overlap: validation rows over training rows of a fold, or 0 without folds.
-        earlier: an earlier result that holds all other trials, with their histories.
-        reported: figures that the chapter's sources print.
-        command: command that repeats the study, or None.
-        wall_seconds: time that all processes took for it, or None where the note of it was lost.
+        identity: Identity of the study as nested JSON values: experiment, name, config, seeds, design and data.
+        trials: All S trials of the study.
+        runs: Finished run of each trial that was trained now, by the index of the trial. It is not empty.
+        overlap: Validation rows over training rows of a fold, or 0 without folds.
+        earlier: Earlier result that holds all other trials with their histories, or None.
+        reported: Figures that the chapter's sources print.
+        command: Command that repeats the study, or None.
+        wall_seconds: Seconds that all processes took for the study, or None if the record was lost.
+
+    Returns:
+        Result with its histories, correctly classified rows and runs.
     """
-    stored = {} if earlier is None else {trial_key(of.labels): index for index, of in enumerate(earlier.trials)}
+    stored = {} if earlier is None else {trial_key(row.labels): index for index, row in enumerate(earlier.trials)}
     machine: dict[str, Any] = {"processor": describe_processor(), "commit": commit()}
     rows, histories, correct = [], [], []
     for index, trial in enumerate(trials):
@@ -62,7 +66,7 @@ def summarise(
         rows.append(earlier.trials[at])
         histories.append(earlier.histories[at])
         correct.append((earlier.correct.valid[at], earlier.correct.test[at]))
-    some = next(iter(runs.values()))
+    first_run = next(iter(runs.values()))
     programs = {
         (run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs.values()
     }
@@ -77,7 +81,7 @@ def summarise(
             for indices in by_candidate.values()
         ),
         reported=tuple(reported),
-        parameters=some.parameters,
+        parameters=first_run.parameters,
         command=command,
         wall_seconds=wall_seconds,
         compile_seconds=sum(programs.values()) + (0.0 if earlier is None else earlier.compile_seconds),
@@ -93,15 +97,18 @@ def summarise(
 def select(
     result: StudyResult, identity: Mapping[str, Any], trials: Sequence[Trial], overlap: float = 0.0
 ) -> StudyResult:
-    """Return the result of a smaller study, from that of a larger one which holds all its trials.
+    """Return the result of a smaller study from a larger one that holds all its trials.
 
     Args:
-        result: the larger study, with its histories.
-        identity: what the smaller study is, as nested JSON values.
-        trials: all trials of the smaller study.
-        overlap: validation rows over training rows of a fold, or 0 without folds.
+        result: Result of the larger study, with its histories.
+        identity: Identity of the smaller study as nested JSON values.
+        trials: All trials of the smaller study.
+        overlap: Validation rows over training rows of a fold, or 0 without folds.
+
+    Returns:
+        Result of the smaller study, without figures of uncertainty and digests.
     """
-    places = {trial_key(of.labels): index for index, of in enumerate(result.trials)}
+    places = {trial_key(row.labels): index for index, row in enumerate(result.trials)}
     chosen = [places[trial_key(trial.labels)] for trial in trials]
     rows = [result.trials[index] for index in chosen]
     by_candidate: dict[str, list[int]] = {}
@@ -124,16 +131,16 @@ def select(
 
 
 def trial_key(labels: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return labels of a trial as a value that can be compared and hashed, whatever the order of its names.
+    """Return the labels of a trial as a hashable value that does not depend on their order.
 
     Args:
-        labels: seed, perhaps fold, and what the study varies, as JSON values.
+        labels: Seed, fold if any, and varied fields as JSON values.
     """
     return tuple(sorted((name, repr(as_list(value))) for name, value in labels.items()))
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of jaxdeep, Python and the packages that figures depend on, by name."""
+    """Return the version of jaxdeep, of Python and of each package that figures depend on, by name."""
     return {
         "jaxdeep": __version__,
         "python": platform.python_version(),
@@ -143,12 +150,12 @@ def versions() -> dict[str, str]:
 
 @cache
 def commit() -> str | None:
-    """Return the commit of the code, with "+changes" where files differ from it. None outside of a checkout."""
+    """Return the commit of the code, with "+changes" if files differ from it. Return None outside of a checkout."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
             capture_output=True,
             text=True,
@@ -157,7 +164,7 @@ def commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Candidate:
@@ -170,11 +177,11 @@ def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Can
     return Candidate({name: plain(value) for name, value in trial.values.items()}, means, diverged)
 
 
-def _correct(of_trials: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
-    """Stack rows of booleans. What is shorter is filled up with False."""
-    most = max(len(valid) for valid, _ in of_trials)
-    valid = np.stack([np.pad(valid, (0, most - len(valid))) for valid, _ in of_trials])
-    return Correct(valid, np.stack([test for _, test in of_trials]))
+def _correct(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
+    """Stack the correct rows of the trials. Shorter validation rows are filled up with False."""
+    longest = max(len(valid) for valid, _ in rows)
+    valid = np.stack([np.pad(valid, (0, longest - len(valid))) for valid, _ in rows])
+    return Correct(valid, np.stack([test for _, test in rows]))
 
 
 def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:

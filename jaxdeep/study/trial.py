@@ -1,4 +1,4 @@
-"""One run of a study, and what tells it from the others."""
+"""A run of a study, with the labels that distinguish it from other runs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +12,17 @@ from jaxdeep.config.values import scalar
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of a study.
+    """A run of a study.
 
     Attributes:
-        config: what is run.
-        seed: with which seed, in 0 .. 2^32 - 1.
-        values: what of the configuration the study varies: field, such as optim.learning_rate, -> its value there.
-        fold: which of the study's folds it is run on, from 0; None: there are no folds.
+        config: Configuration to train.
+        seed: Seed of all random numbers in 0 .. 2^32 - 1.
+        values: Value of each field that the study varies, by dotted name such as optim.learning_rate.
+        fold: Index of the fold of a cross-validation, counted from 0. None without folds.
 
     Raises:
-        UserError: no configuration, a seed or a fold out of its range, or values that the configuration does not have.
+        UserError: The configuration has another type, the seed or fold is out of range, or the configuration does not
+            have the values.
     """
 
     config: Config
@@ -40,21 +41,27 @@ class Trial:
 
     @property
     def candidate(self) -> str:
-        """What it shares with trials of other seeds and folds: `optim.learning_rate=0.001`; "" if nothing varies."""
+        """Return the name that trials of all seeds and folds share, such as `optim.learning_rate=0.001`.
+
+        It is "" if nothing varies.
+        """
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
     @property
     def labels(self) -> dict[str, Any]:
-        """What tells its figures from the others', as JSON values: seed, fold, and what the study varies."""
+        """Return the labels of the trial's figures as JSON values: seed, fold and the varied fields."""
         fold = {} if self.fold is None else {"fold": self.fold}
         return {"seed": self.seed, **fold, **{name: plain(value) for name, value in self.values.items()}}
 
     @property
     def name(self) -> str:
-        """What tells it from all others: `optim.learning_rate=0.001,seed_42`, and `,fold_0` where there are folds."""
+        """Return the name of the trial, unique in its study.
+
+        It is `optim.learning_rate=0.001,seed_42`, with `,fold_0` if there are folds.
+        """
         fold = "" if self.fold is None else f",fold_{self.fold}"
         return f"{self.candidate},seed_{self.seed}{fold}".lstrip(",")
 
 
 Member = Trial
-"""What a trial was called before version 0.2."""
+"""Name of Trial before version 0.2."""

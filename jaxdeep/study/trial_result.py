@@ -1,4 +1,4 @@
-"""The figures of one trial, and their means over the trials of one candidate."""
+"""Figures of a trial, and their means over the trials of a candidate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,13 +14,13 @@ class MeanFigure:
     """The mean of one figure over trials.
 
     Attributes:
-        mean: mean of the finite values, or None without any.
-        std: standard deviation of a trial, or None for fewer than two.
-        low: lower end of the mean's 95% interval by Student's t, or None for fewer than two.
-        high: upper end of that interval.
-        runs: number of finite values.
-        bootstrap: ends of the 95% interval by the bootstrap, or None where there is none.
-        diverged: number of the trials that diverged, those without a value among them.
+        mean: Mean of the finite values, or None without any.
+        std: Standard deviation of a trial, or None for fewer than two values.
+        low: Lower end of the mean's 95% interval by Student's t, or None for fewer than two values.
+        high: Upper end of the mean's 95% interval by Student's t, or None for fewer than two values.
+        runs: Number of finite values.
+        bootstrap: Ends of the 95% interval by the bootstrap, or None for fewer than two different values.
+        diverged: Number of trials that diverged, with or without a value.
     """
 
     mean: float | None
@@ -37,23 +37,23 @@ class TrialResult:
     """The figures of one trial. A figure that is not finite is None.
 
     Attributes:
-        seed: seed of the trial, in 0 .. 2^32 - 1.
-        fold: index of its fold, or None without cross-validation.
+        seed: Seed of the trial in 0 .. 2^32 - 1.
+        fold: Index of its fold, or None without cross-validation.
         values: JSON value of each field that the study varies, by dotted name.
-        best_epoch: epoch whose weights are kept, counted from 1, or 0 if it diverged before there was one.
-        epochs: number of epochs that were trained.
-        val_loss: loss of the validation rows in nats, by the kept weights.
-        val_accuracy: accuracy of the validation rows in [0, 1], by the kept weights.
-        test_loss: loss of the test rows in nats, by the kept weights.
-        test_accuracy: accuracy of the test rows in [0, 1], by the kept weights.
-        seconds: time of all epochs, without compilation.
-        diverged: whether a loss was not finite.
-        checkpoint_seconds: time that the loop waited for checkpoints.
-        highest_val_accuracy: highest accuracy of the validation rows at any epoch, in [0, 1].
-        val_accuracy_interval: 95% interval of val_accuracy over other rows (Wilson).
-        test_accuracy_interval: 95% interval of test_accuracy over other rows (Wilson).
-        processor: name of the processor that trained it, such as "AMD EPYC". None in studies of version 0.1.
-        commit: commit of the code that trained it, or None outside of a checkout.
+        best_epoch: Epoch whose weights are kept, counted from 1. It is 0 if the trial diverged before any.
+        epochs: Number of trained epochs.
+        val_loss: Loss of the validation rows at best_epoch, in nats.
+        val_accuracy: Accuracy of the validation rows at best_epoch, in 0 .. 1.
+        test_loss: Loss of the test rows at best_epoch, in nats.
+        test_accuracy: Accuracy of the test rows at best_epoch, in 0 .. 1.
+        seconds: Seconds of all epochs without compilation.
+        diverged: Whether a loss was not finite.
+        checkpoint_seconds: Seconds that training waited for checkpoints.
+        highest_val_accuracy: Highest accuracy of the validation rows at any epoch, in 0 .. 1.
+        val_accuracy_interval: Ends of the 95% interval of val_accuracy over other rows (Wilson).
+        test_accuracy_interval: Ends of the 95% interval of test_accuracy over other rows (Wilson).
+        processor: Name of the processor that trained it, such as "AMD EPYC". None in studies of version 0.1.
+        commit: Commit of the code that trained it, or None outside of a checkout.
     """
 
     seed: int
@@ -76,32 +76,32 @@ class TrialResult:
 
     @property
     def labels(self) -> dict[str, Any]:
-        """Return what tells the trial from the others as JSON values: seed, fold, and what the study varies."""
+        """Return the labels of the trial's figures as JSON values: seed, fold and the varied fields."""
         return {"seed": self.seed, **({} if self.fold is None else {"fold": self.fold}), **self.values}
 
     @property
     def key(self) -> int | str:
-        """Return what tells the trials of one candidate: the seed, or seed and fold."""
+        """Return the seed, or seed and fold, which distinguish the trials of a candidate."""
         return self.seed if self.fold is None else f"{self.seed} fold {self.fold}"
 
     @property
     def candidate(self) -> str:
-        """Return what it shares with trials of other seeds and folds, as `Trial.candidate` does."""
+        """Return the name that trials of all seeds and folds share, such as `optim.learning_rate=0.001`."""
         return ",".join(f"{name}={short(value)}" for name, value in self.values.items())
 
     @property
     def name(self) -> str:
-        """Return what tells it from all others, as `Trial.name` does."""
+        """Return the name of the trial, unique in its study."""
         fold = "" if self.fold is None else f",fold_{self.fold}"
         return f"{self.candidate},seed_{self.seed}{fold}".lstrip(",")
 
     @property
     def is_left_out(self) -> bool:
-        """Say whether it diverged before it had an epoch to keep, so that it has no figures."""
+        """Return whether the trial diverged before its first usable epoch, so that it has no figures."""
         return self.diverged and self.val_loss is None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row of summary.json's `runs`."""
+        """Return the trial's row in `runs` of summary.json."""
         names = ("best_epoch", "epochs", "val_loss", "val_accuracy", "val_accuracy_interval", "highest_val_accuracy")
         names += ("test_loss", "test_accuracy", "test_accuracy_interval", "seconds", "checkpoint_seconds", "diverged")
         names += ("processor", "commit")
@@ -109,27 +109,31 @@ class TrialResult:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "TrialResult":
-        """Return the trial of a row of summary.json's `runs`. What is no figure is what the study varies.
+        """Return the trial in a row of `runs` of summary.json.
+
+        Args:
+            row: JSON values by name. Names that are no figures are varied fields.
 
         Raises:
-            KeyError, TypeError: a figure is missing, or is no number.
+            KeyError: A figure is missing.
+            TypeError: A figure is missing or has another type.
         """
-        names = {of.name for of in fields(cls)}
+        names = {entry.name for entry in fields(cls)}
         figures = {name: as_tuple(value) for name, value in row.items() if name in names}
         values = {name: value for name, value in row.items() if name not in names}
         if not isinstance(row["epochs"], int) or not isinstance(row["diverged"], bool):
-            raise TypeError("epochs or diverged of a run is no number")
+            raise TypeError("epochs is no whole number, or diverged is no boolean")
         return cls(**{"fold": None, **figures, "values": values})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the trials of one configuration have in common: all seeds and folds of one choice of values.
+    """The trials of one configuration, over all seeds and folds.
 
     Attributes:
-        values: JSON value of each field that the study varies, by dotted name. Empty where it varies none.
-        mean: mean of each of MEANS over the trials, by name.
-        diverged: number of its trials that diverged.
+        values: JSON value of each field that the study varies, by dotted name. Empty if it varies none.
+        mean: Mean of each figure in MEANS over the trials by name.
+        diverged: Number of trials that diverged.
     """
 
     values: Mapping[str, Any]
@@ -137,65 +141,78 @@ class Candidate:
     diverged: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of summary.json's `points`."""
+        """Return the candidate's entry in `points` of summary.json."""
         return {"values": dict(self.values), "mean": means_to_json(self.mean), "diverged": self.diverged}
 
 
 @dataclass(frozen=True)
 class Correct:
-    """Which rows each trial's kept weights classify correctly: the content of hits.npz.
+    """Rows that the kept weights of each trial classify correctly: the content of hits.npz.
 
     Attributes:
-        valid: [S, N] booleans for the validation rows. A fold that is one row short is filled up with False.
-        test: [S, N] booleans for the test rows.
+        valid: Whether each validation row is correct [S, N] as booleans. A fold that is one row short ends with False.
+        test: Whether each test row is correct [S, N] as booleans.
     """
 
     valid: np.ndarray
     test: np.ndarray
 
     def take(self, rows: Sequence[int]) -> "Correct":
-        """Return the rows of some trials, by their indices."""
+        """Return the correct rows of several trials.
+
+        Args:
+            rows: Indices of the trials in 0 .. S - 1.
+        """
         return Correct(self.valid[list(rows)], self.test[list(rows)])
 
 
 def means_to_json(means: Mapping[str, MeanFigure]) -> dict[str, Any]:
-    """Return means by figure as summary.json has them.
+    """Return means as JSON values for summary.json.
 
     Args:
-        means: mean of each figure, by name.
+        means: Mean of each figure by name.
     """
     return {
-        name: {of.name: as_list(getattr(mean, of.name)) for of in fields(MeanFigure)} for name, mean in means.items()
+        name: {entry.name: as_list(getattr(mean, entry.name)) for entry in fields(MeanFigure)}
+        for name, mean in means.items()
     }
 
 
 def means_from_json(means: Mapping[str, Any], diverged: int) -> dict[str, MeanFigure]:
-    """Return the inverse of `means_to_json`.
+    """Return means from JSON values. It inverts `means_to_json`.
 
     Args:
-        means: mean of each figure as JSON values, by name.
-        diverged: number of the trials that diverged, for means of version 0.1, which do not have it.
+        means: Mean of each figure as JSON values by name.
+        diverged: Number of diverged trials, for means of version 0.1 that do not hold it.
     """
     return {figure: mean_from_json({"diverged": diverged, **mean}) for figure, mean in means.items()}
 
 
 def mean_from_json(mean: Mapping[str, Any]) -> MeanFigure:
-    """Return the mean of one figure from JSON values. Further keys are passed over.
+    """Return the mean of one figure from JSON values. Unknown names are ignored.
 
     Args:
-        mean: mean, std, low, high and runs, and perhaps bootstrap and diverged.
+        mean: Values of mean, std, low, high and runs by name. It may hold bootstrap and diverged.
     """
-    known = {of.name for of in fields(MeanFigure)}
+    known = {entry.name for entry in fields(MeanFigure)}
     return MeanFigure(**{name: as_tuple(value) for name, value in mean.items() if name in known})
 
 
 def as_list(value: Any) -> Any:
-    """Return a value with its tuples as lists, as JSON gives them back."""
+    """Return a value with its tuples as lists, which JSON would give back.
+
+    Args:
+        value: Any JSON value. Mappings are converted inside.
+    """
     if isinstance(value, Mapping):
         return {name: as_list(inner) for name, inner in value.items()}
     return [as_list(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def as_tuple(value: Any) -> Any:
-    """Return a list as a tuple, and everything else as it is."""
+    """Return a list as a tuple. Other values are returned unchanged.
+
+    Args:
+        value: Any JSON value.
+    """
     return tuple(value) if isinstance(value, list) else value
