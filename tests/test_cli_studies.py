@@ -52,8 +52,8 @@ def test_a_grid_by_successive_halving(command, capsys) -> None:
     captured, found = capsys.readouterr(), summary(folder)
     assert "6 runs, 1 compiled program" in captured.err
     assert re.findall(r"^rung: .*", captured.err, re.MULTILINE) == [
-        "rung: 3 points, to epoch 1",
-        "rung: 1 point, to epoch 3",
+        "rung: 3 candidates, to epoch 1",
+        "rung: 1 candidate, to epoch 3",
     ]
     lines = re.findall(r"^optim.learning_rate=\S+,seed 4[23] epoch \d/3(?=: loss)", captured.err, re.MULTILINE)
     assert len(lines) == len(set(lines)) == 6 + 2 * 2
@@ -112,9 +112,9 @@ def test_hyperband_over_a_space_interrupted_or_not(command, capsys, monkeypatch)
     assert command(*argv) == 0
     captured, found = capsys.readouterr(), summary(folder)
     assert re.findall(r"^rung: .*", captured.err, re.MULTILINE) == [
-        "rung: 3 points, to epoch 1",
-        "rung: 1 point, to epoch 3",
-        "rung: 2 points, to epoch 3",
+        "rung: 3 candidates, to epoch 1",
+        "rung: 1 candidate, to epoch 3",
+        "rung: 2 candidates, to epoch 3",
     ]
     runs = found["runs"]
     assert all(1e-4 <= run[RATE] <= 1e-1 and run[BETA] in (0.5, 0.9) for run in runs)
