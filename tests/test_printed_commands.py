@@ -2,14 +2,18 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from small_commands import QUICK, summary
 from small_data import lean_compilation
 
+import jaxdeep.cli.main
 from experiments.cifar import CONFIGS
 from jaxdeep.cli.command import parse
 from jaxdeep.cli.recipe import Experiment
@@ -53,6 +57,24 @@ def test_the_words_of_a_configuration_are_read_as_it(name, parts) -> None:
     assert (found.name, found.config, found.design) == (name, config, design)
     again = shlex.split(command_of(EXPERIMENT, found))
     assert again == words
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (None, ("python", "mine.py")),
+        (ModuleSpec("experiments.mine", None), ("python", "-m", "experiments.mine")),
+    ],
+)
+def test_a_printed_command_begins_as_the_process_did(monkeypatch, spec: ModuleSpec | None, words) -> None:
+    program = ModuleType("__main__")
+    program.__spec__ = spec
+    begun: list[tuple[str, ...]] = []
+    monkeypatch.setitem(sys.modules, "__main__", program)
+    monkeypatch.setattr(sys, "argv", ["mine.py", "--list"])
+    monkeypatch.setattr(jaxdeep.cli.main, "answer", lambda experiment, given: begun.append(experiment().program) or 0)
+    assert jaxdeep.cli.main.main("mine", "mnist", CONFIGS) == 0
+    assert begun == [words]
 
 
 def test_what_is_asked_of_the_networks_is_read_again() -> None:

@@ -42,8 +42,16 @@ def main(name: str, dataset: str, recipes: Mapping[str, Recipe], argv: Sequence[
         The exit status. 0 means success, 2 an error that the user can mend, 3 that every run diverged. 130 follows
         Ctrl-C, 143 SIGTERM and 129 SIGHUP.
     """
-    given = sys.argv[1:] if argv is None else list(argv)
-    return answer(lambda: Experiment(name, dataset, recipes), given)
+    if argv is None:
+        program = _program_of_process()
+        return answer(lambda: Experiment(name, dataset, recipes, program=program), sys.argv[1:])
+    return answer(lambda: Experiment(name, dataset, recipes), list(argv))
+
+
+def _program_of_process() -> tuple[str, ...]:
+    """Return the words that started this process, such as ("python", "-m", "experiments.cifar")."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return ("python", sys.argv[0]) if spec is None else ("python", "-m", spec.name)
 
 
 def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
