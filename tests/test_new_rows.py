@@ -268,6 +268,22 @@ def test_the_warning_counts_the_values_and_names_the_worst_at_the_caller_s_line(
         assert caught[0].filename == __file__
 
 
+def test_fresh_rows_of_the_same_table_are_not_outside() -> None:
+    """With 20 normal columns, most sets of fresh rows exceed the training rows somewhere by a little."""
+    training = np.random.default_rng(1).normal(size=(2_000, 20))
+    data, exceeding = data_of(training), 0
+    for seed in range(2, 22):
+        fresh = np.random.default_rng(seed).normal(size=(100, 20))
+        exceeding += bool(((fresh < training.min(0)) | (fresh > training.max(0))).any())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            checked_rows(data, fresh)
+        assert len(caught) <= bool((np.abs(fresh) > 3.8).any())
+    assert exceeding > 10
+    with pytest.warns(JaxdeepWarning, match="1 of 20 values"):
+        checked_rows(data, np.r_[5.0, np.zeros(19)][None])
+
+
 def test_a_rounding_error_is_not_outside() -> None:
     training = rng.normal(0, 1, (50, 3))
     for dtype in ("float32", "float16"):

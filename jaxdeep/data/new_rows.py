@@ -119,7 +119,3 @@ def _floating(dtype: Any) -> np.dtype:
     """
     native = np.dtype(np.float64 if np.dtype(dtype).itemsize > 8 else dtype).newbyteorder("=")
     return np.dtype(jax.dtypes.canonicalize_dtype(native))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -16,6 +16,8 @@ EVIDENCE: Final = 8
 """Number of values that it takes to tell a scale. Fewer can be small or large by chance."""
 RARE: Final = 1 / 1_000
 """Share of the training rows that may lie in 0..1 though the others are pixels in bytes."""
+MARGIN: Final = 0.1
+"""Share of a column's range by which fresh rows of a table may exceed it, since the training rows are a sample."""
 
 
 def check_rows_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> None:
@@ -66,10 +68,11 @@ def check_rows_scale(dataset: Dataset, columns: Columns, rows: np.ndarray) -> No
 
 
 def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarray, dtype: str) -> str | None:
-    """Describe the values that are smaller or larger than all training values.
+    """Describe the values that lie outside the range of the training rows.
 
     uint8 training rows and rows of two or more axes share one range because they are pixels. In other tables each
-    column has its own range. A rounding error of float32 or of a smaller type is not outside.
+    column has its own range, and a value is outside if it exceeds the range by more than a tenth of its width. A
+    rounding error of float32 or of a smaller type is not outside.
 
     Args:
         columns: Ranges and type of the training rows.
@@ -80,13 +83,13 @@ def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarr
     Returns:
         One line for a warning, or None if no value is outside.
     """
-    low, high = columns.low, columns.high
+    low, high, margin = columns.low, columns.high, MARGIN
     if columns.dtype == "uint8" or len(image_shape) > 1:
-        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+        low, high, margin = np.full_like(low, low.min()), np.full_like(high, high.max()), 0.0
     rounding = np.finfo(np.float32).eps
     if jnp.issubdtype(dtype, jnp.floating):
         rounding = max(rounding, float(jnp.finfo(dtype).eps))
-    slack = rounding * np.maximum(np.abs(low), np.abs(high))
+    slack = rounding * np.maximum(np.abs(low), np.abs(high)) + margin * (high - low)
     suspects = np.flatnonzero((rows.min(0) < low - slack) | (rows.max(0) > high + slack))
     if len(suspects) == 0:
         return None
