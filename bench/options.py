@@ -156,6 +156,8 @@ def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options
         for name in names or ():
             if name not in allowed:
                 parser.error(f"{noun} {name!r} is unknown. Give one of {', '.join(allowed)}.")
+    if "results" in chosen and not given.records.is_dir():
+        parser.error(f"--records is {str(given.records)!r}, which is no folder. Give a folder of records.")
     listed = {
         name: None if getattr(given, name) is None else tuple(getattr(given, name))
         for name in ("configs", "batch_sizes", "layers", "contestants")

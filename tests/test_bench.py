@@ -115,6 +115,7 @@ def test_a_peer_that_does_other_work_is_none(losses: list[float | None], reason:
         (["mc_dropout", "--configs", "selu"], "alpha_dropout, dropout"),
         (["throughput", "--contestants", "theano"], "keras-tf"),
         (["throughput", "--rounds", "0"], "1 or more"),
+        (["results", "--records", "nowhere"], "Give a folder of records"),
     ],
 )
 def test_a_wrong_name_is_one_line(argv: list[str], allowed: str, capsys: pytest.CaptureFixture[str]) -> None:
