@@ -22,7 +22,7 @@ from experiments.cifar import CONFIGS
 from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
 
 ROOT = Path(__file__).parent.parent
-FILES_OF_A_RUN = ("config.json", "curves.png", "hits.npz", "metrics.jsonl", "summary.json")
+FILES_OF_A_RUN = ("config.json", "curves.png", "curves.svg", "hits.npz", "metrics.jsonl", "summary.json")
 
 
 def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
@@ -250,7 +250,7 @@ def test_find_lr_draws_records_and_suggests(command, capsys) -> None:
     argv = ("--config", "sanity", "--model.units", "8", "--data", "cifar10", "--find-lr", "--seeds", "2")
     assert command(*argv) == 0
     folder = Path("runs/cifar/sanity+model.units=8+seeds=2+find-lr")
-    assert sorted(path.name for path in folder.iterdir()) == ["lr_finder.json", "lr_finder.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["lr_finder.json", "lr_finder.png", "lr_finder.svg"]
     record = json.loads((folder / "lr_finder.json").read_text())
     out = capsys.readouterr().out
     assert f"suggested: {record['suggestion']:.1e} (geometric mean, from" in out

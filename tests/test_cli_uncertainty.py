@@ -36,7 +36,7 @@ ONE_CONFIGURATION = (
     "Remove --grid, --space, --folds, --compare, --find-lr and --summary."
 )
 ASKED = ("--mc-samples", "10", "--ensemble")
-PICTURES = ("certainty.png", "first_image.png", "rejection.png", "reliability.png", "samples.png")
+PICTURES = ("certainty.png", "first_image.png", "risk_coverage.png", "reliability.png", "samples.png")
 TRAINED = ("config.json", "metrics.jsonl", "hits.npz", "curves.png")
 
 
@@ -323,4 +323,4 @@ def test_of_synthetic_images_only_noise_is_another_kind_and_all_that_is_printed_
     out = capsys.readouterr().out
     assert "on synthetic_cifar10 (built-in synthetic)" in out
     assert "chapter" not in out
-    assert titles == ["cifar alpha_dropout on synthetic_cifar10"]
+    assert [title.splitlines()[0] for title in titles] == ["cifar alpha_dropout on synthetic_cifar10 (synthetic)"]

@@ -79,7 +79,7 @@ def test_rows_that_are_no_images_are_neither_drawn_nor_compared_with_images(here
     dropout = ("--model.dropout-rate", "0.1", "--model.dropout-sites", "every")
     assert main(["train", "mine.npz", *QUICK, *dropout, "--mc-samples", "3", "--seeds", "2", "--ensemble"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[-1].endswith(": summary.json, curves.png, rejection.png, reliability.png")
+    assert out.splitlines()[-1].endswith(": summary.json, curves.png, reliability.png, risk_coverage.png")
     assert "Other images" not in out
 
 

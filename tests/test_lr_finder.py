@@ -120,7 +120,7 @@ def test_smoothing_looks_to_both_sides() -> None:
     """A minimum stays where it is, which a running mean would move to later, higher rates."""
     rates = np.geomspace(1e-5, 10, 600)
     losses = 1 + (np.log10(rates) + 2) ** 2
-    assert rates[np.argmin(lr_finder._smoothed(losses, rates))] == pytest.approx(1e-2, rel=0.02)
+    assert rates[np.argmin(lr_finder.smoothed_losses(losses, rates))] == pytest.approx(1e-2, rel=0.02)
 
 
 @pytest.mark.parametrize(("lowest", "highest"), [(0, 1), (1, 1), (1e-3, 1e-4), (1e-3, np.inf), (np.nan, 1)])

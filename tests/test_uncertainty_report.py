@@ -13,6 +13,7 @@ from small_predictors import ALL, LABELS, MC, NETWORKS, PLAIN, SIZES, drawn, pre
 
 from jaxdeep.analysis.evaluate import evaluate_predictors
 from jaxdeep.analysis.predictors import Predictor, ensemble_of
+from jaxdeep.report import image_figures
 from jaxdeep.report import uncertainty_figures as figures
 from jaxdeep.report import uncertainty_tables as tables
 
@@ -150,13 +151,15 @@ def drawn_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawing:
 
     def keep(figure: Figure, path: Path, **options: Any) -> None:
         save(figure, path, **options)
-        saved.append(figure)
+        if options["format"] == "png":
+            saved.append(figure)
 
     monkeypatch.setattr(Figure, "savefig", keep)
 
     def draw(function: Callable[..., None], *given: Any) -> Figure:
         function(tmp_path / "picture.png", *given)
         assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+        assert "</svg>" in (tmp_path / "picture.svg").read_text()[-10:]
         return saved.pop()
 
     return draw
@@ -184,18 +187,18 @@ def test_a_reliability_diagram_has_the_bins_of_all_networks_or_of_the_whole_ense
         assert axes.texts[0].get_text() == f"ECE {found['predictors'][of.name]['ece']['mean']:.4f}"
 
 
-def test_a_rejection_curve_is_the_accuracy_of_those_in_least_doubt(drawn_by: Drawing) -> None:
-    (axes,) = drawn_by(figures.rejection_curves, ALL, TEST, "title").axes
+def test_a_risk_coverage_curve_is_the_error_rate_of_those_with_the_lowest_entropy(drawn_by: Drawing) -> None:
+    (axes,) = drawn_by(figures.risk_coverage_curves, ALL, TEST, "title").axes
     lines = {line.get_label(): line.get_data() for line in axes.lines}
     assert list(lines) == ["plain", "mc_dropout", "ensemble"]
     for of in ALL[:3]:
         x, y = lines[of.name]
         shown = probabilities(of)[:1] if of.is_ensemble else probabilities(of)
-        for rejected, accuracy in zip(x, y, strict=True):
-            left = round((1 - rejected) * SIZES["test"])
+        for coverage, risk in zip(x, y, strict=True):
+            left = round(coverage * SIZES["test"])
             kept = np.argsort(special.entr(shown).sum(-1), axis=1)[:, :left]
             expected = np.take_along_axis(shown.argmax(-1) == TEST, kept, 1).mean()
-            assert accuracy == pytest.approx(expected, abs=1e-3)  # float32's ties
+            assert risk == pytest.approx(1 - expected, abs=1e-3)  # float32's ties
     assert len(axes.collections) == 2  # bands of single networks
 
 
@@ -212,12 +215,12 @@ def test_samples_are_drawn_beside_the_lines_of_the_other_predictors(found: dict[
 def test_the_most_and_the_least_certain_images_are_shown_with_what_is_said_of_them(drawn_by: Drawing) -> None:
     images = np.arange(SIZES["test"], dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
     shown, names = probabilities(MC)[0], ("ant", "bee", "cat", "dog")
-    panels = drawn_by(figures.certainty, images, shown, TEST, names, "title").axes
+    panels = drawn_by(image_figures.certainty, images, shown, TEST, names, "title").axes
     order = np.argsort(special.entr(shown).sum(1))
     for axes, image in zip(panels, (*order[:8], *order[::-1][:8]), strict=True):
         assert (np.asarray(axes.images[0].get_array()) == images[image, ..., 0]).all()
         said = int(shown[image].argmax())
-        second = "right" if said == TEST[image] else f"is {names[TEST[image]]}"
+        second = "correct" if said == TEST[image] else f"is {names[TEST[image]]}"
         assert axes.get_title() == f"{names[said]} {shown[image, said]:.2f}\n{second}"
 
 
@@ -226,7 +229,7 @@ def test_the_first_image_has_the_spread_of_its_samples_or_networks(drawn_by: Dra
     samples = probabilities(PLAIN)[:, 0]
     single = samples[0] if without else None
     image = np.zeros((4, 4, 3), np.uint8)
-    picture = drawn_by(figures.first_image, image, single, samples, 2, ("ant", "bee", "cat", "dog"), "title")
+    picture = drawn_by(image_figures.first_image, image, single, samples, 2, ("ant", "bee", "cat", "dog"), "title")
     left, right = picture.axes
     assert left.get_title() == "cat"
     assert [label.get_text() for label in right.get_xticklabels()] == ["ant", "bee", "cat", "dog"]
@@ -240,9 +243,9 @@ def test_the_first_image_has_the_spread_of_its_samples_or_networks(drawn_by: Dra
 
 def test_of_one_network_the_curves_have_no_band(drawn_by: Drawing) -> None:
     single, mc = predictor("plain", 1), predictor("mc_dropout", 1, seed=2)
-    (axes,) = drawn_by(figures.rejection_curves, [single, mc], TEST, "title").axes
+    (axes,) = drawn_by(figures.risk_coverage_curves, [single, mc], TEST, "title").axes
     assert (len(axes.lines), len(axes.collections)) == (2, 0)
     panels = drawn_by(figures.sample_curves, answered([single, mc], 1), "title").axes
     assert [len(axes.collections) for axes in panels] == [0, 0]
-    (alone,) = drawn_by(figures.rejection_curves, [ensemble_of(PLAIN)], TEST, "title").axes
+    (alone,) = drawn_by(figures.risk_coverage_curves, [ensemble_of(PLAIN)], TEST, "title").axes
     assert len(alone.collections) == 0

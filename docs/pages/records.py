@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,20 +10,22 @@ from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, differences
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json
-from jaxdeep.study.folder import UNCERTAINTY_PICTURES
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.stored import read_study
+from jaxdeep.study.stored import KINDS_OF_PICTURES, UNCERTAINTY_PICTURES, read_study
 
 KINDS: Final = {
     "summary.json": {
         "summary.json": ".json",
         "metrics.jsonl": ".jsonl",
         "hits.npz": ".npz",
-        "curves.png": ".png",
-        "rates.png": ".rates.png",
+        **{f"curves.{kind}": f".{kind}" for kind in KINDS_OF_PICTURES},
+        **{f"rates.{kind}": f".rates.{kind}" for kind in KINDS_OF_PICTURES},
         **{name: f".{name}" for name in UNCERTAINTY_PICTURES},
     },
-    "lr_finder.json": {"lr_finder.json": ".find-lr.json", "lr_finder.png": ".find-lr.png"},
+    "lr_finder.json": {
+        "lr_finder.json": ".find-lr.json",
+        **{f"lr_finder.{kind}": f".find-lr.{kind}" for kind in KINDS_OF_PICTURES},
+    },
 }
 """The file that shows a record's kind, and the endings under which the files of this kind are kept."""
 
@@ -69,11 +71,25 @@ class Records:
         Args:
             record: content of a summary.json or of a lr_finder.json.
         """
-        recipe = self.recipes[record["experiment"]][record["name"]]
-        changed = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
+        changed = self.changed(record)
         varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
         how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
-        return ",".join((record["name"], *(f"{field}={value}" for field, (_, value) in changed.items()), *varied, *how))
+        return ",".join((record["name"], *(f"{field}={value}" for field, value in changed.items()), *varied, *how))
+
+    def changed(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a record's configuration that differ from its recipe, by dotted name.
+
+        Args:
+            record: content of a summary.json or of a lr_finder.json.
+        """
+        recipe = self.recipes[record["experiment"]][record["name"]]
+        found = differences(recipe.config.to_dict(), Config.from_dict(record["config"]).to_dict())
+        return {field: value for field, (_, value) in found.items()}
+
+    def _read(self, summary: Path, *others: Path | None) -> StudyResult:
+        """Read a record. What was changed is found anew, as records of earlier versions do not hold it."""
+        study = read_study(summary, *others)
+        return replace(study, changed=self.changed(study.identity()))
 
     def studies(self, experiment: str, *, grids: bool = False) -> dict[str, StudyResult]:
         """Return an experiment's recorded studies by the names of their records, in the order of its configurations.
@@ -84,7 +100,7 @@ class Records:
         """
         paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
         order = list(self.recipes[experiment])
-        found = [study for study in map(read_study, paths) if (_is_grid(study) if grids else is_single(study))]
+        found = [study for study in map(self._read, paths) if (_is_grid(study) if grids else is_single(study))]
         named = {self.name_of(study.identity()): study for study in found}
         return dict(sorted(named.items(), key=lambda item: (order.index(item[1].name), item[0])))
 
@@ -101,7 +117,7 @@ class Records:
         path = self.folder / experiment / name
         files = {ending: path.with_name(f"{name}.{ending}") for ending in ("json", "jsonl", "npz")}
         correct = files["npz"] if files["npz"].exists() else None
-        return read_study(files["json"], files["jsonl"], correct)
+        return self._read(files["json"], files["jsonl"], correct)
 
 
 def is_single(study: StudyResult) -> bool:

@@ -11,6 +11,8 @@ from docs.pages.records import Records
 from jaxdeep.config import Config, Schedule
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 from jaxdeep.report.figures import histories_by_key
+from jaxdeep.report.pictures import save_figure
+from jaxdeep.report.style import BLUE, VERMILLION, set_title
 
 TRAINING_ROWS = 55_000
 PLATEAU_SEED = 42
@@ -41,17 +43,20 @@ def draw_schedules(path: Path, records: Records) -> None:
         UserError: performance scheduling follows a run, and there is no record of it.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(11, 6), layout="constrained")
+    figure = Figure(figsize=(11, 6.2), layout="constrained")
     for axes, panel in zip(figure.subplots(2, 3).flat, panels(records), strict=True):
-        axes.plot(panel.epochs, panel.rates.learning_rate)
-        axes.set(title=panel.title, xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+        axes.plot(panel.epochs, panel.rates.learning_rate, color=BLUE, linewidth=1.8)
+        axes.set(title=panel.title, xlabel="epochs trained", ylabel="learning rate", ylim=(0, None))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
         axes.grid(alpha=0.3)
         if np.ptp(panel.rates.beta_1):
             momentum = axes.twinx()
-            momentum.plot(panel.epochs, panel.rates.beta_1, "--", color="C1", label="momentum")
+            momentum.plot(panel.epochs, panel.rates.beta_1, "--", color=VERMILLION, linewidth=1.8)
             momentum.set(ylabel="momentum (dashed)", ylim=(0.8, 1))
-    figure.savefig(path, dpi=120)
+    set_title(figure, "Learning rate of every step, Fashion-MNIST")
+    save_figure(path, figure, dpi=120)
 
 
 def panels(records: Records) -> list[Panel]:
@@ -72,8 +77,8 @@ def panels(records: Records) -> list[Panel]:
             np.stack([times - 1, times], 1).ravel(),
             Rates(rates.repeat(2), np.zeros(1)),
         ),
-        _by_step("1cycle, with momentum", with_momentum),
         _by_step("cosine with warm-up", cosine),
+        _by_step("1cycle, with momentum", with_momentum),
     ]
 
 

@@ -8,7 +8,8 @@ from docs.pages.records import Records
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
 from jaxdeep.report.comparison_text import matrix, sentences
-from jaxdeep.report.figures import histories_by_key, learning_curves
+from jaxdeep.report.figures import histories_by_key
+from jaxdeep.report.learning_curves import learning_curves
 from jaxdeep.report.tables import markdown_table, runs_of, with_interval
 from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison

@@ -13,7 +13,9 @@ from jaxdeep.cli.terminal import width_of
 from jaxdeep.cli.words import closing_line
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.divergence import losses_in_words
-from jaxdeep.report.figures import histories_by_key, learning_curves
+from jaxdeep.report.figures import histories_by_key
+from jaxdeep.report.learning_curves import learning_curves
+from jaxdeep.report.titles import title_of_comparison
 from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.files import write_json, writing
@@ -59,7 +61,7 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
     with writing(folder):
         folder.mkdir(exist_ok=True)
     curves = {study.name: histories_by_key(study) for study in studies}
-    learning_curves(folder / "curves.png", curves, f"{experiment.name} on {comparison.data['name']}")
+    learning_curves(folder / "curves.png", curves, title_of_comparison(studies))
     write_json(folder / "comparison.json", comparison.to_json())
     return Compared(
         f"{comparison_table(comparison, width_of(sys.stdout))}\n{closing_line(folder, 'comparison.json')}",

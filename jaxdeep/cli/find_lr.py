@@ -9,12 +9,14 @@ import numpy as np
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import command_identity, load, workdir_of
+from jaxdeep.cli.run import title_of as title_of_command
 from jaxdeep.cli.signals import signals
 from jaxdeep.cli.words import closing_line
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
-from jaxdeep.report.figures import range_test_curves, seeds_without_suggestion
 from jaxdeep.report.layout import fitted
+from jaxdeep.report.range_test import range_test_curves, seeds_without_suggestion
+from jaxdeep.report.titles import title_of
 from jaxdeep.study.files import read_json, write_json, writing
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.history import null_if_not_finite
@@ -46,7 +48,8 @@ def find_lr(experiment: Experiment, command: Command) -> str:
     with signals(lambda: "nothing of a range test is saved: the same command begins anew"):
         test = find_learning_rate(config, data, command.design.seeds)
     name = f"{experiment.name} {command.name} on {identity['data']['name']}"
-    range_test_curves(folder / "lr_finder.png", test, name)
+    changed = title_of_command(experiment, command).changed(config)
+    range_test_curves(folder / "lr_finder.png", test, title_of(identity, changed))
     write_json(record, {**identity, **range_test_json(test)})
     title = f"{name}: learning rates suggested as {test.rule}"
     return "\n".join((title, *range_test_table(test), closing_line(folder, "lr_finder.json")))

@@ -133,6 +133,7 @@ def title_of(experiment: Experiment, command: Command) -> Title:
         recipe.reported,
         recipe.reported_mc,
         experiment.dataset if experiment.source is None else None,
+        recipe.config,
     )
 
 

@@ -7,6 +7,10 @@ from typing import Any, Final
 from jaxdeep.errors import UserError
 
 LONGEST_NAME: Final = 200
+MOST_CHANGES: Final = 6
+"""Number of changed fields that a title names. Of more, the others are counted."""
+LONGEST_VALUE: Final = 40
+"""Number of characters of a value in a title."""
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -52,6 +56,37 @@ def short(value: Any) -> str:
     ('100-50', '0.001')
     """
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def changes_in_words(changed: Mapping[str, Any]) -> str:
+    """Return fields and their values as text: all, or the first few and the number of the others.
+
+    Args:
+        changed: JSON value of each field, by dotted name.
+
+    >>> changes_in_words({"train.epochs": 5, "model.units": [100, 100, 100]})
+    'train.epochs=5, model.units=3 x 100'
+    >>> changes_in_words({})
+    ''
+    """
+    texts = [f"{name}={value_in_words(value)}" for name, value in changed.items()]
+    more = [f"{len(texts) - MOST_CHANGES} more fields"] if len(texts) > MOST_CHANGES + 1 else []
+    return ", ".join([*texts[:MOST_CHANGES], *more] if more else texts)
+
+
+def value_in_words(value: Any) -> str:
+    """Return a field's value as text, in which equal items are counted and a long text is cut.
+
+    Args:
+        value: Value of a field.
+
+    >>> value_in_words([100, 100, 100]), value_in_words([300, 100])
+    ('3 x 100', '300-100')
+    """
+    if isinstance(value, list | tuple) and len(value) > 2 and len({repr(item) for item in value}) == 1:
+        return f"{len(value)} x {value[0]}"
+    text = short(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 def shortened(name: str) -> str:

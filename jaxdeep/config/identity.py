@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from jaxdeep.config.compare import differences
 from jaxdeep.config.config import PARTS, Config
 
 WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
@@ -37,3 +38,17 @@ def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     }
     others = {part: value for part, value in config.items() if part not in filled}
     return {**identity, "config": {**filled, **others}}
+
+
+def changed_fields(base: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which a configuration differs from another, by dotted name, with its values.
+
+    Args:
+        base: Configuration that is compared with, as nested JSON values.
+        config: Configuration whose values are returned, as nested JSON values. It may be of an earlier version.
+
+    >>> changed_fields({"train": {"epochs": 2}}, {"train": {"epochs": 5}})
+    {'train.epochs': 5}
+    """
+    one, other = (comparable({"config": of})["config"] for of in (base, config))
+    return {name: value for name, (_, value) in differences(one, other).items()}

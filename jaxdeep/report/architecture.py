@@ -13,15 +13,15 @@ HEADERS = ("layer", "what", "output", "parameters", "of these not trained")
 
 
 def architecture_table(model: Model, inputs: int, classes: int, width: int | None = None) -> str:
-    """What `--summary` prints: a row for each layer, one for equal layers that follow each other, and the sums.
+    """Return what `--summary` prints: a row for each layer or stretch of equal layers, and the sums.
 
     Moving means and variances of batch normalisation count as parameters that are not trained, as in Keras.
 
     Args:
-        model: the architecture.
-        inputs: D, features of a row.
-        classes: C, units of the output layer.
-        width: number of characters of a line at most, or None for no limit.
+        model: Architecture of the network.
+        inputs: Number D of features of a row.
+        classes: Number C of units of the output layer.
+        width: Number of characters of a line at most, or None for no limit.
     """
     network = dnn(model, inputs, classes)
     params, batch_stats = jax.eval_shape(network.init, jax.random.key(0))

@@ -15,8 +15,8 @@ def comparison_table(comparison: Comparison, width: int | None = None) -> str:
     """Return what a comparison prints: the means, the differences of all pairs, and the verdicts in words.
 
     Args:
-        comparison: two or more studies against each other.
-        width: number of characters of a line at most, or None for no limit.
+        comparison: Comparison of two or more studies.
+        width: Number of characters of a line at most, or None for no limit.
     """
     names = [name.replace("_", " ") for name in FIGURES]
     rows: list[Sequence[str]] = [("", *names, "differing fields")]
@@ -51,18 +51,18 @@ def sentences(pairs: Sequence[Pair], figure: str) -> list[str]:
     """Return the verdict on each pair in words: what it rests on, who diverged, and the fields that differ.
 
     Args:
-        pairs: pairs of a comparison.
-        figure: "val_accuracy" or "test_accuracy".
+        pairs: Pairs of a comparison.
+        figure: Name of the figure, "val_accuracy" or "test_accuracy".
     """
     return [_sentence(pair, figure) for pair in pairs]
 
 
 def matrix(comparison: Comparison, figure: str) -> list[tuple[str, ...]]:
-    """Return rows minus columns: differences in points, bold where they are told from none, the headers first.
+    """Return rows minus columns: differences in points, bold where a difference is significant, the headers first.
 
     Args:
-        comparison: two or more studies against each other.
-        figure: "val_accuracy" or "test_accuracy".
+        comparison: Comparison of two or more studies.
+        figure: Name of the figure, "val_accuracy" or "test_accuracy".
     """
     names = [_named(name, comparison.diverged[name]) for name in comparison.names]
     cells = {}

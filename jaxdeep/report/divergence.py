@@ -6,11 +6,11 @@ them, and the count says so. A run without figures is left out. A candidate with
 
 
 def counted(runs: int, diverged: int) -> str:
-    """Return a number of runs in words, with the number of those that diverged if there are any.
+    """Return a number of runs in words, with the number of diverged runs if there are any.
 
     Args:
-        runs: number of runs, 0 or more.
-        diverged: number of those that diverged, 0 or more.
+        runs: Number of runs, 0 or more.
+        diverged: Number of runs that diverged, 0 or more.
 
     >>> counted(10, 0), counted(10, 2)
     ('10', '10, 2 diverged')
@@ -22,9 +22,9 @@ def named(name: str, runs: int, diverged: int) -> str:
     """Return a name, with the number of runs that diverged if there are any.
 
     Args:
-        name: what the runs are called.
-        runs: number of runs, 0 or more.
-        diverged: number of those that diverged, 0 or more.
+        name: Name of the runs.
+        runs: Number of runs, 0 or more.
+        diverged: Number of runs that diverged, 0 or more.
 
     >>> named("mean", 3, 0), named("mean", 3, 1)
     ('mean', 'mean (1 of 3 diverged)')
@@ -33,14 +33,14 @@ def named(name: str, runs: int, diverged: int) -> str:
 
 
 def losses_in_words(name: str, runs: int, diverged: int, left_out: int, noun: str = "seeds") -> list[str]:
-    """Return what is said of a configuration whose runs diverged: a sentence for those left out, and one for the rest.
+    """Return sentences on a configuration whose runs diverged: one on the runs left out, and one on the others.
 
     Args:
-        name: of the configuration.
-        runs: number of runs, 0 or more.
-        diverged: number of those that diverged.
-        left_out: number of those that diverged before they had an epoch to keep, at most `diverged`.
-        noun: what the runs are called, in the plural.
+        name: Name of the configuration.
+        runs: Number of runs, 0 or more.
+        diverged: Number of runs that diverged, at most `runs`.
+        left_out: Number of runs that diverged before they had an epoch to keep, at most `diverged`.
+        noun: Name of the runs in the plural.
 
     >>> losses_in_words("selu", 10, 2, 2)
     ['selu lost 2 of 10 seeds (diverged)']

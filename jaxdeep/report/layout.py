@@ -8,7 +8,7 @@ GAP: Final = 2
 
 
 def fitted(rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
-    """Lay out rows as lines of columns of equal width.
+    r"""Lay out rows as lines of columns of equal width.
 
     A table that is wider than the width becomes several blocks of columns, with an empty line between two. Each block
     begins with the first column. A column that does not fit beside the first one has a block of its own, and is wider
@@ -20,7 +20,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]
 
     >>> fitted([("a", "bb"), ("ccc", "d")])
     ['  a  bb', 'ccc   d']
-    >>> print("\\n".join(fitted([("seed", "loss", "acc."), ("42", "1.5", ".47")], width=10)))
+    >>> print("\n".join(fitted([("seed", "loss", "acc."), ("42", "1.5", ".47")], width=10)))
     seed  loss
       42   1.5
     <BLANKLINE>

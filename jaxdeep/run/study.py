@@ -13,6 +13,7 @@ from jaxdeep.data.folds import check_folds
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
+from jaxdeep.report.titles import title_of
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 from jaxdeep.run.training import Plan, Title, part_of, train_study
 from jaxdeep.run.uncertainty import UncertaintyRequest, evaluate_uncertainty
@@ -181,6 +182,9 @@ def _stored(study: Plan, folder: RunFolder) -> tuple[Stored | None, Relation | N
         return None, None
     if stored.result is None:
         return stored, Relation.SAME
+    if (changed := study.title.changed(study.config)) is not None:
+        stored = stored._replace(result=replace(stored.result, changed=changed))
+    assert stored.result is not None
     how = relation(stored.result.identity(), study.identity)
     if folder.relation is Relation.SMALLER and how not in (Relation.SAME, Relation.SMALLER):
         raise UserError(unfinished)
@@ -242,7 +246,7 @@ def _uncertainty(
 ) -> dict[str, Any]:
     """Return the networks' uncertainty figures, together with the chapter's figures of MC dropout."""
     title = study.title
-    name = f"{title.experiment} {title.name} on {study.identity['data']['name']}"
+    name = title_of(study.identity, title.changed(study.config))
     figures = evaluate_uncertainty(request, name, title.dataset, study.data, runs, folder, data_dir)
     is_comparable = request.mc_samples is not None and not study.identity["data"]["synthetic"]
     reported = title.reported_mc if is_comparable else ()

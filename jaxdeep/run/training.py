@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jaxdeep.config import Config
+from jaxdeep.config.identity import changed_fields
 from jaxdeep.config.seeds import LARGEST_SEED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
-from jaxdeep.report.figures import RATE, draw_study, seeds_without_suggestion
+from jaxdeep.report.figures import draw_study
+from jaxdeep.report.range_test import seeds_without_suggestion
+from jaxdeep.report.rate_curves import RATE
 from jaxdeep.run.watch import Training, Watch
 from jaxdeep.study.design import Design, programs_of
 from jaxdeep.study.folder import RunFolder
@@ -43,6 +46,7 @@ class Title:
         reported_mc: Figures of MC dropout that the chapter's sources print.
         dataset: Name of the image set, or None for rows that are no images. Uncertainty is compared with the other
             sets' images.
+        base: The named configuration before anything was changed, or None if no recipe has that name.
     """
 
     experiment: str = "study"
@@ -51,6 +55,15 @@ class Title:
     reported: tuple[Reported, ...] = ()
     reported_mc: tuple[ReportedMC, ...] = ()
     dataset: str | None = None
+    base: Config | None = None
+
+    def changed(self, config: Config) -> dict[str, Any] | None:
+        """Return the fields that differ from the named configuration, by dotted name, or None if there is none.
+
+        Args:
+            config: configuration of the study.
+        """
+        return None if self.base is None else changed_fields(self.base.to_dict(), config.to_dict())
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ def train_study(
         overlap=_overlap(folds),
         earlier=earlier,
         reported=[] if study.data.identity()["synthetic"] else [asdict(figure) for figure in study.title.reported],
+        changed=study.title.changed(study.config),
         command=study.title.command,
         wall_seconds=time.perf_counter() - began if folder is None else folder.wall_seconds,
     )

@@ -28,13 +28,8 @@ from jaxdeep.data.other_images import in_shape, noise
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.nn.layers import MaskBits
-from jaxdeep.report.uncertainty_figures import (
-    certainty,
-    first_image,
-    rejection_curves,
-    reliability_diagrams,
-    sample_curves,
-)
+from jaxdeep.report.image_figures import certainty, first_image
+from jaxdeep.report.uncertainty_figures import reliability_diagrams, risk_coverage_curves, sample_curves
 from jaxdeep.study.names import printable
 from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of
@@ -245,7 +240,7 @@ def _draw(
     names = data.info.class_names if data.info else tuple(map(str, range(data.classes)))
     images = np.asarray(data.test.images).reshape(-1, *data.image_shape)
     reliability_diagrams(folder / "reliability.png", predictors, labels, f"{title}, test images")
-    rejection_curves(folder / "rejection.png", predictors, labels, f"{title}, test images")
+    risk_coverage_curves(folder / "risk_coverage.png", predictors, labels, f"{title}, test images")
     if not _are_images(data):
         return
     single, asked = predictors[0].answers[TEST].probabilities[:, 0], predictors[1]
@@ -257,5 +252,5 @@ def _draw(
         by = f"an ensemble of {len(single)}"
         shown, without = single, None
     probabilities = asked.answers[TEST].probabilities[0]
-    certainty(folder / "certainty.png", images, probabilities, labels, names, f"{title}, by {by}")
+    certainty(folder / "certainty.png", images, probabilities, labels, names, f"{title}\nby {by}")
     first_image(folder / "first_image.png", images[0], without, shown, int(labels[0]), names, title)

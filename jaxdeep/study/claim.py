@@ -9,11 +9,13 @@ from typing import Any
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json
 from jaxdeep.study.growth import Relation, relation
-from jaxdeep.study.stored import UNCERTAINTY_PICTURES
+from jaxdeep.study.stored import EARLIER_PICTURES, STUDY_PICTURES, UNCERTAINTY_PICTURES
 
 FILES = (
-    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "curves.png", "rates.png", "wall.json"),
+    *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "wall.json"),
+    *STUDY_PICTURES,
     *UNCERTAINTY_PICTURES,
+    *EARLIER_PICTURES,
     *("tensorboard", "checkpoints", "profile"),
 )
 """Names of all files and folders that a study writes."""

@@ -1,7 +1,7 @@
 """The folder of a study: its identity, its figures by epoch and its result.
 
-    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  (rates.png)  wall.json  tensorboard/
-    checkpoints/  (profile/)
+    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  curves.svg  (rates.png  rates.svg)  wall.json
+    tensorboard/  checkpoints/  (profile/)
 
 A folder belongs to one configuration, one design and one source of data. metrics.jsonl and the TensorBoard events
 follow the history in the checkpoints. When a study continues, both are written anew from it. Nothing is lost, doubled
@@ -39,7 +39,7 @@ from jaxdeep.study.files import PART, write_bytes, write_json, write_text, writi
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import folder_name
 from jaxdeep.study.result import IDENTITY, StudyResult
-from jaxdeep.study.stored import UNCERTAINTY_PICTURES, Stored, correct_bytes, read_stored, sealed
+from jaxdeep.study.stored import EARLIER_PICTURES, UNCERTAINTY_PICTURES, Stored, correct_bytes, read_stored, sealed
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.version import __version__
@@ -213,7 +213,7 @@ class RunFolder:
         assert result.correct is not None
         write_bytes(self.path / "hits.npz", correct_bytes(result.correct))
         if self._smaller_summary() is not None:
-            for name in UNCERTAINTY_PICTURES:  # they show the weights of the smaller study
+            for name in (*UNCERTAINTY_PICTURES, *EARLIER_PICTURES):  # they show the weights of the smaller study
                 (self.path / name).unlink(missing_ok=True)
 
     def write_result(self, result: StudyResult) -> None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from jaxdeep.config.compare import changes_in_words
+from jaxdeep.study.result import StudyResult
+
 
 @dataclass(frozen=True)
 class Reported:
@@ -42,3 +45,17 @@ class ReportedMC:
     figure: Literal["accuracy", "val_accuracy"]
     plain: float
     mc_dropout: float
+
+
+def other_settings(result: StudyResult) -> str:
+    """Return how a study differs from what the chapter ran, in words, or "" if its figures may stand side by side.
+
+    Args:
+        result: Result of the study.
+    """
+    if result.changed is None:
+        return "not known"
+    parts = [changes_in_words(result.changed)] if result.changed else []
+    parts += [f"{result.folds} folds"] if result.folds else []
+    parts += ["synthetic data"] if result.data["synthetic"] else []
+    return ", ".join(parts)

@@ -65,7 +65,9 @@ class StudyResult:
         samples: Number of candidates that were drawn, or None.
         folds: Number of folds of the cross-validation, or None.
         halving: "successive" or "hyperband" if a search dropped candidates, or None.
-        reported: Figures that the chapter's sources print.
+        reported: Figures that the chapter's sources print of the named configuration.
+        changed: JSON value of each field that differs from the named configuration, by dotted name. None if it is not
+            known, as in studies of version 0.1 and of a configuration without a recipe.
         wall_seconds: Seconds that all processes took, with compilation. None if the record was lost.
         compile_seconds: Seconds that compilation took.
         processor: Name of the processor, such as "AMD EPYC". None in studies of version 0.1.
@@ -96,6 +98,7 @@ class StudyResult:
     folds: int | None = None
     halving: str | None = None
     reported: tuple[Mapping[str, Any], ...] = ()
+    changed: Mapping[str, Any] | None = None
     wall_seconds: float | None = None
     compile_seconds: float = 0.0
     processor: str | None = None
@@ -177,6 +180,7 @@ class StudyResult:
             ),
             "diverged": self.diverged,
             "chapter": [dict(figures) for figures in self.reported],
+            **({} if self.changed is None else {"changed": dict(self.changed)}),
             "parameters": self.parameters,
             "command": self.command,
             "wall_seconds": self.wall_seconds,

@@ -24,9 +24,16 @@ from jaxdeep.train.history import EpochRecord
 
 SUMMARY, METRICS, CORRECT, EVENTS = "summary.json", "metrics.jsonl", "hits.npz", "tensorboard"
 """Names of the files and of the folder of events."""
-UNCERTAINTY_PICTURES = ("reliability.png", "rejection.png", "samples.png", "certainty.png", "first_image.png")
-"""Names of the pictures of predictive uncertainty."""
-DIGESTED = (METRICS, CORRECT, "curves.png", "rates.png", EVENTS, *UNCERTAINTY_PICTURES)
+KINDS_OF_PICTURES = ("png", "svg")
+STUDY_PICTURES = tuple(f"{name}.{kind}" for name in ("curves", "rates") for kind in KINDS_OF_PICTURES)
+UNCERTAINTY_PICTURES = tuple(
+    f"{name}.{kind}"
+    for name in ("reliability", "risk_coverage", "samples", "certainty", "first_image")
+    for kind in KINDS_OF_PICTURES
+)
+EARLIER_PICTURES = ("rejection.png",)
+"""Names of pictures that version 0.1 drew. This version draws risk_coverage.png in their place."""
+DIGESTED = (METRICS, CORRECT, *STUDY_PICTURES, EVENTS, *UNCERTAINTY_PICTURES)
 """Names of the files whose digests summary.json holds."""
 LOST, ALTERED = "is gone", "is not what was written"
 """Faults of a file that is missing, and of a file that has changed."""
@@ -51,7 +58,7 @@ class Stored(NamedTuple):
     @property
     def needs_drawing(self) -> bool:
         """Return whether pictures or events are lost that the histories can restore."""
-        return bool(self.faults.keys() & {"curves.png", "rates.png", EVENTS})
+        return bool(self.faults.keys() & {*STUDY_PICTURES, EVENTS})
 
     @property
     def needs_asking(self) -> bool:
@@ -188,7 +195,8 @@ def _faults(folder: Path, result: StudyResult) -> dict[str, str]:
     written = result.files
     expected = [METRICS, CORRECT, "curves.png", *(["rates.png"] if result.range_test is not None else [])]
     drawn = UNCERTAINTY_PICTURES if result.uncertainty is not None else ()
-    expected += [name for name in (EVENTS, *drawn) if name in written]
+    vectors = (name for name in STUDY_PICTURES if name.endswith(".svg"))  # version 0.1 drew none
+    expected += [name for name in (EVENTS, *vectors, *drawn) if name in written]
     faults = {}
     for name in expected:
         if not (folder / name).exists():

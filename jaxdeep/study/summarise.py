@@ -33,6 +33,7 @@ def summarise(
     overlap: float = 0.0,
     earlier: StudyResult | None = None,
     reported: Sequence[Mapping[str, Any]] = (),
+    changed: Mapping[str, Any] | None = None,
     command: str | None = None,
     wall_seconds: float | None = None,
 ) -> StudyResult:
@@ -45,6 +46,7 @@ def summarise(
         overlap: Validation rows over training rows of a fold, or 0 without folds.
         earlier: Earlier result that holds all other trials with their histories, or None.
         reported: Figures that the chapter's sources print.
+        changed: JSON value of each field that differs from the named configuration, or None if it is not known.
         command: Command that repeats the study, or None.
         wall_seconds: Seconds that all processes took for the study, or None if the record was lost.
 
@@ -81,6 +83,7 @@ def summarise(
             for indices in by_candidate.values()
         ),
         reported=tuple(reported),
+        changed=changed,
         parameters=first_run.parameters,
         command=command,
         wall_seconds=wall_seconds,

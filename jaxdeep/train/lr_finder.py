@@ -111,7 +111,7 @@ def find_learning_rate(
     arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
     program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
-    smoothed = np.stack([_smoothed(seed_losses, rates) for seed_losses in losses])
+    smoothed = np.stack([smoothed_losses(seed_losses, rates) for seed_losses in losses])
     turning = np.asarray([_turning_point(rates, seed_losses) for seed_losses in smoothed])
     rule = f"the highest rate before the smoothed batch loss climbs by {CLIMB:.0%} of what it had fallen"
     if config.schedule.kind == "onecycle":
@@ -158,10 +158,14 @@ def _losses(config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: j
     return jax.lax.scan(run_step, first, (indices, batches, keys, rates))[1]
 
 
-def _smoothed(losses: np.ndarray, rates: np.ndarray) -> np.ndarray:
+def smoothed_losses(losses: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """Return smoothed batch losses.
 
     They are smoothed to both sides so that the curve is not read late.
+
+    Args:
+        losses: Loss of each batch [N] in nats. NaN from the step on at which the run diverged.
+        rates: Learning rate of each step [N], rising geometrically.
     """
     from scipy.ndimage import gaussian_filter1d  # takes 0.2 s to import
 
