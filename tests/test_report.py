@@ -50,8 +50,10 @@ def test_the_documents_are_as_the_records_say(tmp_path, capsys) -> None:
     for name in publish.FILES:
         if name.endswith(".md"):
             assert (tmp_path / name).read_text() == (publish.ROOT / name).read_text()
-        else:  # the pixels are those of the pinned matplotlib
+        elif name.endswith(".png"):  # the pixels are those of the pinned matplotlib
             assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+        else:
+            assert (tmp_path / name).read_text().startswith("<?xml")
     assert not publish.differing(tmp_path)
     assert {name: (publish.ROOT / name).read_bytes() for name in publish.FILES} == before
     assert not capsys.readouterr().err
@@ -80,9 +82,10 @@ def test_what_is_altered_differs(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(publish, "write", write)
     assert not publish.differing(tmp_path)
     (tmp_path / "README.md").write_text(README + "\n")
-    (tmp_path / publish.FILES[3]).write_bytes((publish.ROOT / publish.FILES[4]).read_bytes())
+    (tmp_path / publish.FILES[3]).write_bytes((publish.ROOT / publish.FILES[5]).read_bytes())
+    (tmp_path / publish.FILES[4]).write_bytes((publish.ROOT / publish.FILES[6]).read_bytes())
     (tmp_path / publish.FILES[1]).unlink()
-    assert publish.differing(tmp_path) == [publish.FILES[number] for number in (0, 1, 3)]
+    assert publish.differing(tmp_path) == [publish.FILES[number] for number in (0, 1, 3, 4)]
 
 
 def test_a_run_that_cannot_be_taken_changes_nothing(tmp_path, capsys, monkeypatch) -> None:

@@ -16,6 +16,7 @@ from jaxdeep.report.uncertainty_tables import (
     verdict_rows,
     who_diverged,
 )
+from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.trial_result import mean_from_json
 
@@ -31,9 +32,10 @@ mean error rate over all shares of images that may be rejected, those with the h
 A verdict on accuracy, NLL or Brier score is about other seeds and other images, one on the other figures about other
 seeds; better and worse mean p < .05 after Holm's correction for all verdicts of a table, ~ neither.
 """
-PICTURES: Final = {
+PICTURES: Final = {  # rejection: how a record of version 0.1 shows what risk_coverage shows
     "samples": "Accuracy and NLL against the number of samples",
     "reliability": "Reliability diagrams",
+    "risk_coverage": "Error rate of the images kept, by the share of images kept",
     "rejection": "Accuracy against the share of images rejected",
     "certainty": "The most and the least certain images",
     "first_image": "The first test image",
@@ -61,7 +63,10 @@ def uncertainty_page(records: Records) -> str:
     Args:
         records: the records of all experiments.
     """
-    sections = (_section(path, found) for path, (_, found) in with_uncertainty(records).items())
+    sections = (
+        _section(path, study, found, [name for name in PICTURES if (records.folder / f"{path}.{name}.png").exists()])
+        for path, (study, found) in with_uncertainty(records).items()
+    )
     return "\n".join((INTRODUCTION, *(line for section in sections for line in section)))
 
 
@@ -76,12 +81,12 @@ def uncertainty_table(records: Records) -> str:
         name = f"{study.experiment} `{path.partition('/')[2]}`"
         for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
             rows.append((name, predictor, *(with_interval(mean_from_json(figures[figure])) for figure in FIGURES)))
-        said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found))]
+        said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found, other_settings(study)))]
     table = markdown_table(("configuration", "predictor", *(NAMES[figure] for figure in FIGURES)), rows)
     return "\n".join((table, "", *said))
 
 
-def _section(path: str, found: Mapping[str, Any]) -> list[str]:
+def _section(path: str, study: StudyResult, found: Mapping[str, Any], pictures: Sequence[str]) -> list[str]:
     lines = [
         f"## {path.replace('/', ' ', 1)}\n",
         f"`{found['command']}`\n",
@@ -95,15 +100,15 @@ def _section(path: str, found: Mapping[str, Any]) -> list[str]:
         "\nOther images, told from the test images by a predictor's doubt: area under the ROC curve, and the share of "
         "test images taken for the others where 95% of these are found.\n",
         *_table(other_rows(found)),
-        *_by_samples(found),
+        *_by_samples(found, other_settings(study)),
         *_first_image(found),
     ]
     stem = path.replace(" ", "%20")
-    return lines + [f"![{said}]({stem}.{picture}.png)\n" for picture, said in PICTURES.items()]
+    return lines + [f"![{PICTURES[picture]}]({stem}.{picture}.png)\n" for picture in pictures]
 
 
-def _by_samples(found: Mapping[str, Any]) -> list[str]:
-    chapter = [f"The chapter: {line}.\n" for line in chapters(found)]
+def _by_samples(found: Mapping[str, Any], other: str) -> list[str]:
+    chapter = [f"The chapter: {line}.\n" for line in chapters(found, other)]
     return ["By number of samples, p-values as they are:\n", *_table(sample_rows(found)), *chapter]
 
 

@@ -24,6 +24,7 @@ from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
+from jaxdeep.study.reported import other_settings
 
 HELP: Final = {"-h", "--help", "--help-all", "--help_all"}
 BROKEN_PIPE: Final = 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal
@@ -112,7 +113,7 @@ def _train(experiment: Experiment, command: Command) -> int:
     width = width_of(sys.stdout)
     print(study_table(result, width))
     if command.asked and result.uncertainty is not None:
-        print(uncertainty_table(result.uncertainty, result.data["name"], width))
+        print(uncertainty_table(result.uncertainty, result.data["name"], width, other_settings(result)))
     if result.varied and result.best is not None:
         print(f"best: {best_command(experiment, command, result.best.values)}")
     print(closing_line(folder, "summary.json"))

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from jaxdeep.config import short
 from jaxdeep.report.divergence import counted, named
 from jaxdeep.report.layout import fitted
+from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import Candidate, MeanFigure
 
@@ -14,30 +15,38 @@ HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", 
 
 
 class Interval(Protocol):
-    """A mean with the ends of its interval, None where there is none."""
+    """A mean with the ends of its interval, which are None without one."""
 
     @property
-    def mean(self) -> float | None: ...
+    def mean(self) -> float | None:
+        """Return the mean."""
+        ...
+
     @property
-    def low(self) -> float | None: ...
+    def low(self) -> float | None:
+        """Return the lower end of the interval."""
+        ...
+
     @property
-    def high(self) -> float | None: ...
+    def high(self) -> float | None:
+        """Return the upper end of the interval."""
+        ...
 
 
 def study_table(result: StudyResult, width: int | None = None) -> str:
     """Return what a finished study prints: a row a trial and their mean, or a row a candidate.
 
-    The chapter's figures follow. The mean's row and each candidate's say how many trials diverged. Where every
-    candidate lost one, a last line says so.
+    The chapter's figures follow a configuration that is unchanged. Otherwise a line says what was changed. The mean's
+    row and each candidate's say how many trials diverged. If every candidate lost a trial, a line says so.
 
     Args:
-        result: result of the study.
-        width: number of characters of a line at most, or None for no limit.
+        result: Result of the study.
+        width: Number of characters of a line at most, or None for no limit.
     """
     title = f"{result.experiment} {result.name} on {result.data['name']} ({result.data['source']})"
     rows = _rows_of_candidates(result) if result.varied else _rows_of_trials(result)
     is_without_best = bool(result.varied) and result.best is None
-    return "\n".join((title, *fitted(rows, width), *([NO_BEST] if is_without_best else [])))
+    return "\n".join((title, *fitted(rows, width), *([NO_BEST] if is_without_best else []), *_other_settings(result)))
 
 
 def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
@@ -54,7 +63,15 @@ def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
     ]
     if len(result.trials) > 1:
         rows.append((named("mean", len(result.trials), result.diverged), *_means(result.mean)))
-    return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in result.reported]
+    chapter = () if other_settings(result) else result.reported
+    return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in chapter]
+
+
+def _other_settings(result: StudyResult) -> list[str]:
+    """Return a line in place of the chapter's figures, if the study is of other settings than theirs."""
+    if result.varied or not result.reported or not (other := other_settings(result)):
+        return []
+    return [f"chapter {', '.join(of['source'] for of in result.reported)}: other settings: {other}"]
 
 
 def _rows_of_candidates(result: StudyResult) -> list[tuple[str, ...]]:
@@ -71,8 +88,8 @@ def runs_of(result: StudyResult, candidate: Candidate | None = None) -> str:
     """Return how many trials there are, and how many of them diverged.
 
     Args:
-        result: result of the study.
-        candidate: the candidate whose trials are counted, or None for all trials.
+        result: Result of the study.
+        candidate: Candidate whose trials are counted, or None for all trials.
     """
     trials = result.trials if candidate is None else result.trials_of(candidate)
     return counted(len(trials), sum(trial.diverged for trial in trials))
@@ -93,7 +110,7 @@ def with_interval(estimate: Interval) -> str:
     """Return a mean with half of its 95% interval.
 
     Args:
-        estimate: the mean and the ends of its interval.
+        estimate: Mean and the ends of its interval.
 
     >>> with_interval(MeanFigure(1.4688, None, 1.4554, 1.4822, 3))
     '1.4688 ± 0.0134'
@@ -104,7 +121,7 @@ def with_interval(estimate: Interval) -> str:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as a Markdown table.
+    """Return rows as a Markdown table.
 
     >>> print(markdown_table(("a", "b"), [("1", "2")]))
     | a | b |

@@ -1,4 +1,4 @@
-"""What `--mc-samples` and `--ensemble` found, as rows and sentences."""
+"""The findings of `--mc-samples` and `--ensemble`, as rows and sentences."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ Rows = list[tuple[str, ...]]
 
 
 def figure_rows(uncertainty: Mapping[str, Any]) -> Rows:
-    """A row for each predictor, of the test images; the headers first.
+    """Return the figures of the test images, a row for each predictor after a row of headers.
 
     Args:
-        uncertainty: as summary.json has it.
+        uncertainty: The part `uncertainty` of summary.json.
     """
     rows: Rows = [("predictor", *NAMES.values())]
     for name, figures in uncertainty["predictors"].items():
@@ -38,10 +38,12 @@ def figure_rows(uncertainty: Mapping[str, Any]) -> Rows:
 
 
 def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
-    """How well each predictor's doubt tells other sets' images from the test images: AUROC and FPR at 95% TPR.
+    """Return how well each predictor's uncertainty scores detect other sets' images: AUROC and FPR at 95% TPR.
+
+    A row for each predictor and score follows a row of headers.
 
     Args:
-        uncertainty: as of `figure_rows`.
+        uncertainty: The part `uncertainty` of summary.json.
     """
     others = uncertainty["other_images"]
     headers = (f"{figure} {other.replace('_', ' ')}" for other in others for figure in ("AUROC", "FPR95"))
@@ -55,10 +57,10 @@ def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
 
 
 def verdict_rows(uncertainty: Mapping[str, Any]) -> Rows:
-    """Differences of all pairs of predictors, a row for each figure; the headers first.
+    """Return the differences of all pairs of predictors, a row for each figure after a row of headers.
 
     Args:
-        uncertainty: as of `figure_rows`.
+        uncertainty: The part `uncertainty` of summary.json.
     """
     verdicts = uncertainty["verdicts"]
     rows: Rows = [("", *(f"{pair['one']} - {pair['other']}" for pair in verdicts))]
@@ -68,10 +70,10 @@ def verdict_rows(uncertainty: Mapping[str, Any]) -> Rows:
 
 
 def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
-    """Accuracies and NLL by number of samples, and how far they are from the plain ones; the headers first.
+    """Return accuracies and NLL by number of samples, and their differences from the plain ones, headers first.
 
     Args:
-        uncertainty: as of `figure_rows`, of MC dropout.
+        uncertainty: The part `uncertainty` of summary.json, with figures of MC dropout.
     """
     columns = {"val_accuracy": (", points", 100, 2), "accuracy": (", points", 100, 2), "nll": ("", 1, 4)}
     headers = ((NAMES[name], f"minus the plain one{unit}", "p") for name, (unit, _, _) in columns.items())
@@ -87,10 +89,10 @@ def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
 
 
 def answers(uncertainty: Mapping[str, Any]) -> list[str]:
-    """The verdict on each pair in words: does the first one help?
+    """Return the verdict on each pair in words: does the first predictor help?
 
     Args:
-        uncertainty: as of `figure_rows`.
+        uncertainty: The part `uncertainty` of summary.json.
     """
     return ["; ".join((_answer(pair), *who_diverged(uncertainty))) for pair in uncertainty["verdicts"]]
 
@@ -99,21 +101,26 @@ def who_diverged(uncertainty: Mapping[str, Any]) -> list[str]:
     """Return what is said of networks that diverged. Nothing of a study without them, or of an earlier version.
 
     Args:
-        uncertainty: the part `uncertainty` of summary.json.
+        uncertainty: The part `uncertainty` of summary.json.
     """
     counts = uncertainty.get("diverged")
     return losses_in_words("the study", **counts, noun="networks") if counts else []
 
 
-def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
-    """What the chapter's sources print of MC dropout, and what as many samples do to the same figure here.
+def chapters(uncertainty: Mapping[str, Any], other_settings: str = "") -> list[str]:
+    """Return what the chapter's sources print of MC dropout, and what as many samples do to the same figure here.
 
     Args:
-        uncertainty: as of `figure_rows`.
+        uncertainty: The part `uncertainty` of summary.json.
+        other_settings: How the study differs from what the chapter ran, in words, so that its figures do not stand side
+            by side with the chapter's. "" if it does not differ.
     """
     rows = {row["samples"]: row for row in uncertainty.get("by_samples", ())}
     said = []
     for of in uncertainty["chapter"]:
+        if other_settings:
+            said.append(f"source {of['source']} prints figures of MC dropout: other settings: {other_settings}")
+            continue
         where = {"val_accuracy": "validation", "accuracy": "test"}[of["figure"]]
         printed = f"{of['plain']:.4f} without dropout and {of['mc_dropout']:.4f} with {of['samples']} samples"
         found = rows.get(of["samples"], {}).get(f"{of['figure']}_difference")
@@ -122,13 +129,16 @@ def chapters(uncertainty: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def uncertainty_table(uncertainty: Mapping[str, Any], images: str, width: int | None = None) -> str:
-    """What a command prints of it.
+def uncertainty_table(
+    uncertainty: Mapping[str, Any], images: str, width: int | None = None, other_settings: str = ""
+) -> str:
+    """Return what a command prints of the networks' uncertainty.
 
     Args:
-        uncertainty: as of `figure_rows`.
-        images: name of the data set.
-        width: number of characters of a line at most, or None for no limit.
+        uncertainty: The part `uncertainty` of summary.json.
+        images: Name of the data set.
+        width: Number of characters of a line at most, or None for no limit.
+        other_settings: How the study differs from what the chapter ran, in words, or "" if it does not.
     """
     seeds = len(uncertainty["seeds"])
     samples = f", {uncertainty['mc_samples']:,} samples of MC dropout" if uncertainty["mc_samples"] else ""
@@ -144,7 +154,7 @@ def uncertainty_table(uncertainty: Mapping[str, Any], images: str, width: int | 
         parts += [*fitted(verdict_rows(uncertainty), width), *answers(uncertainty)]
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
-    parts += chapters(uncertainty)
+    parts += chapters(uncertainty, other_settings)
     parts += who_diverged(uncertainty)
     parts += [f"{name} is left out: {reason}" for name, reason in uncertainty["left_out"].items()]
     return "\n".join(parts)

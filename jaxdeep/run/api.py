@@ -21,6 +21,7 @@ from jaxdeep.run.training import Title
 from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.design import Design, Halving, seeds_from
+from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.space import plain_grid, plain_space
 
@@ -133,7 +134,8 @@ def table(result: StudyResult | Comparison, width: int | None = None) -> str:
     check_type("result", result, StudyResult, "a StudyResult or a Comparison")
     if result.uncertainty is None:
         return study_table(result, width)
-    return "\n".join((study_table(result, width), uncertainty_table(result.uncertainty, result.data["name"], width)))
+    of_networks = uncertainty_table(result.uncertainty, result.data["name"], width, other_settings(result))
+    return "\n".join((study_table(result, width), of_networks))
 
 
 def draw(result: StudyResult, folder: Path | str) -> None:
