@@ -1,4 +1,4 @@
-"""The README's tables, STUDIES.md, UNCERTAINTY.md and two figures, generated from the records in experiments/results/.
+"""Generate the documents' tables, STUDIES.md, UNCERTAINTY.md, two figures and the tour's notebook from the records.
 
 python -m docs.publish                           # say which of them differ from the records; edit nothing
 python -m docs.publish --write                   # write them
@@ -10,32 +10,53 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from bench import results
+from docs.pages.notebook import notebook
 from docs.pages.records import Records
+from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, keras_table
 from docs.pages.schedules import draw_schedules
 from docs.pages.studies import draw_exercise_8, studies_page, verdicts
 from docs.pages.uncertainty import uncertainty_page, uncertainty_table
 from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
-from jaxdeep.report.divergence import counted
-from jaxdeep.report.tables import markdown_table, runs_of, with_interval
-from jaxdeep.study.files import read_json
-from jaxdeep.study.reported import other_settings
-from jaxdeep.study.result import FIGURES, StudyResult
-from jaxdeep.study.trial_result import means_from_json
 
 ROOT: Final = Path(__file__).parent.parent
 BENCH_RECORDS: Final = ROOT / "bench" / "records"
 RESULTS: Final = "experiments/results"
 RECORDS: Final = Records({"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}, ROOT / RESULTS)
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "exercise": lambda: exercise_table(RECORDS),
+    "cifar": lambda: cifar_table(RECORDS),
+    "verdicts": lambda: verdicts(RECORDS),
+    "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
+    "uncertainty": lambda: uncertainty_table(RECORDS),
+    "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
+    "throughput": lambda: bench_table(results.headline_table),
+    "startup": lambda: bench_table(results.startup_table),
+    "mc_dropout": lambda: bench_table(results.mc_dropout_table),
+}
+"""Makes the text of each table."""
+PAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "README.md": ("exercise",),
+    "docs/results.md": ("cifar", "verdicts", "fashion_mnist"),
+    "docs/results-uncertainty.md": ("uncertainty",),
+    "docs/speed.md": ("throughput", "startup", "mc_dropout"),
+    "docs/trust.md": ("keras",),
+}
+"""The tables of each page, which stand between their marks."""
+NOTEBOOKS: Final[Mapping[str, str]] = {
+    str(page.with_suffix(".ipynb").relative_to(ROOT)): str(page.relative_to(ROOT)) for page in ROOT.glob("docs/tour.md")
+}
+"""The page that each notebook is made from."""
 FILES: Final = (
-    "README.md",
+    *PAGES,
+    *NOTEBOOKS,
     *(f"{RESULTS}/{name}" for name in ("STUDIES.md", "UNCERTAINTY.md")),
     *(f"{RESULTS}/{name}.{kind}" for name in ("schedules", "exercise_8") for kind in ("png", "svg")),
 )
@@ -44,7 +65,6 @@ LEVELS, SHARE_OF_PIXELS = 16, 1e-3
 """Colour levels, of 256, that a pixel may differ by, and the share of pixels that may differ by more."""
 POINTS_APART: Final = 0.1
 """Points, of 72 an inch, that two drawings' coordinates may differ by."""
-NAMES: Final = tuple(name.replace("_", " ") for name in FIGURES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,14 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 if a document differs and is not written, 2 after an error.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--take", nargs="+", default=[], type=Path, metavar="FOLDER", help="finished runs on real images"
-    )
-    target = parser.add_mutually_exclusive_group()
-    target.add_argument("--write", action="store_true", help="write the documents in place")
-    target.add_argument("--out", type=Path, metavar="DIR", help="write the documents below this folder instead")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         for run in arguments.take:
             RECORDS.take(run)
@@ -77,6 +90,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if stale else 0
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument(
+        "--take", nargs="+", default=[], type=Path, metavar="FOLDER", help="finished runs on real images"
+    )
+    target = found.add_mutually_exclusive_group()
+    target.add_argument("--write", action="store_true", help="write the documents in place")
+    target.add_argument("--out", type=Path, metavar="DIR", help="write the documents below this folder instead")
+    return found
+
+
 def write(folder: Path) -> None:
     """Write the documents.
 
@@ -84,8 +109,11 @@ def write(folder: Path) -> None:
         folder: the repository, or a folder in its place, which is made where it is missing.
     """
     (folder / RESULTS).mkdir(parents=True, exist_ok=True)
-    readme = with_tables((ROOT / "README.md").read_text())
-    (folder / "README.md").write_text(readme)
+    (folder / "docs").mkdir(exist_ok=True)
+    for page, tables in PAGES.items():
+        (folder / page).write_text(with_tables((ROOT / page).read_text(), page, tables))
+    for path, page in NOTEBOOKS.items():
+        (folder / path).write_text(notebook((ROOT / page).read_text()))
     (folder / RESULTS / "STUDIES.md").write_text(studies_page(RECORDS))
     (folder / RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page(RECORDS))
     draw_schedules(folder / RESULTS / "schedules.png", RECORDS)
@@ -127,96 +155,24 @@ def _are_equal_drawings(one: str, other: str) -> bool:
     return rest[0] == rest[1] and np.allclose(*found, rtol=0, atol=POINTS_APART)
 
 
-def with_tables(text: str) -> str:
-    """Return a document with its tables, between their marks, written anew."""
-    tables = {
-        "cifar": cifar_table(RECORDS),
-        "verdicts": verdicts(RECORDS),
-        "fashion_mnist": fashion_mnist_table(RECORDS),
-        "uncertainty": uncertainty_table(RECORDS),
-        "keras": keras_table(),
-        "throughput": bench_table(results.headline_table),
-        "startup": bench_table(results.startup_table),
-        "mc_dropout": bench_table(results.mc_dropout_table),
-    }
-    for name, rows in tables.items():
+def with_tables(text: str, page: str, tables: Sequence[str]) -> str:
+    """Return a page with its tables, between their marks, written anew.
+
+    Args:
+        text: content of the page.
+        page: path of the page, for the error.
+        tables: names of its tables, as in TABLES.
+
+    Raises:
+        UserError: a table does not have its marks exactly once.
+    """
+    for name in tables:
         begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
         if text.count(begin) != 1 or text.count(end) != 1:
-            raise UserError(f"the document has no place for the table {name}: {begin.strip()} ... {end}")
+            raise UserError(f"{page} has no place for the table {name}. Write {begin.strip()} and {end} into it, once")
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{rows}\n{end}{rest.partition(end)[2]}"
+        text = f"{before}{begin}{TABLES[name]()}\n{end}{rest.partition(end)[2]}"
     return text
-
-
-def cifar_table(records: Records) -> str:
-    """Return a row for each record: means over seeds, 95% intervals, the chapter's run."""
-    return markdown_table(
-        ("configuration", "seeds", "best epoch", *NAMES, "chapter"),
-        [
-            (
-                _named(name),
-                runs_of(study),
-                f"{study.mean['best_epoch'].mean:.1f}",
-                *(with_interval(study.mean[figure]) for figure in FIGURES),
-                _chapter(study),
-            )
-            for name, study in records.studies("cifar").items()
-        ],
-    )
-
-
-def _chapter(study: StudyResult) -> str:
-    """Return the figures that the chapter prints, or why they do not stand beside the study's."""
-    if study.reported and (other := other_settings(study)):
-        return f"other settings: {other}"
-    return "; ".join(f"{of['val_loss']:.4f} / {of['val_accuracy']:.4f} ({of['source']})" for of in study.reported)
-
-
-def fashion_mnist_table(records: Records) -> str:
-    """Return a row for each record: the last epoch's figures, the chapter's, and how far single seeds lie apart."""
-    headers = ("configuration", "seeds", "epochs", "val loss", "chapter's", "val accuracy", "lowest - highest seed")
-    rows = []
-    for name, study in records.studies("fashion_mnist").items():
-        (chapter,), mean, other = study.reported, study.mean, other_settings(study)
-        accuracies = [trial.val_accuracy for trial in study.trials if trial.val_accuracy is not None]
-        difference = (
-            "-"
-            if (found := mean["val_accuracy"].mean) is None or other
-            else f"{100 * (found - chapter['val_accuracy']):+.1f}"
-        )
-        rows.append(
-            (
-                _named(name),
-                runs_of(study),
-                f"{mean['epochs'].mean:g}",
-                with_interval(mean["val_loss"]),
-                f"other settings: {other}" if other else f"{chapter['val_loss']:.4f}",
-                with_interval(mean["val_accuracy"]),
-                f"{min(accuracies):.4f} - {max(accuracies):.4f}" if accuracies else "-",
-                "-" if other else f"{chapter['val_accuracy']:.4f}",
-                difference,
-                with_interval(mean["test_loss"]),
-                with_interval(mean["test_accuracy"]),
-            )
-        )
-    return markdown_table((*headers, "chapter's", "difference, points", "test loss", "test accuracy"), rows)
-
-
-def keras_table() -> str:
-    """Return the figures of Keras itself, by bench.keras_reference, beside our means."""
-    rows = []
-    for path in sorted(BENCH_RECORDS.glob("keras-*.json")):
-        record = read_json(path)
-        experiment, name = record["experiment"], record["name"]
-        lost = sum(bool(run.get("diverged", False)) for run in record["runs"])
-        keras = counted(len(record["runs"]), lost), means_from_json(record["mean"], lost)
-        ours = RECORDS.study(experiment, name)
-        for who, (runs, mean) in {
-            f"Keras {record['versions']['keras']}": keras,
-            "jaxdeep": (runs_of(ours), ours.mean),
-        }.items():
-            rows.append((f"{experiment} `{name}`", who, runs, *(with_interval(mean[figure]) for figure in FIGURES)))
-    return markdown_table(("configuration", "by", "seeds", *NAMES), rows)
 
 
 def bench_table(of_device: Callable[[results.Device], str]) -> str:
@@ -227,11 +183,6 @@ def bench_table(of_device: Callable[[results.Device], str]) -> str:
     """
     found = [(device.machine["name"], of_device(device)) for device in results.devices()]
     return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
-
-
-def _named(record_name: str) -> str:
-    name, *changed = record_name.split(",")
-    return f"`{name}`" + (f" with {', '.join(changed)}" if changed else "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The records of finished runs, on which the documents rest: RESULTS/EXPERIMENT/CONFIGURATION.*"""
+"""The records of finished runs: RESULTS/EXPERIMENT/CONFIGURATION and an ending. The documents rest on them."""
 
 import shutil
 from collections.abc import Mapping

@@ -113,7 +113,7 @@ def _by_samples(found: Mapping[str, Any], other: str) -> list[str]:
 
 
 def _first_image(found: Mapping[str, Any]) -> list[str]:
-    """The classes that get more than a hundredth, in numbers."""
+    """Return the classes that get more than a hundredth, in numbers."""
     image = found["first_image"]
     shown = [
         label for label, chances in enumerate(zip(image["plain"], image["mean"], strict=True)) if max(chances) > 0.01

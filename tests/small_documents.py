@@ -1,0 +1,91 @@
+"""The commands of the documents on small images, small networks and few epochs, in this process or as a program.
+
+`python tests/small_documents.py -m experiments.cifar --config selu --seeds 10` stands for the command behind it. Where a
+document gives no number of epochs, a configuration has two, and where it gives more than two seeds, two are trained. So
+the folders and the words of the printed lines are the real command's, and the figures are not.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from unittest.mock import patch
+
+from small_commands import images
+
+import jaxdeep.cli.console
+import jaxdeep.cli.find_lr
+import jaxdeep.cli.main
+import jaxdeep.cli.run
+import jaxdeep.run.uncertainty
+from experiments import cifar, fashion_mnist
+from jaxdeep.cli.recipe import Recipe
+from jaxdeep.config import Config
+from jaxdeep.data.images import Images
+
+LIMITS: Final = {"--epochs": 2, "--train.epochs": 2, "--seeds": 2, "--mc-samples": 3, "--samples": 3, "--folds": 2}
+"""The largest value that is given to each flag."""
+EXPERIMENTS: Final = {
+    "experiments.cifar": ("cifar", "cifar10", cifar.CONFIGS),
+    "experiments.fashion_mnist": ("fashion_mnist", "fashion_mnist", fashion_mnist.CONFIGS),
+}
+
+
+def capped(words: Sequence[str]) -> list[str]:
+    """Return the words of a command with no value above its limit.
+
+    >>> capped(["--config", "selu", "--seeds", "10", "--epochs", "1"])
+    ['--config', 'selu', '--seeds', '2', '--epochs', '1']
+    """
+    found = list(words)
+    for index, flag in enumerate(words[:-1]):
+        if flag in LIMITS and words[index + 1].isdigit():
+            found[index + 1] = str(min(int(words[index + 1]), LIMITS[flag]))
+    return found
+
+
+def small(config: Config) -> Config:
+    """Return a configuration with at most three layers of eight units and two epochs."""
+    units = tuple(min(count, 8) for count in config.model.units[:3])
+    return replace(
+        config,
+        model=replace(config.model, units=units),
+        train=replace(config.train, epochs=min(config.train.epochs, 2)),
+    )
+
+
+def small_recipes(recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
+    """Return an experiment's configurations, made small."""
+    return {name: replace(recipe, config=small(recipe.config)) for name, recipe in recipes.items()}
+
+
+def real_images(name: str, *, source: str, data_dir: Path | None) -> Images:
+    """Return the small images as if they were real ones, but for `--data synthetic`."""
+    return images(name, source=name if source == "auto" else source, data_dir=data_dir)
+
+
+@contextmanager
+def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
+    """Give a function that runs the words of a command behind `python -m`, and returns its exit status."""
+
+    def run(words: Sequence[str]) -> int:
+        module, *given = capped(words)
+        if module == "jaxdeep":
+            return jaxdeep.cli.console.main(given)
+        name, dataset, recipes = EXPERIMENTS[module]
+        return jaxdeep.cli.main.main(name, dataset, small_recipes(recipes), given)
+
+    with ExitStack() as stack:
+        for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty):
+            stack.enter_context(patch.object(module, "load_images", real_images))
+        stack.enter_context(patch.object(jaxdeep.cli.run, "use_compilation_cache", lambda: None))
+        table = jaxdeep.cli.console.SMALL_TABLE
+        stack.enter_context(patch.object(jaxdeep.cli.console, "SMALL_TABLE", small(table)))
+        yield run
+
+
+if __name__ == "__main__":
+    with small_commands() as run:
+        raise SystemExit(run(sys.argv[2:]))
