@@ -2,6 +2,7 @@
 # make test [PYTEST_ARGS="-k oracle"]                the fast suite on the pinned versions, or a part of it
 # make test-all                                      the fast suite, then the slow tests
 # make test-newest                                   the fast suite on Python 3.13 and constraints-newest.txt
+# make docs                                          the pages as a site, in site/
 # make newest                                        renew constraints-newest.txt from the package index
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +17,8 @@ FIND_313 = for python in "$(PYTHON313)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo "$$python" && break; done
 SKIP := echo "skipped: no Python 3.13 (set PYTHON313)"
 
-.PHONY: cifar test test-all test-newest newest lint install clean
+.PHONY: cifar test test-all test-newest newest lint docs install clean
+WORDS := docs README.md CHANGELOG.md CONTRIBUTING.md $(wildcard docs/*.md docs/extend/*.md)
 
 cifar: .venv/installed
 	$(BIN)/python -m experiments.cifar $(ARGS)
@@ -44,11 +46,15 @@ newest:
 	  $(NEWEST_PIP) freeze --exclude-editable --exclude jaxdeep; } > constraints-newest.txt; \
 	cp constraints-newest.txt $(NEWEST)/installed
 
-lint: .venv/installed-test
+lint: .venv/installed-docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m docs.words experiments $(WORDS)
+
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 install: .venv/installed
 
@@ -61,5 +67,9 @@ install: .venv/installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+.venv/installed-docs: .venv/installed-test
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv $(NEWEST)
+	rm -rf .venv $(NEWEST) site

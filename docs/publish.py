@@ -1,6 +1,6 @@
 """Generate the documents' tables, STUDIES.md, UNCERTAINTY.md, two figures and the tour's notebook from the records.
 
-python -m docs.publish                           # say which of them differ from the records; edit nothing
+python -m docs.publish                           # say which of them differ from the records, and edit nothing
 python -m docs.publish --write                   # write them
 python -m docs.publish --out DIR                 # write them below DIR instead
 python -m docs.publish --take runs/cifar/*,seeds=3 --write    # take finished runs into the records first

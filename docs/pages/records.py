@@ -46,7 +46,7 @@ class Records:
         """Copy a finished run, or a range test, into the records.
 
         Args:
-            run: folder of the run.
+            run: folder of a finished run, or of a range test.
 
         Raises:
             UserError: the run is not finished, or its images were synthetic.

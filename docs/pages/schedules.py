@@ -22,9 +22,9 @@ class Panel(NamedTuple):
     """A schedule's curve.
 
     Attributes:
-        title: which.
-        epochs: [N], when.
-        rates: at these times; the momentum, where it changes, too.
+        title: name of the schedule.
+        epochs: [N], times in epochs from the start.
+        rates: learning rate and momentum at these times.
     """
 
     title: str
@@ -33,10 +33,10 @@ class Panel(NamedTuple):
 
 
 def draw_schedules(path: Path, records: Records) -> None:
-    """Draw the chapter's schedules, and those that people expect beside them.
+    """Draw the chapter's schedules, and two more that people expect beside them.
 
     Args:
-        path: of the PNG file.
+        path: path of the PNG file.
         records: the records of `fashion_mnist`, whose run `plateau` shows performance scheduling.
 
     Raises:

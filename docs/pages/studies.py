@@ -54,7 +54,7 @@ def draw_exercise_8(path: Path, records: Records) -> None:
     """Draw the learning curves of the exercise's configurations.
 
     Args:
-        path: of the PNG file.
+        path: path of the PNG file.
         records: the records of `cifar`.
     """
     curves = {name: histories_by_key(records.study("cifar", name)) for name in reversed(EXERCISE)}
