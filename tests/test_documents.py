@@ -4,8 +4,8 @@ The blocks of a page run in their order, in one empty folder with a small `mine.
 Commands that train run on small images, with small networks, three epochs and two seeds at most (small_documents.py).
 Commands of `make`, `pip` and the shell are not run: their targets, extras and flags must exist.
 
-A `text` block shows the output of the block before it. Each of its lines must have been printed, but for its numbers,
-since processors round apart and commands are made small. A line `...` stands for lines that are left out. Put
+A `text` block straight behind another block shows its output. Each of its lines must have been printed, but for its
+numbers, since processors round apart and commands are made small. A line `...` stands for lines that are left out. Put
 `<!-- skip: next -->` before a block that cannot run.
 """
 
@@ -61,6 +61,13 @@ def here(monkeypatch, tmp_path) -> Path:
 def run() -> Iterator[Callable[[list[str]], int]]:
     with small_commands() as run, lean_compilation():
         yield run
+
+
+@contextlib.contextmanager
+def as_a_user_has_it() -> Iterator[None]:
+    """JAX as it is by default, less strict than in the tests."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def masked(text: str) -> list[str]:
@@ -121,20 +128,22 @@ def check_module(module: str, given: list[str]) -> None:
 def examples(page: str, run: Callable[[list[str]], int]) -> Document:
     """Return a page with its blocks, which know how to run."""
     printed: list[str] = []
+    ends: list[int] = []
 
     def python(example: Example) -> None:
         output = io.StringIO()
-        with contextlib.redirect_stdout(output), jax.numpy_dtype_promotion("standard"):  # as a user has it
+        with contextlib.redirect_stdout(output), as_a_user_has_it():
             evaluator(example)
-        printed[:] = [output.getvalue()]
+        printed[:], ends[:] = [output.getvalue()], [example.end]
 
     def console(example: Example) -> None:
-        with jax.numpy_dtype_promotion("standard"):
-            printed[:] = [run_line(line, run) for line in commands_of(example.parsed)]
+        with as_a_user_has_it():
+            printed[:], ends[:] = [run_line(line, run) for line in commands_of(example.parsed)], [example.end]
 
     def text(example: Example) -> None:
         lines = masked("\n".join(printed))
-        if lines:  # what is not run prints nothing
+        is_output = ends and not example.document.text[ends[0] : example.start].strip()
+        if is_output and lines:  # what is not run prints nothing
             shown = [line for line in masked(example.parsed) if line and line != "..."]
             assert [line for line in shown if line not in lines] == [], "\n".join(["is not printed; this is:", *lines])
 
