@@ -5,6 +5,7 @@ more than two seeds and three epochs are trained, and no network has more than t
 configurations are made small before the flags are read, so the folders and the printed words are the real command's.
 """
 
+import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +26,10 @@ from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config
 from jaxdeep.data.images import Images
 
-LIMITS: Final = {"--epochs": 2, "--train.epochs": 2, "--seeds": 2, "--mc-samples": 3, "--samples": 3, "--folds": 2}
+LIMITS: Final = {
+    **{"--epochs": 2, "--train.epochs": 2, "--seeds": 2, "--mc-samples": 3, "--samples": 3, "--folds": 2},
+    "--data.train-size": 320,
+}
 """The largest value that each flag gets. Two epochs differ from a configuration's own three."""
 EXPERIMENTS: Final = {
     "experiments.cifar": ("cifar", "cifar10", cifar.CONFIGS),
@@ -68,10 +72,12 @@ def real_images(name: str, *, source: str, data_dir: Path | None) -> Images:
 
 @contextmanager
 def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
-    """Give a function that runs the words of a command behind `python -m`, and returns its exit status."""
+    """Give a function that runs the words of a command behind `python` or `python -m`, and returns its exit status."""
 
     def run(words: Sequence[str]) -> int:
         module, *given = capped(words)
+        if module.endswith(".py"):
+            return _run_file(module, given)
         if module == "jaxdeep":
             return jaxdeep.cli.console.main(given)
         name, dataset, recipes = EXPERIMENTS[module]
@@ -84,6 +90,15 @@ def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
         table = jaxdeep.cli.console.SMALL_TABLE
         stack.enter_context(patch.object(jaxdeep.cli.console, "SMALL_TABLE", small(table)))
         yield run
+
+
+def _run_file(path: str, given: Sequence[str]) -> int:
+    with patch.object(sys, "argv", [path, *given]):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -100,11 +100,12 @@ def run_line(line: str, run: Callable[[list[str]], int]) -> str:
     if not words[0].endswith("python"):
         check_words(words)
         return ""
-    assert words[1] == "-m", f"{line}: only modules are run"
-    module, *given = words[2:]
+    is_file = words[1].endswith(".py")
+    assert words[1] == "-m" or is_file, f"{line}: only modules and files are run"
+    module, *given = words[1 if is_file else 2 :]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        if module in EXPERIMENTS or module == "jaxdeep":
+        if module in EXPERIMENTS or module == "jaxdeep" or is_file:
             status = run([module, *given])
             assert status == 0, f"{line}: status {status}\n{output.getvalue()}"
         elif module == "bench":
@@ -252,7 +253,7 @@ def test_the_notebook_of_a_page_runs(path, here, monkeypatch) -> None:
         ("python -m docs.word README.md", "no module docs.word"),
         ("python -m bench.keras_reference --seed 8", "no such flag"),
         ("pyhton -m jaxdeep", "neither run nor known"),
-        ("python own.py", "only modules are run"),
+        ("python -c pass", "only modules and files are run"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(line, message, run) -> None:
