@@ -27,7 +27,8 @@ from jaxdeep.config import Config
 from jaxdeep.data.images import Images
 
 LIMITS: Final = {
-    **{"--epochs": 2, "--train.epochs": 2, "--seeds": 2, "--mc-samples": 3, "--samples": 3, "--folds": 2},
+    **dict.fromkeys(("--epochs", "--train.epochs", "--seeds", "--folds"), 2),
+    **dict.fromkeys(("--mc-samples", "--samples"), 3),
     "--data.train-size": 320,
 }
 """The largest value that each flag gets. Two epochs differ from a configuration's own three."""
