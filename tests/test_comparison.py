@@ -293,8 +293,8 @@ BETTER = {"verdict": "better", "p_holm": 0.00123, "difference": 0.0244, "low": 0
         (
             made_pair("bn", "elu", folds=5, **BETTER, pairs_to_tell=2, lost={"bn": (1, 0), "elu": (3, 2)}),
             "bn is better than elu: test accuracy +2.44 points (+2.01 to +2.87), p = 0.0012, 5 runs; "
-            "1 of 7 runs of bn diverged after the kept epoch, whose figures count; elu lost 2 of 7 runs (diverged); "
-            "1 of 7 runs of elu diverged after the kept epoch, whose figures count" + DIFFER,
+            "1 of 7 runs of bn diverged after the best epoch, whose figures count; elu lost 2 of 7 runs (diverged); "
+            "1 of 7 runs of elu diverged after the best epoch, whose figures count" + DIFFER,
         ),
         (
             made_pair("bn", "elu", verdict="not compared", lost={"elu": (7, 7)}),
@@ -381,7 +381,7 @@ def test_a_verdict_never_hides_that_a_seed_diverged() -> None:
     for figure in ACCURACIES:
         better, *_ = said = sentences(comparison.pairs, figure)
         assert better.startswith("one is better than other: ")
-        assert "; one lost 2 of 10 seeds (diverged); 1 of 10 seeds of one diverged after the kept epoch" in better
+        assert "; one lost 2 of 10 seeds (diverged); 1 of 10 seeds of one diverged after the best epoch" in better
         assert ["third lost 2 of 10 seeds (diverged)" in line for line in said] == [False, True, True]
     table = comparison_table(comparison)
     for name in ("one (3 of 10 diverged)", "third (2 of 10 diverged)"):

@@ -56,7 +56,7 @@ def test_networks_that_diverged_are_counted_beside_every_figure_and_in_every_ver
         assert [row[0] for row in after[1:]] == [f"{row[0]} (3 of 7 diverged)" for row in before[1:]]
         assert [row[1:] for row in after] == [row[1:] for row in before]
     said = ["the study lost 2 of 7 networks (diverged)"]
-    said.append("1 of 7 networks of the study diverged after the kept epoch, whose figures count")
+    said.append("1 of 7 networks of the study diverged after the best epoch, whose figures count")
     assert tables.answers(lost) == ["; ".join((line, *said)) for line in tables.answers(found)]
     assert set(said) <= set(tables.uncertainty_table(lost, "cifar10").splitlines())
     for none in ({}, {"diverged": {"runs": 5, "diverged": 0, "left_out": 0}}):  # of an earlier version, and of this one
@@ -66,7 +66,7 @@ def test_networks_that_diverged_are_counted_beside_every_figure_and_in_every_ver
 
 def test_each_measure_of_doubt_has_a_row_where_there_is_one(found: dict[str, Any]) -> None:
     headers, *rows = tables.other_rows(found)
-    assert headers == ("predictor", "doubt", "AUROC far", "FPR95 far", "AUROC near", "FPR95 near")
+    assert headers == ("predictor", "uncertainty score", "AUROC far", "FPR95 far", "AUROC near", "FPR95 near")
     doubts = {"plain": 1, "mc_dropout": 2, "ensemble of 5": 2}
     assert [row[0] for row in rows] == [
         *(name for name, count in doubts.items() for _ in range(count)),

@@ -105,7 +105,7 @@ def grid_section(study: StudyResult, name: str) -> list[str]:
     found = study.range_test or {"suggestion": None, "seeds": []}
     suggestion, most = found["suggestion"], study.config["train"]["epochs"]
     programs = ", one compiled program" if set(study.grid) <= set(TRACED) else ""
-    headers = (*study.grid, "runs", "kept epoch", *(figure.replace("_", " ") for figure in FIGURES))
+    headers = (*study.grid, "runs", "best epoch", *(figure.replace("_", " ") for figure in FIGURES))
     bold = "Bold: the lowest mean validation loss" if study.best else "None is bold: each lost a run (diverged)"
     return [
         f"## {study.experiment} {study.name}: {' x '.join(study.grid)}\n",

@@ -22,15 +22,18 @@ from jaxdeep.study.trial_result import mean_from_json
 
 INTRODUCTION: Final = """# What the networks do not know
 
-Written by `python -m docs.publish --write` from the records in this folder. A network is judged as it is (plain), by MC
-dropout, and as one of an ensemble of all seeds' networks, each also with its logits divided by a temperature that is
-fitted on the validation images (scaled). Figures are of the test images, ± half of the 95% interval over seeds: of
-Student's t, and for the ensemble of the jackknife, which leaves out one network at a time and makes an interval rather
-too wide than too narrow. NLL is in nats; ECE has 15 bins, of equal width and of equal numbers of images; AURC is the
-mean error rate over all shares of images that may be rejected, those with the highest entropy first.
+Written by `python -m docs.publish --write` from the records in this folder. Each network predicts as it is (plain)
+and by MC dropout. All seeds' networks together are an ensemble. Each of the three also has a scaled form: its
+logits are divided by a temperature that is fitted on the validation images.
 
-A verdict on accuracy, NLL or Brier score is about other seeds and other images, one on the other figures about other
-seeds; better and worse mean p < .05 after Holm's correction for all verdicts of a table, ~ neither.
+Figures are of the test images, ± half of the 95% interval over seeds by Student's t. The ensemble's interval is the
+jackknife's. It leaves out one network at a time, and is rather too wide than too narrow. NLL is in nats. ECE has 15
+bins, of equal width or of equal mass. AURC is the area under the risk-coverage curve, with the entropy as the
+uncertainty score.
+
+A verdict on accuracy, NLL or Brier score is about other seeds and other images. A verdict on another figure is
+about other seeds. Better and worse mean p < .05 after Holm's correction for all verdicts of a table. ~ means
+neither.
 """
 PICTURES: Final = {  # rejection: how a record of version 0.1 shows what risk_coverage shows
     "samples": "Accuracy and NLL against the number of samples",
@@ -97,8 +100,8 @@ def _section(path: str, study: StudyResult, found: Mapping[str, Any], pictures: 
         "Differences:\n",
         *_table(verdict_rows(found)),
         *(f"- {line}" for line in answers(found)),
-        "\nOther images, told from the test images by a predictor's doubt: area under the ROC curve, and the share of "
-        "test images taken for the others where 95% of these are found.\n",
+        "\nOOD detection of other images by the uncertainty score. AUROC is the area under the ROC curve. FPR95 is the "
+        "share of test images above the threshold that detects 95% of the other images.\n",
         *_table(other_rows(found)),
         *_by_samples(found, other_settings(study)),
         *_first_image(found),

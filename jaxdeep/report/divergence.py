@@ -1,6 +1,6 @@
 """The one rule of reports: the number of runs that diverged stands beside every figure of several runs.
 
-A run that diverged has the figures of its kept epoch, if there was one before. Means, comparisons and ensembles take
+A run that diverged has the figures of its best epoch, if there was one before. Means, comparisons and ensembles take
 them, and the count says so. A run without figures is left out. A candidate with a run that diverged is never the best.
 """
 
@@ -45,9 +45,9 @@ def losses_in_words(name: str, runs: int, diverged: int, left_out: int, noun: st
     >>> losses_in_words("selu", 10, 2, 2)
     ['selu lost 2 of 10 seeds (diverged)']
     >>> losses_in_words("selu", 10, 1, 0)
-    ['1 of 10 seeds of selu diverged after the kept epoch, whose figures count']
+    ['1 of 10 seeds of selu diverged after the best epoch, whose figures count']
     """
     said = [f"{name} lost {left_out} of {runs} {noun} (diverged)"] if left_out else []
     if late := diverged - left_out:
-        said.append(f"{late} of {runs} {noun} of {name} diverged after the kept epoch, whose figures count")
+        said.append(f"{late} of {runs} {noun} of {name} diverged after the best epoch, whose figures count")
     return said

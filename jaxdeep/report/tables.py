@@ -11,7 +11,7 @@ from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import Candidate, MeanFigure
 
 NO_BEST = "none is best (*): each of them lost a run (diverged)"
-HEADERS = ("seed", "kept epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
+HEADERS = ("seed", "best epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
 class Interval(Protocol):

@@ -20,7 +20,7 @@ NAMES: Final = {
     "aurc": "AURC",
     "temperature": "temperature",
 }
-DOUBTS: Final = {"entropy": "entropy", "information": "mutual information"}
+SCORES: Final = {"entropy": "entropy", "information": "mutual information"}
 Rows = list[tuple[str, ...]]
 
 
@@ -47,12 +47,12 @@ def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
     """
     others = uncertainty["other_images"]
     headers = (f"{figure} {other.replace('_', ' ')}" for other in others for figure in ("AUROC", "FPR95"))
-    rows: Rows = [("predictor", "doubt", *headers)]
+    rows: Rows = [("predictor", "uncertainty score", *headers)]
     for name, figures in uncertainty["predictors"].items():
-        for doubt, said in DOUBTS.items():
-            keys = [f"{other}/{doubt}/{figure}" for other in others for figure in ("auroc", "fpr95")]
+        for score, title in SCORES.items():
+            keys = [f"{other}/{score}/{figure}" for other in others for figure in ("auroc", "fpr95")]
             if keys and all(key in figures for key in keys):
-                rows.append((_named(name, uncertainty), said, *(_interval(figures[key]) for key in keys)))
+                rows.append((_named(name, uncertainty), title, *(_interval(figures[key]) for key in keys)))
     return rows
 
 
@@ -145,7 +145,7 @@ def uncertainty_table(
     over = f", ± half of the 95% interval over {seeds} seeds" if seeds > 1 else ""
     parts = [f"Test images of {images}{samples}{over}; NLL in nats", *fitted(figure_rows(uncertainty), width)]
     if uncertainty["other_images"]:
-        parts += ["Other images told from the test images by doubt", *fitted(other_rows(uncertainty), width)]
+        parts += ["OOD detection of other images by the uncertainty score", *fitted(other_rows(uncertainty), width)]
     if uncertainty["verdicts"]:
         count = sum(len(pair["figures"]) for pair in uncertainty["verdicts"])
         parts.append(
