@@ -55,6 +55,7 @@ lint: .venv/installed-docs
 
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The pages are in site/index.html."
 
 install: .venv/installed
 

@@ -153,7 +153,7 @@ def examples(page: str, run: Callable[[list[str]], int]) -> Document:
     return Sybil([*parsers, CodeBlockParser("text", text), SkipParser()]).parse(ROOT / page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in publish.NOTEBOOKS.values()])  # they run whole
 def test_the_examples_of_a_page_run(page, run, monkeypatch) -> None:
     document = examples(page, run)
     module = types.ModuleType("example")
