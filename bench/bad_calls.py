@@ -29,7 +29,7 @@ from jaxdeep import (
     stratified_folds,
     successive_halving,
 )
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.parts import PARTS
 from jaxdeep.train.lr_finder import find_learning_rate
 
 SEEDS: Final = (-1, 2**32, 10**400, 1.0, 0.5, math.nan, True, np.True_, "1", None, (1,), 1j, np.ones(1))

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 
 import numpy as np
 
-from jaxdeep.config.config import PARTS
 from jaxdeep.config.fields import hints_of
+from jaxdeep.config.parts import PARTS
 
 ALIEN: Final[dict[str, Any]] = {
     "a dictionary": {},

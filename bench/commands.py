@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -104,8 +103,7 @@ def of_layers(name: str, layers: int) -> Config:
     Returns:
         The changed configuration.
     """
-    config = CONFIGS[name].config
-    return replace(config, model=replace(config.model, units=(100,) * layers))
+    return CONFIGS[name].config.updated({"model.units": (100,) * layers})
 
 
 def run_command(
@@ -191,7 +189,7 @@ def command_turns(
         Index of the round and name of the command for each turn.
     """
     if any(COMMANDS[name].warm for name in names):
-        short = replace(config, train=replace(config.train, epochs=1))
+        short = config.updated({"train.epochs": 1})
         first = folder / "filling"
         first.mkdir()
         run_command("jaxdeep-warm", config_name, short, 42, first, folder / "cache-warm")

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def main() -> None:
             f"{', '.join(OPTIMIZERS)}. Give another configuration."
         )
     if arguments.epochs:
-        config = replace(config, train=replace(config.train, epochs=arguments.epochs))
+        config = config.updated({"train.epochs": arguments.epochs})
     dataset = "cifar10" if arguments.experiment == "cifar" else arguments.experiment
     data = Dataset.from_images(load_images(dataset, source=dataset), config.data)
     runs = [train(config, data, seed) for seed in range(42, 42 + arguments.seeds)]

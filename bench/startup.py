@@ -11,7 +11,6 @@ includes writing files and checkpoints.
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def run(options: Options) -> None:
         say(f"{name} is left out: {reason}")
     for config_name, layers in product(options.configs or CONFIGS, options.layers or LAYERS):
         config = of_layers(config_name, layers)
-        config = replace(config, train=replace(config.train, epochs=EPOCHS))
+        config = config.updated({"train.epochs": EPOCHS})
         names = [name for name in present if layers == 20 or COMMANDS[name].contestant == "jaxdeep"]
         if not names:
             continue

@@ -34,9 +34,7 @@ def bench_config(name: str, batch_size: int, layers: int) -> Config:
     Returns:
         The changed configuration.
     """
-    config = CONFIGS[name].config
-    model, train = replace(config.model, units=(100,) * layers), replace(config.train, batch_size=batch_size)
-    return replace(config, model=model, train=train)
+    return CONFIGS[name].config.updated({"model.units": (100,) * layers, "train.batch_size": batch_size})
 
 
 def steps_of_epoch(batch_size: int) -> int:
@@ -129,7 +127,7 @@ def normal_rows(network: BenchNetwork, count: int) -> Workload:
     split = Split(jnp.asarray(rows), jnp.zeros(count, jnp.int32))
     scaling = (jnp.float32(0), jnp.float32(1))
     data = Dataset(split, split, split, *scaling, network.classes, (network.inputs,))
-    return workload(replace(network.config, train=replace(network.config.train, batch_size=count)), data, 0)
+    return workload(network.config.updated({"train.batch_size": count}), data, 0)
 
 
 def epoch_order(state: TrainState, epoch: int, count: int) -> np.ndarray:

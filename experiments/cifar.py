@@ -10,11 +10,10 @@ and comes from --find-lr.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from jaxdeep.cli.recipe import Recipe, Reported, ReportedMC
-from jaxdeep.config import Config, Data, Model, Optim, Schedule, Train
+from jaxdeep.config import Config, Data, Model, Optim, Train
 
 ELU: Final = Config(
     data=Data(scaling="none"),
@@ -22,43 +21,42 @@ ELU: Final = Config(
     optim=Optim(optimizer="nadam", learning_rate=5e-5),
     train=Train(batch_size=32, epochs=100, patience=20),
 )
-SWISH: Final = replace(ELU, model=replace(ELU.model, activation="swish"))
-BN: Final = replace(
-    ELU, model=replace(ELU.model, batch_norm=True, batch_norm_input=True), optim=replace(ELU.optim, learning_rate=5e-4)
+SWISH: Final = ELU.updated({"model.activation": "swish"})
+BN: Final = ELU.updated({"model.batch_norm": True, "model.batch_norm_input": True, "optim.learning_rate": 5e-4})
+BN_SWISH: Final = BN.updated({"model.activation": "swish", "model.batch_norm_input": False})
+SELU: Final = ELU.updated(
+    {
+        "data.scaling": "standardize",
+        "model.activation": "selu",
+        "model.kernel_init": "lecun_normal",
+        "optim.learning_rate": 7e-4,
+    }
 )
-BN_SWISH: Final = replace(BN, model=replace(SWISH.model, batch_norm=True))
-SELU: Final = replace(
-    ELU,
-    data=Data(scaling="standardize"),
-    model=replace(ELU.model, activation="selu", kernel_init="lecun_normal"),
-    optim=replace(ELU.optim, learning_rate=7e-4),
+ALPHA_DROPOUT: Final = SELU.updated(
+    {
+        "model.dropout": "alpha_dropout",
+        "model.dropout_sites": "head",
+        "model.dropout_rate": 0.1,
+        "optim.learning_rate": 5e-4,
+    }
 )
-ALPHA_DROPOUT: Final = replace(
-    SELU,
-    model=replace(SELU.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
-    optim=replace(SELU.optim, learning_rate=5e-4),
+ONECYCLE: Final = ALPHA_DROPOUT.updated(
+    {
+        "optim.optimizer": "sgd",
+        "optim.learning_rate": 0.042,
+        "train.batch_size": 128,
+        "train.epochs": 15,
+        "train.keep": "last",
+        "schedule.kind": "onecycle",
+    }
 )
-ONECYCLE: Final = replace(
-    ALPHA_DROPOUT,
-    optim=Optim(optimizer="sgd", learning_rate=0.042),
-    train=Train(batch_size=128, epochs=15, keep="last"),
-    schedule=Schedule(kind="onecycle"),
+AS_002: Final = ELU.updated({"data.scaling": "unit", "optim.learning_rate": 1e-3, "train.patience": 10})
+AS_002_BN: Final = AS_002.updated({"model.batch_norm": True, "model.use_bias": False})
+AS_002_ALPHA_DROPOUT: Final = AS_002.updated(
+    {"model.dropout": "alpha_dropout", "model.dropout_sites": "after_hidden", "model.dropout_rate": 0.5}
 )
-AS_002: Final = replace(
-    ELU,
-    data=Data(scaling="unit"),
-    optim=replace(ELU.optim, learning_rate=1e-3),
-    train=replace(ELU.train, patience=10),
-)
-AS_002_BN: Final = replace(AS_002, model=replace(ELU.model, batch_norm=True, use_bias=False))
-AS_002_ALPHA_DROPOUT: Final = replace(
-    AS_002, model=replace(ELU.model, dropout="alpha_dropout", dropout_sites="after_hidden", dropout_rate=0.5)
-)
-SANITY: Final = replace(
-    SELU,
-    data=Data(scaling="standardize", train_size=5_000),
-    model=replace(SELU.model, units=(100,) * 3),
-    train=Train(batch_size=32, epochs=5, patience=5),
+SANITY: Final = SELU.updated(
+    {"data.train_size": 5_000, "model.units": (100,) * 3, "train.epochs": 5, "train.patience": 5}
 )
 
 CONFIGS: Final[Mapping[str, Recipe]] = {

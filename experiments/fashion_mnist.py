@@ -21,35 +21,44 @@ LEAKY_RELU: Final = Config(
     optim=Optim(optimizer="sgd", learning_rate=1e-3),
     train=Train(batch_size=32, epochs=10, keep="last"),
 )
-SELU100: Final = replace(
-    LEAKY_RELU,
-    data=Data(scaling="standardize"),
-    model=Model(units=(300, *(100,) * 99), activation="selu", kernel_init="lecun_normal"),
-    train=replace(LEAKY_RELU.train, epochs=5),
+SELU100: Final = LEAKY_RELU.updated(
+    {
+        "data.scaling": "standardize",
+        "model.units": (300, *(100,) * 99),
+        "model.activation": "selu",
+        "model.alpha": None,
+        "model.kernel_init": "lecun_normal",
+        "train.epochs": 5,
+    }
 )
-RELU100: Final = replace(SELU100, model=replace(SELU100.model, activation="relu", kernel_init="he_normal"))
-BN: Final = replace(
-    LEAKY_RELU,
-    model=Model(
-        units=(300, 100),
-        activation="relu",
-        kernel_init="glorot_uniform",
-        batch_norm=True,
-        batch_norm_place="after",
-        batch_norm_input=True,
-    ),
+RELU100: Final = SELU100.updated({"model.activation": "relu", "model.kernel_init": "he_normal"})
+BN: Final = LEAKY_RELU.updated(
+    {
+        "model.activation": "relu",
+        "model.alpha": None,
+        "model.kernel_init": "glorot_uniform",
+        "model.batch_norm": True,
+        "model.batch_norm_place": "after",
+        "model.batch_norm_input": True,
+    }
 )
-POWER: Final = replace(
-    SELU100,
-    model=replace(SELU100.model, units=(300, 100)),
-    optim=Optim(optimizer="sgd", learning_rate=0.01),
-    train=replace(SELU100.train, epochs=25),
-    schedule=Schedule(kind="power", decay_steps=10_000),
+POWER: Final = SELU100.updated(
+    {
+        "model.units": (300, 100),
+        "optim.learning_rate": 0.01,
+        "train.epochs": 25,
+        "schedule.kind": "power",
+        "schedule.decay_steps": 10_000,
+    }
 )
-EXPONENTIAL: Final = replace(
-    POWER,
-    optim=Optim(optimizer="nadam", learning_rate=0.01),
-    schedule=Schedule(kind="exponential", factor=0.1, decay_epochs=20),
+EXPONENTIAL: Final = POWER.updated(
+    {
+        "optim.optimizer": "nadam",
+        "schedule.kind": "exponential",
+        "schedule.decay_steps": None,
+        "schedule.factor": 0.1,
+        "schedule.decay_epochs": 20,
+    }
 )
 PIECEWISE: Final = replace(
     EXPONENTIAL, schedule=Schedule(kind="piecewise", boundaries_epochs=(5, 15), factors=(1.0, 0.5, 0.1))
@@ -60,22 +69,29 @@ PLATEAU: Final = replace(
     schedule=Schedule(kind="plateau", factor=0.5, patience_epochs=5),
 )
 ONECYCLE: Final = replace(
-    POWER,
-    optim=Optim(optimizer="sgd", learning_rate=0.05),
-    train=replace(POWER.train, batch_size=128),
-    schedule=Schedule(kind="onecycle"),
+    POWER.updated({"optim.learning_rate": 0.05, "train.batch_size": 128}), schedule=Schedule(kind="onecycle")
 )
-L2: Final = replace(
-    SELU100,
-    model=Model(units=(300, 100), activation="elu", kernel_init="he_normal"),
-    optim=Optim(optimizer="nadam", learning_rate=1e-3),
-    train=replace(SELU100.train, epochs=2),
-    regularize=Regularize(l2=0.01, penalized="every"),
+L2: Final = SELU100.updated(
+    {
+        "model.units": (300, 100),
+        "model.activation": "elu",
+        "model.kernel_init": "he_normal",
+        "optim.optimizer": "nadam",
+        "optim.learning_rate": 1e-3,
+        "train.epochs": 2,
+        "regularize.l2": 0.01,
+        "regularize.penalized": "every",
+    }
 )
 DROPOUT: Final = replace(
-    L2,
-    model=replace(L2.model, dropout="dropout", dropout_sites="every", dropout_rate=0.2),
-    train=replace(L2.train, epochs=20),
+    L2.updated(
+        {
+            "model.dropout": "dropout",
+            "model.dropout_sites": "every",
+            "model.dropout_rate": 0.2,
+            "train.epochs": 20,
+        }
+    ),
     regularize=Regularize(),
 )
 MAX_NORM: Final = replace(L2, model=POWER.model, regularize=Regularize(max_norm=1.0, constrained="hidden"))

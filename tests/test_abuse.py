@@ -12,7 +12,7 @@ from bench.attempts import Attempt, call, fault_of_refusal, outcome
 from bench.bad_values import fields
 from bench.options import Options
 from jaxdeep.config import Config
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.parts import PARTS
 from jaxdeep.errors import UserError
 
 CHEAP = ("call: a field's value", "call: Config", "call: Config.from_dict", "call: fields that exclude each other")

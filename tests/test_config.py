@@ -470,3 +470,36 @@ def test_what_is_traced_comes_from_the_configuration():
         learning_rate=0.5, beta_1=0.75, dropout_rate=0.25, l1=0.125, l2=0.0625, max_norm=3.0, plateau_factor=0.375
     )
     assert all(isinstance(value, float) for value in Config().hyper())
+
+
+def test_updated_changes_fields_of_any_part_at_once():
+    changed = Config().updated(
+        {"optim.learning_rate": 1e-2, "train.epochs": 5, "model.dropout_sites": "head", "model.dropout_rate": 0.5}
+    )
+    assert differences(Config().to_dict(), changed.to_dict()).keys() == {
+        *("optim.learning_rate", "train.epochs", "model.dropout_sites", "model.dropout_rate")
+    }
+    assert Config().updated({}) == Config()
+
+
+@pytest.mark.parametrize("name", ["lr", "optim.learning_rate", "optim.learning-rate"])
+def test_updated_takes_the_names_of_the_command_line(name):
+    assert Config().updated({name: 0.5}) == Config(optim=Optim(learning_rate=0.5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optim.learning_rat": 1.0}, r"no field 'optim\.learning_rat'.*optim\.learning_rate"),
+        ({"epoch": 5}, r"no field 'epoch'"),
+        ({"optim": Optim()}, "no field 'optim'"),
+        ({3: 5}, "no field 3"),
+        ({"lr": 1.0, "optim.learning_rate": 2.0}, r"optim\.learning_rate is given twice"),
+        ({"train.epochs": 0}, r"train\.epochs is 0"),
+        ({"model.dropout_rate": 0.5}, r"model\.dropout_sites"),
+        ([("lr", 1.0)], "Give a mapping"),
+    ],
+)
+def test_updated_refuses_what_is_no_change_of_a_field(changes, message):
+    with pytest.raises(UserError, match=message):
+        Config().updated(changes)

@@ -20,7 +20,7 @@ from small_data import compilations, lean_compilation, small_dataset
 from experiments import cifar, fashion_mnist
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, choices
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.parts import PARTS
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train import forward, programs, step
 from jaxdeep.train.fit import Run, fit

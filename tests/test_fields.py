@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
-from jaxdeep.config.config import PARTS, checked_values
+from jaxdeep.config.config import checked_values
 from jaxdeep.config.fields import hints_of
+from jaxdeep.config.parts import PARTS
 from jaxdeep.config.values import LARGEST_FLOAT, LARGEST_INT
 from jaxdeep.errors import UserError
 

@@ -7,10 +7,10 @@ import pytest
 
 import jaxdeep.cli.main
 from experiments.cifar import CONFIGS
-from jaxdeep.cli.command import ALIASES, Command, flags
+from jaxdeep.cli.command import Command, flags
 from jaxdeep.cli.help import GROUPS, descriptions
 from jaxdeep.cli.recipe import Experiment
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.parts import ALIASES, PARTS
 
 EXPERIMENT = Experiment("cifar", "cifar10", CONFIGS)
 

@@ -5,7 +5,6 @@ python -m bench.peers.step_cost WORKLOAD.npz
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def step_cost(config: Config, hyper: Any, data: Any) -> dict[str, float]:
 
 def _counted(config: Config, hyper: Any, data: Any, layers: int) -> dict[str, float]:
     """Return the counts of the network with the first hidden layers."""
-    config = replace(config, model=replace(config.model, units=config.model.units[:layers]))
+    config = config.updated({"model.units": config.model.units[:layers]})
     state: Any = jax.eval_shape(partial(step.start, config), hyper, data, jax.random.key(0))
     batch = forward.Batch(jnp.zeros(config.train.batch_size, jnp.int32))
     rates = Rates(hyper.learning_rate, hyper.beta_1)

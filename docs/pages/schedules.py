@@ -63,7 +63,7 @@ def panels(records: Records) -> list[Panel]:
     """Return the curves that `draw_schedules` draws."""
     recipes = records.recipes["fashion_mnist"]
     onecycle = recipes["onecycle"].config
-    with_momentum = replace(onecycle, optim=replace(onecycle.optim, optimizer="momentum"))
+    with_momentum = onecycle.updated({"optim.optimizer": "momentum"})
     cosine = replace(recipes["power"].config, schedule=Schedule(kind="cosine", warmup_steps=3_000))
     epochs = histories_by_key(records.study("fashion_mnist", "plateau"))[PLATEAU_SEED]
     rates = np.asarray([record.learning_rate for record in epochs])

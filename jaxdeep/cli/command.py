@@ -14,6 +14,7 @@ from jaxdeep.cli.flags import Flag, flags_of, read_flags
 from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config
+from jaxdeep.config.parts import ALIASES
 from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
 from jaxdeep.errors import UserError
@@ -21,8 +22,6 @@ from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.design import Design, Halving, seeds_from
 
 SEEDS_OF_RANGE_TEST: Final = 5
-ALIASES: Final = {"epochs": "train.epochs", "lr": "optim.learning_rate", "batch-size": "train.batch_size"}
-"""Short flag -> field of the configuration."""
 OF_IMAGES: Final = ("name", "compare", "list", "data", "data_dir")
 """Fields that are flags of an experiment only. A user's own file has one configuration and is its own data."""
 
@@ -111,8 +110,8 @@ class Command:
     @cached_property
     def design(self) -> Design:
         """Return the seeds, the candidates and the folds."""
-        grid = parse_grid(list(map(_without_alias, self.grid)))
-        space = parse_space(list(map(_without_alias, self.space)))
+        grid = parse_grid(self.grid)
+        space = parse_space(self.space)
         return Design(seeds_from(self.seed, self._count), grid, space, self.samples, self.folds, self.halving)
 
     @cached_property
@@ -245,13 +244,3 @@ def _without_aliases(argv: Sequence[str]) -> list[str]:
 def _normal(word: str) -> str:
     """Return a flag without its value, with hyphens."""
     return word.partition("=")[0].replace("_", "-")
-
-
-def _without_alias(text: str) -> str:
-    """Return FIELD=... of --grid or --space with the field's own name.
-
-    >>> _without_alias("lr=1e-4,1e-3")
-    'optim.learning_rate=1e-4,1e-3'
-    """
-    name, equals, values = text.partition("=")
-    return ALIASES.get(name.replace("_", "-"), name) + equals + values

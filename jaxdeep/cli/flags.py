@@ -17,8 +17,8 @@ from tyro.constructors import (
 )
 
 from jaxdeep.config import Config
-from jaxdeep.config.config import PARTS
 from jaxdeep.config.fields import hints_of
+from jaxdeep.config.parts import PARTS
 from jaxdeep.config.words import perhaps, read_words, words_of
 from jaxdeep.errors import UserError
 

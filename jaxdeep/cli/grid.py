@@ -67,7 +67,7 @@ def parse_space(given: Sequence[str]) -> dict[str, Span]:
 def _field(flag: str, text: str, known: Mapping[str, Any]) -> tuple[str, str]:
     """Return a field's name, and the text behind the equals sign."""
     name, _, values = text.partition("=")
-    name = checked_field(f"{flag} {text}", name.replace("-", "_"))
+    name = checked_field(f"{flag} {text}", name)
     if name in known:
         raise UserError(f"{flag} {name} is given twice. Give it once, with all its values.")
     return name, values

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
-from jaxdeep.cli.command import ALIASES, Command
+from jaxdeep.cli.command import Command
 from jaxdeep.cli.flags import PART_OF, Flag, is_several
-from jaxdeep.config.config import PARTS
+from jaxdeep.config.parts import ALIASES, PARTS
 from jaxdeep.config.words import words_of
 
 COLUMN: Final = 22

@@ -6,9 +6,9 @@ from typing import Final
 
 from tqdm import tqdm
 
-from jaxdeep.cli.command import ALIASES
 from jaxdeep.cli.terminal import WITHOUT_TERMINAL, width_of
 from jaxdeep.config import short
+from jaxdeep.config.parts import ALIASES
 from jaxdeep.study.halving import Rung
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -107,7 +106,7 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
     else:
         images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
         if images.synthetic and command.data == "auto" and config.data.train_size is None:
-            config = replace(config, data=replace(config.data, train_size=FALLBACK_TRAIN_SIZE))
+            config = config.updated({"data.train_size": FALLBACK_TRAIN_SIZE})
             print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
         data = Dataset.from_images(images, config.data)
     study.check_study(config, data, command.design)

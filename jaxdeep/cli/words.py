@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def command_words(
     Returns:
         The words, without quotes.
 
-    >>> changed = replace(Config(), train=replace(Config().train, epochs=5))
+    >>> changed = Config().updated({"train.epochs": 5})
     >>> shlex.join(command_words(("jaxdeep", "train", "mine.npz"), None, Config(), changed, Design((42, 43))))
     'jaxdeep train mine.npz --train.epochs 5 --seeds 2'
     """
@@ -72,11 +71,7 @@ def best_command(experiment: Experiment, command: Command, values: Mapping[str, 
     Returns:
         The command as one line, quoted for a shell.
     """
-    config = command.config
-    for field, value in values.items():
-        part, _, name = field.partition(".")
-        config = replace(config, **{part: replace(getattr(config, part), **{name: value})})
-    words = _of_config(experiment, command, config, Design(command.design.seeds), None)
+    words = _of_config(experiment, command, command.config.updated(values), Design(command.design.seeds), None)
     words += ["--data", command.data] if command.data != "auto" else []
     return shlex.join(words + (["--data-dir", str(command.data_dir)] if command.data_dir else []))
 

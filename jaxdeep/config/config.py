@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from jaxdeep.config.choices import check, check_layers, qualified_name
@@ -10,6 +10,7 @@ from jaxdeep.config.data import Data
 from jaxdeep.config.fields import hints_of, plain_field
 from jaxdeep.config.model import Model
 from jaxdeep.config.optim import WITH_MOMENTUM, Optim
+from jaxdeep.config.parts import PARTS, by_part, dotted_name
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
 from jaxdeep.config.static import Static, with_traced
@@ -22,11 +23,9 @@ from jaxdeep.errors import UserError
 class Config:
     """One run, but for its images and its seed.
 
-    A variant is a `dataclasses.replace`:
+    A variant is made by `updated`:
 
-    >>> from dataclasses import replace
-    >>> config = Config()
-    >>> replace(config, optim=replace(config.optim, learning_rate=7e-4)).optim.learning_rate
+    >>> Config().updated({"optim.learning_rate": 7e-4}).optim.learning_rate
     0.0007
     """
 
@@ -62,6 +61,23 @@ class Config:
                 value, fixed = getattr(schedule, name), getattr(Schedule(), name)
                 check(f"schedule.{name}", value, value == fixed, f"{fixed} but with {' and '.join(WITH_MOMENTUM)}")
 
+    def updated(self, changes: Mapping[str, Any]) -> "Config":
+        """Return a copy in which some fields have other values.
+
+        Args:
+            changes: Value of each field that changes, by its name on the command line, such as "optim.learning_rate",
+                "optim.learning-rate" or "lr".
+
+        Raises:
+            UserError: There is no such field, or a value is out of its range. Or the values do not go together.
+
+        >>> config = Config().updated({"lr": 1e-2, "model.dropout_sites": "every", "model.dropout_rate": 0.2})
+        >>> config.optim.learning_rate, config.model.dropout_rate
+        (0.01, 0.2)
+        """
+        parts = {part: replace(getattr(self, part), **values) for part, values in by_part(changes).items()}
+        return replace(self, **parts)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as nested dictionaries of JSON values; a user's function by its qualified name.
 
@@ -92,9 +108,7 @@ class Config:
 
         Whether there is dropout, a penalty or a constraint at all is static. How strong it is, is traced.
 
-        >>> from dataclasses import replace
-        >>> one = Config()
-        >>> other = replace(one, optim=replace(one.optim, learning_rate=0.1))
+        >>> one, other = Config(), Config().updated({"optim.learning_rate": 0.1})
         >>> one == other, one.static() == other.static()
         (False, True)
         """
@@ -121,16 +135,6 @@ class Config:
             max_norm=self.regularize.max_norm or 0.0,
             plateau_factor=self.schedule.factor,
         )
-
-
-PARTS: Final = {
-    "data": Data,
-    "model": Model,
-    "optim": Optim,
-    "train": Train,
-    "schedule": Schedule,
-    "regularize": Regularize,
-}
 
 
 TRACED: Final = (
@@ -191,13 +195,10 @@ def checked_values(config: Config, values: Any) -> dict[str, Any]:
         raise UserError(f"values is {shown(values)}; allowed: a mapping of fields to values")
     found = {}
     for name, value in values.items():
-        part, _, field_name = str(name).partition(".")
-        if part not in PARTS or field_name not in hints_of(PARTS[part]):
-            fields = [f"{part}.{inner}" for part, of in PARTS.items() for inner in hints_of(of)]
-            nearest = difflib.get_close_matches(str(name), fields, n=1)
-            raise UserError(f"values: there is no field {name!r}" + (f"; perhaps {nearest[0]}" if nearest else ""))
-        own = getattr(getattr(config, part), field_name)
-        if plain_field(part, PARTS[part], field_name, value) != own:
+        name = dotted_name("values", name)
+        part, _, of_part = name.partition(".")
+        own = getattr(getattr(config, part), of_part)
+        if plain_field(part, PARTS[part], of_part, value) != own:
             raise UserError(
                 f"values: {name} is {shown(value)}, and the configuration's is {shown(own)}; make them equal"
             )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jaxdeep.config.compare import differences
-from jaxdeep.config.config import PARTS, Config
+from jaxdeep.config.config import Config
+from jaxdeep.config.parts import PARTS
 
 WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
 """Fields, by dotted name, that change what is shown of a run and none of its figures. Two runs may differ in them."""

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -91,7 +91,7 @@ class Design:
         unique = {_key(candidate): candidate for candidates in self._candidates(config) for candidate in candidates}
         folds = (None,) if self.folds is None else range(self.folds)
         return tuple(
-            Trial(_varied(config, candidate), seed, dict(candidate), fold)
+            Trial(config.updated(candidate), seed, dict(candidate), fold)
             for candidate in unique.values()
             for seed in self.seeds
             for fold in folds
@@ -112,7 +112,7 @@ class Design:
         if self.halving is None:
             return ()
         candidates = [
-            tuple(Trial(_varied(config, candidate), 0, dict(candidate)).candidate for candidate in part)
+            tuple(Trial(config.updated(candidate), 0, dict(candidate)).candidate for candidate in part)
             for part in self._candidates(config)
         ]
         epochs = config.train.epochs
@@ -250,13 +250,6 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
     runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
     fixed = [name for name in varied if name not in TRACED]
     return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
-
-
-def _varied(config: Config, candidate: Values) -> Config:
-    for name, value in candidate.items():
-        part, _, field_name = name.partition(".")
-        config = replace(config, **{part: replace(getattr(config, part), **{field_name: value})})
-    return config
 
 
 def _key(candidate: Values) -> tuple[Any, ...]:

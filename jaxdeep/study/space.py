@@ -1,14 +1,13 @@
 """Fields of the configuration that a study varies: over listed values, or within a range."""
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from jaxdeep.config.config import PARTS
-from jaxdeep.config.fields import hints_of, plain_field
+from jaxdeep.config.fields import plain_field
+from jaxdeep.config.parts import PARTS, dotted_name, field_hints
 from jaxdeep.config.values import NotPlain, entries, number, shown
 from jaxdeep.errors import UserError
 
@@ -77,7 +76,8 @@ def plain_grid(grid: Any) -> dict[str, tuple[Any, ...]]:
     """
     plain = {}
     for name, values in _items("grid", grid, "several values"):
-        part, _, field = checked_field("grid", name).partition(".")
+        name = checked_field("grid", name)
+        part, _, field = name.partition(".")
         try:
             given = entries(values)
         except NotPlain:
@@ -108,7 +108,7 @@ def plain_space(space: Any) -> dict[str, Span]:
     """
     spans = {}
     for name, ends in _items("space", space, "a range"):
-        checked_field("space", name)
+        name = checked_field("space", name)
         if isinstance(ends, Span):
             ends = (ends.low, ends.high, *(["log"] if ends.log else []))
         try:
@@ -137,7 +137,7 @@ def checked_span(what: str, name: str, low: float, high: float, scale: Sequence[
     Raises:
         UserError: The field is no number, or the range does not rise.
     """
-    hint = _hints()[name]
+    hint = fieldfield_hints()[name]
     is_whole = hint in (int, int | None)
     if not is_whole and hint not in (float, float | None):
         raise UserError(f"{what}: {name} is no number. Use --grid {name}=VALUE,VALUE,... instead.")
@@ -161,10 +161,7 @@ def checked_field(what: str, name: str) -> str:
     Raises:
         UserError: The field does not exist, or all trials of a study share it.
     """
-    if name not in _hints():
-        nearest = difflib.get_close_matches(name, _hints(), n=1)
-        advice = f"Perhaps you mean {nearest[0]}." if nearest else "Give one such as optim.learning_rate."
-        raise UserError(f"{what}: there is no field {name!r}. {advice}")
+    name = dotted_name(what, name)
     if name in OF_THE_STUDY:
         raise UserError(f"{what.split()[0]} {name}: all trials of a study share it. Run a command for each value.")
     return name
@@ -176,11 +173,7 @@ def hint_of(name: str) -> Any:
     Args:
         name: Dotted name of an existing field.
     """
-    return _hints()[name]
-
-
-def _hints() -> dict[str, Any]:
-    return {f"{part}.{name}": hint for part, kind in PARTS.items() for name, hint in hints_of(kind).items()}
+    return field_hints()[name]
 
 
 def _items(what: str, given: Any, of: str) -> list[tuple[str, Any]]:
