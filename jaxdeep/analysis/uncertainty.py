@@ -42,6 +42,10 @@ class Uncertainty(NamedTuple):
     mutual_information: jax.Array
     samples: jax.Array | None = None
 
+    def __repr__(self) -> str:
+        shapes = {name: getattr(value, "shape", None) for name, value in self._asdict().items() if value is not None}
+        return f"Uncertainty({', '.join(f'{name} {shape and list(shape)}' for name, shape in shapes.items())})"
+
 
 def _rows_at_a_time(model: Network) -> int:
     first = model.first_dropout or 0

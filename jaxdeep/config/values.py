@@ -149,4 +149,13 @@ def shown(value: Any) -> str:
         line = " ".join(repr(value).split())
     except Exception:  # repr is the value's own, and of an int of thousands of digits it fails
         line = f"a value of type {type(value).__name__}"
-    return line if len(line) <= LONGEST_SHOWN else f"{line[:LONGEST_SHOWN]}..."
+    return cut(line, LONGEST_SHOWN)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text, or its beginning and "..." if it is longer than `most` characters.
+
+    >>> cut("optim.learning_rate", 5)
+    'optim...'
+    """
+    return text if len(text) <= most else f"{text[:most]}..."

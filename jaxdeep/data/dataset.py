@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.values import cut
 from jaxdeep.data import npz
 from jaxdeep.data.parts import divide
 from jaxdeep.data.rows import as_rows, flat, stored
@@ -19,6 +20,8 @@ from jaxdeep.data.scaling import constants_of
 from jaxdeep.data.sources import Images
 from jaxdeep.errors import UserError
 
+LONGEST_NAME: Final = 100
+"""Characters of its name that a data set shows of itself."""
 PREPARED: Final = ("scaling", "valid_size", "train_size")
 """The fields of `Data` that decide which rows a data set holds and how they are scaled."""
 
@@ -119,6 +122,20 @@ class Dataset:
     classes: int
     image_shape: tuple[int, ...]
     info: Info | None = None
+
+    def __repr__(self) -> str:
+        try:
+            parts = ", ".join(f"{getattr(self, part).size:,} {part}" for part in ("train", "valid", "test"))
+            sizes = f"{parts} rows, {self.inputs:,} features, {self.classes:,} classes"
+        except (AttributeError, IndexError, TypeError):  # JAX puts other things than arrays in their places
+            sizes = f"{self.classes:,} classes"
+        name = cut(self.info.name, LONGEST_NAME) if self.info else "without a name"
+        return f"Dataset({name}: {sizes}{', synthetic' if self.is_synthetic else ''})"
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the rows were drawn, not observed."""
+        return self.info is not None and bool(self.info.synthetic)
 
     @property
     def inputs(self) -> int:

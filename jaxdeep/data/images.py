@@ -90,3 +90,8 @@ class Images(NamedTuple):
     source: str
     synthetic: bool
     class_names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.train_images.shape[1:]))
+        counts = f"{len(self.train_images):,} training and {len(self.test_images):,} test images of {shape}"
+        return f"Images({self.name}: {counts}, {len(self.class_names)} classes, from {self.source})"

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
+from jaxdeep.config.values import cut
 from jaxdeep.errors import UserError
-from jaxdeep.study.result import SCHEMA_VERSION, schema_of
+from jaxdeep.study.result import LONGEST_TITLE, SCHEMA_VERSION, schema_of
 from jaxdeep.study.trial_result import MeanFigure, means_from_json, means_to_json
 
 INDISTINCT: Final = "not distinguishable"
@@ -83,6 +84,10 @@ class Pair:
     diverged: Mapping[str, Losses]
     figures: Mapping[str, FigureComparison]
 
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{name} {figure.verdict}" for name, figure in self.figures.items())
+        return f"Pair({cut(f'{self.one}, {self.other}', LONGEST_TITLE)}: {cut(verdicts, LONGEST_TITLE - 20)})"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -103,6 +108,11 @@ class Comparison:
     diverged: Mapping[str, Losses]
     pairs: tuple[Pair, ...]
     schema_version: int = SCHEMA_VERSION
+
+    def __repr__(self) -> str:
+        title = cut(f"{', '.join(self.names)} on {self.data['name']}", LONGEST_TITLE)
+        synthetic = ", synthetic" if self.data["synthetic"] else ""
+        return f"Comparison({title}: {self.pairs_compared} of {len(self.pairs)} pairs compared{synthetic})"
 
     @property
     def pairs_compared(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
+from jaxdeep.config.values import cut
 from jaxdeep.errors import UserError
 from jaxdeep.study.ranking import Standing, standing
 from jaxdeep.study.trial_result import (
@@ -17,6 +18,7 @@ from jaxdeep.study.trial_result import (
     MeanFigure,
     TrialResult,
     as_list,
+    figure_text,
     means_from_json,
     means_to_json,
 )
@@ -36,6 +38,8 @@ DESIGN: Final = ("grid", "space", "samples", "folds", "halving")
 """Parts of a design that its identity holds only if they are given."""
 IDENTITY: Final = ("experiment", "name", "config", "seeds", *DESIGN, "data")
 """Parts that two studies must share to be the same."""
+LONGEST_TITLE: Final = 150
+"""Characters of its names that a result shows of itself."""
 _TYPES: Final = {
     **dict.fromkeys(("experiment", "name", "device"), str),
     **dict.fromkeys(("config", "data", "versions"), Mapping),
@@ -112,7 +116,13 @@ class StudyResult:
     runs: Mapping[int, Run] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        return f"StudyResult({self.experiment} {self.name}: {len(self.trials)} trials, {self.diverged} diverged)"
+        title, best = cut(f"{self.experiment} {self.name}", LONGEST_TITLE), self.best
+        counts = [_counted(len(self.trials), "trial")]
+        counts += [_counted(len(self.candidates), "candidate")] if self.varied else []
+        name = "best mean test_accuracy" if self.varied else "mean test_accuracy"
+        counts += [] if best is None else [figure_text(name, best.mean["test_accuracy"].mean)]
+        counts += [f"{self.diverged} diverged"] if self.diverged else []
+        return f"StudyResult({title}: {', '.join(counts + (['synthetic'] if self.data['synthetic'] else []))})"
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -211,6 +221,10 @@ class StudyResult:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"it is no summary of a study ({reason})") from error
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def schema_of(content: Mapping[str, Any]) -> int:

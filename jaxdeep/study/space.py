@@ -137,7 +137,7 @@ def checked_span(what: str, name: str, low: float, high: float, scale: Sequence[
     Raises:
         UserError: The field is no number, or the range does not rise.
     """
-    hint = fieldfield_hints()[name]
+    hint = field_hints()[name]
     is_whole = hint in (int, int | None)
     if not is_whole and hint not in (float, float | None):
         raise UserError(f"{what}: {name} is no number. Use --grid {name}=VALUE,VALUE,... instead.")

@@ -7,7 +7,8 @@ from jaxdeep.config import Config, short
 from jaxdeep.config.choices import check
 from jaxdeep.config.config import checked_values, plain
 from jaxdeep.config.seeds import plain_seed
-from jaxdeep.config.values import scalar
+from jaxdeep.config.values import cut, scalar
+from jaxdeep.study.trial_result import LONGEST_VALUES
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Trial:
         is_index = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 0
         check("fold", self.fold, fold is None or is_index, "0 or more, or None")
         object.__setattr__(self, "fold", fold)
+
+    def __repr__(self) -> str:
+        varied = "".join(f"{name}={short(value)}, " for name, value in self.values.items())
+        return (
+            f"Trial({cut(varied, LONGEST_VALUES)}seed={self.seed}{'' if self.fold is None else f', fold={self.fold}'})"
+        )
 
     @property
     def candidate(self) -> str:

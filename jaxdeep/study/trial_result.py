@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from jaxdeep.config import short
+from jaxdeep.config.values import cut
+
+LONGEST_VALUES: Final = 150
+"""Characters of the values of a trial in its repr."""
+SHOWN: Final = ("val_accuracy", "test_accuracy")
+"""Figures of a candidate in its repr."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,12 @@ class TrialResult:
     processor: str | None = None
     commit: str | None = None
 
+    def __repr__(self) -> str:
+        names = cut(", ".join(f"{name}={short(value)}" for name, value in self.labels.items()), LONGEST_VALUES)
+        best = f"best_epoch={self.best_epoch or 'none'} of {self.epochs}"
+        figures = [figure_text(name, getattr(self, name)) for name in SHOWN]
+        return f"TrialResult({', '.join((names, best, *figures, *(['diverged'] if self.diverged else [])))})"
+
     @property
     def labels(self) -> dict[str, Any]:
         """Return the labels of the trial's figures as JSON values: seed, fold and the varied fields."""
@@ -140,6 +152,14 @@ class Candidate:
     mean: Mapping[str, MeanFigure]
     diverged: int
 
+    def __repr__(self) -> str:
+        values = [f"{name}={short(value)}" for name, value in self.values.items()]
+        figures = [figure_text(f"mean {name}", of.mean) for name, of in self.mean.items() if name in SHOWN]
+        diverged = [f"{self.diverged} diverged"] if self.diverged else []
+        return (
+            f"Candidate({', '.join(([cut(', '.join(values), LONGEST_VALUES)] if values else []) + figures + diverged)})"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the candidate's entry in `points` of summary.json."""
         return {"values": dict(self.values), "mean": means_to_json(self.mean), "diverged": self.diverged}
@@ -156,6 +176,9 @@ class Correct:
 
     valid: np.ndarray
     test: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Correct(valid {list(self.valid.shape)}, test {list(self.test.shape)})"
 
     def take(self, rows: Sequence[int]) -> "Correct":
         """Return the correct rows of several trials.
@@ -196,6 +219,15 @@ def mean_from_json(mean: Mapping[str, Any]) -> MeanFigure:
     """
     known = {entry.name for entry in fields(MeanFigure)}
     return MeanFigure(**{name: as_tuple(value) for name, value in mean.items() if name in known})
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Return a figure as a repr shows it.
+
+    >>> figure_text("test_accuracy", 0.91236), figure_text("test_accuracy", None)
+    ('test_accuracy=0.9124', 'test_accuracy=None')
+    """
+    return f"{name}={value}" if value is None else f"{name}={value:.4f}"
 
 
 def as_list(value: Any) -> Any:

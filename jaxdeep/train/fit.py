@@ -67,6 +67,14 @@ class Run:
     compile_seconds: float
     checkpoint_seconds: float
 
+    def __repr__(self) -> str:
+        best = f"{self.best_epoch or 'none'} of {len(self.history)}"
+        figures = [f"{name}={getattr(self, name):.4f}" for name in ("val_accuracy", "test_accuracy") if self.best_epoch]
+        notes = [
+            note for note, is_true in (("diverged", self.diverged), ("synthetic", self.data.is_synthetic)) if is_true
+        ]
+        return f"Run({', '.join((f'seed={self.seed}', f'best_epoch={best}', *figures, *notes))})"
+
     @property
     def seconds(self) -> float:
         """Of all epochs, validation included, compilation not."""
