@@ -269,7 +269,7 @@ def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left
         runs = fit_all(*given, **options)
         return [*runs[:left], *(replace(of, best_epoch=0, diverged=True) for of in runs[left:])]
 
-    monkeypatch.setattr(jaxdeep.run.study, "fit_all", some_diverged)
+    monkeypatch.setattr(jaxdeep.run.study, "train_all", some_diverged)
     assert ask(*ASKED) == (0 if left == 2 else 2)
     if left == 1:
         error = capsys.readouterr().err

@@ -15,10 +15,13 @@ from small_data import SMALL, lean_compilation, small_dataset
 from docs.pages import studies
 from docs.pages.records import Records
 from docs.publish import RECORDS, cifar_table, fashion_mnist_table
+from jaxdeep.errors import JaxdeepWarning
 from jaxdeep.report.learning_curves import ROLES, learning_curves
 from jaxdeep.report.range_test import range_test_curves
 from jaxdeep.report.rate_curves import rate_curves
 from jaxdeep.report.tables import NO_BEST, runs_of, study_table
+from jaxdeep.run.api import run_study
+from jaxdeep.study.halving import Bracket, fit_by_halving, successive_halving
 from jaxdeep.study.ranking import standing
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.runner import fit_all
@@ -147,8 +150,10 @@ def test_what_diverges_in_training_is_counted() -> None:
         for rate in rates
         for seed in (0, 1)
     ]
-    with lean_compilation():
+    told = r"^2 of 4 runs diverged, first optim\.learning_rate=1e\+30,seed 0 in epoch 1: a loss is not finite\. Lower "
+    with lean_compilation(), pytest.warns(JaxdeepWarning, match=told) as warned:
         runs = fit_all(trials, data)
+    assert [warning.filename for warning in warned] == [__file__]
     assert [has_diverged(run.history) for run in runs] == [run.diverged for run in runs] == [False, False, True, True]
     identity = IDENTITY | {"grid": {RATE: list(rates)}}
     result = summarise(identity, trials, dict(enumerate(runs)), command="python", wall_seconds=1.0)
@@ -323,3 +328,19 @@ def test_a_history_has_diverged_if_any_loss_is_not_finite() -> None:
     for figure in ("train_loss", "val_loss"):
         for value in (math.nan, math.inf, -math.inf):
             assert has_diverged([fine, fine._replace(**{figure: value})])
+
+
+def test_a_study_from_python_warns_once_with_the_count() -> None:
+    config = SMALL.updated({"optim.optimizer": "sgd", "train.epochs": 2})
+    with lean_compilation(), pytest.warns(JaxdeepWarning, match="^2 of 4 runs diverged") as warned:
+        result = run_study(config, small_dataset(config), seeds=2, grid={RATE: [3e-3, 1e30]})
+    assert (len(warned), warned[0].filename, result.diverged) == (1, __file__, 2)
+
+
+def test_a_search_from_python_warns_once_with_the_count() -> None:
+    config = SMALL.updated({"optim.optimizer": "sgd", "train.epochs": 3})
+    trials = [Trial(config.updated({RATE: rate}), 0, {RATE: rate}) for rate in (3e-3, 1e-3, 1e30)]
+    brackets = [Bracket(tuple(trial.candidate for trial in trials), successive_halving(3, 3))]
+    with lean_compilation(), pytest.warns(JaxdeepWarning, match="^1 of 3 runs diverged") as warned:
+        fit_by_halving(trials, small_dataset(config), brackets)
+    assert [warning.filename for warning in warned] == [__file__]

@@ -14,7 +14,7 @@ from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 
 from jaxdeep.config import Config, Optim, Schedule
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.errors import UserError
+from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train import programs, step
 from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.fit import Run, fit
@@ -94,7 +94,10 @@ def test_a_diverged_epoch_is_not_kept(keep: str) -> None:
         optim=Optim("sgd", learning_rate=0.01),
         schedule=Schedule("piecewise", boundaries_epochs=(2,), factors=(1.0, 1e30)),
     )
-    run = fit(config, small_dataset(config))
+    with pytest.warns(
+        JaxdeepWarning, match=r"seed 42 diverged in epoch 3: .* Its weights are those of epoch 2\. Lower "
+    ):
+        run = fit(config, small_dataset(config))
     assert run.diverged
     assert len(run.history) == 3
     assert run.best_epoch == 2
@@ -131,7 +134,9 @@ def test_a_diverged_run_ends_and_says_so() -> None:
         model=replace(SMALL.model, activation="relu"),
         optim=replace(SMALL.optim, optimizer="sgd", learning_rate=1e30),
     )
-    run = fit(config, small_dataset(config))
+    with pytest.warns(JaxdeepWarning, match=r"diverged in epoch 1: .* untrained\. Lower .* \(now 1e\+30\)") as told:
+        run = fit(config, small_dataset(config))
+    assert [warning.filename for warning in told] == [__file__]  # where fit was called
     assert run.diverged
     assert len(run.history) == 1
     assert run.best_epoch == 0

@@ -22,7 +22,15 @@ from small_data import SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Regularize
 from jaxdeep.study import halving as search
-from jaxdeep.study.halving import Bracket, Rung, epochs_of, fit_by_halving, hyperband, successive_halving
+from jaxdeep.study.halving import (
+    Bracket,
+    Rung,
+    epochs_of,
+    fit_by_halving,
+    hyperband,
+    successive_halving,
+    train_by_halving,
+)
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
@@ -121,8 +129,8 @@ class MadeUp:
     def search(self, trials: Sequence[Trial], brackets: Sequence[Bracket]) -> tuple[list[Any], list[Any]]:
         """The runs, and what was told of each rung."""
         rungs: list[tuple[Rung, int]] = []
-        with mock.patch.object(search, "fit_all", self.fit_all):
-            runs = fit_by_halving(
+        with mock.patch.object(search, "train_all", self.fit_all):
+            runs = train_by_halving(
                 trials, DATA, brackets, checkpoints=lambda _: Path(), on_rung=lambda *told: rungs.append(told)
             )
         return runs, rungs

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from small_data import SMALL
 
-from jaxdeep.cli.progress import Progress, epoch_figures
-from jaxdeep.cli.terminal import show_what_can_be, width_of
+from jaxdeep.cli.progress import Progress
+from jaxdeep.cli.terminal import show_what_can_be
 from jaxdeep.study.trial import Trial
+from jaxdeep.terminal import width_of
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.progress import epoch_figures
 
 ROOT = Path(__file__).parent.parent
 RECORD = EpochRecord(1, 1.5, 0.4, 1.4321, 0.4762, 1e-3, 0.5)

@@ -9,7 +9,6 @@ from jaxdeep.cli.command import Command
 from jaxdeep.cli.findings import check_findings, check_pairs
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.run import load, run
-from jaxdeep.cli.terminal import width_of
 from jaxdeep.cli.words import closing_line
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.divergence import losses_in_words
@@ -20,6 +19,7 @@ from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.files import write_json, writing
 from jaxdeep.study.names import folder_name
+from jaxdeep.terminal import width_of
 
 
 class Compared(NamedTuple):

@@ -17,7 +17,7 @@ from jaxdeep.cli.help import help_text
 from jaxdeep.cli.recipe import Experiment, Recipe
 from jaxdeep.cli.run import load, run
 from jaxdeep.cli.signals import LenientStream, signals
-from jaxdeep.cli.terminal import help_width, show_what_can_be, width_of
+from jaxdeep.cli.terminal import help_width, show_what_can_be
 from jaxdeep.cli.words import best_command, closing_line
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
@@ -25,6 +25,7 @@ from jaxdeep.report.architecture import architecture_table
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 from jaxdeep.study.reported import other_settings
+from jaxdeep.terminal import width_of
 
 HELP: Final = {"-h", "--help", "--help-all", "--help_all"}
 BROKEN_PIPE: Final = 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal

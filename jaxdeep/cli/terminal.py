@@ -2,14 +2,13 @@
 
 import codecs
 import io
-import os
 import shutil
 from typing import Any, Final
 
+from jaxdeep.terminal import WITHOUT_TERMINAL
+
 ASCII: Final = {"\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x", "\N{HORIZONTAL ELLIPSIS}": "..."}
 """Letter -> its replacement in a stream that shows ASCII only."""
-WITHOUT_TERMINAL: Final = 80
-"""Characters of a line of help in a file or a pipe."""
 
 
 def show_what_can_be(*streams: Any) -> None:
@@ -22,25 +21,6 @@ def show_what_can_be(*streams: Any) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="jaxdeep")
-
-
-def width_of(stream: Any) -> int | None:
-    """Return the characters of a line, or None if a stream is no terminal.
-
-    Args:
-        stream: Stream such as sys.stdout.
-
-    Returns:
-        The width from COLUMNS or else from the terminal. It is WITHOUT_TERMINAL if both give 0.
-    """
-    try:
-        if not stream.isatty():
-            return None
-        given = os.environ.get("COLUMNS", "")
-        columns = int(given) if given.isdecimal() else os.get_terminal_size(stream.fileno()).columns
-    except (AttributeError, OSError, ValueError):
-        return None
-    return columns or WITHOUT_TERMINAL  # a terminal of unknown width says 0
 
 
 def help_width() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxdeep.config.choices import check
-from jaxdeep.config.values import NotPlain, entries, shown, whole
+from jaxdeep.config.values import NotPlain, entries, scalar, shown, whole
 from jaxdeep.errors import UserError
 
 
@@ -51,6 +51,20 @@ def optional_whole(name: str, value: Any, least: int) -> int | None:
         UserError: another type, a fraction, or a number out of the range.
     """
     return None if value is None else whole(name, value, least)
+
+
+def plain_verbose(value: Any) -> bool | None:
+    """Return the argument that says whether progress is shown.
+
+    Args:
+        value: Any value.
+
+    Raises:
+        UserError: It is not True, False or None.
+    """
+    value = scalar(value)
+    check_type("verbose", value, (bool, type(None)), "True, False, or None: in a terminal or a notebook")
+    return value
 
 
 def several(name: str, value: Any, of: type, allowed: str) -> tuple[Any, ...]:

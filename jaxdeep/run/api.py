@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdeep.config import Config
-from jaxdeep.config.arguments import check_type, optional_whole
+from jaxdeep.config.arguments import check_type, optional_whole, plain_verbose
 from jaxdeep.config.choices import check
 from jaxdeep.config.seeds import plain_seeds
 from jaxdeep.config.values import shown
@@ -19,11 +19,14 @@ from jaxdeep.report.uncertainty_tables import uncertainty_table
 from jaxdeep.run.study import run_design
 from jaxdeep.run.training import Title
 from jaxdeep.run.uncertainty import UncertaintyRequest
+from jaxdeep.run.watch import in_bar, unwatched
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.design import Design, Halving, seeds_from
 from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.space import plain_grid, plain_space
+from jaxdeep.terminal import is_watched
+from jaxdeep.train.divergence import warn_of_study
 
 FIRST_SEED = 42
 
@@ -44,6 +47,7 @@ def run_study(
     overwrite: bool = False,
     earlier: StudyResult | None = None,
     name: str = "study",
+    verbose: bool | None = None,
 ) -> StudyResult:
     """Train a configuration with several seeds, over a grid or random samples, whole or by halving.
 
@@ -66,6 +70,7 @@ def run_study(
         overwrite: whether another study's files are removed from the folder first.
         earlier: result of a smaller study whose trials are not trained again, in place of a folder.
         name: name of the configuration in tables and comparisons.
+        verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
         The figures of each trial, their means and intervals, the best candidate, and the networks that this call
@@ -74,6 +79,9 @@ def run_study(
     Raises:
         UserError: an argument is out of its range, the configuration does not fit the rows, or the folder or `earlier`
             holds another study.
+
+    Warns:
+        JaxdeepWarning: Some of the runs diverged.
 
     >>> import numpy as np
     >>> from jaxdeep import Config, Data, Dataset, Model, Train, run_study, table
@@ -107,7 +115,8 @@ def run_study(
         raise UserError("mc_samples and ensemble ask the seeds of one configuration. Remove grid, space and folds")
     path = None if folder is None else _path(folder)
     title = Title(data.identity()["name"] or "data", name)
-    return run_design(
+    verbose = plain_verbose(verbose)
+    result = run_design(
         config,
         data,
         design,
@@ -116,7 +125,12 @@ def run_study(
         overwrite=bool(overwrite),
         earlier=earlier,
         request=request,
+        watch=in_bar if is_watched(verbose) else unwatched,
+        verbose=verbose,
     )
+    if lost := [trial for trial in result.trials if trial.diverged]:
+        warn_of_study(len(lost), len(result.trials), lost[0].name, lost[0].epochs)
+    return result
 
 
 def table(result: StudyResult | Comparison, width: int | None = None) -> str:

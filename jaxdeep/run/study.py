@@ -23,7 +23,7 @@ from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import printable
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.runner import fit_all
+from jaxdeep.study.runner import train_all
 from jaxdeep.study.stored import SUMMARY, Stored
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checks import check_fits
@@ -87,6 +87,7 @@ def run_design(
     request: UncertaintyRequest = UncertaintyRequest(),  # noqa: B008 (frozen)
     data_dir: Path | None = None,
     watch: Watch = unwatched,
+    verbose: bool | None = None,
 ) -> StudyResult:
     """Train the study's trials that are not trained yet, and return its result.
 
@@ -102,6 +103,7 @@ def run_design(
         request: Uncertainty estimates that the trained networks are to give.
         data_dir: Folder with the classic files of other image sets, which the request compares with.
         watch: Function that returns a watcher's context.
+        verbose: Whether the request shows a progress bar on stderr. None: in a terminal or a notebook.
 
     Returns:
         The result. Its runs hold the networks that this call trained.
@@ -111,7 +113,7 @@ def run_design(
     """
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
-    study = Plan(config, data, design, trials, study_identity(title, config, data, design), title, watch)
+    study = Plan(config, data, design, trials, study_identity(title, config, data, design), title, watch, verbose)
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):
@@ -165,7 +167,7 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
         raise UserError(
             f"{folder.path}: its checkpoints are gone, and with them the networks. Give --overwrite to train anew."
         )
-    runs = fit_all(study.trials, study.data, checkpoints=folder.checkpoints)
+    runs = train_all(study.trials, study.data, checkpoints=folder.checkpoints)
     result = replace(result, uncertainty=_uncertainty(study, request, runs, folder.path, data_dir))
     folder.write_result(result)
     return result
@@ -247,7 +249,9 @@ def _uncertainty(
     """Return the networks' uncertainty figures, together with the chapter's figures of MC dropout."""
     title = study.title
     name = title_of(study.identity, title.changed(study.config))
-    figures = evaluate_uncertainty(request, name, title.dataset, study.data, runs, folder, data_dir)
+    figures = evaluate_uncertainty(
+        request, name, title.dataset, study.data, runs, folder, data_dir, verbose=study.verbose
+    )
     is_comparable = request.mc_samples is not None and not study.identity["data"]["synthetic"]
     reported = title.reported_mc if is_comparable else ()
     command = None if title.command is None else " ".join((title.command, *request.words()))

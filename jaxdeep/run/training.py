@@ -17,11 +17,11 @@ from jaxdeep.report.rate_curves import RATE
 from jaxdeep.run.watch import Training, Watch
 from jaxdeep.study.design import Design, programs_of
 from jaxdeep.study.folder import RunFolder
-from jaxdeep.study.halving import epochs_of, fit_by_halving
+from jaxdeep.study.halving import epochs_of, train_by_halving
 from jaxdeep.study.names import printable
 from jaxdeep.study.reported import Reported, ReportedMC
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.runner import fit_all
+from jaxdeep.study.runner import train_all
 from jaxdeep.study.summarise import select, summarise
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import describe_device
@@ -78,6 +78,7 @@ class Plan:
         identity: Values that make it this study, as nested JSON values.
         title: Title of the study.
         watch: Function that returns a watcher's context.
+        verbose: Whether MC dropout shows a progress bar. None: in a terminal or a notebook.
     """
 
     config: Config
@@ -87,6 +88,7 @@ class Plan:
     identity: dict[str, Any]
     title: Title
     watch: Watch
+    verbose: bool | None = None
 
     @property
     def folds(self) -> Dataset | tuple[Dataset, ...]:
@@ -175,9 +177,9 @@ def _fit(
         if folder is not None:
             common["checkpoints"] = folder.checkpoints
         if brackets:
-            runs = fit_by_halving(trials, folds, brackets, on_rung=watcher.on_rung, **common)
+            runs = train_by_halving(trials, folds, brackets, on_rung=watcher.on_rung, **common)
         else:
-            runs = fit_all(trials, folds, **common)
+            runs = train_all(trials, folds, **common)
     return dict(zip(places, runs, strict=True))
 
 

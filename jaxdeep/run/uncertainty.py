@@ -31,6 +31,7 @@ from jaxdeep.nn.layers import MaskBits
 from jaxdeep.report.image_figures import certainty, first_image
 from jaxdeep.report.uncertainty_figures import reliability_diagrams, risk_coverage_curves, sample_curves
 from jaxdeep.study.names import printable
+from jaxdeep.terminal import is_watched
 from jaxdeep.train.fit import Run
 from jaxdeep.train.forward import model_of
 
@@ -117,6 +118,8 @@ def evaluate_uncertainty(
     runs: Sequence[Run],
     folder: Path | None,
     data_dir: Path | None,
+    *,
+    verbose: bool | None = None,
 ) -> dict[str, Any]:
     """Evaluate the networks' predictors, draw the pictures and return the figures.
 
@@ -128,6 +131,7 @@ def evaluate_uncertainty(
         runs: Runs of all seeds, the diverged runs among them.
         folder: Folder of the pictures, or None to draw none.
         data_dir: Folder with the classic files of other image sets, or None.
+        verbose: Whether MC dropout shows a progress bar on stderr. None: in a terminal or a notebook.
 
     Returns:
         The request and the figures of `evaluate_predictors`, as JSON values. `diverged` counts the runs, the diverged
@@ -153,9 +157,8 @@ def evaluate_uncertainty(
 
         count = sum(map(len, images.values()))
         shown = f"{request.mc_samples:,} passes over {count:,} images"
-        mc_samples = mc_samples_of(
-            tqdm(trained, f"{shown} a network", unit=" networks", disable=None), images, request.mc_samples, MASK_BITS
-        )
+        followed = tqdm(trained, f"{shown} a network", unit=" networks", disable=not is_watched(verbose))
+        mc_samples = mc_samples_of(followed, images, request.mc_samples, MASK_BITS)
         predictors.append(mc_samples.predictor)
     if request.ensemble:
         predictors.append(ensemble_of(single))

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from jaxdeep.study.folder import RunFolder
 from jaxdeep.study.halving import Rung
+from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.progress import Bar
 
 
 class Training(NamedTuple):
@@ -59,6 +61,25 @@ class Watcher:
 
 Watch = Callable[[Training], AbstractContextManager[Watcher]]
 """Function that is called before the training. It returns a context, which is left when the training is over."""
+
+
+@contextmanager
+def in_bar(training: Training) -> Iterator[Watcher]:
+    """Show a progress bar on stderr."""
+    with bar_of(training.trials, training.rows, epochs=training.epochs) as bar:
+        yield _InBar(bar)
+
+
+class _InBar(Watcher):
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def on_epoch(self, index: int, history: Sequence[EpochRecord]) -> None:
+        self._bar.follow(index, history)
+
+    def on_end(self, index: int, run: Run) -> None:
+        del run
+        self._bar.end(index)
 
 
 @contextmanager

@@ -12,13 +12,17 @@ from jaxdeep.config.values import whole
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study.ranking import Standing, standing
-from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_arguments, fit_all
+from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_arguments, first_diverged, train_all, watched
 from jaxdeep.study.trial import Trial
+from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
 
 ETA: Final = 3
 """Reduction factor. A rung promotes one of this many candidates and multiplies the epochs by it. The papers use 3."""
+
+OnRung = Callable[["Rung", int], None]
+"""Function of a rung and its number of candidates."""
 
 
 class Rung(NamedTuple):
@@ -116,7 +120,8 @@ def fit_by_halving(
     checkpoints: Callable[[Trial], Path] | None = None,
     on_epoch: OnEpoch = lambda index, history: None,
     on_end: OnEnd = lambda index, run: None,
-    on_rung: Callable[[Rung, int], None] = lambda rung, candidates: None,
+    on_rung: OnRung = lambda rung, candidates: None,
+    verbose: bool | None = None,
 ) -> list[Run]:
     """Train the trials of a search as far as their candidates are promoted.
 
@@ -134,6 +139,7 @@ def fit_by_halving(
         on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial.
         on_end: Function of a trial's index and its run. It is called once for each trial at the end of the search.
         on_rung: Function of a rung and its number of candidates. It is called when the rung begins.
+        verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
         The run of each trial in the order of the trials. Runs of dropped candidates end early.
@@ -141,11 +147,49 @@ def fit_by_halving(
     Raises:
         UserError: A configuration or a folder cannot be used, an argument has another type, or the brackets do not hold
             the trials' candidates.
+
+    Warns:
+        JaxdeepWarning: Some of the runs diverged.
     """
     trials = several("trials", trials, Trial, "Trial")
     given = {} if checkpoints is None else {"checkpoints": checkpoints}
     check_arguments(data, on_epoch=on_epoch, on_end=on_end, on_rung=on_rung, **given)
     brackets = _checked_brackets(brackets, trials)
+    with watched(trials, data, verbose, on_epoch, on_end, epochs_of(brackets, trials)) as (follow, end):
+        runs = train_by_halving(
+            trials, data, brackets, checkpoints=checkpoints, on_epoch=follow, on_end=end, on_rung=on_rung
+        )
+    warn_of_study(*first_diverged(trials, runs))
+    return runs
+
+
+def train_by_halving(
+    trials: Sequence[Trial],
+    data: Dataset | Sequence[Dataset],
+    brackets: Sequence[Bracket],
+    *,
+    checkpoints: Callable[[Trial], Path] | None = None,
+    on_epoch: OnEpoch = lambda index, history: None,
+    on_end: OnEnd = lambda index, run: None,
+    on_rung: OnRung = lambda rung, candidates: None,
+) -> list[Run]:
+    """Train the trials of a search like `fit_by_halving`, without a bar and without a warning.
+
+    Args:
+        trials: Trials of all candidates, seeds and folds.
+        data: Data set of all trials, or the folds that the trials name.
+        brackets: Brackets that hold the trials' candidates.
+        checkpoints: Function of a trial that returns a folder of its own. None keeps checkpoints in a temporary folder.
+        on_epoch: Function of a trial's index and its history.
+        on_end: Function of a trial's index and its run.
+        on_rung: Function of a rung and its number of candidates.
+
+    Returns:
+        The run of each trial in the order of the trials.
+
+    Raises:
+        UserError: Something that `fit_by_halving` refuses.
+    """
     if checkpoints is None:
         if (twice := first_twice([trial.name for trial in trials])) is not None:
             first, second = twice
@@ -155,7 +199,7 @@ def fit_by_halving(
             )
         with TemporaryDirectory() as folder:
             kept = Path(folder)
-            return fit_by_halving(
+            return train_by_halving(
                 trials,
                 data,
                 brackets,
@@ -246,7 +290,7 @@ def _climb(
         on_epoch(taking_part[position], history)
 
     chosen = [trials[index] for index in taking_part]
-    runs = fit_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
+    runs = train_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
     return dict(zip(taking_part, runs, strict=True))
 
 

@@ -6,20 +6,24 @@ small network leaves them half idle. On an accelerator the trials are trained si
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final
 
 import jax
 
-from jaxdeep.config.arguments import check_callable, optional_whole, several
+from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose, several
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
+from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
-from jaxdeep.train.fit import Run, fit
+from jaxdeep.terminal import is_watched
+from jaxdeep.train.divergence import warn_of_study
+from jaxdeep.train.fit import Run, train
 from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.memory import refuse_more_than, total_memory
@@ -63,6 +67,7 @@ def fit_all(
     on_end: OnEnd = lambda index, run: None,
     until: int | None = None,
     workers: int | None = None,
+    verbose: bool | None = None,
 ) -> list[Run]:
     """Train all trials of a study.
 
@@ -80,6 +85,7 @@ def fit_all(
         until: Epoch after which all trials stop. None trains them to their ends.
         workers: Number of threads on a CPU. None takes one for each core that the process may use, if the memory
             suffices.
+        verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
         The run of each trial in the order of the trials.
@@ -87,9 +93,47 @@ def fit_all(
     Raises:
         UserError: A configuration does not fit its data, a fold is missing, an argument has another type, or two trials
             share a folder for checkpoints.
+
+    Warns:
+        JaxdeepWarning: Some of the runs diverged.
     """
     trials = several("trials", trials, Trial, "Trial")
     check_arguments(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
+    with watched(trials, data, verbose, on_epoch, on_end) as (follow, end):
+        runs = train_all(
+            trials, data, checkpoints=checkpoints, on_epoch=follow, on_end=end, until=until, workers=workers
+        )
+    warn_of_study(*first_diverged(trials, runs))
+    return runs
+
+
+def train_all(
+    trials: Sequence[Trial],
+    data: Dataset | Sequence[Dataset],
+    *,
+    checkpoints: Checkpoints = lambda _: None,
+    on_epoch: OnEpoch = lambda index, history: None,
+    on_end: OnEnd = lambda index, run: None,
+    until: int | None = None,
+    workers: int | None = None,
+) -> list[Run]:
+    """Train all trials of a study like `fit_all`, without a bar and without a warning.
+
+    Args:
+        trials: Configurations with seeds and folds.
+        data: Data set of all trials, or the folds that the trials name.
+        checkpoints: Function of a trial that returns a folder of its own, or None.
+        on_epoch: Function of a trial's index and its history.
+        on_end: Function of a trial's index and its run.
+        until: Epoch after which all trials stop, or None.
+        workers: Number of threads on a CPU, or None.
+
+    Returns:
+        The run of each trial in the order of the trials.
+
+    Raises:
+        UserError: Something that `fit_all` refuses.
+    """
     until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
     datasets = [_of_fold(data, trial) for trial in trials]
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
@@ -109,7 +153,7 @@ def fit_all(
         if stop.is_set():
             raise Stopped
         trial = trials[index]
-        ended = fit(
+        ended = train(
             trial.config,
             datasets[index],
             trial.seed,
@@ -134,6 +178,52 @@ def fit_all(
     for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
         raise error
     return [future.result() for future in futures]
+
+
+@contextmanager
+def watched(
+    trials: Sequence[Trial],
+    data: Dataset | Sequence[Dataset],
+    verbose: bool | None,
+    on_epoch: OnEpoch,
+    on_end: OnEnd,
+    epochs: int | None = None,
+) -> Iterator[tuple[OnEpoch, OnEnd]]:
+    """Show a progress bar of trials, and give the calls that follow them and call a user's own.
+
+    Args:
+        trials: Trials that are trained.
+        data: Data set of all trials, or the folds.
+        verbose: Whether the bar is shown. None: in a terminal or a notebook.
+        on_epoch: The user's own call after an epoch.
+        on_end: The user's own call after a trial.
+        epochs: Number of epochs of all trials together in a search, or None.
+    """
+    is_shown = is_watched(plain_verbose(verbose))
+    rows = data.train.size if isinstance(data, Dataset) else max((of.train.size for of in data), default=0)
+    with bar_of(trials, rows, epochs=epochs, is_shown=is_shown) as bar:
+
+        def follow(index: int, history: Sequence[EpochRecord]) -> None:
+            bar.follow(index, history)
+            on_epoch(index, history)
+
+        def end(index: int, run: Run) -> None:
+            bar.end(index)
+            on_end(index, run)
+
+        yield follow, end
+
+
+def first_diverged(trials: Sequence[Trial], runs: Sequence[Run]) -> tuple[int, int, str, int]:
+    """Return what `warn_of_study` is told: how many of how many runs diverged, and the first one's name and epochs.
+
+    Args:
+        trials: Trials of a study.
+        runs: The trials' runs.
+    """
+    lost = [(trial.name, len(run.history)) for trial, run in zip(trials, runs, strict=True) if run.diverged]
+    name, epochs = lost[0] if lost else ("", 0)
+    return len(lost), len(runs), name, epochs
 
 
 def check_arguments(data: Any, **calls: Any) -> None:

@@ -11,19 +11,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config
-from jaxdeep.config.arguments import check_callable, optional_whole
+from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
+from jaxdeep.terminal import is_watched
 from jaxdeep.train.checkpoint import Checkpointer
+from jaxdeep.train.checks import check_fits
+from jaxdeep.train.divergence import warn_of_run
 from jaxdeep.train.evaluate import Evaluation
 from jaxdeep.train.folders import checked_folder
 from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.programs import compile_program, traced
+from jaxdeep.train.progress import Bar
 from jaxdeep.train.state import TrainState, is_over
+
+OnEpoch = Callable[[Sequence[EpochRecord]], None]
+"""Called with the history so far."""
 
 
 @dataclass(frozen=True)
@@ -130,35 +137,79 @@ def fit(
     seed: int = 42,
     *,
     checkpoints: Path | str | None = None,
-    on_epoch: Callable[[Sequence[EpochRecord]], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     until: int | None = None,
+    verbose: bool | None = None,
 ) -> Run:
     """Train the network of a configuration.
 
     A run is a function of configuration, data and seed. With a folder for checkpoints it may be killed at any time: the
     same call continues it, to the same bits. The same call with more epochs goes on too, from where the shorter run
-    stopped, unless its schedule depends on the epochs: to the bits of a run that had more from the first.
+    stopped, unless its schedule depends on the epochs. It gives the bits of a run that had more from the first.
 
     Args:
-        config: what to run.
-        data: on what.
-        seed: of the initial weights, the order of the images and the dropout masks; in 0 .. 2^32 - 1.
-        checkpoints: a folder of this run's own; None: keep none.
-        on_epoch: called with the history so far after each epoch, and when a run is continued. What it raises ends the
-            run, after a checkpoint.
-        until: stop behind this epoch, 1 or more, with a checkpoint: the same call without it goes on. None: at the
-            run's end.
+        config: Configuration of the run.
+        data: Data set of the run.
+        seed: Seed of the initial weights, the order of the rows and the dropout masks, in 0 .. 2^32 - 1.
+        checkpoints: Folder that keeps this run alone, or None to keep nothing.
+        on_epoch: Function that is called with the history so far after each epoch, and when a run is continued. What it
+            raises ends the run, after a checkpoint.
+        until: Epoch behind which the run stops with a checkpoint, 1 or more. The same call without it goes on. None:
+            the run is trained to its end.
+        verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
         The best epoch's weights, and the figures.
 
     Raises:
-        UserError: an argument has another type or is out of its range, or the configuration does not fit the data. Or
+        UserError: An argument has another type or is out of its range, or the configuration does not fit the data. Or
             the folder holds another run, is used by another call, or cannot be written to.
+
+    Warns:
+        JaxdeepWarning: The run diverged.
     """
     seed, until, checkpoints = plain_seed(seed), optional_whole("until", until, 1), checked_folder(checkpoints)
+    is_shown = is_watched(plain_verbose(verbose))
     if on_epoch is not None:
         check_callable("on_epoch", on_epoch, "a function of the history, or None")
+    check_fits(config, data)
+    with Bar([f"seed {seed}"], [config.train.epochs], data.train.size, is_shown=is_shown) as bar:
+
+        def follow(history: Sequence[EpochRecord]) -> None:
+            bar.follow(0, history)
+            if on_epoch is not None:
+                on_epoch(history)
+
+        run = train(config, data, seed, checkpoints=checkpoints, on_epoch=follow, until=until)
+        if until is None:
+            bar.end(0)
+    if run.diverged:
+        warn_of_run(seed, len(run.history), run.best_epoch, config.optim.learning_rate)
+    return run
+
+
+def train(
+    config: Config,
+    data: Dataset,
+    seed: int,
+    *,
+    checkpoints: Path | None = None,
+    on_epoch: OnEpoch | None = None,
+    until: int | None = None,
+) -> Run:
+    """Train like `fit`, without a bar and without a warning.
+
+    Args:
+        config: Configuration of the run.
+        data: Data set of the run.
+        seed: Seed of the run, in 0 .. 2^32 - 1.
+        checkpoints: Folder that keeps this run alone, or None.
+        on_epoch: Function of the history, called after each epoch, or None.
+        until: Epoch behind which the run stops, or None.
+
+    Raises:
+        UserError: Something that `fit` refuses.
+    """
     program, hyper = compile_program(config, data), traced(config)
     last = config.train.epochs if until is None else until
     with Checkpointer(checkpoints, run_identity(config, data, seed)) as checkpointer:
