@@ -34,6 +34,9 @@ from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.programs import ProgramSpec, compiled, spec_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* diverged:jaxdeep.errors.JaxdeepWarning")
+"""One of the runs diverges on purpose."""
+
 BASE = replace(
     SMALL,
     model=replace(SMALL.model, use_bias=False, batch_norm=True, dropout_sites="after_hidden", dropout_rate=0.1),

@@ -20,6 +20,9 @@ from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit, run_identity
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* diverged:jaxdeep.errors.JaxdeepWarning")
+"""One of the runs diverges on purpose."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def little_optimisation() -> Iterator[None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_files
+from tensorflow_datasets.core.utils import tqdm_utils
 
 from jaxdeep.data import prepared
 
@@ -41,16 +42,17 @@ def put(name: str, folder: Path):
 
 
 @pytest.mark.parametrize("name", ["cifar10", "mnist", "fashion_mnist"])
-def test_the_official_order_is_kept_and_nothing_stays_behind(downloads, tmp_path, name, capsys):
+def test_the_official_order_is_kept_and_nothing_stays_behind(downloads, tmp_path, name, capsys, caplog):
+    caplog.set_level("INFO", "jaxdeep")
     written = put(name, downloads)
     found = prepared.prepare(name, tmp_path / "cache")
     for array, expected in zip(found, written, strict=True):
         assert array.dtype == np.uint8
         np.testing.assert_array_equal(array, expected)
     assert list((tmp_path / "cache").iterdir()) == []
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.count("\n") == 1
+    assert capsys.readouterr() == ("", "")
+    assert [record.name for record in caplog.records if record.name == "jaxdeep"] == ["jaxdeep"]
+    assert tqdm_utils._active  # as it was
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(downloads, tmp_path):

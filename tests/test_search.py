@@ -35,6 +35,9 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* diverged:jaxdeep.errors.JaxdeepWarning")
+"""One of the runs diverges on purpose."""
+
 NINE = replace(
     SMALL,
     model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),

@@ -20,6 +20,9 @@ from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.lr_finder import find_learning_rate
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* diverged:jaxdeep.errors.JaxdeepWarning")
+"""One of the runs diverges on purpose."""
+
 DATA = small_dataset(SMALL)
 DROPPED = replace(
     SMALL,

@@ -5,14 +5,17 @@ A file is one line of JSON, {"sha256": ..., "shapes": [...]}, and the bytes of f
 
 import hashlib
 import json
+import logging
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from jaxdeep.data.images import Arrays
+
+LOG: Final = logging.getLogger("jaxdeep")
 
 
 def folder() -> Path:
@@ -31,7 +34,7 @@ def folder() -> Path:
 def read(name: str) -> Arrays | None:
     """Return the arrays that are kept under a name.
 
-    A line on stderr says so if they are damaged or cannot be read.
+    The log says so if they are damaged or cannot be read.
 
     Args:
         name: Name of the data set.
@@ -45,19 +48,19 @@ def read(name: str) -> Arrays | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        _tell(f"{path}: the cache cannot be read ({error.strerror}). The data set is made again.")
+        LOG.warning(f"{path}: the cache cannot be read ({error.strerror}). The data set is made again.")
         return None
     try:
         return _decoded(data)
     except ValueError as error:
-        _tell(f"{path}: the cache is damaged ({error}). The data set is made again.")
+        LOG.warning(f"{path}: the cache is damaged ({error}). The data set is made again.")
         return None
 
 
 def write(name: str, arrays: Arrays) -> None:
     """Keep arrays under a name.
 
-    The whole file is written or nothing. If it cannot be written, a line on stderr says so.
+    The whole file is written or nothing. If it cannot be written, the log says so.
 
     Args:
         name: Name of the data set.
@@ -77,7 +80,9 @@ def write(name: str, arrays: Arrays) -> None:
             os.unlink(part)
             raise
     except OSError as error:
-        _tell(f"{path}: the cache cannot be written ({error.strerror}). The next run prepares the data set again.")
+        LOG.warning(
+            f"{path}: the cache cannot be written ({error.strerror}). The next run prepares the data set again."
+        )
 
 
 def _path(name: str) -> Path:
@@ -112,8 +117,3 @@ def _decoded(data: np.ndarray) -> Arrays:
         raise ValueError(f"found sha256 {actual}, expected {sha256}")
     pieces = np.split(body, np.cumsum(sizes)[:-1])
     return Arrays(*(piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)))
-
-
-def _tell(line: str) -> None:
-    """Print a line to stderr."""
-    print(line, file=sys.stderr)

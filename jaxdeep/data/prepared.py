@@ -7,20 +7,23 @@ survives, whose first 5,000 images are the validation set.
 
 import contextlib
 import io
+import logging
 import queue
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from jaxdeep.data import classic, formats
 from jaxdeep.data.images import SPECS, Arrays
 from jaxdeep.errors import UserError
+from jaxdeep.terminal import is_watched
 
+LOG: Final = logging.getLogger("jaxdeep")
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
 """Name of CIFAR-10's binary archive."""
 STOCK = {"cifar10": "Cifar10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
@@ -57,7 +60,7 @@ def prepare(name: str, folder: Path) -> Arrays:
         addresses = _addresses(name)
         if reason := unreachable(next(iter(addresses.values()))):
             raise Unavailable(reason)
-        print(f"{name}: downloading and preparing it with TensorFlow Datasets, once", file=sys.stderr, flush=True)
+        LOG.info("%s: downloading and preparing it with TensorFlow Datasets, once", name)
         with _workplace(folder) as place, _quiet():
             return _decoded(_prepared_builder(name, addresses, place))
     except ImportError as error:
@@ -205,16 +208,19 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Show progress on stderr if that is a terminal and nothing otherwise.
+    """Show progress on stderr in a terminal or a notebook and nothing otherwise.
 
     The caller keeps stdout for itself.
     """
-    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.utils import tqdm_utils
 
-    terminal = sys.stderr.isatty()
-    tfds.display_progress_bar(enable=terminal)
-    with contextlib.redirect_stdout(sys.stderr if terminal else io.StringIO()):
-        yield
+    before, is_shown = tqdm_utils._active, is_watched(None)
+    tqdm_utils.display_progress_bar(enable=is_shown)
+    try:
+        with contextlib.redirect_stdout(sys.stderr if is_shown else io.StringIO()):
+            yield
+    finally:
+        tqdm_utils.display_progress_bar(enable=before)
 
 
 def _one_line(error: Exception) -> str:

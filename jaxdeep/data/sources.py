@@ -6,11 +6,11 @@ order and ends in an error. `synthetic` takes the built-in set at once.
 """
 
 import difflib
+import logging
 import os
-import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jaxdeep.config.arguments import check_type
 from jaxdeep.config.values import shown
@@ -18,6 +18,7 @@ from jaxdeep.data import cache, classic, layouts, prepared, synthetic
 from jaxdeep.data.images import SPECS, Arrays, Images
 from jaxdeep.errors import JaxdeepWarning, UserError
 
+LOG: Final = logging.getLogger("jaxdeep")
 __all__ = ["Images", "load_images"]
 
 
@@ -119,4 +120,4 @@ def _notice(name: str, without: str, reason: str) -> None:
         f"To refuse the built-in set: --data {name}. To ask for it: --data synthetic.",
     )
     rule = "=" * 100
-    print("", rule, *lines, rule, "", sep="\n", file=sys.stderr, flush=True)
+    LOG.warning("%s", "\n".join(("", rule, *lines, rule, "")))

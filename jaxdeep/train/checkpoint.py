@@ -29,7 +29,7 @@ from jaxdeep.train.folders import claimed, reason_of
 from jaxdeep.train.history import EpochRecord, as_json, from_rows, to_rows
 from jaxdeep.train.leaves import Leaves, check_leaves, leaves_digest, leaves_of, record_digest, state_of
 from jaxdeep.train.plain_path import plain_path
-from jaxdeep.train.quiet import quieten_orbax
+from jaxdeep.train.quiet import quiet_orbax, stay_quiet
 from jaxdeep.train.state import TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
@@ -73,7 +73,7 @@ class Checkpointer:
         """Open Orbax's manager of the folder."""
         import orbax.checkpoint as ocp  # takes 0.4 s, and not every run keeps checkpoints
 
-        quieten_orbax()
+        stack.enter_context(quiet_orbax())
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
         # made in the background, a folder of one run would pass for another run's in the same process
@@ -225,6 +225,7 @@ class Checkpointer:
         try:
             yield
         except Exception as error:
+            stay_quiet()
             raise UserError(
                 f"{self._folder}: a checkpoint cannot be saved ({reason_of(error)}), and earlier checkpoints are "
                 "whole. Remove the cause and give the same command again to continue."
@@ -232,6 +233,7 @@ class Checkpointer:
 
     def _report(self, step: int, error: Exception) -> int:
         """Warn of a damaged checkpoint and return its number."""
+        stay_quiet()
         text = f"{self._folder / str(step)}: damaged checkpoint, not used ({reason_of(error)})."
         warnings.warn(text, JaxdeepWarning, stacklevel=3)
         return step

@@ -1,43 +1,79 @@
-"""Silence Orbax's own words about a failure that jaxdeep reports in one line."""
+"""Keep quiet what Orbax would print of a failure, where we say it in one line."""
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any, Final
 
 OF_TENSORSTORE: Final = ("OCDBT", "zarr", "tensorstore")
-"""Words in an error that say that it concerns an array of a checkpoint."""
+_CHANGING: Final = Lock()
+_quiet_contexts = 0
+_hook_before: Any = None
+_has_failed = False
 
 
-def quieten_orbax() -> None:
-    """Keep Orbax's own words about a failed read or write off stderr.
+@contextmanager
+def quiet_orbax() -> Iterator[None]:
+    """Keep Orbax's own words about a failed read or write off stderr: whoever calls it gets the exception.
 
-    The caller still gets the exception. When one array fails, Orbax closes its event loop while others are under way.
-    Each of these prints a traceback. Nothing else is hidden. A second call changes nothing.
+    When one array fails, Orbax closes its event loop while others are under way, and each of these prints a traceback.
+    Nothing else is hidden. Loggers and hooks are as before when the last of several contexts ends, unless one of them
+    failed (`stay_quiet`).
     """
-    logging.getLogger("absl").addFilter(_is_not_of_orbax)
-    logging.getLogger("asyncio").addFilter(_is_not_abandoned)
-    if not getattr(sys.unraisablehook, "is_jaxdeeps", False):
-        sys.unraisablehook = _without_closed_loops(sys.unraisablehook)
+    _enter()
+    try:
+        yield
+    except Exception:
+        stay_quiet()
+        raise
+    finally:
+        _leave()
+
+
+def stay_quiet() -> None:
+    """Keep quiet to the end of the process: a read or a write failed, and threads of its own may complain later."""
+    global _has_failed
+    if not _has_failed:
+        _has_failed = True
+        _enter()
+
+
+def _enter() -> None:
+    global _quiet_contexts, _hook_before
+    with _CHANGING:
+        _quiet_contexts += 1
+        if _quiet_contexts == 1:
+            logging.getLogger("absl").addFilter(_is_not_of_orbax)
+            logging.getLogger("asyncio").addFilter(_is_not_abandoned)
+            _hook_before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops(sys.unraisablehook)
+
+
+def _leave() -> None:
+    global _quiet_contexts
+    with _CHANGING:
+        _quiet_contexts -= 1
+        if _quiet_contexts == 0:
+            logging.getLogger("absl").removeFilter(_is_not_of_orbax)
+            logging.getLogger("asyncio").removeFilter(_is_not_abandoned)
+            sys.unraisablehook = _hook_before
 
 
 def _is_not_of_orbax(record: logging.LogRecord) -> bool:
-    """Return whether a log record comes from another library than Orbax."""
     return "orbax" not in record.pathname
 
 
 def _is_not_abandoned(record: logging.LogRecord) -> bool:
-    """Return whether a log record of asyncio is something else than an array that nobody waited for."""
+    """Say whether a message of asyncio is another one than that nobody waited for an array."""
     error = record.exc_info[1] if record.exc_info else None
     is_array = any(word in str(error) for word in OF_TENSORSTORE)
     return not (is_array and "exception was never retrieved" in record.getMessage())
 
 
-def _without_closed_loops(previous: Any) -> Any:
-    """Return a hook that ignores closed event loops and passes other exceptions on."""
-
+def _without_closed_loops(others: Any) -> Any:
     def hook(unraisable: Any) -> None:
         if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
-            previous(unraisable)
+            others(unraisable)
 
-    hook.is_jaxdeeps = True  # pyright: ignore[reportFunctionMemberAccess]
     return hook
