@@ -1,10 +1,10 @@
-"""What can be chosen by name, how a choice is checked, and how a user's own function is recorded."""
+"""What can be chosen by name, and how a choice is checked."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
+from jaxdeep.config.made import qualified_name
 from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
 
@@ -63,17 +63,6 @@ def check(name: str, value: Any, valid: bool, allowed: str) -> None:
         raise UserError(f"{name} is {shown(value)}; allowed: {allowed}")
 
 
-def check_function(name: str, value: Any) -> Any:
-    """Return a function that has a name of its own.
-
-    Raises:
-        UserError: its name does not lead back to it, or it is a class.
-    """
-    allowed = "a function defined by `def` at the top of a module, since a run is recorded by its name"
-    check(name, value, not isinstance(value, type) and _named(value) is value, allowed)
-    return value
-
-
 def check_layers(name: str, value: Layers, layers: int) -> None:
     """Refuse layers that a network of so many dense layers does not have."""
     if isinstance(value, str):
@@ -119,23 +108,3 @@ def layer_indices(layers: Layers, count: int) -> tuple[int, ...]:
         case "head":
             return (count - 1,)
     return layers
-
-
-def qualified_name(function: Callable[..., Any]) -> str:
-    """`module.name` of a function, by which a run records it.
-
-    >>> qualified_name(layer_indices)
-    'jaxdeep.config.choices.layer_indices'
-    """
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def _named(function: Callable[..., Any]) -> Any:
-    """What stands where a function says that it is defined; not the function itself where that is in another one."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(name, str):
-        return None
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from jaxdeep.config.made import plain, text_of
 from jaxdeep.errors import UserError
 
 LONGEST_NAME: Final = 200
@@ -55,7 +56,9 @@ def short(value: Any) -> str:
     >>> short((100, 50)), short(0.001)
     ('100-50', '0.001')
     """
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value))
+    return text_of(plain(value)) if callable(value) or isinstance(value, Mapping) else str(value)
 
 
 def changes_in_words(changed: Mapping[str, Any]) -> str:

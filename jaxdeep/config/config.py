@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from jaxdeep.config.choices import check, check_layers, qualified_name
+from jaxdeep.config.choices import check, check_layers
+from jaxdeep.config.compare import short
 from jaxdeep.config.data import Data
 from jaxdeep.config.fields import hints_of, plain_field
+from jaxdeep.config.made import plain, qualified_name
 from jaxdeep.config.model import Model
 from jaxdeep.config.optim import WITH_MOMENTUM, Optim
 from jaxdeep.config.parts import PARTS, by_part, dotted_name
@@ -40,10 +42,22 @@ class Config:
         for name, part in PARTS.items():
             value = getattr(self, name)
             check(name, value, isinstance(value, part), f"a {part.__name__}")
+        if callable(self.optim.learning_rate):
+            self._take_rates(self.optim.learning_rate)
         layers = len(self.model.units) + 1
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
         self._check_rates()
+
+    def _take_rates(self, rates: Any) -> None:
+        """Put a schedule of rates where schedules stand: the rate of a step is 1 times its factor."""
+        if self.schedule != Schedule():
+            raise UserError(
+                f"optim.learning_rate is the schedule {qualified_name(rates)}, and schedule is given too, with "
+                f"schedule.kind {short(self.schedule.kind)}. Give one of them"
+            )
+        object.__setattr__(self, "optim", replace(self.optim, learning_rate=1.0))
+        object.__setattr__(self, "schedule", Schedule(kind=rates))
 
     def _check_rates(self) -> None:
         """Refuse what the optimizer or the schedule would silently ignore of the other one."""
@@ -93,7 +107,7 @@ class Config:
 
         Raises:
             UserError: a part or a field is unknown, has another type, or is out of its range. A user's function is
-                refused too, as only its name is recorded.
+                refused too, as only its name is recorded. What a function of JAX, Flax or Optax made is made again.
 
         >>> Config.from_dict(Config().to_dict()) == Config()
         True
@@ -204,10 +218,3 @@ def checked_values(config: Config, values: Any) -> dict[str, Any]:
             )
         found[name] = own
     return found
-
-
-def plain(value: Any) -> Any:
-    """A field's value for JSON: tuples as lists, a user's function as its qualified name."""
-    if isinstance(value, tuple):
-        return [plain(inner) for inner in value]
-    return qualified_name(value) if callable(value) else value

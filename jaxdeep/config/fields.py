@@ -2,16 +2,21 @@
 
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from jaxdeep.config.choices import FUNCTION, check_function
+from jaxdeep.config.choices import FUNCTION
+from jaxdeep.config.recording import function_of, recorded
 from jaxdeep.config.values import NotPlain, entries, integer, number, scalar, shown, text, truth
 from jaxdeep.errors import UserError
 
 BOUNDED_BY_MEMORY = ("model.units",)
 """Whole numbers whose largest value depends on the machine; all others fit an int32."""
+
+MAY_BE_SCHEDULES = ("optim.learning_rate",)
+"""Numbers in whose place a schedule may be given. A Config puts it where schedules stand."""
 
 
 def make_plain(part: str, values: Any) -> None:
@@ -62,13 +67,15 @@ def _plain(name: str, hint: Any, value: Any) -> Any:
     if hint is int:
         return integer(value) if name not in BOUNDED_BY_MEMORY else integer(value, None)
     if hint is float:
-        return number(value)
+        return recorded(name, value) if callable(value) and name in MAY_BE_SCHEDULES else number(value)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return _choice(value, arguments, "")
     if origin is Annotated and FUNCTION in arguments:
         if callable(value):
-            return check_function(name, value)
+            return recorded(name, value)
+        if isinstance(value, Mapping) and "function" in value:
+            return function_of(name, value)
         return _choice(value, get_args(arguments[0]), ", or a function from Python")
     if origin is tuple:
         return _tuple(name, arguments[0], value)

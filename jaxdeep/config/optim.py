@@ -31,7 +31,7 @@ class Optim:
     optimizer: OptimizerChoice = "nadam"
     """Keras 3's by their names, optax's as optax.NAME; from Python also learning_rate -> GradientTransformation."""
     learning_rate: float = 1e-3
-    """Step size; the schedule's factor multiplies it."""
+    """Step size, which the schedule's factor multiplies. From Python also a schedule, number of steps done -> rate."""
     beta_1: float = 0.9
     """Decay of the first moment; the momentum of momentum and nesterov."""
     beta_2: float = 0.999
@@ -59,7 +59,8 @@ class Optim:
 
     def __post_init__(self) -> None:
         make_plain("optim", self)
-        check("optim.learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0 and finite")
+        if not callable(self.learning_rate):
+            check("optim.learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0 and finite")
         for name in ("beta_1", "beta_2", "rho"):
             value = getattr(self, name)
             check(f"optim.{name}", value, 0 <= value < 1, "in [0, 1)")

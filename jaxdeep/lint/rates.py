@@ -2,7 +2,10 @@
 
 from typing import Final, NamedTuple
 
-from jaxdeep.config import Config
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdeep.config import Config, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.lint.finding import Finding
 from jaxdeep.optim.schedules import Length, exponential, power
@@ -12,6 +15,10 @@ LITTLE: Final = 0.9
 """A schedule that keeps more than this share of the rate to the end of the run has done nothing."""
 NOTHING: Final = 1e-6
 """A rate that has fallen to less than this share of itself trains nothing any more."""
+
+
+LOOKS: Final = 33
+"""Steps at which a schedule that is a function is asked for its factor."""
 
 
 class Range(NamedTuple):
@@ -48,12 +55,11 @@ def rate_out_of_range(config: Config, data: Dataset) -> Finding | None:
 
     SGD on inputs that are not scaled may need any small rate, so that its lower end does not hold there.
     """
-    del data
     optim, schedule = config.optim, config.schedule
     allowed = RANGES.get(optim.optimizer) if isinstance(optim.optimizer, str) else None
     if allowed is None:
         return None
-    highest = optim.learning_rate * (max(schedule.factors) if schedule.kind == "piecewise" else 1)
+    highest = optim.learning_rate * _highest_factor(schedule, length_of(config, data))
     is_raw = optim.optimizer in GRADIENTS and config.data.scaling == "none"
     if (is_raw or allowed.low <= highest) and highest <= allowed.high:
         return None
@@ -124,6 +130,14 @@ def schedule_cut_short(config: Config, data: Dataset) -> Finding | None:
         f"{train.epochs}.",
         7,
     )
+
+
+def _highest_factor(schedule: Schedule, length: Length) -> float:
+    """Return the highest of a schedule's factors. A function is asked at LOOKS steps, evenly spread."""
+    if callable(schedule.kind):
+        steps = np.linspace(0, length.steps - 1, LOOKS, dtype=np.float32)
+        return max(float(schedule.kind(step)) for step in jnp.asarray(steps))
+    return max(schedule.factors) if schedule.kind == "piecewise" else 1.0
 
 
 def _factor(config: Config, length: Length, step: int) -> float:

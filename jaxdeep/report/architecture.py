@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jaxdeep.config import Model
-from jaxdeep.config.choices import qualified_name
+from jaxdeep.config.made import qualified_name
 from jaxdeep.nn.dnn import Block, dnn
 from jaxdeep.report.layout import fitted
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from jaxdeep.config import Config, short
-from jaxdeep.config.config import TRACED, plain
+from jaxdeep.config.config import TRACED
+from jaxdeep.config.made import plain
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.config.words import words_of
 from jaxdeep.errors import UserError

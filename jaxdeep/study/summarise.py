@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
-from jaxdeep.config.config import plain
+from jaxdeep.config.made import plain
 from jaxdeep.study.result import MEANS, StudyResult
 from jaxdeep.study.trial import Trial
 from jaxdeep.study.trial_result import Candidate, Correct, MeanFigure, TrialResult, as_list

@@ -5,7 +5,8 @@ from typing import Any
 
 from jaxdeep.config import Config, short
 from jaxdeep.config.choices import check
-from jaxdeep.config.config import checked_values, plain
+from jaxdeep.config.config import checked_values
+from jaxdeep.config.made import plain
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import cut, scalar
 from jaxdeep.study.trial_result import LONGEST_VALUES

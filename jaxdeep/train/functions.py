@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep.config import Config, Optim
-from jaxdeep.config.choices import qualified_name
+from jaxdeep.config.made import qualified_name
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.optim.optimizers import optimizer
