@@ -16,7 +16,7 @@ from jaxdeep.cli.recipe import Recipe, Reported, ReportedMC
 from jaxdeep.config import Config, Data, Model, Optim, Train
 
 ELU: Final = Config(
-    data=Data(scaling="none"),
+    data=Data(scaling="none", valid_size=5_000),
     model=Model(units=(100,) * 20, activation="elu", kernel_init="he_normal"),
     optim=Optim(optimizer="nadam", learning_rate=5e-5),
     train=Train(batch_size=32, epochs=100, patience=20),

@@ -16,7 +16,7 @@ from jaxdeep.cli.recipe import Recipe, Reported, ReportedMC
 from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
 
 LEAKY_RELU: Final = Config(
-    data=Data(scaling="unit"),
+    data=Data(scaling="unit", valid_size=5_000),
     model=Model(units=(300, 100), activation="leaky_relu", alpha=0.3, kernel_init="he_normal"),
     optim=Optim(optimizer="sgd", learning_rate=1e-3),
     train=Train(batch_size=32, epochs=10, keep="last"),

@@ -12,7 +12,8 @@ from small_commands import summary
 from small_data import lean_compilation
 
 import jaxdeep.cli.run
-from jaxdeep.cli.console import SMALL_TABLE, main
+from jaxdeep.cli.console import main
+from jaxdeep.config import Config
 from jaxdeep.version import __version__
 
 QUICK = ("--epochs", "2", "--model.units", "8")
@@ -46,7 +47,7 @@ def test_a_table_is_trained_in_a_folder_of_its_name(here, capsys) -> None:
     assert captured.out.splitlines()[-1] == f"{folder}: summary.json, curves.png"
     assert "60 training and 20 validation, 20 test images of mine" in captured.err
     found = summary(folder)
-    assert found["config"]["data"]["valid_size"] == 20
+    assert found["config"]["data"]["valid_size"] == 0.2
     assert shlex.split(found["command"]) == [
         *("jaxdeep", "train", "mine.npz", "--model.units", "8", "--train.epochs", "2", "--seeds", "2")
     ]
@@ -127,5 +128,5 @@ def test_help_has_no_flag_that_only_the_chapters_images_have(capsys) -> None:
         out = capsys.readouterr().out
         assert out.startswith("usage: jaxdeep train FILE.npz [flags]\n")
         assert not re.findall(r"^  --(?:config|list|compare|data|data-dir) ", out, re.MULTILINE)
-        assert f"[{SMALL_TABLE.train.epochs}]" in out
+        assert f"[{Config().train.epochs}]" in out
         assert len(out.splitlines()) < 100

@@ -2,28 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from jaxdeep.cli.recipe import Experiment, Recipe
-from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.config import Config
 from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
-from jaxdeep.data.npz import NpzRows, read_rows
 from jaxdeep.errors import UserError
 from jaxdeep.version import __version__
 
 NAME: Final = "mlp"
-SMALL_TABLE: Final = Config(
-    data=Data(scaling="standardize"),
-    model=Model(units=(100, 100), activation="selu", kernel_init="lecun_normal"),
-    optim=Optim(optimizer="nadam", learning_rate=1e-3),
-    train=Train(batch_size=32, epochs=100, patience=20),
-)
-"""What is trained on a file of your own, where no flag says otherwise."""
-VALID_SHARE: Final = 5
-"""Training rows for each validation row, if the file has no validation rows of its own."""
 SUBCOMMANDS: Final = {"train": "train a network on the rows and labels of an .npz file"}
 USAGE: Final = f"""usage: jaxdeep COMMAND ...
 
@@ -66,22 +55,16 @@ def _train(given: Sequence[str], program: tuple[str, ...]) -> int:
     from jaxdeep.cli.main import HELP, answer  # which imports all that trains
 
     if HELP & set(given):
-        return answer(lambda: _experiment("FILE.npz", SMALL_TABLE, program), given)
+        return answer(lambda: _experiment("FILE.npz", program), given)
     return answer(lambda: _of_file(given, program), given[1:])
 
 
 def _of_file(given: Sequence[str], program: tuple[str, ...]) -> Experiment:
     if not given or given[0].startswith("-"):
         raise UserError(f"train has no file; allowed: {' '.join(program)} FILE.npz, and flags behind it")
-    data = replace(SMALL_TABLE.data, valid_size=_valid_size(read_rows(given[0])))
-    return _experiment(given[0], replace(SMALL_TABLE, data=data), program)
+    return _experiment(given[0], program)
 
 
-def _experiment(path: str, config: Config, program: tuple[str, ...]) -> Experiment:
+def _experiment(path: str, program: tuple[str, ...]) -> Experiment:
     stem = Path(path).stem
-    return Experiment(stem, stem, {NAME: Recipe(config, "")}, Path(path), (*program, path))
-
-
-def _valid_size(rows: NpzRows) -> int:
-    """Return the number of validation rows: the file's own, or a share of its training rows."""
-    return max(len(rows.x) // VALID_SHARE, 1) if rows.x_valid is None else max(len(rows.x_valid), 1)
+    return Experiment(stem, stem, {NAME: Recipe(Config(), "")}, Path(path), (*program, path))

@@ -1,9 +1,14 @@
 """How the images are split, scaled and augmented."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 from jaxdeep.config.choices import Scaling, check
 from jaxdeep.config.fields import make_plain
+
+ROUNDING: Final = 1e-6
+"""Rows by which a share may be a rounding below a whole number."""
 
 
 @dataclass(frozen=True)
@@ -12,8 +17,8 @@ class Data:
 
     scaling: Scaling = "standardize"
     """none: raw pixel values; unit: divided by 255; standardize: per pixel and channel on the training rows."""
-    valid_size: int = 5_000
-    """The first rows of the official training set, kept for validation."""
+    valid_size: int | float = 0.2
+    """Validation rows: the first so many training rows. A number below 1 is a share of them."""
     train_size: int | None = None
     """Train on the first so many of the remaining rows only; None: on all of them."""
     shift_pixels: int = 0
@@ -23,10 +28,23 @@ class Data:
 
     def __post_init__(self) -> None:
         make_plain("data", self)
-        check("data.valid_size", self.valid_size, self.valid_size >= 1, "1 or more")
+        check("data.valid_size", self.valid_size, self.valid_size > 0, "1 or more, or a share above 0 and below 1")
         size = self.train_size
         check("data.train_size", size, size is None or size >= 1, "1 or more, or None")
         check("data.shift_pixels", self.shift_pixels, self.shift_pixels >= 0, "0 or more")
+
+    def valid_rows(self, rows: int) -> int:
+        """Return the number of validation rows.
+
+        Args:
+            rows: Number of rows that validation and training rows are taken from.
+
+        >>> Data(valid_size=0.2).valid_rows(1_700), Data(valid_size=300).valid_rows(1_700)
+        (340, 300)
+        """
+        if isinstance(self.valid_size, int):
+            return self.valid_size
+        return max(math.floor(rows * self.valid_size + ROUNDING), 1)
 
     @property
     def augmented(self) -> bool:

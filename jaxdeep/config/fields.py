@@ -99,12 +99,24 @@ def _tuple(name: str, of: Any, value: Any) -> tuple[Any, ...]:
         raise NotPlain(f"a tuple of {numbers}, such as ({'8, 8' if of is int else '1.0, 0.1'})") from None
 
 
+def _count_or_share(value: Any) -> int | float:
+    """Return a whole number, or a share between 0 and 1."""
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    try:
+        return integer(value)
+    except NotPlain as allowed:
+        raise NotPlain(f"{allowed}, or a share above 0 and below 1") from None
+
+
 def _one_of(name: str, hints: tuple[Any, ...], value: Any) -> Any:
     """A value of one of several types: None or a number, or a name or a tuple."""
     value = scalar(value)
     if value is None and types.NoneType in hints:
         return None
     first, other = hints
+    if hints == (int, float):
+        return _count_or_share(value)
     try:
         if other is types.NoneType:
             return _plain(name, first, value)

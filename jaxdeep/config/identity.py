@@ -10,11 +10,14 @@ from jaxdeep.config.parts import PARTS
 WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
 """Fields, by dotted name, that change what is shown of a run and none of its figures. Two runs may differ in them."""
 
+DEFAULTS_BEFORE: Final = {"data.valid_size": 5_000, "model.units": (100,) * 20}
+"""Defaults of the versions that stored a configuration without a field, where those of this version differ."""
+
 
 def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run is, in the fields of this version.
 
-    A field that the stored configuration lacks has its default: the version that wrote it did not have the field. A
+    A field that the stored configuration lacks has the default of its time: the version that wrote it lacked it too. A
     field of WITHOUT_EFFECT is left out.
 
     Args:
@@ -26,7 +29,7 @@ def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     config = identity.get("config")
     if not isinstance(config, Mapping):
         return dict(identity)
-    defaults = Config().to_dict()
+    defaults = Config().updated(DEFAULTS_BEFORE).to_dict()
     parts = {**dict.fromkeys(PARTS), **config}
     filled = {
         part: {

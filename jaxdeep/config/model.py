@@ -27,7 +27,7 @@ SCALED: Final = ("variance_scaling", "orthogonal", "constant")
 class Model:
     """A stack of dense layers."""
 
-    units: tuple[int, ...] = (100,) * 20
+    units: tuple[int, ...] = (100, 100)
     """Units of each hidden layer."""
     activation: ActivationChoice = "selu"
     """Activation of the hidden layers; from Python also a function x -> y of arrays."""

@@ -31,6 +31,8 @@ def read_words(name: str, hint: Any, words: Sequence[str]) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is tuple:
         return tuple(_read(name, _without_notes(arguments[0]), word) for word in words)
+    if arguments == (int, float) and len(words) == 1:
+        return _read(name, int if words[0].lstrip("+-").isdecimal() else float, words[0])
     if origin in (Union, types.UnionType) and types.NoneType not in arguments:  # names, or indices
         names, indices = arguments
         is_name = len(words) == 1 and not words[0].lstrip("-").isdecimal()

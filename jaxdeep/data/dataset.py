@@ -204,8 +204,9 @@ class Dataset:
     ) -> "Dataset":
         """Make a data set of a user's own arrays.
 
-        The first `data.valid_size` rows are for validation. Without test arrays, the last `data.valid_size` rows are
-        the test set. Rows are taken as they stand: shuffle them first if they are sorted by class.
+        The first `data.valid_size` rows are for validation. Without test arrays, the last rows are the test set, as
+        many. A share in place of a number is one of all rows in `images`. Rows are taken as they stand: shuffle them
+        first if they are sorted by class.
 
         Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
         matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.
@@ -243,30 +244,7 @@ class Dataset:
         check_type("name", name, str, "a string")
         check_type("source", source, str, "a string")
         check_type("synthetic", synthetic, (bool, np.bool_), "True or False")
-        parts, encoding, digest = divide(images, labels, test_images, test_labels, data, class_names)
-        rows = parts[0].rows
-        arrays = [flat(part.rows.values) for part in parts]
-        constants = constants_of(data, parts)
-        return cls(
-            *(
-                Split(jnp.asarray(stored(values, constants.offset)), jnp.asarray(part.labels.copy()))
-                for values, part in zip(arrays, parts, strict=True)
-            ),
-            mean=jnp.asarray(constants.mean),
-            scale=jnp.asarray(constants.scale),
-            classes=len(encoding.values),
-            image_shape=rows.values.shape[1:],
-            info=Info(
-                name,
-                source,
-                synthetic,
-                encoding.names,
-                digest,
-                data,
-                Columns(rows.dtype, *constants.training, rows.names, constants.offset),
-                encoding.values,
-            ),
-        )
+        return _divided((images, labels, test_images, test_labels), data, name, source, bool(synthetic), class_names)
 
     @classmethod
     def from_images(cls, images: Images, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
@@ -300,8 +278,8 @@ class Dataset:
         """Make a data set of a user's own `.npz` file.
 
         Its arrays go by the names that the field uses, such as x_train and y_train, X and y, train_images and
-        test_labels. Test arrays may be missing. Validation rows of the file's own need a `data.valid_size` of their
-        number.
+        test_labels. Test arrays may be missing. Validation rows of the file's own are taken where `data.valid_size`
+        is a share. A `data.valid_size` that is a number must be theirs.
 
         Args:
             path: of the file; `~` is the home folder.
@@ -314,4 +292,41 @@ class Dataset:
             UserError: the file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
         """
         check_type("data", data, Data, "a Data")
-        return cls.from_arrays(*npz.training_and_test(path, data.valid_size), data=data, name=Path(path).stem)
+        arrays, valid_rows = npz.training_and_test(path, data.valid_size)
+        return _divided(arrays, data, Path(path).stem, "arrays", False, None, valid_rows)
+
+
+def _divided(
+    arrays: tuple[Any, Any, Any, Any],
+    data: Data,
+    name: str,
+    source: str,
+    synthetic: bool,
+    class_names: Sequence[str] | None,
+    valid_rows: int | None = None,
+) -> Dataset:
+    """Return the data set of arrays, of which the first `valid_rows` are for validation if that is given."""
+    parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
+    rows = parts[0].rows
+    flattened = [flat(part.rows.values) for part in parts]
+    constants = constants_of(data, parts)
+    return Dataset(
+        *(
+            Split(jnp.asarray(stored(values, constants.offset)), jnp.asarray(part.labels.copy()))
+            for values, part in zip(flattened, parts, strict=True)
+        ),
+        mean=jnp.asarray(constants.mean),
+        scale=jnp.asarray(constants.scale),
+        classes=len(encoding.values),
+        image_shape=rows.values.shape[1:],
+        info=Info(
+            name,
+            source,
+            synthetic,
+            encoding.names,
+            digest,
+            data,
+            Columns(rows.dtype, *constants.training, rows.names, constants.offset),
+            encoding.values,
+        ),
+    )

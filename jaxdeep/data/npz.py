@@ -81,33 +81,35 @@ def read_rows(path: str | Path) -> NpzRows:
 
 
 def training_and_test(
-    path: str | Path, valid_size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    path: str | Path, valid_size: int | float
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None], int | None]:
     """Read the training and the test rows of an `.npz` file for a Dataset.
 
     Validation rows of the file are put before its training rows because a Dataset looks for them there.
 
     Args:
         path: Path of the file. `~` is the home folder.
-        valid_size: Number of rows that the Dataset takes for validation.
+        valid_size: Number or share of rows that the Dataset takes for validation. A share is for files without
+            validation rows of their own.
 
     Returns:
-        Training rows and labels, and then test rows and labels. The latter are None if the file has none.
+        Training rows and labels with test rows and labels, which are None if the file has none. And the number of the
+        file's own validation rows, or None.
 
     Raises:
         UserError: The file cannot be used (see `read_rows`), or has another number of validation rows.
     """
     rows = read_rows(path)
     if rows.x_valid is None or rows.y_valid is None:
-        return rows.x, rows.y, rows.x_test, rows.y_test
+        return (rows.x, rows.y, rows.x_test, rows.y_test), None
     count = len(rows.x_valid)
-    if count != valid_size:
+    if isinstance(valid_size, int) and count != valid_size:
         raise UserError(
             f"{path}: found {count:,} validation rows of its own, data.valid_size is {valid_size:,}. "
-            f"Set data.valid_size to {count}."
+            f"Set data.valid_size to {count}, or to a share, which takes the file's own."
         )
     x, y = _joined(path, rows.x_valid, rows.x), _joined(path, rows.y_valid, rows.y)
-    return x, y, rows.x_test, rows.y_test
+    return (x, y, rows.x_test, rows.y_test), count
 
 
 def _check_count(archive: zipfile.ZipFile, members: list[str]) -> None:

@@ -62,7 +62,13 @@ class Division(NamedTuple):
 
 
 def divide(
-    images: Any, labels: Any, test_images: Any, test_labels: Any, data: Data, class_names: Sequence[str] | None
+    images: Any,
+    labels: Any,
+    test_images: Any,
+    test_labels: Any,
+    data: Data,
+    class_names: Sequence[str] | None,
+    valid_rows: int | None = None,
 ) -> Division:
     """Divide rows into training, validation and test part.
 
@@ -73,6 +79,7 @@ def divide(
         test_labels: Labels [M] or [M, 1] of test_images, or None.
         data: Configuration with the sizes of the parts.
         class_names: Names of the C classes. None if the labels name the classes.
+        valid_rows: Number of validation rows at the beginning of images. None takes what `data.valid_size` says.
 
     Returns:
         The parts and the labels as classes.
@@ -87,8 +94,10 @@ def divide(
         raise UserError("test_images and test_labels go together, and one of them is missing. Give both or none.")
     rows, given = as_rows(images, "images"), {"labels": as_labels(labels, "labels")}
     _check_shapes("training", rows, given["labels"])
+    count = data.valid_rows(len(rows.values)) if valid_rows is None else valid_rows
     if test_images is None:
-        test, rest = "images", max(len(rows.values) - data.valid_size, 0)
+        test_count = data.valid_rows(len(rows.values) - (valid_rows or 0))
+        test, rest = "images", max(len(rows.values) - test_count, 0)
         first, test_rows, rows = rest, rows.taken(slice(rest, None)), rows.taken(slice(rest))
         if not len(test_rows.values) or not rest:
             raise _too_few(data, rest)
@@ -102,12 +111,12 @@ def divide(
             f"a test row has the shape {test_rows.values.shape[1:]}, a training row {rows.values.shape[1:]}. "
             "Give rows of one shape."
         )
-    if rest <= data.valid_size:
+    if rest <= count:
         raise _too_few(data, rest)
 
     encoding = encode(given, class_names)
     codes, test_codes = encoding.codes[0][:rest], encoding.codes[-1][first:]
-    start, end = data.valid_size, None if data.train_size is None else data.valid_size + data.train_size
+    start, end = count, None if data.train_size is None else count + data.train_size
     parts = (
         Part("training", "images", start, rows.taken(slice(start, end)), codes[start:end]),
         Part("validation", "images", 0, rows.taken(slice(start)), codes[:start]),
