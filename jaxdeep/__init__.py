@@ -9,9 +9,10 @@ from jaxdeep.data.sources import load_images
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import lint
 from jaxdeep.run.api import draw, run_study, table
+from jaxdeep.study.brackets import Bracket, hyperband, successive_halving
 from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison
-from jaxdeep.study.halving import Bracket, fit_by_halving, hyperband, successive_halving
+from jaxdeep.study.halving import fit_by_halving
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Member, Trial

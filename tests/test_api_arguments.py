@@ -35,7 +35,7 @@ from jaxdeep import (
 from jaxdeep.config.arguments import check_type, first_twice, optional_whole, several
 from jaxdeep.data.labels import as_labels
 from jaxdeep.errors import UserError
-from jaxdeep.study.halving import Rung
+from jaxdeep.study.brackets import Rung
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.folders import checked_folder, checked_folders
 from jaxdeep.train.lr_finder import find_learning_rate

@@ -181,7 +181,7 @@ def test_the_same_again_is_answered_from_the_summary_and_another_question_is_not
     earlier = uncertainty(run)
     asked, answer = [], {name: value for name, value in earlier.items() if name not in ("command", "chapter")}
 
-    def answered(question, *_) -> dict[str, Any]:
+    def answered(question, *_, **__) -> dict[str, Any]:
         asked.append((question.mc_samples, question.ensemble))
         return {**answer, "mc_samples": question.mc_samples, "ensemble": question.ensemble, "left_out": {}}
 
@@ -263,10 +263,10 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
 @pytest.mark.parametrize("left", [2, 1])
 def test_networks_that_diverged_are_left_out(run, ask, capsys, monkeypatch, left: int) -> None:
     forget(run)
-    fit_all = jaxdeep.run.study.fit_all
+    train_all = jaxdeep.run.study.train_all
 
     def some_diverged(*given, **options):
-        runs = fit_all(*given, **options)
+        runs = train_all(*given, **options)
         return [*runs[:left], *(replace(of, best_epoch=0, diverged=True) for of in runs[left:])]
 
     monkeypatch.setattr(jaxdeep.run.study, "train_all", some_diverged)
@@ -298,7 +298,7 @@ def test_where_all_diverged_nothing_is_asked(run, ask, monkeypatch) -> None:
 
 
 def test_interrupted_it_says_what_continues_and_the_run_is_finished_still(run, ask, capsys, monkeypatch) -> None:
-    def interrupted(*_) -> None:
+    def interrupted(*_, **__) -> None:
         raise KeyboardInterrupt
 
     before = (run / "summary.json").read_bytes()

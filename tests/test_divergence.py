@@ -21,7 +21,8 @@ from jaxdeep.report.range_test import range_test_curves
 from jaxdeep.report.rate_curves import rate_curves
 from jaxdeep.report.tables import NO_BEST, runs_of, study_table
 from jaxdeep.run.api import run_study
-from jaxdeep.study.halving import Bracket, fit_by_halving, successive_halving
+from jaxdeep.study.brackets import Bracket, successive_halving
+from jaxdeep.study.halving import fit_by_halving
 from jaxdeep.study.ranking import standing
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.runner import fit_all

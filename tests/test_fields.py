@@ -262,7 +262,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 
 VALUES = {
-    "optim.learning_rat": ({"optim.learning_rat": 0.1}, "perhaps optim.learning_rate"),
+    "optim.learning_rat": ({"optim.learning_rat": 0.1}, "Perhaps you mean optim.learning_rate"),
     "optim": ({"optim": 0.1}, "no field 'optim'"),
     "a number": ({1: 0.1}, "no field 1"),
     "another value": ({"optim.learning_rate": 0.1}, "the configuration's is 0.001"),

@@ -11,7 +11,7 @@ from test_terminal import in_terminal
 
 from jaxdeep import Trial, fit, fit_all, fit_by_halving, run_study, successive_halving
 from jaxdeep.errors import UserError
-from jaxdeep.study.halving import Bracket
+from jaxdeep.study.brackets import Bracket
 from jaxdeep.terminal import is_watched
 
 CONFIG = SMALL.updated({"train.epochs": 3})

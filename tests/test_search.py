@@ -22,15 +22,8 @@ from small_data import SMALL, lean_compilation, small_dataset
 
 from jaxdeep.config import Config, Regularize
 from jaxdeep.study import halving as search
-from jaxdeep.study.halving import (
-    Bracket,
-    Rung,
-    epochs_of,
-    fit_by_halving,
-    hyperband,
-    successive_halving,
-    train_by_halving,
-)
+from jaxdeep.study.brackets import Bracket, Rung, epochs_of, hyperband, successive_halving
+from jaxdeep.study.halving import fit_by_halving, train_by_halving
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord

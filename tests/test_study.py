@@ -17,8 +17,8 @@ from jaxdeep.cli.command import parse
 from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.errors import UserError
+from jaxdeep.study.brackets import Rung
 from jaxdeep.study.design import Design
-from jaxdeep.study.halving import Rung
 from jaxdeep.study.space import Span
 from jaxdeep.study.trial import Trial
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from jaxdeep.study.halving import Rung
+from jaxdeep.study.brackets import Rung
 from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
@@ -12,7 +12,7 @@ from jaxdeep.train.progress import epoch_figures
 
 
 class Progress:
-    """Follows the histories of a study's trials; a context."""
+    """The progress of a study's trials on stderr, and a context."""
 
     def __init__(self, trials: Sequence[Trial], images: int, epochs: int | None = None) -> None:
         """Show a bar at once where stderr is a terminal.

@@ -24,8 +24,8 @@ from jaxdeep.run import study
 from jaxdeep.run.study import run_design
 from jaxdeep.run.training import Title
 from jaxdeep.run.watch import Training, Watcher
+from jaxdeep.study.brackets import Rung
 from jaxdeep.study.folder import RunFolder
-from jaxdeep.study.halving import Rung
 from jaxdeep.study.names import folder_name, old_folder_name
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.trial import Trial

@@ -1,10 +1,10 @@
 """The images of a run on the device: training, validation and test rows as they are stored, and how to scale them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
+from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.parts import divide
 from jaxdeep.data.rows import as_rows, flat, stored
 from jaxdeep.data.scaling import constants_of
@@ -26,73 +27,6 @@ PREPARED: Final = ("scaling", "valid_size", "train_size")
 """The fields of `Data` that decide which rows a data set holds and how they are scaled."""
 
 
-class Split(NamedTuple):
-    """Rows and their classes.
-
-    Attributes:
-        images: [N, D], uint8, float32 or float64, less the offset of their columns.
-        labels: [N], int32, 0 .. C - 1.
-        rows: [n], int32: those of the N that are the split's, where several splits share the images; None: all.
-    """
-
-    images: jax.Array
-    labels: jax.Array
-    rows: jax.Array | None = None
-
-    @property
-    def size(self) -> int:
-        """Number of rows."""
-        return len(self.labels) if self.rows is None else len(self.rows)
-
-    def take(self, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Images [B, D] and labels [B] of the split's rows with these indices [B]."""
-        rows = indices if self.rows is None else self.rows[indices]
-        return self.images[rows], self.labels[rows]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What is known of the training rows, column by column, to check other rows by.
-
-    Attributes:
-        dtype: of the rows as they were given, such as "uint8".
-        low: [D] float64, the smallest training value of each column.
-        high: [D] float64, the largest one.
-        names: D names of columns, where the rows were given as a data frame.
-        offset: [D] float64, what is subtracted from rows before the device holds them. None: nothing is.
-    """
-
-    dtype: str
-    low: np.ndarray = field(compare=False, repr=False)
-    high: np.ndarray = field(compare=False, repr=False)
-    names: tuple[str, ...] | None = None
-    offset: np.ndarray | None = field(default=None, compare=False, repr=False)
-
-
-class Info(NamedTuple):
-    """What the images are.
-
-    Attributes:
-        name: of the data set; contains "synthetic" where it is.
-        source: where the images came from.
-        synthetic: whether they were drawn, not photographed.
-        class_names: C names.
-        digest: of all arrays as they were given; another value means other images or labels.
-        data: how the rows were split and scaled; a run whose configuration says otherwise is refused.
-        columns: what other rows are checked by.
-        label_values: C labels as they were given. A prediction of class i means label_values[i].
-    """
-
-    name: str
-    source: str
-    synthetic: bool
-    class_names: tuple[str, ...]
-    digest: str
-    data: Data | None = None
-    columns: Columns | None = None
-    label_values: tuple[int | bool | str, ...] | None = None
-
-
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["train", "valid", "test", "mean", "scale"],
@@ -101,17 +35,18 @@ class Info(NamedTuple):
 )
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test rows, on the device: an argument of the compiled programs.
+    """Training, validation and test rows on the device: an argument of the compiled programs.
 
     Attributes:
-        train: N rows to train on.
-        valid: rows that choose the epoch.
-        test: rows that choose nothing.
-        mean: scalar or [1, D]. A stored row enters the network as (row - mean) x scale.
-        scale: scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation. Where that is 0: 1 for uint8 rows, 0 for others.
-        classes: C, number of classes.
-        image_shape: of one image, such as (H, W, channels); its product is D.
-        info: what the images are; None inside a compiled program, which does not depend on it.
+        train: Rows that the network is trained on.
+        valid: Rows that choose the epoch.
+        test: Rows that choose nothing.
+        mean: Mean, a scalar or [1, D]. A stored row enters the network as (row - mean) x scale.
+        scale: Scale, a scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation. A standard deviation of 0 has the scale
+            1 in uint8 rows and 0 in others.
+        classes: Number of classes C.
+        image_shape: Shape of one row, such as (H, W, channels). Its product is D.
+        info: Source and meaning of the rows. None inside a compiled program, which does not depend on it.
     """
 
     train: Split
@@ -134,16 +69,16 @@ class Dataset:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether the rows were drawn, not observed."""
+        """Return whether the rows were drawn, not observed."""
         return self.info is not None and bool(self.info.synthetic)
 
     @property
     def inputs(self) -> int:
-        """D, features of a row."""
+        """Return the number of features D of a row."""
         return self.train.images.shape[1]
 
     def identity(self) -> dict[str, Any]:
-        """What two runs must share to have seen the same images, as JSON values."""
+        """Return the values that two runs must share to have seen the same rows, as JSON values."""
         info = self.info._asdict() if self.info else {}
         return {field: info.get(field) for field in ("name", "source", "synthetic", "digest")}
 
@@ -151,10 +86,10 @@ class Dataset:
         """Refuse a configuration that splits or scales the rows in another way than they were.
 
         Args:
-            data: of the configuration.
+            data: Part of the configuration.
 
         Raises:
-            UserError: it is no Data, or a field of PREPARED differs; it names all that do.
+            UserError: It is no Data, or a field of PREPARED differs. The message names all fields that do.
         """
         check_type("data", data, Data, "a Data")
         if self.info is None or self.info.data is None:
@@ -163,7 +98,7 @@ class Dataset:
         if data.augmented and self.info.columns is not None and self.info.columns.offset is not None:
             raise UserError(
                 "the data set subtracts a mean from each column, and data.shift_pixels or data.flip would mix columns. "
-                "Make the data set with data=config.data"
+                "Make the data set with data=config.data."
             )
         differing = [name for name in PREPARED if getattr(own, name) != getattr(data, name)]
         if differing:
@@ -173,17 +108,17 @@ class Dataset:
             )
             raise UserError(
                 f"the data set was made with another Data than the configuration's: {fields}. "
-                "Make the data set with data=config.data"
+                "Make the data set with data=config.data."
             )
 
     def to_stored(self, rows: np.ndarray) -> np.ndarray:
         """Turn new rows into what the device holds, as the data set's own rows were.
 
         Args:
-            rows: [N, D], numbers on the scale of the rows that the data set was made of.
+            rows: Numbers [N, D] on the scale of the rows that the data set was made of.
 
         Returns:
-            [N, D], a copy: uint8, float32 or float64.
+            A copy [N, D] of type uint8, float32 or float64.
         """
         columns = self.info.columns if self.info else None
         return stored(as_rows(rows, "rows").values, columns.offset if columns else None)
@@ -215,21 +150,22 @@ class Dataset:
         that is constant in the training rows enters the network as 0, except in uint8 rows.
 
         Args:
-            images: [N, ...], real numbers. What is behind the first axis is flattened.
-            labels: [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
-            test_images: [M, ...], like images.
-            test_labels: [M], like labels.
-            data: sizes and scaling.
-            name: of the data set, for titles and files.
-            source: where the arrays came from.
-            synthetic: whether they were drawn, not observed.
-            class_names: C names. Integer labels are indices into them, strings are looked up. None: the labels.
+            images: Rows [N, ...] of real numbers. All axes behind the first are flattened.
+            labels: Labels [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
+            test_images: Test rows [M, ...] like images, or None.
+            test_labels: Labels [M] or [M, 1] of the test rows, or None.
+            data: Sizes and scaling.
+            name: Name of the data set, for titles and files.
+            source: Place that the arrays came from.
+            synthetic: Whether the rows were drawn, not observed.
+            class_names: Names of the C classes. Integer labels are indices into them, strings are looked up. None takes
+                the labels.
 
         Returns:
             The data set, on the default device.
 
         Raises:
-            UserError: an argument has another type, shapes, values or sizes do not fit, or the training part lacks a
+            UserError: An argument has another type, shapes, values or sizes do not fit, or the training part lacks a
                 class.
 
         >>> rows, classes = np.random.default_rng(0).random((100, 8)), np.arange(100) % 4
@@ -248,17 +184,17 @@ class Dataset:
 
     @classmethod
     def from_images(cls, images: Images, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
-        """One of the three classic sets, or the built-in one.
+        """Make a data set of one of the three classic sets, or of the built-in one.
 
         Args:
-            images: what `load_images` gave.
-            data: sizes and scaling.
+            images: Images that `load_images` returned.
+            data: Sizes and scaling.
 
         Returns:
             The data set, on the default device.
 
         Raises:
-            UserError: the sizes do not fit, or an argument has another type.
+            UserError: The sizes do not fit, or an argument has another type.
         """
         check_type("images", images, Images, "what load_images returns")
         return cls.from_arrays(
@@ -282,14 +218,14 @@ class Dataset:
         is a share. A `data.valid_size` that is a number must be theirs.
 
         Args:
-            path: of the file; `~` is the home folder.
-            data: sizes and scaling.
+            path: Path of the file. `~` is the home folder.
+            data: Sizes and scaling.
 
         Returns:
             The data set, on the default device.
 
         Raises:
-            UserError: the file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
+            UserError: The file is missing or damaged, an array is missing or has a rival, or the arrays do not fit.
         """
         check_type("data", data, Data, "a Data")
         arrays, valid_rows = npz.training_and_test(path, data.valid_size)
@@ -305,7 +241,7 @@ def _divided(
     class_names: Sequence[str] | None,
     valid_rows: int | None = None,
 ) -> Dataset:
-    """Return the data set of arrays, of which the first `valid_rows` are for validation if that is given."""
+    """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given."""
     parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
     rows = parts[0].rows
     flattened = [flat(part.rows.values) for part in parts]

@@ -15,9 +15,10 @@ from jaxdeep.report.figures import draw_study
 from jaxdeep.report.range_test import seeds_without_suggestion
 from jaxdeep.report.rate_curves import RATE
 from jaxdeep.run.watch import Training, Watch
+from jaxdeep.study.brackets import epochs_of
 from jaxdeep.study.design import Design, programs_of
 from jaxdeep.study.folder import RunFolder
-from jaxdeep.study.halving import epochs_of, train_by_halving
+from jaxdeep.study.halving import train_by_halving
 from jaxdeep.study.names import printable
 from jaxdeep.study.reported import Reported, ReportedMC
 from jaxdeep.study.result import StudyResult

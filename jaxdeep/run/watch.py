@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
+from jaxdeep.study.brackets import Rung
 from jaxdeep.study.folder import RunFolder
-from jaxdeep.study.halving import Rung
 from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run

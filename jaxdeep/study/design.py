@@ -14,7 +14,7 @@ from jaxdeep.config.made import plain
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
 from jaxdeep.config.words import words_of
 from jaxdeep.errors import UserError
-from jaxdeep.study.halving import Bracket, hyperband, successive_halving
+from jaxdeep.study.brackets import Bracket, hyperband, successive_halving
 from jaxdeep.study.space import Grid, Space
 from jaxdeep.study.trial import Trial
 

@@ -11,7 +11,7 @@ def warn_of_run(seed: int, epochs: int, best_epoch: int, learning_rate: float) -
     """Warn of a run that diverged. The warning points to the code that called `fit`.
 
     Args:
-        seed: Seed of the run.
+        seed: Seed of the diverged run.
         epochs: Number of epochs that were trained: the last one diverged.
         best_epoch: Epoch whose weights are kept, 0 if there is none.
         learning_rate: Learning rate of its configuration.
@@ -26,7 +26,7 @@ def warn_of_run(seed: int, epochs: int, best_epoch: int, learning_rate: float) -
 
 
 def warn_of_study(diverged: int, runs: int, name: str, epochs: int) -> None:
-    """Warn of a study of which some runs diverged, if any did. The warning points to the code that called the study.
+    """Warn of a study that lost runs, if any diverged. The warning points to the code that called the study.
 
     Args:
         diverged: Number of runs that diverged, 0 or more.

@@ -59,7 +59,7 @@ class Bar:
         """Show a run's last epoch.
 
         Args:
-            index: Index of the run.
+            index: Index among the runs.
             history: All its epochs so far. More than one is new where a run was continued, none where a search goes on.
         """
         last = history[-1]
@@ -87,7 +87,7 @@ class Bar:
         """Count a run as over, perhaps before its last epoch.
 
         Args:
-            index: Index of the run.
+            index: Index among the runs.
         """
         self._over += 1
         if self._bar is None or self._is_search:
@@ -124,7 +124,7 @@ def within(width: int, name: str, figures: Sequence[str]) -> str:
 
     Args:
         width: Characters at most.
-        name: Name of the run, or "".
+        name: Name of a run, or "".
         figures: The figures, from the most words to the fewest.
 
     >>> within(30, "seed 42", ["val_loss 1.4321, 9,000 images/s", "val_loss 1.4321"])

@@ -1,0 +1,83 @@
+"""What a data set is made of: its parts on the device, and what is known of the rows that it was made from."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdeep.config import Data
+
+
+class Split(NamedTuple):
+    """Rows and their classes.
+
+    Attributes:
+        images: Rows [N, D] of type uint8, float32 or float64, less the offset of their columns.
+        labels: Classes [N] of type int32, in 0 .. C - 1.
+        rows: Indices [n] of the split's rows, of type int32, if several splits share the images. None means all rows.
+    """
+
+    images: jax.Array
+    labels: jax.Array
+    rows: jax.Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the number of rows."""
+        return len(self.labels) if self.rows is None else len(self.rows)
+
+    def take(self, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return some of the split's rows.
+
+        Args:
+            indices: Indices [B] in the split.
+
+        Returns:
+            Images [B, D] and labels [B].
+        """
+        rows = indices if self.rows is None else self.rows[indices]
+        return self.images[rows], self.labels[rows]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of the training rows, column by column, to check other rows by.
+
+    Attributes:
+        dtype: Type of the rows as they were given, such as "uint8".
+        low: Smallest training value [D] of each column, of type float64.
+        high: Largest training value [D] of each column, of type float64.
+        names: Names of the D columns if the rows were given as a data frame.
+        offset: Numbers [D] that are subtracted from rows before the device holds them, of type float64, or None.
+    """
+
+    dtype: str
+    low: np.ndarray = field(compare=False, repr=False)
+    high: np.ndarray = field(compare=False, repr=False)
+    names: tuple[str, ...] | None = None
+    offset: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+
+class Info(NamedTuple):
+    """Where the rows are from, and what they mean.
+
+    Attributes:
+        name: Name of the data set. It contains "synthetic" if the data set is.
+        source: Place that the rows came from.
+        synthetic: Whether the rows were drawn, not observed.
+        class_names: Names of the C classes.
+        digest: Digest of all arrays as they were given. Another value means other rows or labels.
+        data: Sizes and scaling of the rows. A configuration with other ones is refused.
+        columns: Ranges of the training rows, by which other rows are checked.
+        label_values: The C labels as they were given. A prediction of class i means label_values[i].
+    """
+
+    name: str
+    source: str
+    synthetic: bool
+    class_names: tuple[str, ...]
+    digest: str
+    data: Data | None = None
+    columns: Columns | None = None
+    label_values: tuple[int | bool | str, ...] | None = None

@@ -1,0 +1,167 @@
+"""A finished run: its weights, its figures and its predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdeep.config import Config
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.new_rows import check_answers, checked_rows
+from jaxdeep.errors import UserError
+from jaxdeep.nn.dnn import BatchStats, Params
+from jaxdeep.train.evaluate import Evaluation
+from jaxdeep.train.forward import probabilities
+from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.state import TrainState
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        config: Configuration that is trained.
+        data: Data set that it is trained on.
+        seed: Seed of all random numbers, in 0 .. 2^32 - 1.
+        history: A record for each epoch.
+        params: Weights of the best epoch.
+        batch_stats: Moving statistics of batch normalisation in the best epoch.
+        best_epoch: Number of the epoch with the lowest val_loss, or of the last epoch with train.keep="last". It is 0
+            if the run diverged before there was one. Then its figures are NaN.
+        val_loss: Loss of the validation rows by `params`, in nats.
+        val_accuracy: Accuracy of the validation rows by `params`, in [0, 1].
+        test_loss: Loss of the test rows by `params`, in nats.
+        test_accuracy: Accuracy of the test rows by `params`, in [0, 1].
+        val_correct: Booleans [N], whether `params` classify a validation row correctly. All are False if best_epoch is
+            0.
+        test_correct: Booleans [N], whether `params` classify a test row correctly. All are False if best_epoch is 0.
+        diverged: Whether a loss was not finite.
+        compile_seconds: Seconds that compilation took. Runs of the same programs share them.
+        checkpoint_seconds: Seconds that the loop waited for checkpoints in this process.
+    """
+
+    config: Config
+    data: Dataset
+    seed: int
+    history: tuple[EpochRecord, ...]
+    params: Params
+    batch_stats: BatchStats
+    best_epoch: int
+    val_loss: float
+    val_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    val_correct: np.ndarray
+    test_correct: np.ndarray
+    diverged: bool
+    compile_seconds: float
+    checkpoint_seconds: float
+
+    def __repr__(self) -> str:
+        best = f"{self.best_epoch or 'none'} of {len(self.history)}"
+        figures = [f"{name}={getattr(self, name):.4f}" for name in ("val_accuracy", "test_accuracy") if self.best_epoch]
+        notes = [
+            note for note, is_true in (("diverged", self.diverged), ("synthetic", self.data.is_synthetic)) if is_true
+        ]
+        return f"Run({', '.join((f'seed={self.seed}', f'best_epoch={best}', *figures, *notes))})"
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all epochs with their validation, without compilation."""
+        return sum(record.seconds for record in self.history)
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights, biases and moving statistics, as Keras counts them."""
+        return sum(leaf.size for leaf in jax.tree.leaves((self.params, self.batch_stats)))
+
+    def predict(self, images: np.ndarray, *, check: bool = True) -> np.ndarray:
+        """Return class probabilities by the weights of the best epoch.
+
+        Args:
+            images: Rows [N, *image_shape] or [N, D], unscaled like the training images, N at least 1. The columns of a
+                data frame are matched by name.
+            check: Whether the images are compared with the range of the training images. False is for images of another
+                kind.
+
+        Returns:
+            Probabilities [N, C]. Each row sums to 1.
+
+        Raises:
+            UserError: The run has no best epoch, the images have another shape, type or scale than the training images,
+                or a value or a probability is not finite.
+
+        Warns:
+            JaxdeepWarning: Values lie outside the range of the training images.
+        """
+        self.check_trained()
+        rows = jnp.asarray(checked_rows(self.data, images, check=check, dtype=self.config.train.dtype))
+        found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
+        check_answers(found)
+        return found
+
+    def check_trained(self) -> None:
+        """Refuse a run without a best epoch, whose weights are untrained.
+
+        Raises:
+            UserError: The run diverged or was stopped before its first epoch was evaluated.
+        """
+        if not self.best_epoch:
+            why = "diverged" if self.diverged else "was stopped"
+            raise UserError(
+                f"the run with seed {self.seed} {why} before it had a best epoch: its weights are untrained. "
+                "Predict with another run."
+            )
+
+
+def finished(
+    config: Config,
+    data: Dataset,
+    seed: int,
+    history: Sequence[EpochRecord],
+    state: TrainState,
+    evaluations: tuple[Evaluation, Evaluation],
+    compile_seconds: float,
+    checkpoint_seconds: float,
+) -> Run:
+    """Return a run that is over or paused.
+
+    Args:
+        config: Configuration that is trained.
+        data: Data set that it is trained on.
+        seed: Seed of all random numbers.
+        history: A record for each epoch.
+        state: State after the last epoch.
+        evaluations: Evaluations of the validation and the test rows by the best epoch's weights.
+        compile_seconds: Seconds in which its programs were compiled.
+        checkpoint_seconds: Seconds that the loop waited for checkpoints.
+
+    Returns:
+        The run.
+    """
+    best, (valid, test) = state.best, evaluations
+    best_epoch = int(best.epoch)
+    figures = {
+        "val_loss": best.val_loss,
+        "val_accuracy": best.val_accuracy,
+        "test_loss": test.loss,
+        "test_accuracy": test.accuracy,
+    }
+    return Run(
+        config,
+        data,
+        seed,
+        tuple(history),
+        best.params,
+        best.batch_stats,
+        best_epoch,
+        **{name: float(figure) if best_epoch else np.nan for name, figure in figures.items()},
+        val_correct=np.asarray(valid.correct) & bool(best_epoch),
+        test_correct=np.asarray(test.correct) & bool(best_epoch),
+        diverged=bool(state.diverged),
+        compile_seconds=compile_seconds,
+        checkpoint_seconds=checkpoint_seconds,
+    )
