@@ -165,7 +165,10 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
         (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0; allowed: 1 or more"),
         (["--config", "selu", "--seeds", "0"], "--seeds is 0. Give 1 or more."),
         (["--config", "selu", "--summary", "--find-lr"], "--summary and --find-lr are both given. Give one of them."),
-        (["--config", "selu", "--model.alpha", "0.2"], "model.alpha is 0.2, and selu has no use for it"),
+        (
+            ["--config", "selu", "--model.alpha", "0.2"],
+            "model.alpha is 0.2 and has no effect with selu. Remove it, or use",
+        ),
         (
             ["--config", "onecycle", "--schedule.total-steps", "5"],
             "schedule.total_steps is 5, and the run has 15 epochs",

@@ -256,8 +256,8 @@ def test_a_configuration_is_read_from_mappings(plain) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    assert refusal(lambda: Config.from_dict({"optm": {}})).endswith("; perhaps optim")
-    assert refusal(lambda: Config.from_dict({"train": {"epoch": 5}})).endswith("; perhaps epochs")
+    assert refusal(lambda: Config.from_dict({"optm": {}})).endswith(". Perhaps you mean optim.")
+    assert refusal(lambda: Config.from_dict({"train": {"epoch": 5}})).endswith(". Perhaps you mean epochs.")
     assert refusal(lambda: Config.from_dict({"train": {3: 5}})).startswith("train has 3, which this version")
 
 

@@ -91,7 +91,10 @@ def test_help_wins_over_what_is_wrong_and_a_misspelled_configuration_does_not(ca
         (["--overwrite", "stray"], "'stray' belongs to no flag"),
         (["--overwritten"], "there is no flag --overwritten; perhaps --overwrite"),
         (["--grid"], "--grid"),
-        (["--optim.optimizer", "adam", "--optim.rho", "0.5"], "optim.rho is 0.5, and adam has no use for it"),
+        (
+            ["--optim.optimizer", "adam", "--optim.rho", "0.5"],
+            "optim.rho is 0.5 and has no effect with adam. Remove it, or use rmsprop.",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_what_is_allowed(command, capsys, argv, message) -> None:

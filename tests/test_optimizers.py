@@ -279,7 +279,7 @@ def test_a_field_is_allowed_exactly_where_it_changes_the_steps(name):
         if changes:
             assert Optim(name, **{field: 0.5}) == other
         else:
-            with pytest.raises(UserError, match=f"{field} is 0.5, and {name} has no use for it"):
+            with pytest.raises(UserError, match=f"{field} is 0.5 and has no effect with {name}"):
                 Optim(name, **{field: 0.5})
 
 

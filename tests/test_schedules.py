@@ -259,7 +259,7 @@ def test_a_field_is_allowed_exactly_where_it_changes_the_rates(kind):
         if (rates(other) != rates(base)).any():
             assert Schedule(kind, **needed | {field: value}) == other
         else:
-            with pytest.raises(UserError, match=rf"schedule\.{field} is .* has no use for it"):
+            with pytest.raises(UserError, match=rf"schedule\.{field} is .* has no effect with"):
                 Schedule(kind, **needed | {field: value})
 
 

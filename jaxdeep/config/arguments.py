@@ -1,4 +1,4 @@
-"""Command of calls: refused by name where they have another type than the call takes."""
+"""Checks of a call's arguments, which are refused by their name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ def check_type(name: str, value: Any, types: type | tuple[type, ...], allowed: s
     """Refuse an argument of another type.
 
     Args:
-        name: of the argument, for the message.
-        value: any value.
-        types: the types that the argument may have.
-        allowed: the same in words, such as "a Config".
+        name: Name of the argument in messages.
+        value: Any value.
+        types: Types that the argument may have.
+        allowed: The types in words, such as "a Config".
 
     Raises:
-        UserError: the value has none of the types.
+        UserError: The value has none of the types.
 
     >>> check_type("name", "cifar10", str, "a string")
     """
@@ -29,26 +29,26 @@ def check_callable(name: str, value: Any, allowed: str) -> None:
     """Refuse an argument that cannot be called.
 
     Args:
-        name: of the argument, for the message.
-        value: any value.
-        allowed: what it must be, such as "a function of the history".
+        name: Name of the argument in messages.
+        value: Any value.
+        allowed: What it must be, such as "a function of the history".
 
     Raises:
-        UserError: the value cannot be called.
+        UserError: The value cannot be called.
     """
     check(name, value, callable(value), allowed)
 
 
 def optional_whole(name: str, value: Any, least: int) -> int | None:
-    """Return an argument as an int, not below a bound, and None as None.
+    """Return an argument as an int that is not below a bound, or None.
 
     Args:
-        name: of the argument, for the message.
-        value: any value.
-        least: the smallest value that is allowed.
+        name: Name of the argument in messages.
+        value: Any value.
+        least: Smallest value that is allowed.
 
     Raises:
-        UserError: another type, a fraction, or a number out of the range.
+        UserError: The value is no whole number or is too small.
     """
     return None if value is None else whole(name, value, least)
 
@@ -67,17 +67,17 @@ def plain_verbose(value: Any) -> bool | None:
     return value
 
 
-def several(name: str, value: Any, of: type, allowed: str) -> tuple[Any, ...]:
-    """Return a sequence whose entries all have one type, as a tuple.
+def several(name: str, value: Any, kind: type, allowed: str) -> tuple[Any, ...]:
+    """Return a sequence as a tuple if all entries have one type.
 
     Args:
-        name: of the argument, for the message.
-        value: a tuple, a list or another sequence.
-        of: the type of each entry.
-        allowed: what an entry is, such as "Trial".
+        name: Name of the argument in messages.
+        value: A sequence such as a tuple.
+        kind: Type of each entry.
+        allowed: The type of an entry in words, such as "Trial".
 
     Raises:
-        UserError: no sequence, or an entry of another type. It tells the entry's index.
+        UserError: The value is no sequence or an entry has another type. The message has the entry's index.
 
     >>> several("units", [8, 4], int, "int")
     (8, 4)
@@ -87,12 +87,15 @@ def several(name: str, value: Any, of: type, allowed: str) -> tuple[Any, ...]:
     except NotPlain:
         raise UserError(f"{name} is {shown(value)}; allowed: a tuple or a list of {allowed}") from None
     for index, entry in enumerate(found):
-        check_type(f"{name}[{index}]", entry, of, f"a {allowed}")
+        check_type(f"{name}[{index}]", entry, kind, f"a {allowed}")
     return found
 
 
 def first_twice(names: Sequence[Any]) -> tuple[int, int] | None:
-    """Return the indices of the first two equal entries, or None where all differ.
+    """Return the indices of the first two equal entries, or None if all differ.
+
+    Args:
+        names: Entries that can be hashed.
 
     >>> first_twice("abcb"), first_twice("abc")
     ((1, 3), None)

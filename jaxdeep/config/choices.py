@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     InitializerChoice = Initializer | Callable[..., Any]
     OptimizerChoice = Optimizer | Callable[..., Any]
     ScheduleChoice = ScheduleKind | Callable[..., Any]
-else:  # the command line, which reads these types, takes names only
+else:  # the command line reads these types and takes names only
     ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice = (
         Annotated[Activation, FUNCTION],
         Annotated[Initializer, FUNCTION],
@@ -56,15 +56,30 @@ else:  # the command line, which reads these types, takes names only
 def check(name: str, value: Any, valid: bool, allowed: str) -> None:
     """Refuse a value.
 
+    Args:
+        name: Name of the field or the argument in messages.
+        value: The value.
+        valid: Whether it is allowed.
+        allowed: What is allowed, in words.
+
     Raises:
-        UserError: it is not valid.
+        UserError: The value is not valid.
     """
     if not valid:
         raise UserError(f"{name} is {shown(value)}; allowed: {allowed}")
 
 
 def check_layers(name: str, value: Layers, layers: int) -> None:
-    """Refuse layers that a network of so many dense layers does not have."""
+    """Refuse layers that a network does not have.
+
+    Args:
+        name: Name of the field in messages.
+        value: Group of layers or their indices.
+        layers: Number of dense layers, with the output layer.
+
+    Raises:
+        UserError: An index is given twice or the network has no such layer. Or there is no index.
+    """
     if isinstance(value, str):
         return
     allowed = f"{', '.join(get_args(LayerGroup))}, or different indices in 0 .. {layers - 1}"
@@ -73,16 +88,16 @@ def check_layers(name: str, value: Layers, layers: int) -> None:
 
 
 def check_is_used(part: str, values: Any, chosen: Sequence[Any], users: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse a field that what was chosen would silently ignore.
+    """Refuse a field that the choices would silently ignore.
 
     Args:
-        part: name of the part, for the message.
-        values: the part, a dataclass.
-        chosen: what was chosen in it, names or functions.
-        users: field -> the choices that use it; a field counts as given where it is not its default.
+        part: Name of the part in messages.
+        values: The part, a dataclass.
+        chosen: Names or functions that were chosen in it.
+        users: Choices that use a field, by the field. A field counts as given if it differs from its default.
 
     Raises:
-        UserError: a field is given that nothing uses.
+        UserError: A field is given that no choice uses.
     """
     defaults = {field.name: field.default for field in fields(values)}
     for name, kinds in users.items():
@@ -90,12 +105,16 @@ def check_is_used(part: str, values: Any, chosen: Sequence[Any], users: Mapping[
         if value != defaults[name] and not any(choice in kinds for choice in chosen):
             names = " and ".join(choice if isinstance(choice, str) else qualified_name(choice) for choice in chosen)
             raise UserError(
-                f"{part}.{name} is {value!r}, and {names} has no use for it; allowed with: {', '.join(kinds)}"
+                f"{part}.{name} is {value!r} and has no effect with {names}. Remove it, or use {_any_of(kinds)}."
             )
 
 
 def layer_indices(layers: Layers, count: int) -> tuple[int, ...]:
-    """The chosen ones of so many dense layers, the output layer being the last.
+    """Return the indices of chosen dense layers.
+
+    Args:
+        layers: Group of layers or their indices.
+        count: Number of dense layers. The output layer is the last.
 
     >>> layer_indices("hidden", 3), layer_indices("head", 3), layer_indices((1,), 3)
     ((0, 1), (2,), (1,))
@@ -108,3 +127,7 @@ def layer_indices(layers: Layers, count: int) -> tuple[int, ...]:
         case "head":
             return (count - 1,)
     return layers
+
+
+def _any_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,4 +1,4 @@
-"""How two configurations, or two runs, differ."""
+"""Differences of two configurations or two runs."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,12 @@ LONGEST_VALUE: Final = 40
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """The fields in which two nested dictionaries differ, by dotted name, with both values.
+    """Return the fields in which two nested dictionaries differ. Each dotted name has both values.
+
+    Args:
+        one: Nested values.
+        other: Nested values.
+        prefix: Beginning of each name, such as "train.".
 
     >>> differences({"train": {"epochs": 2, "patience": 20}}, {"train": {"epochs": 5, "patience": 20}})
     {'train.epochs': (2, 5)}
@@ -31,11 +36,11 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
 
 
 def in_words(fields: Sequence[str], most: int = 6) -> str:
-    """Return dotted field names as a list, in which the many fields of one part are counted if there are too many.
+    """Return dotted field names as a list. Too many fields of one part are counted.
 
     Args:
-        fields: names such as "model.units".
-        most: number of names above which they are counted by part, 1 or more.
+        fields: Names such as "model.units".
+        most: Number of names above which they are counted by part. It is 1 or more.
 
     >>> in_words(["model.activation", "optim.rho"])
     'model.activation, optim.rho'
@@ -51,7 +56,10 @@ def in_words(fields: Sequence[str], most: int = 6) -> str:
 
 
 def short(value: Any) -> str:
-    """A field's value in the name of a file or a column.
+    """Return a field's value as it stands in the name of a file or a column.
+
+    Args:
+        value: Value of a field, or its record in JSON.
 
     >>> short((100, 50)), short(0.001)
     ('100-50', '0.001')
@@ -93,23 +101,27 @@ def value_in_words(value: Any) -> str:
 
 
 def shortened(name: str) -> str:
-    """A name for a file or a folder: file systems allow 255 characters, so a digest stands for what is too long."""
+    """Return a name for a file or a folder. A digest replaces the end of a name that file systems may refuse.
+
+    Args:
+        name: A name of any length.
+    """
     is_long = len(name) > LONGEST_NAME
     return f"{name[:LONGEST_NAME]}...{hashlib.sha256(name.encode()).hexdigest()[:8]}" if is_long else name
 
 
 def refuse_other(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any], by: str = "") -> None:
-    """Stop where a folder holds another run than the one that is wanted.
+    """Refuse a folder that holds another run.
 
     Args:
-        folder: for the message.
-        found: what the folder holds, as nested JSON values.
-        wanted: what is asked for, as nested JSON values.
-        by: which version wrote the folder, for the message, such as " (written by jaxdeep 0.1.0)".
+        folder: Name of the folder in messages.
+        found: Run that the folder holds as nested JSON values.
+        wanted: Run that is asked for as nested JSON values.
+        by: Version that wrote the folder in messages, such as " (written by jaxdeep 0.1.0)".
 
     Raises:
-        UserError: names the fields that differ.
+        UserError: The runs differ. The message names the fields.
     """
     if differing := differences(found, wanted):
         fields = ", ".join(f"{name} (there {was!r}, here {now!r})" for name, (was, now) in differing.items())
-        raise UserError(f"{folder} holds another run{by}: {fields}; choose another folder, or --overwrite it")
+        raise UserError(f"{folder} holds another run{by}: {fields}. Choose another folder, or --overwrite it.")

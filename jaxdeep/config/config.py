@@ -1,4 +1,4 @@
-"""The parts of a configuration in one value, and what of it is traced."""
+"""A configuration: its parts in one value, and the numbers in it that are traced."""
 
 import difflib
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from jaxdeep.errors import UserError
 
 @dataclass(frozen=True)
 class Config:
-    """One run, but for its images and its seed.
+    """One run without its data set and its seed.
 
     A variant is made by `updated`:
 
@@ -54,13 +54,13 @@ class Config:
         if self.schedule != Schedule():
             raise UserError(
                 f"optim.learning_rate is the schedule {qualified_name(rates)}, and schedule is given too, with "
-                f"schedule.kind {short(self.schedule.kind)}. Give one of them"
+                f"schedule.kind {short(self.schedule.kind)}. Give one of them."
             )
         object.__setattr__(self, "optim", replace(self.optim, learning_rate=1.0))
         object.__setattr__(self, "schedule", Schedule(kind=rates))
 
     def _check_rates(self) -> None:
-        """Refuse what the optimizer or the schedule would silently ignore of the other one."""
+        """Refuse a field of the optimizer or the schedule that the other part would silently ignore."""
         schedule, optim = self.schedule, self.optim
         if optim.optimizer == "optax.rprop":
             for name, none in (("kind", "constant"), ("warmup_steps", 0)):
@@ -79,11 +79,11 @@ class Config:
         """Return a copy in which some fields have other values.
 
         Args:
-            changes: Value of each field that changes, by its name on the command line, such as "optim.learning_rate",
-                "optim.learning-rate" or "lr".
+            changes: Value of each field that changes. Its name is one of the command line, such as
+                "optim.learning_rate" or "lr".
 
         Raises:
-            UserError: There is no such field, or a value is out of its range. Or the values do not go together.
+            UserError: There is no such field or a value is out of its range. Or the values do not go together.
 
         >>> config = Config().updated({"lr": 1e-2, "model.dropout_sites": "every", "model.dropout_rate": 0.2})
         >>> config.optim.learning_rate, config.model.dropout_rate
@@ -93,7 +93,9 @@ class Config:
         return replace(self, **parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as nested dictionaries of JSON values; a user's function by its qualified name.
+        """Return the fields as nested dictionaries of JSON values.
+
+        A function is recorded by its qualified name. A function that was made with arguments is recorded by these too.
 
         >>> Config().to_dict()["train"]["batch_size"]
         32
@@ -103,11 +105,16 @@ class Config:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Config":
-        """The inverse of `to_dict`; what an earlier version did not have takes its default.
+        """Return the configuration that `to_dict` recorded. A missing field takes its default.
+
+        What a function of JAX, Flax or Optax made is made again.
+
+        Args:
+            plain: Parts by name, each a mapping of fields to values.
 
         Raises:
-            UserError: a part or a field is unknown, has another type, or is out of its range. A user's function is
-                refused too, as only its name is recorded. What a function of JAX, Flax or Optax made is made again.
+            UserError: A part or a field is unknown or not valid. Or it is the name of a user's function, which cannot
+                be found again safely.
 
         >>> Config.from_dict(Config().to_dict()) == Config()
         True
@@ -118,9 +125,9 @@ class Config:
         return cls(**{name: part(**plain.get(name, {})) for name, part in PARTS.items()})
 
     def static(self) -> Static:
-        """Return what programs are compiled for: configurations that agree in it share their programs.
+        """Return what programs are compiled for. Configurations that agree in it share their programs.
 
-        Whether there is dropout, a penalty or a constraint at all is static. How strong it is, is traced.
+        Whether there is dropout, a penalty or a constraint is static. Its strength is traced.
 
         >>> one, other = Config(), Config().updated({"optim.learning_rate": 0.1})
         >>> one == other, one.static() == other.static()
@@ -139,7 +146,7 @@ class Config:
         )
 
     def hyper(self) -> "Hyper":
-        """The numbers that are traced: TRACED, by field."""
+        """Return the traced numbers, by field."""
         return Hyper(
             learning_rate=self.optim.learning_rate,
             beta_1=self.optim.beta_1,
@@ -160,15 +167,15 @@ TRACED: Final = (
     "regularize.max_norm",
     "schedule.factor",
 )
-"""The fields that a study may vary within one program (schedule.factor: of a plateau)."""
+"""Fields that a study may vary within one program. schedule.factor is one for a plateau."""
 Settings = Config | Static
-"""What a traced function takes: its static fields can be read, and its traced numbers come in a Hyper."""
+"""Type of a traced function's argument. Its static fields can be read. Its traced numbers come in a Hyper."""
 
 
 class Hyper(NamedTuple):
     """Numbers that a compiled program takes as arguments, so that another value needs no other program.
 
-    Those that a configuration does not use are there all the same, and change nothing.
+    Numbers that a configuration does not use change nothing.
     """
 
     learning_rate: Any
@@ -181,26 +188,26 @@ class Hyper(NamedTuple):
 
 
 def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:
-    """Refuse what is not a mapping of known names; part is "" for the parts themselves."""
+    """Refuse values that are no mapping of known names. The parts themselves have the part ""."""
     what = part or "the configuration"
     if not isinstance(values, Mapping):
         raise UserError(f"{what} is {shown(values)}; allowed: a mapping of names to values")
     for name in values:
         if name not in known:
             nearest = difflib.get_close_matches(str(name), known, n=1)
-            perhaps = f"perhaps {nearest[0]}" if nearest else f"allowed: {', '.join(known)}"
-            raise UserError(f"{what} has {shown(name)}, which this version does not know; {perhaps}")
+            advice = f"Perhaps you mean {nearest[0]}." if nearest else f"Give some of {', '.join(known)}."
+            raise UserError(f"{what} has {shown(name)}, which this version does not know. {advice}")
 
 
 def checked_values(config: Config, values: Any) -> dict[str, Any]:
-    """Return what a study varies as plain values, after a check that they are the configuration's own.
+    """Return the values that a study varies as plain values if the configuration has them.
 
     Args:
-        config: of one run.
-        values: a mapping of fields, such as "optim.learning_rate", to their values.
+        config: Configuration of one trial.
+        values: A mapping of fields such as "optim.learning_rate" to their values.
 
     Raises:
-        UserError: no mapping, an unknown field, or a value that is not the configuration's.
+        UserError: A field is unknown or a value differs from the configuration's.
 
     >>> checked_values(Config(), {"model.units": [100, 100]})
     {'model.units': (100, 100)}
@@ -214,7 +221,7 @@ def checked_values(config: Config, values: Any) -> dict[str, Any]:
         own = getattr(getattr(config, part), of_part)
         if plain_field(part, PARTS[part], of_part, value) != own:
             raise UserError(
-                f"values: {name} is {shown(value)}, and the configuration's is {shown(own)}; make them equal"
+                f"values: {name} is {shown(value)}, and the configuration's is {shown(own)}. Make them equal."
             )
         found[name] = own
     return found

@@ -16,13 +16,13 @@ class Data:
     """How the images are split, scaled and augmented."""
 
     scaling: Scaling = "standardize"
-    """none: raw pixel values; unit: divided by 255; standardize: per pixel and channel on the training rows."""
+    """unit divides by 255. standardize gives each column of the training rows mean 0 and deviation 1."""
     valid_size: int | float = 0.2
-    """Validation rows: the first so many training rows. A number below 1 is a share of them."""
+    """Number of the first training rows that are for validation. A number below 1 is a share of the rows."""
     train_size: int | None = None
-    """Train on the first so many of the remaining rows only; None: on all of them."""
+    """Number of the remaining rows to train on. None: all of them."""
     shift_pixels: int = 0
-    """Shift each training image at random by up to so many pixels either way, in both directions; 0: do not."""
+    """Largest number of pixels by which training images are shifted at random, in both directions."""
     flip: bool = False
     """Mirror each training image, left to right, with probability 1/2."""
 
@@ -48,5 +48,5 @@ class Data:
 
     @property
     def augmented(self) -> bool:
-        """Whether training images are changed at random."""
+        """Return whether training images are changed at random."""
         return self.shift_pixels > 0 or self.flip

@@ -1,4 +1,4 @@
-"""When a run goes on from a shorter one: its epochs were raised, and nothing else."""
+"""Runs that continue shorter ones: their epochs were raised and nothing else."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,18 +10,18 @@ from jaxdeep.errors import UserError
 
 EPOCHS: Final = "config.train.epochs"
 AS_LONG_AS_THE_RUN: Final = USERS["total_steps"]
-"""The schedules whose factor depends on the run's epochs."""
+"""Schedules whose factor depends on the number of epochs."""
 
 
 def is_extension(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Say whether one run is the beginning of another.
 
-    It is where they differ in the epochs alone, and where more epochs leave the first ones as they are. Both may be
-    what `fit` records, or what a run folder does.
+    It is if only their epochs differ and more epochs leave the first ones as they are. Both are records of `fit` or of
+    a run folder.
 
     Args:
-        found: what was recorded, as nested JSON values.
-        wanted: what is asked for, as nested JSON values.
+        found: Run that was recorded as nested JSON values.
+        wanted: Run that is asked for as nested JSON values.
 
     >>> short, long = ({"config": {"train": {"epochs": n}, "schedule": {"kind": "constant"}}} for n in (5, 8))
     >>> is_extension(short, long), is_extension(long, short), is_extension(long, long)
@@ -32,16 +32,16 @@ def is_extension(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def check_continues(folder: str, found: Mapping[str, Any], wanted: Mapping[str, Any], by: str = "") -> None:
-    """Stop where a folder holds neither the run that is wanted nor its beginning.
+    """Refuse a folder that holds neither a run nor its beginning.
 
     Args:
-        folder: for the message.
-        found: what the folder holds, as nested JSON values.
-        wanted: what is asked for, as nested JSON values.
-        by: which version wrote the folder, for the message, such as " (written by jaxdeep 0.1.0)".
+        folder: Name of the folder in messages.
+        found: Run that the folder holds as nested JSON values.
+        wanted: Run that is asked for as nested JSON values.
+        by: Version that wrote the folder in messages, such as " (written by jaxdeep 0.1.0)".
 
     Raises:
-        UserError: names the fields that differ, and why more epochs do not make the run longer.
+        UserError: Other fields than the epochs differ or more epochs do not continue the run. The message says which.
     """
     found, wanted = comparable(found), comparable(wanted)
     differing = differences(found, wanted)
@@ -51,16 +51,16 @@ def check_continues(folder: str, found: Mapping[str, Any], wanted: Mapping[str, 
         was, now = differing[EPOCHS]
         raise UserError(
             f"{folder} holds another run{by}: {EPOCHS} (there {was!r}, here {now!r}). {reason}. "
-            "Choose another folder, or --overwrite it"
+            "Choose another folder, or --overwrite it."
         )
 
 
 def obstacle(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """Return why a run that differs in its epochs does not go on, or None where it does.
+    """Return why a run that differs in its epochs does not continue another, or None if it does.
 
     Args:
-        found: what was recorded, as nested JSON values.
-        wanted: what is asked for, as nested JSON values.
+        found: Run that was recorded as nested JSON values.
+        wanted: Run that is asked for as nested JSON values.
     """
     was, now = (run["config"]["train"]["epochs"] for run in (found, wanted))
     if not isinstance(was, int) or not isinstance(now, int) or now <= was:

@@ -1,4 +1,4 @@
-"""The fields of a configuration's parts, made plain and checked by their type hints."""
+"""Fields of a configuration's parts as plain values, checked by their type hints."""
 
 import types
 import typing
@@ -13,7 +13,7 @@ from jaxdeep.config.values import NotPlain, entries, integer, number, scalar, sh
 from jaxdeep.errors import UserError
 
 BOUNDED_BY_MEMORY = ("model.units",)
-"""Whole numbers whose largest value depends on the machine; all others fit an int32."""
+"""Whole numbers whose largest value depends on the machine. All others fit an int32."""
 
 MAY_BE_SCHEDULES = ("optim.learning_rate",)
 """Numbers in whose place a schedule may be given. A Config puts it where schedules stand."""
@@ -22,43 +22,47 @@ MAY_BE_SCHEDULES = ("optim.learning_rate",)
 def make_plain(part: str, values: Any) -> None:
     """Make each field of a frozen part a plain Python value of the type that its hint says.
 
-    A whole number may come as a float without a fraction, a float as a whole number, and a tuple as a list or an
-    array [N]. Scalars of NumPy and JAX become Python's.
+    A whole number may come as a float without a fraction. A float may come as a whole number. A tuple may come as a
+    list or an array [N]. Scalars of NumPy and JAX become Python's.
 
     Args:
-        part: name of the part, for the message.
-        values: the part, a dataclass, changed in place before anything sees it.
+        part: Name of the part in messages.
+        values: The part: a dataclass. It is changed in place before anything sees it.
 
     Raises:
-        UserError: a field has another type, or is none of the names that its hint allows.
+        UserError: A field has another type or is none of the names that its hint allows.
     """
     for name in hints_of(type(values)):
         object.__setattr__(values, name, plain_field(part, type(values), name, getattr(values, name)))
 
 
-def plain_field(part: str, of: type, name: str, value: Any) -> Any:
+def plain_field(part: str, kind: type, name: str, value: Any) -> Any:
     """Return a field's value as a plain Python value of the type that its hint says.
 
     Args:
-        part: name of the part, such as "train".
-        of: the part's class.
-        name: the field, such as "epochs".
-        value: any value.
+        part: Name of the part, such as "train".
+        kind: Class of the part.
+        name: Field, such as "epochs".
+        value: Any value.
 
     Raises:
-        UserError: another type, or a name that is not allowed.
+        UserError: The value has another type or is a name that is not allowed.
     """
     try:
-        return _plain(f"{part}.{name}", hints_of(of)[name], value)
+        return _plain(f"{part}.{name}", hints_of(kind)[name], value)
     except NotPlain as allowed:
         raise UserError(f"{part}.{name} is {shown(value)}; allowed: {allowed}") from None
 
 
 @cache
-def hints_of(of: type) -> dict[str, Any]:
-    """Return the type hint of each field of a dataclass, by name."""
-    hints = typing.get_type_hints(of, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(of)}
+def hints_of(kind: type) -> dict[str, Any]:
+    """Return the type hint of each field of a dataclass, by name.
+
+    Args:
+        kind: The dataclass.
+    """
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def _plain(name: str, hint: Any, value: Any) -> Any:
@@ -110,7 +114,7 @@ def _count_or_share(value: Any) -> int | float:
 
 
 def _one_of(name: str, hints: tuple[Any, ...], value: Any) -> Any:
-    """A value of one of several types: None or a number, or a name or a tuple."""
+    """Return a value of one of several types: None or a number, or a name or a tuple."""
     value = scalar(value)
     if value is None and types.NoneType in hints:
         return None

@@ -1,4 +1,4 @@
-"""What two runs must share to be the same: the fields of a configuration that can change a result."""
+"""Identity of a run: the fields of a configuration that can change a result."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,20 +8,19 @@ from jaxdeep.config.config import Config
 from jaxdeep.config.parts import PARTS
 
 WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
-"""Fields, by dotted name, that change what is shown of a run and none of its figures. Two runs may differ in them."""
+"""Dotted names of fields that change no figure of a run. Two runs may differ in them."""
 
 DEFAULTS_BEFORE: Final = {"data.valid_size": 5_000, "model.units": (100,) * 20}
-"""Defaults of the versions that stored a configuration without a field, where those of this version differ."""
+"""Defaults of earlier versions that this version changed. A stored configuration that lacks the field meant these."""
 
 
 def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run is, in the fields of this version.
+    """Return the identity of a run in the fields of this version.
 
-    A field that the stored configuration lacks has the default of its time: the version that wrote it lacked it too. A
-    field of WITHOUT_EFFECT is left out.
+    A field that the stored configuration lacks has the default of its time. A field of WITHOUT_EFFECT is left out.
 
     Args:
-        identity: what a run or a study is, as nested JSON values. Its `config` may be of an earlier version.
+        identity: Identity of a run or a study as nested JSON values. An earlier version may have written its `config`.
 
     >>> comparable({"seed": 3, "config": {"train": {"epochs": 2}}})["config"]["train"]["keep"]
     'best'
@@ -45,11 +44,11 @@ def comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed_fields(base: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in which a configuration differs from another, by dotted name, with its values.
+    """Return the fields in which a configuration differs from another. Each dotted name has its value.
 
     Args:
-        base: Configuration that is compared with, as nested JSON values.
-        config: Configuration whose values are returned, as nested JSON values. It may be of an earlier version.
+        base: Configuration that is compared with as nested JSON values.
+        config: Configuration whose values are returned as nested JSON values. It may be of an earlier version.
 
     >>> changed_fields({"train": {"epochs": 2}}, {"train": {"epochs": 5}})
     {'train.epochs': 5}

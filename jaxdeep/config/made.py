@@ -13,10 +13,10 @@ class Made:
     Two are equal if they were made by the same function with the same arguments.
 
     Attributes:
-        key: What it was made of, as nested tuples, in which 20 and 20.0 are equal: Optax's schedules change the one
-            into the other when they are called.
-        named: The functions that the record names. A function that is defined anew under its old name is another one.
-        record: What it was made of, as JSON text.
+        key: The record as nested tuples, in which 20 and 20.0 are equal. Optax's schedules change one into the other
+            when they are called.
+        named: Functions that the record names. A function that is defined anew under its old name is another one.
+        record: Names of functions and their arguments, as JSON text.
         function: The function itself.
     """
 
@@ -30,13 +30,14 @@ class Made:
         """Return a function with its record.
 
         Args:
-            record: What it was made of, as JSON values.
-            named: The functions that the record names.
+            record: Names of functions and their arguments, as JSON values.
+            named: Functions that the record names.
             function: The function itself.
         """
         return cls(_frozen(record), tuple(named), json.dumps(record, sort_keys=True), function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -50,7 +51,7 @@ class Made:
         return function_of, ("function", self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a run records of it: names of functions, and arguments as JSON values."""
+        """Return its record: names of functions, and arguments as JSON values."""
         return json.loads(self.record)
 
 
@@ -83,7 +84,10 @@ def text_of(record: Any) -> str:
 
 
 def qualified_name(function: Callable[..., Any]) -> str:
-    """Return `module.name` of a function, by which a run records it. Of one that was made: its call.
+    """Return `module.name` of a function, by which a run records it, or the call that made it.
+
+    Args:
+        function: A function with a name of its own, or one that was made.
 
     >>> qualified_name(text_of)
     'jaxdeep.config.made.text_of'
@@ -92,7 +96,11 @@ def qualified_name(function: Callable[..., Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a field's value for JSON: tuples as lists, a function by its name, or by its maker and arguments."""
+    """Return a field's value for JSON: tuples as lists, a function by its name or by its maker and arguments.
+
+    Args:
+        value: Value of a field.
+    """
     if isinstance(value, tuple):
         return [plain(inner) for inner in value]
     if isinstance(value, Made):

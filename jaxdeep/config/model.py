@@ -1,4 +1,4 @@
-"""The architecture: a stack of dense layers."""
+"""Architecture of the network, a stack of dense layers."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
 ALPHAS: Final = {"leaky_relu": 0.01, "prelu": 0.25, "elu": 1.0}
-"""The activations that have an alpha, and what it is where none is given."""
+"""Activations that have an alpha, with its default."""
 SCALED: Final = ("variance_scaling", "orthogonal", "constant")
 
 
@@ -30,21 +30,21 @@ class Model:
     units: tuple[int, ...] = (100, 100)
     """Units of each hidden layer."""
     activation: ActivationChoice = "selu"
-    """Activation of the hidden layers; from Python also a function x -> y of arrays."""
+    """Activation of the hidden layers. From Python also a function x -> y of arrays."""
     kernel_init: InitializerChoice = "lecun_normal"
-    """Initialiser of the hidden kernels; biases are 0. From Python also (key, [inputs, units], dtype) -> kernel."""
+    """Initialiser of the hidden kernels. From Python also a function (key, [inputs, units], dtype) -> kernel."""
     batch_norm: bool = False
     """Batch normalisation at each hidden layer."""
     batch_norm_input: bool = False
     """Batch normalisation of the network's input."""
     dropout: Dropout = "dropout"
-    """The kind of dropout, where there is any."""
+    """Kind of dropout."""
     dropout_sites: DropoutSites = "none"
-    """Whose inputs are dropped: head: the output layer's; after_hidden: all but the first dense layer's; every: all."""
+    """Layers whose inputs are dropped. head is the output layer, after_hidden all dense layers but the first."""
     dropout_rate: float = 0.0
-    """The share that is dropped, in [0, 1)."""
+    """Share of the values that is dropped, in [0, 1)."""
     alpha: float | None = None
-    """leaky_relu: slope below 0 (None: .01); prelu: its first value (.25); elu: minus its lower bound (1)."""
+    """Slope of leaky_relu below 0, first slope of prelu, or minus the lower bound of elu. None: .01, .25 or 1."""
     batch_norm_place: NormPlace = "before"
     """Batch normalisation before or after the activation."""
     use_bias: bool = True
@@ -52,11 +52,11 @@ class Model:
     head_init: InitializerChoice = "glorot_uniform"
     """Initialiser of the output layer's kernel."""
     init_scale: float = 1.0
-    """variance_scaling: the scale; orthogonal: the gain; constant: the value."""
+    """Scale of variance_scaling, gain of orthogonal, or value of constant."""
     init_mode: InitMode = "fan_in"
-    """variance_scaling: what the variance is divided by."""
+    """Fan by which variance_scaling divides the variance."""
     init_distribution: InitDistribution = "truncated_normal"
-    """variance_scaling: what is drawn from; truncated_normal has its variance corrected."""
+    """Distribution of variance_scaling. The variance of truncated_normal is corrected."""
 
     def __post_init__(self) -> None:
         make_plain("model", self)
@@ -80,7 +80,9 @@ class Model:
         if (self.dropout_rate > 0) != (self.dropout_sites != "none"):
             raise UserError(
                 f"model.dropout_rate is {self.dropout_rate} and model.dropout_sites is {self.dropout_sites!r}: "
-                "a rate above 0 needs sites (head, after_hidden or every), and sites need a rate above 0"
+                "one needs the other. Give sites head, after_hidden or every with a rate above 0, or neither."
             )
         if self.batch_norm_place == "after" and not self.batch_norm:
-            raise UserError("model.batch_norm_place is 'after', and model.batch_norm is False: there is none to place")
+            raise UserError(
+                "model.batch_norm_place is 'after' and has no effect without batch normalisation. Set model.batch_norm."
+            )

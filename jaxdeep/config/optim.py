@@ -29,31 +29,31 @@ class Optim:
     """The optimizer, with Keras's defaults."""
 
     optimizer: OptimizerChoice = "nadam"
-    """Keras 3's by their names, optax's as optax.NAME; from Python also learning_rate -> GradientTransformation."""
+    """Keras 3's by name, Optax's as optax.NAME. From Python also learning_rate -> GradientTransformation."""
     learning_rate: float = 1e-3
     """Step size, which the schedule's factor multiplies. From Python also a schedule, number of steps done -> rate."""
     beta_1: float = 0.9
-    """Decay of the first moment; the momentum of momentum and nesterov."""
+    """Decay of the first moment, or the momentum of momentum and nesterov."""
     beta_2: float = 0.999
     """Decay of the second moment."""
     epsilon: float = 1e-7
     """Added to the root of the second moment (rmsprop, adagrad: under the root)."""
     momentum_decay: float = 1.0
-    """Nadam's momentum schedule is beta_1 (1 - 0.5 x 0.96^(momentum_decay t)); TensorFlow 2 and PyTorch have 0.004."""
+    """Nadam's momentum at step t is beta_1 (1 - 0.5 x 0.96^(momentum_decay t)). PyTorch has 0.004."""
     rho: float = 0.9
-    """rmsprop: decay of the second moment."""
+    """Decay of the second moment of rmsprop."""
     initial_accumulator: float = 0.1
-    """adagrad, ftrl: what the sum of squares starts at."""
+    """First value of the sum of squares of adagrad and ftrl."""
     weight_decay: float = 0.004
-    """adamw: share of a weight that is taken off it a step, times the learning rate."""
+    """Share of a weight that adamw subtracts in a step, times the learning rate."""
     ftrl_l1: float = 0.0
-    """ftrl: strength of l1, in the optimizer itself, so that weights become exactly 0."""
+    """Strength of l1 in ftrl itself, which makes weights exactly 0."""
     ftrl_l2: float = 0.0
-    """ftrl: strength of l2, likewise."""
+    """Strength of l2 in ftrl itself."""
     clip_value: float | None = None
     """Clip each entry of the gradients to plus or minus this."""
     clip_norm: float | None = None
-    """Clip the norm of each variable's gradient (a kernel's, a bias's) to this; Keras's clipnorm."""
+    """Clip the norm of each variable's gradient to this, as Keras's clipnorm does."""
     clip_global_norm: float | None = None
     """Clip the norm of all gradients together to this."""
 
@@ -73,5 +73,5 @@ class Optim:
             check(f"optim.{name}", value, value is None or 0 < value < math.inf, "above 0 and finite, or None")
         given = [name for name in CLIPS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise UserError(f"optim.{' and optim.'.join(given)} are both given; allowed: one of them")
+            raise UserError(f"optim.{' and optim.'.join(given)} are both given. Remove one of them.")
         check_is_used("optim", self, (self.optimizer,), USERS)

@@ -32,11 +32,11 @@ def field_hints() -> dict[str, Any]:
 
 
 def dotted_name(what: str, name: Any) -> str:
-    """Return the dotted name of a field, as the command line reads it: short names and hyphens are allowed.
+    """Return the dotted name of a field as the command line reads it. Short names and hyphens are allowed.
 
     Args:
-        what: Argument or flag that has the name, for the message.
-        name: A name such as "optim.learning_rate", "optim.learning-rate" or "lr".
+        what: Argument or flag that has the name in messages.
+        name: A name such as "optim.learning_rate" or "lr".
 
     Raises:
         UserError: There is no such field. The message has the nearest one.
@@ -63,7 +63,7 @@ def by_part(changes: Any) -> dict[str, dict[str, Any]]:
         Part -> field -> value, for the parts that change.
 
     Raises:
-        UserError: It is no mapping, there is no such field, or two names mean one field.
+        UserError: It is no mapping or there is no such field. Or two names mean one field.
 
     >>> by_part({"lr": 0.1, "optim.optimizer": "sgd"})
     {'optim': {'learning_rate': 0.1, 'optimizer': 'sgd'}}

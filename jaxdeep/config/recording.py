@@ -1,8 +1,8 @@
-"""How a function that has no name of its own is recorded by its maker and its arguments, and made again.
+"""Record a function that has no name of its own by its maker and its arguments. Make it again.
 
-A `functools.partial` says what it holds. Of a maker in JAX, Flax or Optax, such as `he_normal()` or
-`cosine_decay_schedule(1.0, 1000)`, the arguments stand in the closure of the function that it made. They are
-believed if the maker, called with them, makes the same function again: the same code over equal values.
+A `functools.partial` shows its arguments. The arguments of a maker such as `he_normal()` in JAX stand
+in the closure of the function that it made. They are believed if the maker makes the same function again with them:
+the same code over equal values.
 """
 
 import functools
@@ -29,21 +29,21 @@ RECOVERED: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = 
         "boundaries_and_scales": dict(zip(cells["boundaries"], cells["scales"], strict=True)),
     }
 }
-"""Arguments that a closure holds in another form. Optax's 1cycle schedules are such."""
+"""Functions that find the arguments of a closure that holds them in another form, such as Optax's 1cycle schedules."""
 EMPTY: Final = object()
 """Stands for a variable of a closure that has no value."""
 MEND: Final = "Define it by `def` at the top of a module, or give functools.partial of such a function"
 
 
 def recorded(name: str, value: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that a run can record: itself if its name leads back to it, else what it was made of.
+    """Return a function that a run can record: the function itself if its name leads back to it, else a `Made`.
 
     Args:
-        name: Field, for the message.
+        name: Field in messages.
         value: Any callable.
 
     Raises:
-        UserError: It is a class, a lambda or an object, or what it was made of cannot be recorded.
+        UserError: It is a class or a lambda or an object. Or its arguments cannot be recorded.
     """
     if isinstance(value, Made) or _is_named(value):
         return value
@@ -59,11 +59,11 @@ def function_of(name: str, record: Mapping[str, Any]) -> Callable[..., Any]:
     """Return the function of a record, made again.
 
     Args:
-        name: Field, for the message.
-        record: What `Made.to_json` returned.
+        name: Field in messages.
+        record: Names and arguments, as `Made.to_json` returns them.
 
     Raises:
-        UserError: It is no such record, or names a function that is not of JAX, Flax or Optax.
+        UserError: It is no such record or names a function of another package.
     """
     try:
         made = recorded(name, _value(record))
@@ -178,7 +178,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _is_named(value: Any) -> bool:
-    """Say whether what stands where a function says that it is defined is the function itself."""
+    """Say whether a function stands where it says that it is defined."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if isinstance(value, type) or not isinstance(module, str) or not isinstance(name, str):
         return False

@@ -1,4 +1,4 @@
-"""How the learning rate changes while training."""
+"""Schedule of the learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -25,34 +25,34 @@ USERS: Final = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate changes while training: by a factor of `optim.learning_rate`."""
+    """Schedule of the learning rate, as a factor of `optim.learning_rate`."""
 
     kind: ScheduleChoice = "constant"
-    """By name; from Python also a function, number of steps done -> factor."""
+    """Name of the schedule. From Python also a function, number of steps done -> factor."""
     factor: float = 0.1
-    """exponential: of a decay; plateau: at each plateau."""
+    """Factor of an exponential decay, or of each plateau."""
     decay_epochs: float = 20.0
-    """exponential: epochs in which the rate falls by the factor, constant within an epoch."""
+    """Epochs in which an exponential schedule falls by the factor. The rate is constant within an epoch."""
     decay_steps: int | None = None
-    """power: s in 1 / (1 + step / s)^exponent; exponential: steps of such a fall, step by step."""
+    """Number s in power's 1 / (1 + step / s)^exponent, or steps in which exponential falls by the factor."""
     exponent: float = 1.0
-    """power: the exponent."""
+    """Exponent of power."""
     boundaries_epochs: tuple[int, ...] = ()
-    """piecewise: epochs after which the next factor holds."""
+    """Epochs after which the next factor of piecewise holds."""
     factors: tuple[float, ...] = ()
-    """piecewise: one more than there are boundaries."""
+    """Factors of piecewise, one more than boundaries."""
     patience_epochs: int = 5
-    """plateau: epochs in a row without a lower val_loss."""
+    """Epochs in a row without a lower val_loss that make a plateau."""
     min_delta: float = 1e-4
-    """plateau: by how much a val_loss must be lower to count."""
+    """Difference by which a val_loss must be lower to end a plateau."""
     momentum_low: float = 0.85
-    """onecycle with momentum or nesterov: the momentum at the highest rate."""
+    """Momentum at the highest rate of onecycle, with momentum or nesterov."""
     momentum_high: float = 0.95
-    """onecycle with momentum or nesterov: the momentum at the lowest rate."""
+    """Momentum at the lowest rate of onecycle, with momentum or nesterov."""
     total_steps: int | None = None
-    """onecycle, cosine: their length; it must be the run's, which None is."""
+    """Length of onecycle or cosine. It must be the number of steps that are trained, which None takes."""
     warmup_steps: int = 0
-    """Any but onecycle: the rate rises linearly from 0 over so many steps, and the schedule begins behind them."""
+    """Steps in which the rate rises linearly from 0 before the schedule begins. onecycle takes none."""
 
     def __post_init__(self) -> None:
         make_plain("schedule", self)
@@ -73,13 +73,15 @@ class Schedule:
 
     def _check_kind(self) -> None:
         if self.kind == "power" and self.decay_steps is None:
-            raise UserError("schedule.kind is 'power', which needs schedule.decay_steps: 1 / decay in Keras's terms")
+            raise UserError(
+                "schedule.kind is 'power', which needs schedule.decay_steps. Give it: Keras calls it 1 / decay."
+            )
         if self.kind == "onecycle" and self.warmup_steps:
             raise UserError(
-                f"schedule.warmup_steps is {self.warmup_steps}; allowed: 0 with onecycle, which warms up itself"
+                f"schedule.warmup_steps is {self.warmup_steps} with onecycle, which warms up itself. Set it to 0."
             )
         if self.kind == "exponential" and self.decay_steps is not None and self.decay_epochs != 20.0:
-            raise UserError("schedule.decay_epochs and schedule.decay_steps are both given: one of them is the decay's")
+            raise UserError("schedule.decay_epochs and schedule.decay_steps are both given. Remove one of them.")
         if self.kind == "piecewise":
             edges, factors = self.boundaries_epochs, self.factors
             rising = all(a < b for a, b in zip((0, *edges), edges, strict=False))

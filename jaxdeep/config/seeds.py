@@ -7,18 +7,18 @@ from jaxdeep.config.values import scalar, shown
 from jaxdeep.errors import UserError
 
 LARGEST_SEED: Final = 2**32 - 1
-"""A key is made of 32 bits of its seed, so that 2^32 would be the key of 0."""
+"""Largest seed. A key is made of 32 bits of its seed, so that 2^32 would be the key of 0."""
 
 
 def plain_seed(seed: Any, name: str = "seed") -> int:
     """Return a seed as an int.
 
     Args:
-        seed: a whole number in 0 .. 2^32 - 1, of Python, NumPy or JAX.
-        name: of the argument, for the message.
+        seed: A whole number in 0 .. 2^32 - 1 of Python or an array library.
+        name: Name of the argument in messages.
 
     Raises:
-        UserError: another type, True or False, or a number out of the range.
+        UserError: The value is no number in that range. True and False are none.
 
     >>> import numpy as np
     >>> plain_seed(np.int64(42))
@@ -34,11 +34,11 @@ def plain_seeds(seeds: Iterable[Any], name: str = "seeds") -> tuple[int, ...]:
     """Return one or more different seeds as ints.
 
     Args:
-        seeds: S seeds, such as a range, a list or an array [S].
-        name: of the argument, for the message.
+        seeds: S seeds in a sequence or an array [S].
+        name: Name of the argument in messages.
 
     Raises:
-        UserError: no sequence, none, one twice, or one that `plain_seed` refuses.
+        UserError: There is no seed or `plain_seed` refuses one. Or a seed is given twice.
 
     >>> plain_seeds(range(3))
     (0, 1, 2)

@@ -1,4 +1,4 @@
-"""What programs are compiled for: a configuration without the values of its traced numbers."""
+"""Configuration that programs are compiled for, without the values of its traced numbers."""
 
 import copy
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ Part = TypeVar("Part")
 class TracedNumber:
     """A mark in place of a number that a compiled program takes as an argument.
 
-    It has no value. Whoever computes or compares with it would build a constant into the program, and is refused. Two
-    marks are equal only as the same object, which is what a hashable configuration needs.
+    It has no value. Arithmetic and comparisons would build a constant into the program, and are refused. Two marks are
+    equal only as the same object, as a hashable configuration needs.
     """
 
     def __repr__(self) -> str:
@@ -38,10 +38,10 @@ TRACED_NUMBER: Final = TracedNumber()
 
 @dataclass(frozen=True)
 class Static:
-    """A configuration that programs are compiled for; it cannot be trained.
+    """A configuration that programs are compiled for. It cannot be trained.
 
-    Its parts are those of a `Config`. In place of each traced number stands a `TracedNumber`, unless the number is 0 or
-    None because what it measures is absent.
+    It has the parts of a `Config`. A `TracedNumber` replaces each traced number, unless the number is 0 or None because
+    its penalty, its constraint or its dropout is absent.
     """
 
     data: Data
@@ -56,8 +56,8 @@ def with_traced(part: Part, **is_traced: bool) -> Part:
     """Return a copy of a part in which marks stand for its traced numbers.
 
     Args:
-        part: a frozen dataclass, such as an `Optim`.
-        is_traced: for each field, whether it becomes a mark. All others keep their values.
+        part: A frozen dataclass, such as an `Optim`.
+        **is_traced: Whether a field becomes a mark, by the field. All others keep their values.
     """
     static = copy.copy(part)
     for name, traced in is_traced.items():

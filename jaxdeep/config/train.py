@@ -1,4 +1,4 @@
-"""The loop."""
+"""Training loop: batches, epochs and early stopping."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from jaxdeep.config.fields import make_plain
 
 @dataclass(frozen=True)
 class Train:
-    """The loop."""
+    """The training loop."""
 
     batch_size: int = 32
-    """Images a step; the last batch of an epoch holds the rest."""
+    """Rows in a step. The last batch of an epoch holds the rest."""
     epochs: int = 100
-    """Epochs at the most."""
+    """Largest number of epochs."""
     patience: int = 20
-    """Stop after so many epochs in a row without a lower val_loss; not where the last weights are kept."""
+    """Epochs in a row without a lower val_loss after which training stops, if the best weights are kept."""
     dtype: DType = "float32"
     """Type of the weights and of all arithmetic."""
     keep: Keep = "best"
-    """Whose weights are kept and tested: best: the epoch's with the lowest val_loss; last: the last epoch's."""
+    """Epoch with the weights that are kept and tested. best has the lowest val_loss."""
 
     def __post_init__(self) -> None:
         make_plain("train", self)

@@ -1,4 +1,4 @@
-"""A value from anywhere, such as a NumPy scalar or a parsed file, as the plain Python value that a run records."""
+"""Plain Python values as a run records them, from NumPy scalars and parsed files."""
 
 import math
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from typing import Any, Final
 from jaxdeep.errors import UserError
 
 LONGEST_SHOWN: Final = 200
-"""Characters of a refused value in a message."""
+"""Largest number of characters of a refused value in a message."""
 LARGEST_INT: Final = 2**31 - 1
-"""What an int32 holds: the compiled programs count in it."""
+"""Largest int32, in which the compiled programs count."""
 LARGEST_FLOAT: Final = (2 - 2**-23) * 2.0**127
-"""What a float32 holds."""
+"""Largest float32."""
 
 
 class NotPlain(Exception):
-    """The value does not have the wanted type; the message says what is allowed."""
+    """The value does not have the wanted type. The message says what is allowed."""
 
 
 def scalar(value: Any) -> Any:
-    """Return a scalar of NumPy, JAX or another array library as Python's own; anything else as it is.
+    """Return a scalar of an array library as Python's own and anything else as it is.
 
     Args:
-        value: any value. Masked numbers, dates, durations and objects in a NumPy array stay as they are.
+        value: Any value. Masked numbers and objects in a NumPy array stay as they are. So do dates.
 
     >>> import numpy as np
     >>> scalar(np.int64(5)), scalar(np.array(0.5)), scalar(np.str_("selu")), scalar((8, 8))
@@ -41,14 +41,14 @@ def scalar(value: Any) -> Any:
 
 
 def integer(value: Any, largest: int | None = LARGEST_INT) -> int:
-    """Return a whole number as an int; floats without a fraction are whole numbers.
+    """Return a whole number as an int. Floats without a fraction are whole numbers.
 
     Args:
-        value: any value.
-        largest: the largest absolute value; None: there is none.
+        value: Any value.
+        largest: Largest absolute value, or None without a limit.
 
     Raises:
-        NotPlain: another type, True or False, a fraction, NaN, infinity, or a number too large.
+        NotPlain: The value is no whole number or is too large.
 
     >>> import numpy as np
     >>> integer(np.int8(5)), integer(5.0)
@@ -65,15 +65,15 @@ def integer(value: Any, largest: int | None = LARGEST_INT) -> int:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """Return an argument as an int, not below a bound and within an int32.
+    """Return an argument as an int that is not below a bound and within an int32.
 
     Args:
-        name: of the argument, for the message.
-        value: any value.
-        least: the smallest value that is allowed.
+        name: Name of the argument in messages.
+        value: Any value.
+        least: Smallest value that is allowed.
 
     Raises:
-        UserError: another type, a fraction, or out of the range.
+        UserError: The value is no whole number in that range.
 
     >>> whole("epochs", 5.0, 1)
     5
@@ -88,13 +88,13 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def number(value: Any) -> float:
-    """Return an int or a float as a float; the sign of zero goes.
+    """Return an int or a float as a float. Minus zero becomes zero.
 
     Args:
-        value: any value; NaN and infinity pass, as each field has a range of its own.
+        value: Any value. NaN and infinity pass because each field has a range of its own.
 
     Raises:
-        NotPlain: another type, True or False, or a finite number that a float32 does not hold.
+        NotPlain: The value is no number or does not fit a float32.
 
     >>> import numpy as np
     >>> number(np.float32(0.5)), number(1), number(-0.0)
@@ -109,10 +109,13 @@ def number(value: Any) -> float:
 
 
 def truth(value: Any) -> bool:
-    """Return True or False.
+    """Return a truth as True or False.
+
+    Args:
+        value: Any value.
 
     Raises:
-        NotPlain: any other value, 0 and 1 among them.
+        NotPlain: It is no truth. 0 and 1 are none.
     """
     value = scalar(value)
     if not isinstance(value, bool):
@@ -121,7 +124,11 @@ def truth(value: Any) -> bool:
 
 
 def text(value: Any) -> Any:
-    """Return a string as Python's own; anything else as it is."""
+    """Return a string as Python's own and anything else as it is.
+
+    Args:
+        value: Any value.
+    """
     value = scalar(value)
     return str.__str__(value) if isinstance(value, str) else value
 
@@ -129,8 +136,11 @@ def text(value: Any) -> Any:
 def entries(value: Any) -> tuple[Any, ...]:
     """Return the entries of a list, a tuple or an array [N].
 
+    Args:
+        value: Any value.
+
     Raises:
-        NotPlain: a string, an array of another rank, or no sequence.
+        NotPlain: The value is a string or no sequence. Or it is an array of another rank.
     """
     if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
         return tuple(value.tolist())
@@ -140,7 +150,10 @@ def entries(value: Any) -> tuple[Any, ...]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: one line, of a limited length.
+    """Return a value as a message shows it: one line of limited length.
+
+    Args:
+        value: Any value.
 
     >>> shown([1, 2])
     '[1, 2]'
@@ -153,7 +166,11 @@ def shown(value: Any) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Return a text, or its beginning and "..." if it is longer than `most` characters.
+    """Return a text, or its beginning and "..." if it is longer.
+
+    Args:
+        text: Any text.
+        most: Largest number of characters.
 
     >>> cut("optim.learning_rate", 5)
     'optim...'

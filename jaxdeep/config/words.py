@@ -1,4 +1,4 @@
-"""Words of a command line as the value of a field, and back."""
+"""Words of a command line from the value of a field, and back."""
 
 import difflib
 import types
@@ -15,14 +15,14 @@ def read_words(name: str, hint: Any, words: Sequence[str]) -> Any:
 
     Args:
         name: Field or flag for the message, such as "train.epochs".
-        hint: Type hint of the field: bool, int, float, str, Path, names, a tuple of them, or one of these and None.
-        words: Words of the value. A tuple takes any number, every other type takes one.
+        hint: Type hint of the field.
+        words: Words of the value. A tuple takes any number. Every other type takes one.
 
     Returns:
-        The value, of the type that the hint says.
+        The value in the type that the hint says.
 
     Raises:
-        UserError: The words are no such value. The message has the nearest name where a name is misspelled.
+        UserError: The words are no such value. The message has the nearest name if a name is misspelled.
 
     >>> read_words("model.units", tuple[int, ...], ["8", "8"]), read_words("optim.clip_norm", float | None, ["None"])
     ((8, 8), None)
@@ -48,6 +48,9 @@ def read_words(name: str, hint: Any, words: Sequence[str]) -> Any:
 def words_of(value: Any) -> list[str]:
     """Return the words that `read_words` reads as a value.
 
+    Args:
+        value: Value of a field.
+
     >>> words_of((8, 8)), words_of(None), words_of(1e-3)
     (['8', '8'], ['None'], ['0.001'])
     """
@@ -55,7 +58,11 @@ def words_of(value: Any) -> list[str]:
 
 
 def perhaps(given: str, allowed: Iterable[str]) -> str:
-    """Return the end of a message: the name that is nearest to a misspelled one, or nothing where none is near.
+    """Return the end of a message: the name nearest to a misspelled one, or nothing if none is near.
+
+    Args:
+        given: The misspelled name.
+        allowed: Names that there are.
 
     >>> perhaps("selv", ["elu", "selu"]), perhaps("x", ["elu", "selu"])
     ('; perhaps selu', '')

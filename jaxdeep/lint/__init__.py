@@ -1,7 +1,7 @@
-"""Mistakes that the chapter's sources make, found before a run: one pure function for each.
+"""Find mistakes that the chapter's sources make before a run: one pure function for each.
 
-A check is a function of a configuration and its data set, or of the data set alone. `lint` asks all of them. What
-is refused anyway (a schedule of another length, a second run in one folder) has no check here.
+A check is a function of a configuration and its data set, or of the data set alone. `lint` asks all checks. A mistake
+that is refused anyway has no check here.
 """
 
 from typing import Final
@@ -33,18 +33,18 @@ OF_CONFIG: Final = (
 def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Finding, ...]:
     """Find what is probably a mistake in a configuration or its data, before anything is trained.
 
-    It takes a fifth of a second on CIFAR-10, nearly all of it for rows that stand in two parts. `fit` does not ask it.
+    It takes a fifth of a second on CIFAR-10, mostly to find rows that stand in two parts. `fit` does not ask it.
 
     Args:
-        config: what is to be run.
-        data: the data set that it is to be run on.
-        mc_dropout: whether the trained network is to be asked by MC dropout.
+        config: Configuration to train.
+        data: Data set to train on.
+        mc_dropout: Whether the trained network is to predict by MC dropout.
 
     Returns:
-        The findings, none where nothing is odd.
+        The findings. There is none if nothing is odd.
 
     Raises:
-        UserError: an argument has another type.
+        UserError: An argument has another type.
 
     >>> import numpy as np
     >>> from jaxdeep.config import Data, Model
@@ -61,11 +61,11 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
 
 
 def lint_config(config: Config, data: Dataset) -> tuple[Finding, ...]:
-    """Find mistakes of a configuration; the data set says how many steps it has and what enters the network.
+    """Find mistakes of a configuration. The data set gives its number of steps and the network's inputs.
 
     Args:
-        config: what is to be run.
-        data: the data set that it is to be run on.
+        config: Configuration to train.
+        data: Data set to train on.
     """
     found = (check(config, data) for check in OF_CONFIG)
     return tuple(finding for finding in found if finding is not None)
@@ -75,7 +75,7 @@ def lint_rows(data: Dataset) -> tuple[Finding, ...]:
     """Find mistakes of a data set that are the same for every configuration: labels, missing classes, copied rows.
 
     Args:
-        data: training, validation and test rows.
+        data: Training, validation and test rows.
     """
     found = (rows.labels_outside_classes(data), rows.class_without_rows(data), *rows.copied_rows(data))
     return tuple(finding for finding in found if finding is not None)

@@ -15,7 +15,7 @@ THINGS: Final = {
     "train": "the loop",
     "data": "the images",
 }
-"""What can be compared, by part of a configuration."""
+"""Things that can be compared, by part of a configuration."""
 
 
 def compared(one: Config, other: Config) -> Finding | None:
@@ -26,8 +26,8 @@ def compared(one: Config, other: Config) -> Finding | None:
     the rate counts beside another network only.
 
     Args:
-        one: a configuration.
-        other: what it is compared with.
+        one: A configuration.
+        other: The configuration that it is compared with.
 
     Returns:
         A finding whose message lists the fields by thing, or None.

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""Finding of a check."""
 
 from typing import Final, NamedTuple
 
@@ -15,9 +15,9 @@ class Finding(NamedTuple):
     """A mistake that a configuration or its data show.
 
     Attributes:
-        name: a short name such as "selu-without-lecun", by which a recipe lists what it expects.
-        message: one line: what was received, why it matters, what to do.
-        source: the number of the mistake in the list of mistakes that the chapter's sources make.
+        name: Short name such as "selu-without-lecun", by which a recipe lists the findings that it expects.
+        message: One line with the value, why it matters, and what to do.
+        source: Number in the list of mistakes that the chapter's sources make.
     """
 
     name: str

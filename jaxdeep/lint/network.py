@@ -21,7 +21,7 @@ VARIANCES: Final = (0.8, 1.5)
 Source: Klambauer et al., "Self-normalizing neural networks" (2017), theorem 1.
 """
 ROWS: Final = 1_000
-"""Training rows that are looked at, evenly spread."""
+"""Number of training rows that are looked at, evenly spread."""
 
 
 def mc_dropout_without_dropout(config: Config, data: Dataset) -> Finding | None:

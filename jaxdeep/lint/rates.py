@@ -12,9 +12,9 @@ from jaxdeep.optim.schedules import Length, exponential, power
 from jaxdeep.train.step import length_of
 
 LITTLE: Final = 0.9
-"""A schedule that keeps more than this share of the rate to the end of the run has done nothing."""
+"""Share of the rate. A schedule that keeps more than this to the last step has done nothing."""
 NOTHING: Final = 1e-6
-"""A rate that has fallen to less than this share of itself trains nothing any more."""
+"""Share of the rate. A rate below this share of itself trains nothing any more."""
 
 
 LOOKS: Final = 33
@@ -29,7 +29,7 @@ class Range(NamedTuple):
 
 
 GRADIENTS: Final = ("sgd", "momentum", "nesterov", "optax.optimistic_gradient_descent", "optax.sgd")
-"""Optimizers whose step is as large as the gradient makes it, which inputs of 0 to 255 multiply by thousands."""
+"""Optimizers with steps in proportion to the gradient, which inputs of 0 to 255 multiply by thousands."""
 RANGES: Final = {
     **dict.fromkeys(GRADIENTS, Range(1e-6, 10.0)),
     **dict.fromkeys(("momentum", "nesterov"), Range(1e-6, 1.0)),
@@ -40,7 +40,7 @@ RANGES: Final = {
     **dict.fromkeys(("optax.nadamw", "optax.novograd", "optax.radam", "optax.rmsprop"), Range(1e-7, 0.1)),
     **dict.fromkeys(("optax.sign_sgd", "optax.signum", "optax.yogi"), Range(1e-7, 0.1)),
 }
-"""Learning rates by optimizer. Those that are not here, and a user's own, have a scale of their own: not judged.
+"""Learning rates by optimizer. Other optimizers, and a user's own, have a scale of their own and are not judged.
 
 The chapter's sources search SGD from 1e-5 to 10 (where it ends in NaN) and Nadam from 1e-5 to 1e-2. Bengio, "Practical
 recommendations for gradient-based training of deep architectures" (2012), section 3.3, has 1e-6 to 1 for inputs that
@@ -141,7 +141,7 @@ def _highest_factor(schedule: Schedule, length: Length) -> float:
 
 
 def _factor(config: Config, length: Length, step: int) -> float:
-    """What a power or exponential schedule multiplies the rate by at a step, the warm-up's steps not counted."""
+    """Return the factor of a power or exponential schedule at a step. Steps of the warm-up do not count."""
     schedule, count = config.schedule, max(step - config.schedule.warmup_steps, 0)
     if schedule.kind == "power":
         return float(power(schedule.decay_steps or 1, schedule.exponent)(count))  # pyright: ignore[reportArgumentType]

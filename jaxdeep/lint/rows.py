@@ -85,7 +85,10 @@ def _labels(split: Split) -> np.ndarray:
 
 
 def _fingerprints(split: Split) -> np.ndarray:
-    """A hash of each row with its label: [n], int64. Any two of a million different rows share one at odds of 3e-8."""
+    """Return a hash [n] of each row with its label, of type int64.
+
+    Any two of a million different rows share one at odds of 3e-8.
+    """
     images, labels = np.asarray(split.images), _labels(split)
     rows = range(len(images)) if split.rows is None else np.asarray(split.rows)
     hashes = (hash((images[row].tobytes(), int(label))) for row, label in zip(rows, labels, strict=True))
