@@ -18,7 +18,7 @@ FIND_313 = for python in "$(PYTHON313)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv
 SKIP := echo "skipped: no Python 3.13 (set PYTHON313)"
 
 .PHONY: cifar test test-all test-newest newest lint docs install clean
-WORDS := docs README.md CHANGELOG.md CONTRIBUTING.md $(wildcard docs/*.md docs/extend/*.md)
+WORDS := jaxdeep bench experiments docs README.md CHANGELOG.md CONTRIBUTING.md $(wildcard docs/*.md docs/extend/*.md)
 
 cifar: .venv/installed
 	$(BIN)/python -m experiments.cifar $(ARGS)
@@ -51,7 +51,7 @@ lint: .venv/installed-docs
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m docs.words experiments $(WORDS)
+	$(BIN)/python -m docs.words $(WORDS)
 
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

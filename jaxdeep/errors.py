@@ -2,15 +2,16 @@
 
 
 class UserError(ValueError):
-    """Something the user gave cannot be used: a wrong value, a damaged file, a folder that holds another run.
+    """Something the user gave cannot be used, such as a wrong value, a damaged file or a folder with another run.
 
-    Its message is one line: what was given, what is allowed, and where there is one the nearest match. The command
-    line prints it without a traceback and exits with status 2.
+    Its message is one line. It says what was given and what is wrong, then what to do. The command line prints it
+    without a traceback and exits with status 2.
     """
 
 
 class JaxdeepWarning(UserWarning):
     """Something the user gave can be used, and is probably not what was meant.
 
-    Its message is one line: what is odd, why that matters, what to do. The command line prints it on stderr.
+    Its message is one line. It says what is odd, why that matters, and what to do. The command line prints it on
+    stderr.
     """

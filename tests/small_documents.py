@@ -54,11 +54,7 @@ def capped(words: Sequence[str]) -> list[str]:
 def small(config: Config) -> Config:
     """Return a configuration with at most three layers of eight units and three epochs."""
     units = tuple(min(count, 8) for count in config.model.units[:3])
-    return replace(
-        config,
-        model=replace(config.model, units=units),
-        train=replace(config.train, epochs=min(config.train.epochs, 3)),
-    )
+    return config.updated({"model.units": units, "train.epochs": min(config.train.epochs, 3)})
 
 
 def small_recipes(recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
@@ -88,8 +84,7 @@ def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
         for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty):
             stack.enter_context(patch.object(module, "load_images", real_images))
         stack.enter_context(patch.object(jaxdeep.cli.run, "use_compilation_cache", lambda: None))
-        table = jaxdeep.cli.console.SMALL_TABLE
-        stack.enter_context(patch.object(jaxdeep.cli.console, "SMALL_TABLE", small(table)))
+        stack.enter_context(patch.object(jaxdeep.cli.console, "Config", lambda: small(Config())))
         yield run
 
 

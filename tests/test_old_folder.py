@@ -138,7 +138,7 @@ def test_another_configuration_is_refused_in_a_line_that_names_the_version(main,
     version = "0.1.0" if is_finished else "0.1"
     assert lines == [
         f"error: {OF_SEEDS} holds another run (written by jaxdeep {version}): config.optim.learning_rate "
-        "(there 0.0007, here 0.5); choose another folder, or --overwrite it"
+        "(there 0.0007, here 0.5). Choose another folder, or --overwrite it."
     ]
     assert content_of(OF_SEEDS) == before
 

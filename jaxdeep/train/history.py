@@ -12,7 +12,17 @@ from jaxdeep.errors import UserError
 
 
 class EpochRecord(NamedTuple):
-    """The figures of an epoch: losses in nats, accuracies in [0, 1], epochs counted from 1."""
+    """The figures of an epoch.
+
+    Attributes:
+        epoch: Number of the epoch, 1 or more.
+        train_loss: Mean loss of the training rows in nats, with the penalties, while the weights change.
+        train_accuracy: Share of the training rows that are classified correctly, in 0 .. 1.
+        val_loss: Mean loss of the validation rows in nats, with the penalties, after the epoch.
+        val_accuracy: Share of the validation rows that are classified correctly, in 0 .. 1.
+        learning_rate: Learning rate of the last step, above 0.
+        seconds: Wall time of the epoch in seconds, with its validation.
+    """
 
     epoch: int
     train_loss: float
@@ -24,16 +34,19 @@ class EpochRecord(NamedTuple):
 
 
 def has_diverged(history: Sequence[EpochRecord]) -> bool:
-    """Return whether a training or validation loss of any epoch is not finite: such a run has diverged and is over.
+    """Return whether a run has diverged, which ends it: a training or validation loss is not finite.
 
     Args:
-        history: the epochs of one run, from the first one on. Without epochs a run has not diverged.
+        history: Epochs of one run from the first on. A run without epochs has not diverged.
     """
     return not all(math.isfinite(record.train_loss) and math.isfinite(record.val_loss) for record in history)
 
 
 def null_if_not_finite(value: Any) -> Any:
-    """A value for JSON, which has no NaN and no infinity: None in their place.
+    """Return a value as it is, and None for NaN and infinity, which JSON lacks.
+
+    Args:
+        value: Any value.
 
     >>> null_if_not_finite(math.nan), null_if_not_finite(1.5), null_if_not_finite("text")
     (None, 1.5, 'text')
@@ -42,18 +55,22 @@ def null_if_not_finite(value: Any) -> Any:
 
 
 def to_rows(history: Sequence[EpochRecord]) -> list[list[Any]]:
-    """A history as JSON values."""
+    """Return a history as JSON values, a list of seven numbers for each epoch.
+
+    Args:
+        history: Epochs of one run.
+    """
     return [[null_if_not_finite(value) for value in record] for record in history]
 
 
 def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
-    """Return the history of `to_rows`; what was not finite is NaN.
+    """Return the history that `to_rows` has made JSON values of.
 
     Args:
-        rows: of epochs 1, 2, ..., seven numbers each, None where one is not finite.
+        rows: Seven numbers for each of the epochs 1, 2, ... A number that is not finite is None, and becomes NaN.
 
     Raises:
-        ValueError: they are something else.
+        ValueError: The rows are something else.
 
     >>> record = EpochRecord(1, 0.5, 0.8, math.nan, 0.7, 1e-3, 2.0)
     >>> from_rows(to_rows([record]))[0].val_loss
@@ -68,13 +85,13 @@ def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
 
 
 def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as JSON gives them back: NumPy's numbers and arrays as Python's, tuples as lists.
+    """Return values as JSON gives them back, with Python's numbers for NumPy's, and lists for arrays and tuples.
 
     Args:
-        values: nested values, with names as keys.
+        values: Nested values with names as keys.
 
     Raises:
-        UserError: there is a value that JSON has not.
+        UserError: JSON has no form for a value.
 
     >>> as_json({"seed": np.int64(3), "units": (8, np.int32(4))})
     {'seed': 3, 'units': [8, 4]}
@@ -83,6 +100,6 @@ def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, np.generic | np.ndarray | jax.Array):
             return value.tolist()
-        raise UserError(f"a run cannot be recorded with {value!r} in it. Give numbers, texts and lists of these")
+        raise UserError(f"a run cannot be recorded with {value!r} in it. Give numbers, texts and lists of these.")
 
     return json.loads(json.dumps(values, default=plain))
