@@ -19,7 +19,7 @@ import numpy as np
 from bench import results
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
-from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, keras_table
+from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
 from docs.pages.schedules import draw_schedules
 from docs.pages.studies import draw_exercise_8, studies_page, verdicts
 from docs.pages.uncertainty import uncertainty_page, uncertainty_table
@@ -31,6 +31,7 @@ BENCH_RECORDS: Final = ROOT / "bench" / "records"
 RESULTS: Final = "experiments/results"
 RECORDS: Final = Records({"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}, ROOT / RESULTS)
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "first_run": lambda: first_run(RECORDS),
     "exercise": lambda: exercise_table(RECORDS),
     "cifar": lambda: cifar_table(RECORDS),
     "verdicts": lambda: verdicts(RECORDS),
@@ -43,7 +44,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "README.md": ("exercise",),
+    "README.md": ("first_run", "exercise"),
     "docs/results.md": ("cifar", "verdicts", "fashion_mnist"),
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/speed.md": ("throughput", "startup", "mc_dropout"),

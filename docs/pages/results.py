@@ -1,18 +1,22 @@
 """Tables of the recorded configurations beside the chapter's figures, for the README and the pages."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from docs.pages.records import Records
 from docs.pages.studies import EXERCISE
 from jaxdeep.report.divergence import counted
-from jaxdeep.report.tables import markdown_table, runs_of, with_interval
+from jaxdeep.report.tables import markdown_table, runs_of, study_table, with_interval
 from jaxdeep.study.files import read_json
 from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import means_from_json
+from jaxdeep.train.progress import epoch_figures
 
+TRAINING_ROWS: Final = 45_000
+"""Number of CIFAR-10's training images without the 5,000 that validate."""
 NAMES: Final = tuple(name.replace("_", " ") for name in FIGURES)
 
 
@@ -35,6 +39,21 @@ def exercise_table(records: Records) -> str:
             )
         )
     return markdown_table(("configuration", "seeds", "best epoch", "val accuracy", "test accuracy", "chapter"), rows)
+
+
+def first_run(records: Records) -> str:
+    """Return what `make cifar` prints of its first epoch and at its end, on the machine of the record of `selu`.
+
+    Args:
+        records: Records of `cifar`.
+    """
+    study = records.study("cifar", "selu")
+    trial, history = study.trials[0], study.histories[0]
+    alone = replace(study, trials=(trial,))
+    epochs, figures = study.config["train"]["epochs"], epoch_figures(history[0], TRAINING_ROWS)[0]
+    first = f"seed {trial.seed} epoch 1/{epochs}: {figures}"
+    rows = (line.rstrip() for line in study_table(alone).splitlines())
+    return "\n".join(("```text", first, "...", *rows, "```"))
 
 
 def cifar_table(records: Records) -> str:
