@@ -173,7 +173,7 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
             ["--config", "onecycle", "--schedule.total-steps", "5"],
             "schedule.total_steps is 5, and the run has 15 epochs",
         ),
-        (["--config", "selu", "--model.dropout-rate", "0.2"], "a rate above 0 needs sites"),
+        (["--config", "selu", "--model.dropout-rate", "0.2"], "one needs the other. Give sites head"),
         ([], "--config is not given. Give one of elu, swish,"),
     ],
 )
