@@ -2,13 +2,12 @@
 
 import errno
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 """Error numbers of a file system that has no locks."""
@@ -61,8 +60,4 @@ def alone_in(folder: Path) -> Iterator[None]:
 @cache
 def _warn() -> None:
     """Warn once of a second user that a system without locks does not notice."""
-    warnings.warn(
-        "this system has no fcntl, so two processes in one folder are not noticed. Train with one at a time.",
-        JaxdeepWarning,
-        stacklevel=4,
-    )
+    warn("this system has no fcntl, so two processes in one folder are not noticed. Train with one at a time.")

@@ -71,7 +71,7 @@ def test_penalty_and_its_gradient_are_those_of_keras(layers, indices, l1, l2, re
     regularize, params = Regularize(l1, l2, penalized=layers), weights()
 
     def ours(params: Params) -> jax.Array:
-        return penalty(regularize, Config(regularize=regularize).hyper(), network(), params)
+        return penalty(regularize, Config(model=MODEL, regularize=regularize).hyper(), network(), params)
 
     def theirs(named: dict[str, Any]) -> Any:
         return sum(reference()(named[name]) for name in kernels_of(indices))

@@ -41,7 +41,7 @@ def case(model: Model, left: int, dtype: Any) -> tuple[Config, TrainState, Datas
     state = quick(partial(init_state, config, model_, config.hyper()))(jax.random.key(0))
     batches, keys = step.epoch_batches(config, state, dataset)
     last = jax.tree.map(lambda leaf: leaf[-1], batches)
-    assert int(last.counted.sum()) == left
+    assert int(last.mask.sum()) == left
     return config, state, dataset, last, keys[-1]
 
 

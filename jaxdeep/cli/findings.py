@@ -1,7 +1,6 @@
 """Findings of `jaxdeep.lint` in a command, each a warning, or with `--strict` an error before training."""
 
 import itertools
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 from jaxdeep.lint import Finding, compared, lint_config, lint_rows
 
 
@@ -63,4 +62,4 @@ def _say(lines: Sequence[str], strict: bool) -> None:
     if strict and lines:
         raise UserError(f"--strict: {' '.join(lines)}")
     for line in lines:
-        warnings.warn(line, JaxdeepWarning, stacklevel=3)
+        warn(line)

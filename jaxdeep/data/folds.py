@@ -108,7 +108,7 @@ def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_vali
     mean, scale = mean_and_scale(data, rows)
     columns = info.columns if info else None
     if (offset := offset_of(rows, column_range, str(rows.dtype))) is not None and data.scaling == "standardize":
-        warn_of_offset(offset, columns.names if columns else None, stacklevel=5)
+        warn_of_offset(offset, columns.names if columns else None)
     if info and columns:
         shift = 0 if columns.offset is None else columns.offset
         columns = replace(columns, low=column_range.low + shift, high=column_range.high + shift)

@@ -1,6 +1,5 @@
 """Check the rows that a trained network is asked about."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ import numpy as np
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.row_ranges import check_rows_scale, outside_range
 from jaxdeep.data.rows import aligned, as_rows, stored
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 
 
 def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str = "float32") -> np.ndarray:
@@ -46,7 +45,7 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     if check and columns is not None:
         check_rows_scale(dataset, columns, flat)
         if text := outside_range(columns, dataset.image_shape, flat, given.dtype):
-            warnings.warn(text, JaxdeepWarning, stacklevel=3)
+            warn(text)
     return stored(flat, columns.offset if columns else None)
 
 

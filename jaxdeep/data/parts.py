@@ -1,7 +1,6 @@
 """Divide a user's rows into training, validation and test part and check each of them."""
 
 import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +10,7 @@ from jaxdeep.config import Data
 from jaxdeep.data.arrays import column_name
 from jaxdeep.data.labels import Encoding, Labels, as_labels, encode, listed
 from jaxdeep.data.rows import CHUNK_ROWS, Rows, aligned, as_rows, flat
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 
 LARGEST: Final = float(np.finfo(np.float32).max)
 """Largest value that float32 holds."""
@@ -214,11 +213,9 @@ def check_classes(parts: Sequence[Part], values: Sequence[Any]) -> None:
     for part in others:
         if (absent := _absent(part, values)).size:
             labels = listed([values[index] for index in absent])
-            warnings.warn(
+            warn(
                 f"the {part.name} part lacks the classes {labels}, so its figures say nothing of them. "
-                "Shuffle the rows, or give it more.",
-                JaxdeepWarning,
-                stacklevel=4,
+                "Shuffle the rows, or give it more."
             )
 
 

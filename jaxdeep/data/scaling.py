@@ -10,7 +10,6 @@ A row enters the network as (row - mean) x scale in the run's type. Three kinds 
 - A column whose scaled values float32 cannot hold is refused.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -21,7 +20,7 @@ from jaxdeep.config import Data
 from jaxdeep.data.arrays import column_name
 from jaxdeep.data.parts import LARGEST, Part, refuse_where
 from jaxdeep.data.rows import CHUNK_ROWS, flat
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 
 LARGEST_RATIO: Final = 2.0**12
 """Largest ratio of |mean| to the standard deviation at which float32 keeps the deviation to 2^-12 of itself."""
@@ -118,7 +117,7 @@ def constants_of(data: Data, parts: Sequence[Part]) -> Constants:
     check_scale(data, parts, ranges)
     offset = offset_of(values, ranges[0], train.dtype)
     if offset is not None and (data.scaling != "standardize" or data.augmented):
-        warn_of_offset(offset, train.names, stacklevel=3)
+        warn_of_offset(offset, train.names)
         offset = None
     mean, scale = mean_and_scale(data, values, offset)
     if data.scaling == "standardize":
@@ -256,30 +255,25 @@ def warn_of_constants(parts: Sequence[Part], ranges: Sequence[ColumnRange], scal
     for part, column_range in zip(parts[1:], ranges[1:], strict=True):
         varies = constant & ((column_range.low < train.low - slack) | (column_range.high > train.high + slack))
         if varies.any():
-            warnings.warn(
+            warn(
                 f"{_columns(varies, names)} is constant in the training rows and not in the {part.name} rows. "
-                "It enters the network as 0 in all rows. Remove it, or shuffle the rows.",
-                JaxdeepWarning,
-                stacklevel=4,
+                "It enters the network as 0 in all rows. Remove it, or shuffle the rows."
             )
 
 
-def warn_of_offset(offset: np.ndarray, names: Sequence[str] | None, stacklevel: int) -> None:
+def warn_of_offset(offset: np.ndarray, names: Sequence[str] | None) -> None:
     """Warn that float32 loses the differences in columns with a large offset.
 
     Args:
         offset: Numbers [D], not 0 for the columns to name.
         names: Names of the D columns, or None.
-        stacklevel: Level of the warning. 1 is the caller of this function.
 
     Warns:
         JaxdeepWarning: Always.
     """
-    warnings.warn(
+    warn(
         f"{_columns(offset != 0, names)} varies too little around its mean for float32, which loses the differences. "
-        "Subtract the mean first, as scaling standardize does without augmentation.",
-        JaxdeepWarning,
-        stacklevel=stacklevel + 1,
+        "Subtract the mean first, as scaling standardize does without augmentation."
     )
 
 

@@ -8,7 +8,6 @@ order and ends in an error. `synthetic` takes the built-in set at once.
 import difflib
 import logging
 import os
-import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.values import shown
 from jaxdeep.data import cache, classic, layouts, prepared, synthetic
 from jaxdeep.data.images import SPECS, Arrays, Images
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 
 LOG: Final = logging.getLogger("jaxdeep")
 __all__ = ["Images", "load_images"]
@@ -56,7 +55,7 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None 
             return _real(classic.read(name, folder), name, "classic files")
         except classic.Absent as reason:
             text = f"JAXDEEP_DATA {reason} The cache or a download is used instead."
-            warnings.warn(text, JaxdeepWarning, stacklevel=2)
+            warn(text)
             without = f"no classic files of it in {folder}"
     try:
         return _real(_downloaded(name), name, "tensorflow_datasets")

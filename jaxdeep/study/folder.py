@@ -14,7 +14,6 @@ summary stays until the summary of the larger study is written.
 import json
 import shutil
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, TextIO
 
 from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 from jaxdeep.locks import alone_in
 from jaxdeep.study.claim import (
     FILES,
@@ -116,7 +115,7 @@ class RunFolder:
             return float(seconds)
         if not (self.path / "summary.json").exists():
             text = f"{wall} is damaged. The study continues, and its wall_seconds will be null."
-            warnings.warn(text, JaxdeepWarning, stacklevel=4)
+            warn(text)
         return None
 
     def __enter__(self) -> "RunFolder":

@@ -15,7 +15,6 @@ import contextlib
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +23,7 @@ import jax
 import numpy as np
 
 from jaxdeep.config.extension import check_continues
-from jaxdeep.errors import JaxdeepWarning, UserError
+from jaxdeep.errors import UserError, warn
 from jaxdeep.train.folders import claimed, reason_of
 from jaxdeep.train.history import EpochRecord, as_json, from_rows, to_rows
 from jaxdeep.train.leaves import Leaves, check_leaves, leaves_digest, leaves_of, record_digest, state_of
@@ -235,7 +234,7 @@ class Checkpointer:
         """Warn of a damaged checkpoint and return its number."""
         stay_quiet()
         text = f"{self._folder / str(step)}: damaged checkpoint, not used ({reason_of(error)})."
-        warnings.warn(text, JaxdeepWarning, stacklevel=3)
+        warn(text)
         return step
 
 

@@ -1,8 +1,6 @@
 """The warning that a run diverged: which one, when, and what to do."""
 
-import warnings
-
-from jaxdeep.errors import JaxdeepWarning
+from jaxdeep.errors import warn
 
 MEND = "Lower optim.learning_rate, or clip the gradients with optim.clip_global_norm 1.0"
 
@@ -17,11 +15,9 @@ def warn_of_run(seed: int, epochs: int, best_epoch: int, learning_rate: float) -
         learning_rate: Learning rate of its configuration.
     """
     kept = f"Its weights are those of epoch {best_epoch}" if best_epoch else "Its weights are untrained"
-    warnings.warn(
+    warn(
         f"the run with seed {seed} diverged in epoch {epochs}: a loss is not finite. {kept}. "
-        f"{MEND.replace('learning_rate', f'learning_rate (now {learning_rate:g})')}",
-        JaxdeepWarning,
-        stacklevel=3,
+        f"{MEND.replace('learning_rate', f'learning_rate (now {learning_rate:g})')}"
     )
 
 
@@ -37,8 +33,4 @@ def warn_of_study(diverged: int, runs: int, name: str, epochs: int) -> None:
     if not diverged:
         return
     first = name.replace("seed_", "seed ").replace("fold_", "fold ")
-    warnings.warn(
-        f"{diverged} of {runs} runs diverged, first {first} in epoch {epochs}: a loss is not finite. {MEND}",
-        JaxdeepWarning,
-        stacklevel=3,
-    )
+    warn(f"{diverged} of {runs} runs diverged, first {first} in epoch {epochs}: a loss is not finite. {MEND}")
