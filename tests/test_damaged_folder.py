@@ -129,7 +129,7 @@ def test_without_checkpoints_damage_is_refused(run, again, finished, capsys, nam
     assert again() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: run: {name} ")
-    assert line.endswith("Copy it back to there, or --overwrite trains anew")
+    assert line.endswith("Copy it back, or give --overwrite to train anew.")
     assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
 
 

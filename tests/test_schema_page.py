@@ -82,7 +82,7 @@ def written(tmp_path_factory) -> set[str]:
         "--config elu --grid lr=1e-4,1e-3": ("summary.json", ""),
         "--config elu --space lr=1e-4:1e-3 --samples 2": ("summary.json", ""),
         "--config elu --space lr=1e-4:1e-3 --halving hyperband": ("summary.json", ""),
-        "--config elu --folds 2": ("summary.json", ""),
+        "--config elu --folds 2 --epochs 2": ("summary.json", ""),
         "--compare elu selu --seeds 2": ("comparison.json", "comparison."),
         "--config onecycle --find-lr --seeds 2": ("lr_finder.json", "lr_finder."),
     }
