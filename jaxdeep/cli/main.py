@@ -161,16 +161,21 @@ def _warnings_as_lines() -> Iterator[None]:
 
 @contextmanager
 def _log_as_lines() -> Iterator[None]:
-    """Print each message that the library logs as one line on stderr."""
+    """Print each message that the library logs as one line on stderr, and nowhere else.
+
+    Packages that are imported late give the root logger a handler, which would print it again.
+    """
     logger, handler = logging.getLogger("jaxdeep"), _Lines()
-    level = logger.level
+    level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        logger.propagate = propagate
 
 
 class _Lines(logging.Handler):

@@ -70,9 +70,9 @@ class Checkpointer:
 
     def _open(self, stack: contextlib.ExitStack) -> None:
         """Open Orbax's manager of the folder."""
+        stack.enter_context(quiet_orbax())
         import orbax.checkpoint as ocp  # takes 0.4 s, and not every run keeps checkpoints
 
-        stack.enter_context(quiet_orbax())
         self._args = ocp.args
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
         # made in the background, a folder of one run would pass for another run's in the same process

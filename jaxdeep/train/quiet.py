@@ -1,4 +1,4 @@
-"""Keep quiet what Orbax would print of a failure, where we say it in one line."""
+"""Keep quiet what Orbax would print of a failure, since we say it in one line."""
 
 import logging
 import sys
@@ -45,6 +45,8 @@ def _enter() -> None:
     with _CHANGING:
         _quiet_contexts += 1
         if _quiet_contexts == 1:
+            if not logging.root.handlers and logging.lastResort is not None:  # or absl would add one that stays
+                logging.root.addHandler(logging.lastResort)
             logging.getLogger("absl").addFilter(_is_not_of_orbax)
             logging.getLogger("asyncio").addFilter(_is_not_abandoned)
             _hook_before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops(sys.unraisablehook)
@@ -55,6 +57,8 @@ def _leave() -> None:
     with _CHANGING:
         _quiet_contexts -= 1
         if _quiet_contexts == 0:
+            if logging.lastResort is not None:
+                logging.root.removeHandler(logging.lastResort)
             logging.getLogger("absl").removeFilter(_is_not_of_orbax)
             logging.getLogger("asyncio").removeFilter(_is_not_abandoned)
             sys.unraisablehook = _hook_before
