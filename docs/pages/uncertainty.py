@@ -34,6 +34,9 @@ uncertainty score.
 A verdict on accuracy, NLL or Brier score is about other seeds and other images. A verdict on another figure is
 about other seeds. Better and worse mean p < .05 after Holm's correction for all verdicts of a table. ~ means
 neither.
+
+The networks of these records were not kept. So the pictures of calibration, of rejected images, of the most certain
+images and of the first image are as version 0.1 drew them.
 """
 PICTURES: Final = {  # rejection: how a record of version 0.1 shows what risk_coverage shows
     "samples": "Accuracy and NLL against the number of samples",
