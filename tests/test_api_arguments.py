@@ -283,7 +283,7 @@ TO_REFUSE = [
     ("model.kernel_init", own_functions.seeded_by_numpy, "trace"),
     ("model.kernel_init", np.zeros, "trace"),
     ("model.head_init", own_functions.transposed, "returns float32[4, 12] for"),
-    ("optim.optimizer", own_functions.a_number, "returns a value of type int; allowed: an optax.GradientTransf"),
+    ("optim.optimizer", own_functions.a_number, "returns a value of type int. Allowed: an optax.GradientTransf"),
     ("optim.optimizer", own_functions.at_a_python_rate, "trace"),
     ("optim.optimizer", own_functions.of_numpys_updates, "trace"),
     ("optim.optimizer", own_functions.of_sums, "returns updates of other shapes than the weights"),
@@ -292,7 +292,7 @@ TO_REFUSE = [
     ("schedule.kind", np.cos, "trace"),
     ("schedule.kind", math.sin, "trace"),
     ("schedule.kind", own_functions.by_python, "trace"),
-    ("schedule.kind", own_functions.of_a_vector, "returns float32[3] for a number of steps; allowed: one real"),
+    ("schedule.kind", own_functions.of_a_vector, "returns float32[3] for a number of steps. Allowed: one real"),
 ]
 
 
@@ -349,11 +349,11 @@ def test_a_text_is_no_array_of_labels() -> None:
 
 
 def test_the_checks_say_what_was_given_and_what_is_allowed() -> None:
-    with pytest.raises(UserError, match=r"^name is 5; allowed: a string$"):
+    with pytest.raises(UserError, match=r"^name is 5\. Allowed: a string\.$"):
         check_type("name", 5, str, "a string")
-    with pytest.raises(UserError, match=r"^rows\[1\] is 'b'; allowed: a int$"):
+    with pytest.raises(UserError, match=r"^rows\[1\] is 'b'\. Allowed: a int\.$"):
         several("rows", [1, "b"], int, "int")
-    with pytest.raises(UserError, match=r"^rows is 'ab'; allowed: a tuple or a list of int$"):
+    with pytest.raises(UserError, match=r"^rows is 'ab'\. Allowed: a tuple or a list of int\.$"):
         several("rows", "ab", int, "int")
     assert several("rows", np.arange(2), int, "int") == (0, 1)
     assert optional_whole("until", None, 1) is None

@@ -80,10 +80,10 @@ def test_a_grid_is_one_study_in_one_folder(command, capsys) -> None:
         (["optim.learning_rat=1,2"], "there is no field 'optim.learning_rat'. Perhaps you mean optim.learning_rate."),
         (["optim.learning_rate=1e-3,1e-3"], "a value is given twice. Give each value once."),
         (["optim.learning_rate=1", "optim.learning-rate=2"], "optim.learning_rate is given twice"),
-        (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0; allowed: above 0 and finite"),
-        (["optim.learning_rate=x"], "optim.learning_rate is 'x'; allowed: a number"),
+        (["optim.learning_rate=0,1"], "optim.learning_rate is 0.0. Allowed: above 0 and finite"),
+        (["optim.learning_rate=x"], "optim.learning_rate is 'x'. Allowed: a number"),
         (["data.scaling=none,unit"], "data.scaling: all trials of a study share it"),
-        (["model.batch_norm=yes"], "model.batch_norm is 'yes'; allowed: True, False"),
+        (["model.batch_norm=yes"], "model.batch_norm is 'yes'. Allowed: True, False"),
         (["schedule.kind=power,constant"], "which needs schedule.decay_steps"),
     ],
 )
@@ -159,10 +159,10 @@ def test_where_auto_falls_back_it_trains_on_fewer_and_says_so(command, capsys, m
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--config", "sel"], "as_002_alpha_dropout, sanity; perhaps selu"),
-        (["--config", "selu", "--train.epoch", "3"], "there is no flag --train.epoch; perhaps --train.epochs"),
-        (["--config", "selu", "--train.epochs", "x"], "train.epochs is 'x'; allowed: a whole number"),
-        (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0; allowed: 1 or more"),
+        (["--config", "sel"], "as_002_alpha_dropout, sanity. Perhaps you mean selu"),
+        (["--config", "selu", "--train.epoch", "3"], "there is no flag --train.epoch. Perhaps you mean --train.epochs"),
+        (["--config", "selu", "--train.epochs", "x"], "train.epochs is 'x'. Allowed: a whole number"),
+        (["--config", "selu", "--train.epochs", "0"], "train.epochs is 0. Allowed: 1 or more"),
         (["--config", "selu", "--seeds", "0"], "--seeds is 0. Give 1 or more."),
         (["--config", "selu", "--summary", "--find-lr"], "--summary and --find-lr are both given. Give one of them."),
         (

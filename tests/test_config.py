@@ -250,7 +250,7 @@ def test_a_refusal_names_the_field_the_value_and_what_is_allowed(part, field, va
     with pytest.raises(UserError) as refusal:
         part(**{field: value})
     message = str(refusal.value)
-    assert message.startswith(f"{part.__name__.lower()}.{field} is {value!r}; allowed: ")
+    assert message.startswith(f"{part.__name__.lower()}.{field} is {value!r}. Allowed: ")
     assert allowed in message
     assert "\n" not in message
 
@@ -262,10 +262,10 @@ def test_a_refusal_names_the_field_the_value_and_what_is_allowed(part, field, va
         ((0, 5), (1.0, 0.5, 0.1), r"boundaries_epochs is \(0, 5\)"),
         ((5, 5), (1.0, 0.5, 0.1), r"boundaries_epochs is \(5, 5\)"),
         ((15, 5), (1.0, 0.5, 0.1), r"boundaries_epochs is \(15, 5\)"),
-        ((5, 15), (1.0, 0.5), r"factors is \(1.0, 0.5\); allowed: 3 finite factors"),
-        ((5,), (1.0, -0.5), r"factors is \(1.0, -0.5\); allowed: 2 finite factors"),
-        ((5,), (0.5, float("nan")), r"factors is \(0.5, nan\); allowed: 2 finite factors"),
-        ((5,), (float("inf"), 0.5), r"factors is \(inf, 0.5\); allowed: 2 finite factors"),
+        ((5, 15), (1.0, 0.5), r"factors is \(1.0, 0.5\). Allowed: 3 finite factors"),
+        ((5,), (1.0, -0.5), r"factors is \(1.0, -0.5\). Allowed: 2 finite factors"),
+        ((5,), (0.5, float("nan")), r"factors is \(0.5, nan\). Allowed: 2 finite factors"),
+        ((5,), (float("inf"), 0.5), r"factors is \(inf, 0.5\). Allowed: 2 finite factors"),
     ],
 )
 def test_pieces_are_rising_epochs_and_one_more_finite_factors(boundaries, factors, refused):
@@ -331,7 +331,7 @@ def test_a_field_that_the_choice_does_not_use_is_refused(part, given, field, use
         ),
         (
             lambda: Model(head_init="variance_scaling", init_scale=0.0),
-            "model.init_scale is 0.0; allowed: above 0 with variance_scaling",
+            "model.init_scale is 0.0. Allowed: above 0 with variance_scaling",
         ),
         (
             lambda: Optim(clip_value=1.0, clip_global_norm=1.0),
@@ -356,19 +356,19 @@ def test_a_field_that_the_choice_does_not_use_is_refused(part, given, field, use
         ),
         (
             lambda: Config(optim=Optim("optax.rprop"), schedule=Schedule("cosine")),
-            "schedule.kind is 'cosine'; allowed: constant with optax.rprop",
+            "schedule.kind is 'cosine'. Allowed: constant with optax.rprop",
         ),
         (
             lambda: Config(optim=Optim("optax.rprop"), schedule=Schedule(warmup_steps=5)),
-            "schedule.warmup_steps is 5; allowed: 0 with optax.rprop",
+            "schedule.warmup_steps is 5. Allowed: 0 with optax.rprop",
         ),
         (
             lambda: Config(optim=Optim("nesterov", beta_1=0.5), schedule=Schedule("onecycle")),
-            "optim.beta_1 is 0.5; allowed: 0.9 with onecycle",
+            "optim.beta_1 is 0.5. Allowed: 0.9 with onecycle",
         ),
         (
             lambda: Config(optim=Optim("sgd"), schedule=Schedule("onecycle", momentum_low=0.5)),
-            "schedule.momentum_low is 0.5; allowed: 0.85 but with momentum and nesterov",
+            "schedule.momentum_low is 0.5. Allowed: 0.85 but with momentum and nesterov",
         ),
     ],
 )
@@ -383,7 +383,7 @@ def test_what_one_choice_would_make_of_another_is_refused(make, message):
 def test_layers_are_those_of_the_network(part, layers):
     """Two hidden layers and the output layer: 0, 1, 2."""
     model, other = Model(units=(5, 5)), {"l1": 0.1, "max_norm": 1.0}
-    with pytest.raises(UserError, match=rf"^regularize\.{part} is .*; allowed: every, hidden, head") as refusal:
+    with pytest.raises(UserError, match=rf"^regularize\.{part} is .*\. Allowed: every, hidden, head") as refusal:
         Config(model=model, regularize=Regularize(**other, **{part: layers}))
     assert "0 .. 2" in str(refusal.value) or isinstance(layers, str)
     assert Config(model=model, regularize=Regularize(**other, **{part: [2, 0]})) != Config(model=model)
@@ -402,7 +402,7 @@ def test_a_function_is_recorded_by_its_name(part, field, function):
     recorded = config.to_dict()[key][field]
     assert recorded == f"{function.__module__}.{function.__name__}"
     assert json.loads(json.dumps(config.to_dict())) == config.to_dict()
-    with pytest.raises(UserError, match=f"{key}.{field} is '{recorded}'; allowed: .* or a function from Python"):
+    with pytest.raises(UserError, match=rf"{key}.{field} is '{recorded}'\. Allowed: .* or a function from Python"):
         Config.from_dict(config.to_dict())
 
 

@@ -87,12 +87,12 @@ def test_rows_that_are_no_images_are_neither_drawn_nor_compared_with_images(here
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["predict"], "there is no command 'predict'; allowed: train"),
-        (["trian", "mine.npz"], "allowed: train; perhaps train"),
-        (["train"], "train has no file; allowed: jaxdeep train FILE.npz, and flags behind it"),
+        (["predict"], "there is no command 'predict'. Allowed: train"),
+        (["trian", "mine.npz"], "Allowed: train. Perhaps you mean train"),
+        (["train"], "train has no file. Allowed: jaxdeep train FILE.npz, and flags behind it"),
         (["train", "--seeds", "2", "mine.npz"], "train has no file"),
-        (["train", "none.npz"], "none.npz: found No such file or directory"),
-        (["train", "mine.npz", "--epoch", "3"], "there is no flag --epoch; perhaps --epochs"),
+        (["train", "none.npz"], "none.npz cannot be read (No such file or directory)"),
+        (["train", "mine.npz", "--epoch", "3"], "there is no flag --epoch. Perhaps you mean --epochs"),
         (["train", "mine.npz", "--config", "selu"], "there is no flag --config"),
         (["train", "mine.npz", "--data", "auto"], "there is no flag --data"),
         (["train", "mine.npz", "--compare", "a", "b"], "there is no flag --compare"),

@@ -45,7 +45,7 @@ def test_a_share_with_test_rows_of_their_own_is_one_of_the_training_rows() -> No
 
 @pytest.mark.parametrize("size", [0, -1, 0.0, -0.1, 1.5, 20.5, float("nan"), "0.2", True])
 def test_no_other_number_is_a_share(size) -> None:
-    with pytest.raises(UserError, match=r"^data\.valid_size is .*; allowed: .*a share above 0 and below 1"):
+    with pytest.raises(UserError, match=r"^data\.valid_size is .*\. Allowed: .*a share above 0 and below 1"):
         Data(valid_size=size)
 
 

@@ -99,7 +99,7 @@ def test_what_no_field_takes_is_refused_by_the_fields_name(alien) -> None:
     for part, of, name in FIELDS:
         message = refusal(lambda of=of, name=name: of(**{name: ALIEN[alien]}))
         assert message.startswith(f"{part}.{name} is ")
-        assert "; allowed: " in message or ", which cannot be recorded: " in message
+        assert ". Allowed: " in message or ", which cannot be recorded: " in message
 
 
 def test_none_is_for_the_fields_that_say_so() -> None:
@@ -108,13 +108,13 @@ def test_none_is_for_the_fields_that_say_so() -> None:
             assert getattr(of(**{name: None}), name) is None
         else:
             message = refusal(lambda of=of, name=name: of(**{name: None}))
-            assert message.startswith(f"{part}.{name} is None; allowed: ")
+            assert message.startswith(f"{part}.{name} is None. Allowed: ")
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, "yes", "True", [], np.int64(1)])
 def test_only_true_and_false_are_truths(value) -> None:
     for of, name in of_type(bool):
-        assert refusal(lambda of=of, name=name: of(**{name: value})).endswith("; allowed: True or False")
+        assert refusal(lambda of=of, name=name: of(**{name: value})).endswith(". Allowed: True or False.")
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 2.5, "5", (5,), LARGEST_INT + 1, 1e300, np.float32(0.5)])
@@ -211,7 +211,7 @@ def test_a_range_is_units_and_a_generator_is_not() -> None:
 def test_units_are_a_tuple_of_whole_numbers(units) -> None:
     message = refusal(lambda: Model(units=units))
     assert message.startswith("model.units is ")
-    assert message.endswith("; allowed: a tuple of whole numbers, such as (8, 8)")
+    assert message.endswith(". Allowed: a tuple of whole numbers, such as (8, 8).")
 
 
 @pytest.mark.parametrize("value", [np.str_("selu"), np.array("selu"), Name.SELU], ids=repr)
@@ -242,12 +242,12 @@ def test_a_traced_number_is_refused() -> None:
 @pytest.mark.parametrize("value", [None, {}, Config(), Data, "data", 0])
 def test_a_part_is_of_its_own_class(name, value) -> None:
     assert refusal(lambda: Config(**{name: value})).startswith(f"{name} is ")
-    assert refusal(lambda: Config(**{name: value})).endswith(f"; allowed: a {PARTS[name].__name__}")
+    assert refusal(lambda: Config(**{name: value})).endswith(f". Allowed: a {PARTS[name].__name__}.")
 
 
 def test_parts_in_each_others_places_are_refused() -> None:
     swapped: Any = Model()
-    assert refusal(lambda: Config(swapped)).endswith("; allowed: a Data")
+    assert refusal(lambda: Config(swapped)).endswith(". Allowed: a Data.")
 
 
 @pytest.mark.parametrize("plain", [None, [], "config", 5, {"data": None}, {"data": []}, {"data": 5}, {1: {}}])

@@ -295,7 +295,7 @@ def test_numpys_seeds_are_seeds_and_a_run_of_theirs_is_kept(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seed", [-1, 2**32, np.int64(-1), 2**70, 3.5, "3", None, True, np.float32(3), np.bool_(True)])
 def test_another_seed_is_refused_before_anything_is_made(tmp_path: Path, seed: object) -> None:
-    with pytest.raises(UserError, match=r"^seed is .*; allowed: a whole number in 0 \.\. 4294967295$"):
+    with pytest.raises(UserError, match=r"^seed is .*\. Allowed: a whole number in 0 \.\. 4294967295\.$"):
         fit(SMALL, small_dataset(SMALL), seed, checkpoints=tmp_path / "kept")  # pyright: ignore[reportArgumentType]
     assert not (tmp_path / "kept").exists()
 

@@ -66,30 +66,30 @@ def test_help_shows_the_defaults_of_the_chosen_configuration(capsys, name) -> No
 def test_help_wins_over_what_is_wrong_and_a_misspelled_configuration_does_not(capsys) -> None:
     assert "usage:" in helped(capsys, "--help", "--train.epoch", "x")
     assert jaxdeep.cli.main.main("cifar", "cifar10", CONFIGS, ["--config", "selv", "--help"]) == 2
-    assert capsys.readouterr().err.endswith("; perhaps selu.\n")
+    assert capsys.readouterr().err.endswith(". Perhaps you mean selu.\n")
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--config", "selv"], "--config is 'selv'. Give one of elu, swish,"),
-        (["--config", "selv"], "; perhaps selu"),
-        (["--model.activation", "relv"], "; perhaps relu"),
-        (["--optim.optimizer", "admw"], "; perhaps adamw"),
-        (["--data", "cifar100"], "--data is 'cifar100'; allowed: auto, cifar10, synthetic; perhaps cifar10"),
-        (["--grid", "lr=1e-3,1e-2", "--halving", "hyberband"], "; perhaps hyperband"),
-        (["--grid", "model.activation=selu,relv"], "model.activation is 'relv'; allowed: linear,"),
-        (["--regularize.penalized", "haed"], "or indices such as 0 1; perhaps head"),
-        (["--seed"], "--seed has no value; allowed: one value"),
-        (["--seed", "1", "2"], "--seed is '1 2'; allowed: one value"),
+        (["--config", "selv"], ". Perhaps you mean selu"),
+        (["--model.activation", "relv"], ". Perhaps you mean relu"),
+        (["--optim.optimizer", "admw"], ". Perhaps you mean adamw"),
+        (["--data", "cifar100"], "--data is 'cifar100'. Allowed: auto, cifar10, synthetic. Perhaps you mean cifar10"),
+        (["--grid", "lr=1e-3,1e-2", "--halving", "hyberband"], ". Perhaps you mean hyperband"),
+        (["--grid", "model.activation=selu,relv"], "model.activation is 'relv'. Allowed: linear,"),
+        (["--regularize.penalized", "haed"], "or indices such as 0 1. Perhaps you mean head"),
+        (["--seed"], "--seed has no value. Allowed: one value"),
+        (["--seed", "1", "2"], "--seed is '1 2'. Allowed: one value"),
         (
             ["--epochs", "3", "--train.epochs=4"],
             "--epochs and --train.epochs are both given, and mean the same. Give one of them.",
         ),
         (["--lr=1", "--optim.learning_rate", "4"], "--lr and --optim.learning-rate are both given, and mean the same"),
-        (["--epoch", "3"], "there is no flag --epoch; perhaps --epochs"),
+        (["--epoch", "3"], "there is no flag --epoch. Perhaps you mean --epochs"),
         (["--overwrite", "stray"], "'stray' belongs to no flag"),
-        (["--overwritten"], "there is no flag --overwritten; perhaps --overwrite"),
+        (["--overwritten"], "there is no flag --overwritten. Perhaps you mean --overwrite"),
         (["--grid"], "--grid"),
         (
             ["--optim.optimizer", "adam", "--optim.rho", "0.5"],
@@ -109,4 +109,4 @@ def test_a_mistake_is_one_line_with_what_is_allowed(command, capsys, argv, messa
 
 def test_a_misspelled_configuration_to_compare_has_its_nearest_name(command, capsys) -> None:
     assert command("--compare", "elu", "bm") == 2
-    assert capsys.readouterr().err.endswith("; perhaps bn.\n")
+    assert capsys.readouterr().err.endswith(". Perhaps you mean bn.\n")

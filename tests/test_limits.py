@@ -15,7 +15,7 @@ def test_a_search_is_of_whole_numbers(wrong) -> None:
         "epochs": lambda: successive_halving(9, wrong),
         "eta": lambda: successive_halving(9, 9, wrong),
     }.items():
-        with pytest.raises(UserError, match=rf"^{name} is .*; allowed: .*[12] or more"):
+        with pytest.raises(UserError, match=rf"^{name} is .*\. Allowed: .*[12] or more"):
             make()
     with pytest.raises(UserError, match=r"^epochs is "):
         hyperband(wrong)
@@ -24,7 +24,7 @@ def test_a_search_is_of_whole_numbers(wrong) -> None:
 
 
 def test_one_of_one_point_never_ends() -> None:
-    with pytest.raises(UserError, match="eta is 1; allowed: 2 or more"):
+    with pytest.raises(UserError, match=r"eta is 1\. Allowed: 2 or more"):
         hyperband(9, 1)
 
 

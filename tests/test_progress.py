@@ -47,7 +47,7 @@ def test_nothing_is_shown_in_a_pipe(capsys) -> None:
 def test_a_wrong_call_shows_no_bar(capsys) -> None:
     with pytest.raises(UserError):
         fit(CONFIG.updated({"data.valid_size": 9}), small_dataset(CONFIG), verbose=True)
-    with pytest.raises(UserError, match=r"verbose is 'no'; allowed: True, False, or None"):
+    with pytest.raises(UserError, match=r"verbose is 'no'\. Allowed: True, False, or None"):
         fit(CONFIG, small_dataset(CONFIG), verbose="no")  # pyright: ignore[reportArgumentType]
     assert capsys.readouterr() == ("", "")
 

@@ -36,7 +36,7 @@ WRONG = [
 
 @pytest.mark.parametrize("seed", WRONG, ids=lambda seed: repr(seed)[:20])
 def test_a_seed_out_of_its_range_or_of_another_type_is_refused(seed) -> None:
-    with pytest.raises(UserError, match=r"^seed is .*; allowed: a whole number in 0 \.\. 4294967295$"):
+    with pytest.raises(UserError, match=r"^seed is .*\. Allowed: a whole number in 0 \.\. 4294967295\.$"):
         plain_seed(seed)
     with pytest.raises(UserError, match=r"^seed is "):
         Trial(SMALL, seed)
@@ -82,8 +82,8 @@ def command(*flags: str) -> Design:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--seed", "4294967296"), "--seed is 4294967296; allowed: a whole number in 0 .. 4294967295"),
-        (("--seed", "-1"), "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
+        (("--seed", "4294967296"), "--seed is 4294967296. Allowed: a whole number in 0 .. 4294967295"),
+        (("--seed", "-1"), "--seed is -1. Allowed: a whole number in 0 .. 4294967295"),
         (("--seed", "4294967295", "--seeds", "2"), "ends at 4294967296. Give a last seed of 4294967295 at most"),
         (("--seeds", "1000000000000"), f"--seeds is 1000000000000. Give {LARGEST_STUDY:,} at most"),
         (("--folds", "1000000000000"), "a study of 1,000,000,000,000 runs"),
@@ -111,7 +111,7 @@ def test_the_last_seed_may_be_the_largest() -> None:
 
 @pytest.mark.parametrize("fold", [-1, 0.5, True, "0", (0,), np.ones(1)], ids=repr)
 def test_a_fold_is_an_index(fold) -> None:
-    with pytest.raises(UserError, match=r"^fold is .*; allowed: 0 or more, or None$"):
+    with pytest.raises(UserError, match=r"^fold is .*\. Allowed: 0 or more, or None\.$"):
         Trial(SMALL, 1, {}, fold)
 
 
@@ -120,5 +120,5 @@ def test_a_member_is_plain_and_says_what_its_configuration_says() -> None:
     assert (type(trial.fold), trial.name) == (int, "optim.learning_rate=0.003,seed_3,fold_1")
     with pytest.raises(UserError, match=r"optim.learning_rate is 0.1, and the configuration's is 0.003"):
         Trial(SMALL, 3, {"optim.learning_rate": 0.1})
-    with pytest.raises(UserError, match=r"^config is .*; allowed: a Config$"):
+    with pytest.raises(UserError, match=r"^config is .*\. Allowed: a Config\.$"):
         Trial("selu", 3)  # pyright: ignore[reportArgumentType]

@@ -79,7 +79,7 @@ LOG = Span(1e-4, 1e-1, True, False)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"seeds": (-1, 0)}, "--seed is -1; allowed: a whole number in 0 .. 4294967295"),
+        ({"seeds": (-1, 0)}, "--seed is -1. Allowed: a whole number in 0 .. 4294967295"),
         (
             {"grid": {RATE: (1.0,)}, "space": {RATE: LOG}, "samples": 2},
             f"{RATE}: in --grid and in --space. Give it in one",

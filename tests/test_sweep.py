@@ -105,7 +105,7 @@ def test_what_programs_are_compiled_for_cannot_be_trained_and_has_no_traced_numb
         lambda: fit_all([Trial(static, 1)], DATA),  # pyright: ignore[reportArgumentType]
         lambda: find_learning_rate(static, DATA, (1,)),  # pyright: ignore[reportArgumentType]
     ):
-        with pytest.raises(UserError, match=r"^config is Static\(.*; allowed: a Config"):
+        with pytest.raises(UserError, match=r"^config is Static\(.*\. Allowed: a Config"):
             call()
     for field in TRACED[:-1]:
         part, _, name = field.partition(".")

@@ -215,7 +215,7 @@ def default_command(experiment: Experiment, argv: Sequence[str]) -> Command:
 def _check_name(experiment: Experiment, flag: str, name: str) -> None:
     names = list(experiment.recipes)
     if name not in names:
-        raise UserError(f"{flag} is {shown(name)}. Give one of {', '.join(names)}{perhaps(name, names)}.")
+        raise UserError(f"{flag} is {shown(name)}. Give one of {', '.join(names)}.{perhaps(name, names)}")
 
 
 def _words_after(flag: str, argv: Sequence[str]) -> list[str] | None:

@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None, program: tuple[str, ...] = ("jaxdeep
         print(f"jaxdeep {__version__}")
         return 0
     if given[0] not in SUBCOMMANDS:
-        known = f"allowed: {', '.join(SUBCOMMANDS)}{perhaps(given[0], SUBCOMMANDS)}"
-        print(f"error: there is no command {shown(given[0])}; {known}", file=sys.stderr)
+        known = f"Allowed: {', '.join(SUBCOMMANDS)}.{perhaps(given[0], SUBCOMMANDS)}"
+        print(f"error: there is no command {shown(given[0])}. {known}", file=sys.stderr)
         return 2
     return _train(given[1:], (*program, "train"))
 
@@ -61,7 +61,7 @@ def _train(given: Sequence[str], program: tuple[str, ...]) -> int:
 
 def _of_file(given: Sequence[str], program: tuple[str, ...]) -> Experiment:
     if not given or given[0].startswith("-"):
-        raise UserError(f"train has no file; allowed: {' '.join(program)} FILE.npz, and flags behind it")
+        raise UserError(f"train has no file. Allowed: {' '.join(program)} FILE.npz, and flags behind it.")
     return _experiment(given[0], program)
 
 

@@ -183,7 +183,7 @@ def _refuse_unknown(word: str, flags: Sequence[Flag], aliases: Collection[str]) 
     words = [*aliases, *(flag.word for flag in flags)]
     words += [with_no(flag.word) for flag in flags if flag.owner in PART_OF and flag.hint is bool]
     near = perhaps(given.replace("_", "-"), words)
-    raise UserError(f"there is no flag {given}{near}. --help and --help-all list the flags.")
+    raise UserError(f"there is no flag {given}.{near} --help and --help-all list the flags.")
 
 
 def with_no(word: str) -> str:

@@ -85,7 +85,7 @@ def several(name: str, value: Any, kind: type, allowed: str) -> tuple[Any, ...]:
     try:
         found = entries(value)
     except NotPlain:
-        raise UserError(f"{name} is {shown(value)}; allowed: a tuple or a list of {allowed}") from None
+        raise UserError(f"{name} is {shown(value)}. Allowed: a tuple or a list of {allowed}.") from None
     for index, entry in enumerate(found):
         check_type(f"{name}[{index}]", entry, kind, f"a {allowed}")
     return found

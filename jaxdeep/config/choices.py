@@ -66,7 +66,7 @@ def check(name: str, value: Any, valid: bool, allowed: str) -> None:
         UserError: The value is not valid.
     """
     if not valid:
-        raise UserError(f"{name} is {shown(value)}; allowed: {allowed}")
+        raise UserError(f"{name} is {shown(value)}. Allowed: {allowed}.")
 
 
 def check_layers(name: str, value: Layers, layers: int) -> None:

@@ -191,7 +191,7 @@ def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:
     """Refuse values that are no mapping of known names. The parts themselves have the part ""."""
     what = part or "the configuration"
     if not isinstance(values, Mapping):
-        raise UserError(f"{what} is {shown(values)}; allowed: a mapping of names to values")
+        raise UserError(f"{what} is {shown(values)}. Allowed: a mapping of names to values.")
     for name in values:
         if name not in known:
             nearest = difflib.get_close_matches(str(name), known, n=1)
@@ -213,7 +213,7 @@ def checked_values(config: Config, values: Any) -> dict[str, Any]:
     {'model.units': (100, 100)}
     """
     if not isinstance(values, Mapping):
-        raise UserError(f"values is {shown(values)}; allowed: a mapping of fields to values")
+        raise UserError(f"values is {shown(values)}. Allowed: a mapping of fields to values.")
     found = {}
     for name, value in values.items():
         name = dotted_name("values", name)

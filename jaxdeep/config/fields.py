@@ -51,7 +51,7 @@ def plain_field(part: str, kind: type, name: str, value: Any) -> Any:
     try:
         return _plain(f"{part}.{name}", hints_of(kind)[name], value)
     except NotPlain as allowed:
-        raise UserError(f"{part}.{name} is {shown(value)}; allowed: {allowed}") from None
+        raise UserError(f"{part}.{name} is {shown(value)}. Allowed: {allowed}.") from None
 
 
 @cache

@@ -26,7 +26,7 @@ def plain_seed(seed: Any, name: str = "seed") -> int:
     """
     value = scalar(seed)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_SEED:
-        raise UserError(f"{name} is {shown(seed)}; allowed: a whole number in 0 .. {LARGEST_SEED}")
+        raise UserError(f"{name} is {shown(seed)}. Allowed: a whole number in 0 .. {LARGEST_SEED}.")
     return int(value)
 
 
@@ -44,11 +44,11 @@ def plain_seeds(seeds: Iterable[Any], name: str = "seeds") -> tuple[int, ...]:
     (0, 1, 2)
     """
     if isinstance(seeds, str | bytes | dict) or not hasattr(seeds, "__iter__"):
-        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more seeds, such as (42, 43)")
+        raise UserError(f"{name} is {shown(seeds)}. Allowed: one or more seeds, such as (42, 43).")
     try:
         found = tuple(plain_seed(seed, name) for seed in seeds)
     except TypeError:  # such as an array [], which says that it has __iter__
-        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more seeds, such as (42, 43)") from None
+        raise UserError(f"{name} is {shown(seeds)}. Allowed: one or more seeds, such as (42, 43).") from None
     if not found or len(set(found)) < len(found):
-        raise UserError(f"{name} is {shown(seeds)}; allowed: one or more different seeds")
+        raise UserError(f"{name} is {shown(seeds)}. Allowed: one or more different seeds.")
     return found

@@ -81,9 +81,9 @@ def whole(name: str, value: Any, least: int) -> int:
     try:
         found = integer(value)
     except NotPlain as allowed:
-        raise UserError(f"{name} is {shown(value)}; allowed: {allowed}, {least} or more") from None
+        raise UserError(f"{name} is {shown(value)}. Allowed: {allowed}, {least} or more.") from None
     if found < least:
-        raise UserError(f"{name} is {shown(value)}; allowed: {least} or more")
+        raise UserError(f"{name} is {shown(value)}. Allowed: {least} or more.")
     return found
 
 

@@ -39,7 +39,7 @@ def read_words(name: str, hint: Any, words: Sequence[str]) -> Any:
         return _read(name, names, words[0], ", or indices such as 0 1") if is_name else read_words(name, indices, words)
     if len(words) != 1:
         found = f"is {shown(' '.join(words))}" if words else "has no value"
-        raise UserError(f"{name} {found}; allowed: one value")
+        raise UserError(f"{name} {found}. Allowed: one value.")
     if types.NoneType not in arguments:
         return _read(name, hint, words[0])
     return None if words[0] == "None" else _read(name, _without_notes(arguments[0]), words[0], ", or None")
@@ -58,28 +58,28 @@ def words_of(value: Any) -> list[str]:
 
 
 def perhaps(given: str, allowed: Iterable[str]) -> str:
-    """Return the end of a message: the name nearest to a misspelled one, or nothing if none is near.
+    """Return a last sentence with the name nearest to a misspelled one, or nothing if none is near.
 
     Args:
         given: The misspelled name.
         allowed: Names that there are.
 
     >>> perhaps("selv", ["elu", "selu"]), perhaps("x", ["elu", "selu"])
-    ('; perhaps selu', '')
+    (' Perhaps you mean selu.', '')
     """
     nearest = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
-    return f"; perhaps {nearest[0]}" if nearest else ""
+    return f" Perhaps you mean {nearest[0]}." if nearest else ""
 
 
 def _read(name: str, hint: Any, word: str, more: str = "") -> Any:
     if get_origin(hint) is Literal:
         if word not in get_args(hint):
             nearest = perhaps(word, get_args(hint))
-            raise UserError(f"{name} is {shown(word)}; allowed: {', '.join(get_args(hint))}{more}{nearest}")
+            raise UserError(f"{name} is {shown(word)}. Allowed: {', '.join(get_args(hint))}{more}.{nearest}")
         return word
     if hint is bool:
         if word not in ("True", "False"):
-            raise UserError(f"{name} is {shown(word)}; allowed: True, False{more}")
+            raise UserError(f"{name} is {shown(word)}. Allowed: True, False{more}.")
         return word == "True"
     if hint is Path:
         return Path(word)
@@ -87,7 +87,7 @@ def _read(name: str, hint: Any, word: str, more: str = "") -> Any:
         return hint(word)
     except ValueError:
         allowed = {int: "a whole number", float: "a number"}[hint]
-        raise UserError(f"{name} is {shown(word)}; allowed: {allowed}{more}") from None
+        raise UserError(f"{name} is {shown(word)}. Allowed: {allowed}{more}.") from None
 
 
 def _without_notes(hint: Any) -> Any:

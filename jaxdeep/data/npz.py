@@ -71,9 +71,7 @@ def read_rows(path: str | Path) -> NpzRows:
     except UserError:
         raise
     except OSError as error:
-        raise UserError(
-            f"{path}: found {error.strerror or error}, expected an .npz file. Give one that can be read."
-        ) from error
+        raise UserError(f"{path} cannot be read ({error.strerror or error}). Give the path of an .npz file.") from error
     except Exception as error:  # damaged bytes can raise anything
         raise UserError(
             f"{path}: not a readable .npz file ({one_line(error)}). Save it again with np.savez."

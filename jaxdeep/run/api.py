@@ -178,7 +178,7 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
         return plain_seeds(seeds)
     count = optional_whole("seeds", seeds, 1)
     if count is None:
-        raise UserError(f"seeds is {shown(seeds)}; allowed: a number of seeds, or the seeds themselves")
+        raise UserError(f"seeds is {shown(seeds)}. Allowed: a number of seeds, or the seeds themselves.")
     return seeds_from(FIRST_SEED, count)
 
 

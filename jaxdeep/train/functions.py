@@ -131,7 +131,7 @@ def _traced(
 
 def _check(field: str, function: Callable[..., Any], is_right: bool, found: str, allowed: str) -> None:
     if not is_right:
-        raise UserError(f"{field} is the function {qualified_name(function)}, which {found}; allowed: {allowed}")
+        raise UserError(f"{field} is the function {qualified_name(function)}, which {found}. Allowed: {allowed}.")
 
 
 def _shape(value: Any) -> Any:
