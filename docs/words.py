@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 LIST: Final = Path(__file__).with_name("words.txt")
-CODE: Final = re.compile(r"```.*?```|<!--.*?-->|``?[^`\n]+``?|^ *>>> .*$|^ *\|.*$", re.DOTALL | re.MULTILINE)
+CODE: Final = re.compile(r"```.*?```|<!--.*?-->|``?[^`\n]+``?|^ *>>> [^\n]*$|^ *\|[^\n]*$", re.DOTALL | re.MULTILINE)
 SECTION: Final = re.compile(r"^ *(Args|Returns|Attributes|Raises|Yields):$")
 ENTRY_OPENINGS: Final = re.compile(r"^ +(?:\*{0,2}\w+: )?(of|as|likewise|ditto)\b", re.IGNORECASE)
 
@@ -71,7 +71,8 @@ def rules() -> list[tuple[re.Pattern[str], str]]:
     """Return the patterns of words.txt, each with the words to write in their place."""
     lines = [line for line in LIST.read_text().splitlines() if line and not line.startswith("#")]
     pairs = [line.split(" -> ") for line in lines]
-    return [(re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), instead) for pattern, instead in pairs]
+    spaced = [(pattern.replace(" ", r"\s+"), instead) for pattern, instead in pairs]  # a line may end between two words
+    return [(re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), instead) for pattern, instead in spaced]
 
 
 def findings(prose: Prose) -> Iterator[Finding]:

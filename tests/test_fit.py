@@ -94,9 +94,7 @@ def test_a_diverged_epoch_is_not_kept(keep: str) -> None:
         optim=Optim("sgd", learning_rate=0.01),
         schedule=Schedule("piecewise", boundaries_epochs=(2,), factors=(1.0, 1e30)),
     )
-    with pytest.warns(
-        JaxdeepWarning, match=r"seed 42 diverged in epoch 3: .* Its weights are those of epoch 2\. Lower "
-    ):
+    with pytest.warns(JaxdeepWarning, match=r"seed 42 diverged in epoch 3: .* Its weights are from epoch 2\. Lower "):
         run = fit(config, small_dataset(config))
     assert run.diverged
     assert len(run.history) == 3

@@ -41,7 +41,7 @@ def _members(probabilities: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
             f"the networks' probabilities are not arrays ({error}). Give an array [N, C] for each network."
         ) from error
     if len(members) < 2:
-        raise UserError(f"an ensemble has {len(members)} networks. Give 2 or more, such as those of --seeds 5.")
+        raise UserError(f"an ensemble has {len(members)} networks. Give 2 or more, for example by --seeds 5.")
     shapes = list(dict.fromkeys(member.shape for member in members))
     if len(shapes) > 1 or len(shapes[0]) != 2 or 0 in shapes[0]:
         raise UserError(

@@ -14,7 +14,7 @@ def warn_of_run(seed: int, epochs: int, best_epoch: int, learning_rate: float) -
         best_epoch: Epoch whose weights are kept, 0 if there is none.
         learning_rate: Learning rate of its configuration.
     """
-    kept = f"Its weights are those of epoch {best_epoch}" if best_epoch else "Its weights are untrained"
+    kept = f"Its weights are from epoch {best_epoch}" if best_epoch else "Its weights are untrained"
     warn(
         f"the run with seed {seed} diverged in epoch {epochs}: a loss is not finite. {kept}. "
         f"{MEND.replace('learning_rate', f'learning_rate (now {learning_rate:g})')}"

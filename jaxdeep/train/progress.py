@@ -41,7 +41,7 @@ class Bar:
         self._total = sum(epochs) if total is None else total
         self._bar: Any = None
         if is_shown:
-            from tqdm import tqdm  # 20 ms, of which a run without a bar has no use
+            from tqdm import tqdm  # 20 ms, which a run without a bar saves
 
             self._bar = tqdm(
                 total=self._total, desc=self._title(), bar_format=FORMAT, dynamic_ncols=True, file=sys.stderr
