@@ -22,7 +22,7 @@ from docs.pages.records import Records
 from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
 from docs.pages.schedules import draw_schedules
 from docs.pages.studies import draw_exercise_8, studies_page, verdicts
-from docs.pages.uncertainty import uncertainty_page, uncertainty_table
+from docs.pages.uncertainty import summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
 
@@ -36,7 +36,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "cifar": lambda: cifar_table(RECORDS),
     "verdicts": lambda: verdicts(RECORDS),
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
-    "uncertainty": lambda: uncertainty_table(RECORDS),
+    "uncertainty": lambda: summary_table(RECORDS),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),

@@ -1,4 +1,4 @@
-"""Figures that the pages quote are those of the tables that docs/publish.py writes from the records."""
+"""Figures that the pages quote stand in the tables that docs/publish.py writes from the records."""
 
 import re
 from collections.abc import Iterator

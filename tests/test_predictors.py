@@ -20,7 +20,7 @@ from jaxdeep.analysis.predictors import (
     counts_of,
     ensemble_of,
     mc_samples_of,
-    plain,
+    plain_predictor,
 )
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_of_stored_rows, mc_predict, pooled
 from jaxdeep.study.runner import fit_all
@@ -162,7 +162,7 @@ def test_the_counts_end_with_the_number_itself(samples: int, expected: list[int]
 
 
 def test_the_plain_predictor_is_what_each_run_predicts(runs: list[Run]) -> None:
-    found = plain(runs, IMAGES)
+    found = plain_predictor(runs, IMAGES)
     assert (found.is_ensemble, found.temperatures) == (False, None)
     for name, rows in IMAGES.items():
         assert found.answers[name].information is None

@@ -45,7 +45,7 @@ def test_the_documents_are_as_the_records_say(tmp_path, capsys) -> None:
     for name in publish.FILES:
         if not name.endswith(".png"):
             assert (tmp_path / name).read_text() == (publish.ROOT / name).read_text()
-        elif name.endswith(".png"):  # the pixels are those of the pinned matplotlib
+        elif name.endswith(".png"):  # the pinned matplotlib decides the pixels
             assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
         else:
             assert (tmp_path / name).read_text().startswith("<?xml")

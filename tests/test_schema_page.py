@@ -17,7 +17,7 @@ PAGE = (publish.ROOT / "docs" / "schema.md").read_text()
 DESCRIBED = set(re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE))
 FIELD = re.compile(r"\w+\.\w+")
 OWN_NAMES = ("versions", "files", "left_out", "means", "diverged")
-"""Keys whose content has names of its own, such as those of packages and studies."""
+"""Keys whose content has names of its own, such as the names of packages and studies."""
 LEAVES = ("config",)
 """Keys whose content another page describes."""
 REFERENCES = {

@@ -76,7 +76,7 @@ def uncertainty_page(records: Records) -> str:
     return "\n".join((INTRODUCTION, *(line for section in sections for line in section)))
 
 
-def uncertainty_table(records: Records) -> str:
+def summary_table(records: Records) -> str:
     """Return a row for each record and predictor, and the verdicts in words, as Markdown.
 
     Args:

@@ -87,7 +87,7 @@ class Predictor:
         return values[0] if self.is_ensemble else values.mean(0)
 
 
-def plain(runs: Sequence[Run], images: RowsByName) -> Predictor:
+def plain_predictor(runs: Sequence[Run], images: RowsByName) -> Predictor:
     """Return the predictions of networks as they are.
 
     Args:

@@ -18,7 +18,7 @@ from jaxdeep.analysis.predictors import (
     at_temperature,
     ensemble_of,
     mc_samples_of,
-    plain,
+    plain_predictor,
 )
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
@@ -150,7 +150,7 @@ def evaluate_uncertainty(
     others, left_out = _other_images(dataset, data, data_dir)
     images = {VALID: np.asarray(data.valid.images), TEST: np.asarray(data.test.images), **others}
     labels = {VALID: np.asarray(data.valid.labels), TEST: np.asarray(data.test.labels)}
-    single = plain(trained, images)
+    single = plain_predictor(trained, images)
     predictors, mc_samples = [single], None
     if request.mc_samples is not None:
         from tqdm import tqdm  # few studies need it
