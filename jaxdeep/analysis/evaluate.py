@@ -5,40 +5,31 @@ curve are not. Images of another data set are detected by their uncertainty scor
 mean probabilities. Another is the mutual information, which needs several networks or samples.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.analysis.calibration import calibration, calibration_noise_floor
+from jaxdeep.analysis.differences import paired_scores
 from jaxdeep.analysis.jackknife import Jackknifed
 from jaxdeep.analysis.metrics import (
     area_under_risk_coverage,
     auroc,
-    brier_scores,
-    calibration,
     correct,
     false_positive_rate,
-    log_losses,
 )
 from jaxdeep.analysis.predictors import TEST, VALID, Answers, McSamples, Predictor
-from jaxdeep.analysis.statistics import SIGNIFICANCE, holm
+from jaxdeep.analysis.statistics import within
 from jaxdeep.analysis.uncertainty import entropy
+from jaxdeep.analysis.verdicts import difference_json, scores_of, verdicts_on
 
-SCORES: Final = {"accuracy": correct, "nll": log_losses, "brier": brier_scores}
-"""Functions that score each image by name. The mean of a score over images is a figure."""
+CALIBRATION_ERRORS: Final = {"ece": False, "ece_equal_mass": True}
+"""Whether the bins of a calibration error hold equal numbers of images, by name."""
 PREFIXES: Final = {VALID: "val_", TEST: ""}
 """Beginning of a figure's name for the validation images and for the test images."""
-PAIRS: Final = (
-    ("mc_dropout", "plain"),
-    ("ensemble", "plain"),
-    ("ensemble", "mc_dropout"),
-    ("plain, scaled", "plain"),
-    ("mc_dropout", "plain, scaled"),
-    ("ensemble, scaled", "plain, scaled"),
-)
-"""Names of the predictors to compare, if both exist. The question is whether the first one is better."""
-
 Labels = Mapping[str, np.ndarray]
 """Labels [N] of the validation images (`valid`) and of the test images (`test`)."""
 
@@ -57,10 +48,11 @@ def evaluate_predictors(
         JSON values under up to three names.
 
         - `predictors` holds each figure of each predictor as its estimate over networks with an interval. Beside it
-          stand the values of all networks. An ensemble has the values without each network instead.
-        - `verdicts` holds a comparison for each of PAIRS. Each figure has its difference with interval, p-value and
-          verdict. The p-values are corrected by Holm for the number of all differences. There are none for a single
-          network.
+          stand the values of all networks. An ensemble has the values without each network instead. A calibration error
+          has its noise floor too.
+        - `verdicts` holds a comparison for each of PAIRS. Each figure has its difference with its `Evidence`. Intervals
+          and p-values are corrected for the number of all differences. A difference that is 0 for every network is an
+          identity and counts as none. There are no verdicts for a single network.
         - `by_samples` holds scores by number of samples, and their differences from the plain predictor. These p-values
           are not corrected.
     """
@@ -70,15 +62,18 @@ def evaluate_predictors(
         for predictor in predictors
     }
     kinds = {predictor.name: "leave_one_out" if predictor.is_ensemble else "values" for predictor in predictors}
+    floors = {predictor.name: _noise_floors(predictor) for predictor in predictors}
     return {
         "predictors": {
             name: {
-                figure: estimate.with_interval()._asdict() | {kinds[name]: _each(values[name][figure], kinds[name])}
+                figure: within(estimate.with_interval(), *bounds_of(figure))._asdict()
+                | {kinds[name]: _each(values[name][figure], kinds[name])}
+                | floors[name].get(figure, {})
                 for figure, estimate in estimates.items()
             }
             for name, estimates in figures.items()
         },
-        "verdicts": _verdicts(predictors, figures, labels[TEST]),
+        "verdicts": verdicts_on(predictors, figures, labels[TEST]),
         **({} if mc_samples is None else {"by_samples": _by_samples(predictors[0], mc_samples, labels)}),
     }
 
@@ -104,7 +99,7 @@ def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
         for part, prefix in PREFIXES.items()
         for name, values in scores_of(predictor, part, labels[part]).items()
     }
-    for name, equal_mass in (("ece", False), ("ece_equal_mass", True)):
+    for name, equal_mass in CALIBRATION_ERRORS.items():
         errors = [calibration(probabilities, labels[TEST], equal_mass=equal_mass).error for probabilities in test]
         figures[name] = np.asarray(errors)
     test_scores = uncertainty_scores(predictor, TEST)
@@ -118,6 +113,31 @@ def figures_of(predictor: Predictor, labels: Labels) -> dict[str, np.ndarray]:
     if predictor.temperatures is not None:
         figures["temperature"] = predictor.temperatures
     return figures
+
+
+def _noise_floors(predictor: Predictor) -> dict[str, dict[str, Any]]:
+    """Return the noise floor of each calibration error by name, as a mean over networks or of the ensemble."""
+    test = predictor.answers[TEST].probabilities[: 1 if predictor.is_ensemble else None]
+    floors = {}
+    for name, equal_mass in CALIBRATION_ERRORS.items():
+        of_networks = [calibration_noise_floor(probabilities, equal_mass=equal_mass) for probabilities in test]
+        mean, high = (float(value) for value in np.mean(of_networks, 0))
+        floors[name] = {"noise_floor": {"mean": mean, "high": high}}
+    return floors
+
+
+def bounds_of(figure: str) -> tuple[float, float]:
+    """Return the lowest and the highest value that a figure can have.
+
+    Args:
+        figure: Name of a figure such as "val_nll".
+
+    >>> bounds_of("ece"), bounds_of("nll")
+    ((0.0, 1.0), (0.0, inf))
+    """
+    if figure.endswith(("nll", "temperature")):
+        return 0.0, math.inf
+    return 0.0, 2.0 if figure.endswith("brier") else 1.0
 
 
 def uncertainty_scores(predictor: Predictor, part: str) -> dict[str, np.ndarray]:
@@ -136,103 +156,6 @@ def uncertainty_scores(predictor: Predictor, part: str) -> dict[str, np.ndarray]
     return scores if answers.information is None else {**scores, "information": answers.information}
 
 
-def is_compared(figure: str) -> bool:
-    """Return whether differences of a figure are compared.
-
-    Figures of validation images and temperatures are not. For the detection of other images only the AUROC of the
-    entropy is compared.
-
-    Args:
-        figure: Name of a figure such as "nll".
-
-    Returns:
-        True for accuracy, NLL, Brier score, calibration errors, AURC and the AUROC of the entropy.
-    """
-    return (
-        not figure.startswith("val_")
-        and figure != "temperature"
-        and not figure.endswith(("information/auroc", "fpr95"))
-    )
-
-
-def is_better_high(figure: str) -> bool:
-    """Return whether a higher value of a figure is better.
-
-    Args:
-        figure: Name of a figure such as "accuracy".
-    """
-    return figure.endswith(("accuracy", "auroc"))
-
-
-def _verdicts(
-    predictors: Sequence[Predictor], figures: Mapping[str, Mapping[str, Jackknifed]], labels: np.ndarray
-) -> list[dict[str, Any]]:
-    scores = {
-        predictor.name: {
-            name: predictor.over_networks(values) for name, values in scores_of(predictor, TEST, labels).items()
-        }
-        for predictor in predictors
-    }
-    repeated = [of.name for of in predictors if len(figures[of.name]["accuracy"].leave_one_out)]
-    pairs = [(first, second) for first, second in PAIRS if first in repeated and second in repeated]
-    compared = [figure for figure in figures[predictors[0].name] if is_compared(figure)]
-    differences = {
-        (first, second, figure): _difference(
-            figures[first][figure] - figures[second][figure],
-            scores[first][figure] - scores[second][figure] if figure in SCORES else None,
-            len(pairs) * len(compared),
-        )
-        for first, second in pairs
-        for figure in compared
-    }
-    corrected = holm([difference["p_value"] for difference in differences.values()])
-    for (_, _, figure), difference, p_value in zip(differences, differences.values(), corrected, strict=True):
-        difference |= {"p_holm": p_value, "verdict": verdict(figure, difference["difference"], p_value)}
-    return [
-        {"one": first, "other": second, "figures": {figure: differences[first, second, figure] for figure in compared}}
-        for first, second in pairs
-    ]
-
-
-def scores_of(predictor: Predictor, part: str, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the scores of images by name.
-
-    Args:
-        predictor: R networks or ensembles.
-        part: Name of the images such as "test".
-        labels: Integer labels [N] of these images.
-
-    Returns:
-        Scores [R, N] by name. The NLL is in nats.
-    """
-    probabilities = predictor.answers[part].probabilities
-    return {
-        name: np.stack([score(values, labels) for values in probabilities]).astype(np.float64)
-        for name, score in SCORES.items()
-    }
-
-
-def verdict(figure: str, difference: float, p_value: float) -> str:
-    """Return the verdict on a difference in a word.
-
-    Args:
-        figure: Name of the compared figure.
-        difference: First figure minus the second in the unit of the figure.
-        p_value: Corrected p-value of the difference in 0 .. 1.
-
-    Returns:
-        "better" or "worse" for the first figure. "" if the difference is not significant.
-    """
-    if p_value >= SIGNIFICANCE:
-        return ""
-    return "better" if (difference > 0) == is_better_high(figure) else "worse"
-
-
-def _difference(difference: Jackknifed, of_images: np.ndarray | None, comparisons: int = 1) -> dict[str, Any]:
-    test = difference.against_none(of_images, comparisons)._asdict()
-    return {"seeds" if name == "pairs" else name: value for name, value in test.items()}
-
-
 def _by_samples(networks: Predictor, mc_samples: McSamples, labels: Labels) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {count: {"samples": count} for count in mc_samples.means[TEST]}
     for part, prefix in PREFIXES.items():
@@ -241,10 +164,9 @@ def _by_samples(networks: Predictor, mc_samples: McSamples, labels: Labels) -> l
             by_mc_dropout = Predictor("mc_dropout", {part: Answers(probabilities)})
             for name, values in scores_of(by_mc_dropout, part, labels[part]).items():
                 means = values.mean(1)
-                estimate = Jackknifed.mean(means).with_interval()._asdict()
+                estimate = within(Jackknifed.mean(means).with_interval(), *bounds_of(name))._asdict()
                 rows[count][prefix + name] = estimate | {"values": means.tolist()}
                 if len(values) > 1:
-                    differences = values - plain_scores[name]
-                    difference = _difference(Jackknifed.mean(differences.mean(1)), differences.mean(0))
+                    difference = difference_json(paired_scores(values - plain_scores[name]))
                     rows[count][f"{prefix}{name}_difference"] = difference
     return list(rows.values())

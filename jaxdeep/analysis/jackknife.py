@@ -3,13 +3,13 @@
 The NLL of an ensemble is such a figure.
 """
 
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxdeep.analysis.statistics import CONFIDENCE, Estimate, Paired, paired_t_test
+from jaxdeep.analysis.differences import Difference, from_variance
+from jaxdeep.analysis.statistics import CONFIDENCE, Estimate
 
 
 class Jackknifed(NamedTuple):
@@ -68,13 +68,14 @@ class Jackknifed(NamedTuple):
         half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * std * count**-0.5
         return Estimate(self.estimate, std, self.estimate - half, self.estimate + half, count)
 
-    def against_none(self, of_images: np.ndarray | None = None, comparisons: int = 1) -> Paired:
+    def against_none(self, of_images: np.ndarray | None = None) -> Difference:
         """Test a difference of two figures of the same runs against zero.
 
         Args:
             of_images: Difference on each image [N], or None. If the estimate is the mean of these differences, the
-                variance over images is added. The test then holds for other images too, like `paired_correct`.
-            comparisons: Number of comparisons that `holm` corrects together. Only `pairs_to_tell` depends on it.
+                variance over images is added. The test then holds for other images too. The rest that an image has
+                with single runs is in both variances, so the interval is rather too wide. `paired_scores` subtracts it
+                where each run has scores of its own.
 
         Returns:
             Difference with its 95% interval and the p-value of a paired t-test.
@@ -85,7 +86,7 @@ class Jackknifed(NamedTuple):
         count = len(self.leave_one_out)
         if count < 2:
             raise ValueError(f"a difference has {count} runs. Give 2 or more.")
-        fixed, most = (
-            (0.0, sys.maxsize) if of_images is None else (of_images.var(ddof=1) / len(of_images), len(of_images))
-        )
-        return paired_t_test(self.estimate, count, self.per_run, float(fixed), comparisons, most)
+        if of_images is None:
+            return from_variance(self.estimate, count, self.per_run / count, 0.0, count - 1)
+        fixed, most = float(of_images.var(ddof=1)) / len(of_images), min(count, len(of_images))
+        return from_variance(self.estimate, count, self.per_run / count, fixed, most - 1)

@@ -1,18 +1,15 @@
-"""Metrics of class probabilities: proper scores, calibration and the use of uncertainty scores to find mistakes.
+"""Metrics of class probabilities: proper scores and the use of uncertainty scores to find mistakes.
 
 All metrics run on the host in NumPy. They take probabilities [N, C] of N images in C classes and labels [N].
 """
 
-from numbers import Integral
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from jaxdeep.analysis.metric_checks import check_labelled, check_probabilities, check_scores
 from jaxdeep.errors import UserError
 
-BINS: Final = 15
-"""Default number of bins of a reliability diagram."""
 SMALLEST: Final = 1e-12
 """Smallest probability whose logarithm is taken."""
 
@@ -34,7 +31,7 @@ def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     0.2877
     """
     check_probabilities(probabilities, labels)
-    return -np.log(np.maximum(_at_labels(probabilities, labels), SMALLEST))
+    return -np.log(np.maximum(at_labels(probabilities, labels), SMALLEST))
 
 
 def brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -54,7 +51,7 @@ def brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     check_probabilities(probabilities, labels)
     probabilities = np.asarray(probabilities, np.float64)
-    return np.square(probabilities).sum(1) - 2 * _at_labels(probabilities, labels) + 1
+    return np.square(probabilities).sum(1) - 2 * at_labels(probabilities, labels) + 1
 
 
 def correct(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -72,63 +69,6 @@ def correct(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     check_labelled(probabilities, labels)
     return probabilities.argmax(1) == labels
-
-
-class Bins(NamedTuple):
-    """Images grouped by the probability of their most probable class.
-
-    Attributes:
-        confidence: Mean of that probability in each bin [B] in 0 .. 1. NaN in an empty bin.
-        accuracy: Share of correctly classified images in each bin [B] in 0 .. 1. NaN in an empty bin.
-        counts: Number of images in each bin [B].
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    counts: np.ndarray
-
-    @property
-    def error(self) -> float:
-        """Return the expected calibration error in 0 .. 1.
-
-        It is the mean of |accuracy - confidence| over bins, weighted by their numbers of images.
-        """
-        gaps = np.where(self.counts > 0, np.abs(self.accuracy - self.confidence), 0.0)
-        return float((gaps * self.counts).sum() / self.counts.sum())
-
-
-def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS, *, equal_mass: bool = False) -> Bins:
-    """Return what a reliability diagram shows: confidence and accuracy by bin.
-
-    Args:
-        probabilities: Class probabilities [N, C]. Each row sums to 1.
-        labels: Integer labels [N] in 0 .. C - 1.
-        bins: Number of bins B of at least 1.
-        equal_mass: Whether each bin holds the same number of images. By default bins have equal width on [0, 1].
-
-    Returns:
-        Mean confidence, accuracy and number of images of each bin [B].
-
-    Raises:
-        UserError: A row is not a distribution over classes, a label is out of range or there is no bin.
-
-    Source: Guo et al., "On calibration of modern neural networks" (2017), section 2.
-    """
-    check_probabilities(probabilities, labels)
-    if not isinstance(bins, Integral) or bins < 1:
-        raise UserError(f"bins is {bins!r}. Give an integer, 1 or more.")
-    confidence, is_correct = probabilities.max(1).astype(np.float64), correct(probabilities, labels)
-    if equal_mass:
-        index = np.empty(len(labels), np.int64)
-        index[np.argsort(confidence, kind="stable")] = np.arange(len(labels)) * bins // len(labels)
-    else:
-        index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (0, 1/B], (1/B, 2/B], ...
-    counts = np.bincount(index, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        mean, accuracy = (
-            np.bincount(index, weights=values, minlength=bins) / counts for values in (confidence, is_correct)
-        )
-    return Bins(mean, accuracy, counts)
 
 
 def auroc(unlike: np.ndarray, alike: np.ndarray) -> float:
@@ -221,34 +161,14 @@ def area_under_risk_coverage(uncertainty: np.ndarray, is_correct: np.ndarray) ->
     return float(risk_coverage_curve(uncertainty, is_correct).mean())
 
 
-def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that gives the lowest NLL when logits are divided by it.
+def at_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the value of each row at its label.
 
     Args:
-        logits: Finite logits [N, C] of validation images. Logarithms of probabilities serve too.
+        values: Values [N, C] of N rows.
         labels: Integer labels [N] in 0 .. C - 1.
 
     Returns:
-        Temperature in exp(-4) .. exp(4).
-
-    Raises:
-        UserError: A value is not finite or a label is out of range.
-
-    Source: Guo et al. (2017), section 4.2.
+        Values [N].
     """
-    from scipy import optimize, special
-
-    check_labelled(logits, labels)
-    values = np.asarray(logits, np.float64)
-
-    def loss(log_temperature: float) -> float:
-        scaled = values / np.exp(log_temperature)
-        return float(-np.mean(_at_labels(special.log_softmax(scaled, 1), labels)))
-
-    minimum = optimize.minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(minimum.x))
-
-
-def _at_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the value of each row [N, C] at its label."""
     return np.asarray(values, np.float64)[np.arange(len(labels)), labels]

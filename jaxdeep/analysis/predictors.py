@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdeep.analysis.calibration import temperature
 from jaxdeep.analysis.ensembles import ensemble
 from jaxdeep.analysis.jackknife import Jackknifed
-from jaxdeep.analysis.metrics import SMALLEST, temperature
+from jaxdeep.analysis.metrics import SMALLEST
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_of_stored_rows, pooled
 from jaxdeep.nn.layers import MaskBits
 from jaxdeep.train.fit import Run

@@ -1,18 +1,25 @@
-"""Paired comparisons of finished studies, in words: who is better, who diverged, and in which fields they differ."""
+"""Comparisons of finished studies in words: the answer, what the interval excludes, and the fields that differ."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from jaxdeep.analysis.statistics import MOST_PAIRS, SIGNIFICANCE
+from jaxdeep.analysis.evidence import p_text
+from jaxdeep.analysis.statistics import SIGNIFICANCE
 from jaxdeep.config.compare import in_words
 from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.layout import fitted
 from jaxdeep.report.tables import with_interval
-from jaxdeep.study.comparison import INDISTINCT, Comparison, FigureComparison, Losses, Pair
+from jaxdeep.study.comparison import Comparison, FigureComparison, Losses, Pair
 from jaxdeep.study.result import FIGURES
+
+MARKS: Final = {"different": "*", "equivalent": "="}
+"""Mark behind a difference, by the answer."""
 
 
 def comparison_table(comparison: Comparison, width: int | None = None) -> str:
     """Return what a comparison prints: the means, the differences of all pairs, and the verdicts in words.
+
+    Verdicts are on the test rows. The validation rows chose the epochs. Their differences have no mark.
 
     Args:
         comparison: Comparison of two or more studies.
@@ -32,19 +39,36 @@ def comparison_table(comparison: Comparison, width: int | None = None) -> str:
         )
         for pair in comparison.pairs
     ]
-    count = comparison.pairs_compared
-    corrected = f", p corrected for {count} pairs (Holm)" if count > 1 else ""
-    over = "folds, on these test images" if comparison.pairs[0].folds else "images"
     return "\n".join(
         (
-            f"{comparison.data['name']}: means and paired differences, ± half of the 95% interval; "
-            f"* p < {SIGNIFICANCE}{corrected}",
+            f"{comparison.data['name']}: means and differences, ± half of the 95% interval",
             *fitted(rows, width),
-            f"On the validation images, and on the test images, over other seeds and other {over}:",
-            *sentences(comparison.pairs, "val_accuracy"),
+            *legend(comparison),
             *sentences(comparison.pairs, "test_accuracy"),
         )
     )
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """Return what the marks and the verdicts of a comparison mean, a line for each.
+
+    Args:
+        comparison: Comparison of two or more studies.
+    """
+    judged = [pair.figures["test_accuracy"] for pair in comparison.pairs]
+    tested = [found for found in judged if found.smallest_effect is not None]
+    lines = []
+    if tested and tested[0].smallest_effect is not None:
+        smallest, count = tested[0].smallest_effect, tested[0].comparisons
+        corrected = f" Intervals of differences are corrected for {count} pairs (Bonferroni)." if count != 1 else ""
+        lines.append(
+            f"* different: the interval excludes 0. = equivalent: it lies within {smallest:g} of 0.{corrected}"
+        )
+    if any(pair.figures["val_accuracy"].chose_epoch for pair in comparison.pairs):
+        lines.append("The validation rows chose the epochs. Their differences are too large, and get no verdict.")
+    over = "other folds" if comparison.pairs[0].folds else "other seeds and other rows"
+    lines.append(f"A verdict is about two recipes, for {over} of the same kind after training on these rows.")
+    return lines
 
 
 def sentences(pairs: Sequence[Pair], figure: str) -> list[str]:
@@ -58,7 +82,7 @@ def sentences(pairs: Sequence[Pair], figure: str) -> list[str]:
 
 
 def matrix(comparison: Comparison, figure: str) -> list[tuple[str, ...]]:
-    """Return rows minus columns: differences in points, bold where a difference is significant, the headers first.
+    """Return rows minus columns: differences in points, bold if different, with "=" if equivalent, the headers first.
 
     Args:
         comparison: Comparison of two or more studies.
@@ -69,7 +93,7 @@ def matrix(comparison: Comparison, figure: str) -> list[tuple[str, ...]]:
     for pair in comparison.pairs:
         found = pair.figures[figure]
         for key, sign in (((pair.one, pair.other), 1), ((pair.other, pair.one), -1)):
-            cells[key] = _points(found, sign)
+            cells[key] = _cell(found, sign)
     return [
         ("", *names),
         *(
@@ -83,45 +107,68 @@ def _named(name: str, losses: Losses) -> str:
     return named(name, losses.runs, losses.diverged)
 
 
-def _points(found: FigureComparison, sign: int) -> str:
+def _cell(found: FigureComparison, sign: int) -> str:
     if found.difference is None:
         return "-"
     points = "0.0" if abs(found.difference) < 5e-4 else f"{100 * sign * found.difference:+.1f}"
-    return points if found.verdict == INDISTINCT else f"**{points}**"
+    return {"different": f"**{points}**", "equivalent": f"{points} ="}.get(found.answer or "", points)
 
 
 def _sentence(pair: Pair, figure: str) -> str:
-    runs = "runs" if pair.folds else "seeds"
-    verdict = "; ".join((_in_words(pair, figure, runs), *_who_diverged(pair, runs)))
+    verdict = "; ".join((_in_words(pair, figure), *_who_diverged(pair)))
     fields = list(pair.differing)
-    return f"{verdict} ({f'they differ in {in_words(fields)}' if fields else 'they differ in no field'})"
+    differ = f"they differ in {in_words(fields, len(fields))}" if fields else "they differ in no field"
+    return f"{verdict} ({differ})"
 
 
-def _who_diverged(pair: Pair, runs: str) -> list[str]:
+def _who_diverged(pair: Pair) -> list[str]:
     return [
         words
         for name, of in pair.diverged.items()
-        for words in losses_in_words(name, of.runs, of.diverged, of.left_out, noun=runs)
+        for words in losses_in_words(name, of.runs, of.diverged, of.left_out, noun="runs" if pair.folds else "seeds")
     ]
 
 
-def _in_words(pair: Pair, figure: str, runs: str) -> str:
+def _in_words(pair: Pair, figure: str) -> str:
     one, other, found = pair.one, pair.other, pair.figures[figure]
     of_figure = figure.replace("_", " ")
-    if found.difference is None or found.low is None or found.high is None:
+    runs = "runs" if pair.folds else "seeds"
+    if found.difference is None:
         return f"{one} and {other} are not compared: {of_figure}, {found.pairs} finished {runs} in common"
-    points = f"{100 * found.difference:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f})"
-    known = f"{of_figure} {points}, p = {found.p_holm:.2g}, {found.pairs} {runs}"
-    if found.verdict != INDISTINCT:
-        return f"{one} is {found.verdict} than {other}: {known}"
-    enough = found.pairs_to_tell
-    more = f"about {enough} {runs}" if enough else f"more than {MOST_PAIRS:,} {runs}, or more images,"
-    return f"{one} and {other} are not distinguishable: {known}; {more} would tell such a difference"
+    count = f"{found.pairs} runs in {pair.folds} folds" if pair.folds else f"{found.pairs} seeds"
+    if found.answer is None or found.low_corrected is None or found.high_corrected is None:
+        return f"{one} and {other} are {found.verdict}: {of_figure} {_points(found.difference)}, {count}"
+    interval = f"({100 * found.low_corrected:+.2f} to {100 * found.high_corrected:+.2f})"
+    known = f"{of_figure} {_points(found.difference)} {interval}"
+    assert found.smallest_effect is not None
+    assert found.p_corrected is not None
+    assert found.p_equivalence is not None
+    within = f"{100 * found.smallest_effect:g} points"
+    if found.answer == "different":
+        small = f", less than {within}" if found.p_equivalence < SIGNIFICANCE else ""
+        return f"{one} is {found.verdict} than {other}: {known}{small}, {p_text(found.p_corrected)}, {count}"
+    if found.answer == "equivalent":
+        return f"{one} and {other} are equivalent: {known} lies within {within}, {count}"
+    return f"{one} and {other} are undecided: {known}, {count}; {_what_would_show(found)}"
+
+
+def _what_would_show(found: FigureComparison) -> str:
+    """Return the smallest difference that would show, and what would show a smaller one."""
+    assert found.detectable is not None
+    enough = f"a difference of {100 * found.detectable:.1f} points would show"
+    more = {"seeds": "with more seeds", "rows": "only with more rows"}.get(found.more or "")
+    return f"{enough}, and a smaller one {more}" if more else enough
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.2f} points"
 
 
 def _difference(found: FigureComparison) -> str:
-    if found.difference is None or found.low is None or found.high is None:
+    if found.difference is None:
         return "- "
-    half = (found.high - found.low) / 2
-    mark = " " if found.verdict == INDISTINCT else "*"
+    if found.low_corrected is None or found.high_corrected is None:
+        return f"{found.difference:+.4f}  "
+    half = (found.high_corrected - found.low_corrected) / 2
+    mark = " " if found.chose_epoch else MARKS.get(found.answer or "", " ")
     return f"{found.difference:+.4f} ± {half:.4f}{mark}"

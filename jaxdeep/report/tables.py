@@ -11,6 +11,8 @@ from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import Candidate, MeanFigure
 
 NO_BEST = "none is best (*): each of them lost a run (diverged)"
+ROUNDING = 1e-6
+"""Largest asymmetry of an interval that is due to rounding."""
 HEADERS = ("seed", "best epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
 
 
@@ -112,11 +114,17 @@ def with_interval(estimate: Interval) -> str:
     Args:
         estimate: Mean and the ends of its interval.
 
+    An interval that ends at the range of its figure is no longer symmetric. It is shown by its ends.
+
     >>> with_interval(MeanFigure(1.4688, None, 1.4554, 1.4822, 3))
     '1.4688 ± 0.0134'
+    >>> with_interval(MeanFigure(0.9912, None, 0.9672, 1.0, 3))
+    '0.9912 (0.9672 to 1.0000)'
     """
     if estimate.mean is None or estimate.low is None or estimate.high is None:
         return _figure(estimate.mean)
+    if abs(estimate.high + estimate.low - 2 * estimate.mean) > ROUNDING:
+        return f"{estimate.mean:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
     return f"{estimate.mean:.4f} ± {(estimate.high - estimate.low) / 2:.4f}"
 
 

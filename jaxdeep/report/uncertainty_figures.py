@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from jaxdeep.analysis.calibration import Bins, calibration
 from jaxdeep.analysis.evaluate import uncertainty_scores
-from jaxdeep.analysis.metrics import Bins, calibration, correct, risk_coverage_curve
+from jaxdeep.analysis.metrics import correct, risk_coverage_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.report.pictures import save_figure

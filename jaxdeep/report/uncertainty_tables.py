@@ -1,10 +1,10 @@
 """The findings of `--mc-samples` and `--ensemble`, as rows and sentences."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from jaxdeep.analysis.statistics import SIGNIFICANCE
+from jaxdeep.analysis.evidence import p_text
 from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.layout import fitted
 from jaxdeep.report.tables import with_interval
@@ -20,6 +20,8 @@ NAMES: Final = {
     "aurc": "AURC",
     "temperature": "temperature",
 }
+WITH_NOISE_FLOOR: Final = ("ece", "ece_equal_mass")
+"""Figures that are above 0 by chance alone."""
 SCORES: Final = {"entropy": "entropy", "information": "mutual information"}
 Rows = list[tuple[str, ...]]
 
@@ -30,11 +32,37 @@ def figure_rows(uncertainty: Mapping[str, Any]) -> Rows:
     Args:
         uncertainty: The part `uncertainty` of summary.json.
     """
-    rows: Rows = [("predictor", *NAMES.values())]
+    rows: Rows = [("predictor", *(title for figure in NAMES for title in columns(figure)))]
     for name, figures in uncertainty["predictors"].items():
-        cells = (_interval(figures[figure]) if figure in figures else "" for figure in NAMES)
+        cells = (cell for figure in NAMES for cell in figure_cells(figures, figure))
         rows.append((_named(name, uncertainty), *cells))
     return rows
+
+
+def figure_cells(figures: Mapping[str, Any], figure: str) -> list[str]:
+    """Return a figure with its interval. A calibration error is followed by its noise floor.
+
+    Args:
+        figures: Figures of a predictor, by name.
+        figure: Name of a figure of NAMES.
+
+    Returns:
+        One cell for each column that `columns` names.
+    """
+    cells = [_interval(figures[figure]) if figure in figures else ""]
+    if figure in WITH_NOISE_FLOOR:
+        floor = figures.get(figure, {}).get("noise_floor")
+        cells.append("-" if floor is None else f"{floor['mean']:.4f} (< {floor['high']:.4f})")
+    return cells
+
+
+def columns(figure: str) -> list[str]:
+    """Return the title of a figure's column. A calibration error is followed by its noise floor.
+
+    Args:
+        figure: Name of a figure of NAMES.
+    """
+    return [NAMES[figure], *(["if calibrated"] if figure in WITH_NOISE_FLOOR else [])]
 
 
 def other_rows(uncertainty: Mapping[str, Any]) -> Rows:
@@ -83,7 +111,7 @@ def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
         for name, (_, scale, digits) in columns.items():
             found = row.get(f"{name}_difference")
             cells.append(_interval(row[name]))
-            cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), f"{found['p_value']:.2g}"]
+            cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), p_text(found["p_value"])]
         rows.append(tuple(cells))
     return rows
 
@@ -124,7 +152,7 @@ def chapters(uncertainty: Mapping[str, Any], other_settings: str = "") -> list[s
         where = {"val_accuracy": "validation", "accuracy": "test"}[of["figure"]]
         printed = f"{of['plain']:.4f} without dropout and {of['mc_dropout']:.4f} with {of['samples']} samples"
         found = rows.get(of["samples"], {}).get(f"{of['figure']}_difference")
-        here = "" if found is None else f"; here {_points(found)}, p = {found['p_value']:.2g}, {found['seeds']} seeds"
+        here = "" if found is None else f"; here {_points(found)}, {p_text(found['p_value'])}, {found['seeds']} seeds"
         said.append(f"source {of['source']} prints a {where} accuracy of one network, {printed}{here}")
     return said
 
@@ -147,10 +175,7 @@ def uncertainty_table(
     if uncertainty["other_images"]:
         parts += ["OOD detection of other images by the uncertainty score", *fitted(other_rows(uncertainty), width)]
     if uncertainty["verdicts"]:
-        count = sum(len(pair["figures"]) for pair in uncertainty["verdicts"])
-        parts.append(
-            f"Differences; better and worse with p < {SIGNIFICANCE} (corrected for all {count}, Holm), ~ neither"
-        )
+        parts += legend(uncertainty)
         parts += [*fitted(verdict_rows(uncertainty), width), *answers(uncertainty)]
     else:
         parts.append("One network: no interval and no verdict; --seeds 5 gives them")
@@ -167,6 +192,22 @@ def _named(name: str, uncertainty: Mapping[str, Any]) -> str:
     return named(",".join((f"{base}{many}", *scaled)), counts["runs"], counts["diverged"])
 
 
+def legend(uncertainty: Mapping[str, Any]) -> list[str]:
+    """Return what the differences of predictors mean, a line for each.
+
+    Args:
+        uncertainty: The part `uncertainty` of summary.json, with verdicts.
+    """
+    tested = [of for pair in uncertainty["verdicts"] for of in pair["figures"].values() if of.get("answer")]
+    if not tested:
+        return ["Differences ± half of the 95% interval"]
+    smallest, count = tested[0]["smallest_effect"], tested[0]["comparisons"]
+    return [
+        f"Differences ± half of the 95% interval, corrected for all {count} (Bonferroni)",
+        f"better, worse: the interval excludes 0. = equivalent: it lies within {smallest:g} of 0. ~ undecided",
+    ]
+
+
 def _interval(estimate: Mapping[str, Any]) -> str:
     return with_interval(mean_from_json(estimate))
 
@@ -176,7 +217,30 @@ def _name_of(figure: str) -> str:
 
 
 def _difference(found: Mapping[str, Any]) -> str:
-    return f"{_plus_minus(found, 1, 4)} {found['verdict'] or '~'}"
+    if is_identity(found):
+        return "0 (identity)"
+    word = found["verdict"] or ("=" if found.get("answer") == "equivalent" else "~")
+    return f"{_plus_minus(corrected(found), 1, 4)} {word}"
+
+
+def is_identity(found: Mapping[str, Any]) -> bool:
+    """Return whether two predictors have the same figure in every network, so that nothing is tested.
+
+    Args:
+        found: Difference of two predictors as JSON values.
+    """
+    return found["low"] == found["difference"] == found["high"] == 0
+
+
+def corrected(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a difference with the interval that is corrected for the number of comparisons.
+
+    Args:
+        found: Difference of two predictors as JSON values. An identity or one of version 0.1 has no such interval, and
+            keeps its own.
+    """
+    ends = {end: found.get(f"{end}_corrected", found[end]) for end in ("low", "high")}
+    return {**found, **ends}
 
 
 def _plus_minus(found: Mapping[str, Any], scale: float, digits: int) -> str:
@@ -185,15 +249,18 @@ def _plus_minus(found: Mapping[str, Any], scale: float, digits: int) -> str:
 
 
 def _answer(pair: Mapping[str, Any]) -> str:
-    found = pair["figures"]["accuracy"]
-    groups: Sequence[tuple[str, str]] = (("better", "better"), ("worse", "worse"), ("", "not distinguishable"))
+    tested = {name: of for name, of in pair["figures"].items() if not is_identity(of)}
     said = []
-    for verdict, word in groups:
-        if names := [_name_of(name) for name, of in pair["figures"].items() if of["verdict"] == verdict]:
+    for word in ("better", "worse", "equivalent", "undecided"):
+        if names := [_name_of(name) for name, of in tested.items() if _word(of) == word]:
             said.append(f"{word} in {', '.join(names)}")
-    return (
-        f"{pair['one']} against {pair['other']}, {found['seeds']} seeds: accuracy {_points(found)}; {'; '.join(said)}"
-    )
+    accuracy = pair["figures"]["accuracy"]
+    of_accuracy = "the same accuracy" if is_identity(accuracy) else f"accuracy {_points(corrected(accuracy))}"
+    return f"{pair['one']} against {pair['other']}, {accuracy['seeds']} seeds: {of_accuracy}; {'; '.join(said)}"
+
+
+def _word(found: Mapping[str, Any]) -> str:
+    return found["verdict"] or ("equivalent" if found.get("answer") == "equivalent" else "undecided")
 
 
 def _points(found: Mapping[str, Any]) -> str:

@@ -5,11 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from jaxdeep.analysis.statistics import SIGNIFICANCE, holm, paired, paired_correct
+from jaxdeep.analysis.differences import Difference, by_fold, paired, paired_correct
+from jaxdeep.analysis.evidence import SMALLEST_EFFECT, judge
 from jaxdeep.config import differences
+from jaxdeep.config.choices import check
 from jaxdeep.config.identity import comparable
 from jaxdeep.errors import UserError
-from jaxdeep.study.comparison import INDISTINCT, NOT_COMPARED, Comparison, FigureComparison, Losses, Pair
+from jaxdeep.study.comparison import (
+    BETTER,
+    IDENTICAL,
+    NOT_COMPARED,
+    WORSE,
+    Comparison,
+    FigureComparison,
+    Losses,
+    Pair,
+)
 from jaxdeep.study.result import FIGURES, StudyResult
 
 PARTS_OF_ROWS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
@@ -18,44 +29,47 @@ Key = tuple[int, int | None]
 """Seed and fold of a trial. The fold is None without cross-validation."""
 
 
-def compare_studies(studies: Sequence[StudyResult], names: Sequence[str] | None = None) -> Comparison:
+def compare_studies(
+    studies: Sequence[StudyResult], names: Sequence[str] | None = None, *, smallest_effect: float = SMALLEST_EFFECT
+) -> Comparison:
     """Compare every study with every other study, over common seeds and common rows.
 
+    A verdict is about the two recipes as wholes: all fields in which they differ. It holds for networks that are
+    trained on these training rows.
+
     Accuracies are compared over seeds and rows (`paired_correct`). Losses are compared over seeds (`paired`). So are
-    all figures of a cross-validation, whose folds have rows of their own. The p-values of a figure are corrected by
-    Holm for the number of compared pairs. A trial that diverged before its first usable epoch counts for neither study
-    of a pair. The pair holds the number of such trials. If fewer than two common trials are left, the verdict is "not
-    compared" and the figures are None.
+    all figures of a cross-validation, after the seeds of a fold are averaged, and accuracies of resampled validation
+    rows. Intervals and p-values of a figure are corrected for the number of compared pairs (Bonferroni). A pair that is
+    equal in every trial does not count. The answer is "different", "equivalent" or "undecided" (`judge`).
+
+    A trial that diverged before its first usable epoch counts for neither study of a pair. The pair holds the number of
+    such trials. If fewer than two common trials are left, the verdict is "not compared" and the figures are None.
 
     Args:
         studies: Two or more results on the same rows, each of one configuration. They hold the correctly classified
             rows of each trial.
         names: Name of each study. None takes the names of their configurations.
+        smallest_effect: Smallest effect of interest, above 0. The default is half a point of accuracy, or 0.005 nats of
+            loss.
 
     Returns:
         Means of each study, and the comparison of each pair.
 
     Raises:
-        UserError: The rows differ, two studies have fewer than two common seeds or the same name, or a study varies a
-            field.
+        UserError: The rows differ, two studies have fewer than two common seeds or the same name, a study varies a
+            field, or the smallest effect is not above 0.
     """
+    check("smallest_effect", smallest_effect, 0 < smallest_effect < float("inf"), "a number above 0")
     if names is not None:
         studies = [replace(study, name=name) for study, name in zip(studies, names, strict=True)]
     _check(studies)
     pairs = list(itertools.combinations(studies, 2))
     figures: list[dict[str, FigureComparison]] = [{} for _ in pairs]
     for figure in FIGURES:
-        common = [_common(first, second, figure) for first, second in pairs]
-        count = sum(len(keys) > 1 for keys in common)
-        comparisons = [
-            _compared(*pair, figure, keys, count) if len(keys) > 1 else FigureComparison(NOT_COMPARED, len(keys))
-            for pair, keys in zip(pairs, common, strict=True)
-        ]
-        corrected = iter(holm([comparison.p_value for comparison in comparisons if comparison.p_value is not None]))
-        for by_figure, comparison in zip(figures, comparisons, strict=True):
-            by_figure[figure] = (
-                _with_verdict(figure, comparison, next(corrected)) if comparison.is_compared else comparison
-            )
+        compared = [_compared(*pair, figure) for pair in pairs]
+        tested = sum(difference is not None and not difference.is_identity for difference, _ in compared)
+        for by_figure, pair, (difference, common) in zip(figures, pairs, compared, strict=True):
+            by_figure[figure] = _with_verdict(pair, figure, difference, common, tested, smallest_effect)
     return Comparison(
         names=tuple(study.name for study in studies),
         data=dict(studies[0].data),
@@ -135,26 +149,66 @@ def _common(first: StudyResult, second: StudyResult, figure: str) -> list[Key]:
     ]
 
 
-def _compared(
-    first: StudyResult, second: StudyResult, figure: str, common: Sequence[Key], comparisons: int
-) -> FigureComparison:
+def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Difference | None, Sequence[Key]]:
+    """Return the difference of a figure and the common trials. It is None if fewer than two are common."""
+    common = _common(first, second, figure)
+    if len(common) < 2:
+        return None, common
     indices = [[by_key[key] for key in common] for by_key in map(_keys, (first, second))]
     pairs = list(zip((first, second), indices, strict=True))
-    if figure in PARTS_OF_ROWS and not first.folds:
+    if _rows_compared(first, figure) is not None:
         correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
-        difference = paired_correct(correct[0], correct[1], comparisons)
-    else:
-        values = [[getattr(study.trials[row], figure) for row in rows] for study, rows in pairs]
-        difference = paired(values[0], values[1], 1 / (first.folds - 1) if first.folds else 0.0, comparisons)
-    return FigureComparison(INDISTINCT, **difference._asdict())
+        return paired_correct(correct[0], correct[1]), common
+    values = [[float(getattr(study.trials[row], figure)) for row in rows] for study, rows in pairs]
+    if first.folds is None:
+        return paired(values[0], values[1]), common
+    of_folds = [by_fold([fold for _, fold in common], of_study) for of_study in values]
+    return (paired(of_folds[0], of_folds[1], 1 / (first.folds - 1)) if len(of_folds[0]) > 1 else None), common
 
 
-def _with_verdict(figure: str, comparison: FigureComparison, p_value: float) -> FigureComparison:
-    verdict = INDISTINCT
-    if p_value < SIGNIFICANCE:
-        assert comparison.difference is not None
-        verdict = "better" if (comparison.difference < 0) == figure.endswith("loss") else "worse"
-    return replace(comparison, p_holm=p_value, verdict=verdict)
+def _rows_compared(study: StudyResult, figure: str) -> int | None:
+    """Return the number of rows that all trials share, or None for a figure that is compared over trials alone."""
+    is_resampled = figure.startswith("val") and study.config["data"].get("resample", False)
+    if figure not in PARTS_OF_ROWS or study.folds or is_resampled:
+        return None
+    return getattr(study.correct, PARTS_OF_ROWS[figure]).shape[1]
+
+
+def _with_verdict(
+    pair: tuple[StudyResult, StudyResult],
+    figure: str,
+    difference: Difference | None,
+    common: Sequence[Key],
+    comparisons: int,
+    smallest_effect: float,
+) -> FigureComparison:
+    chose_epoch = figure.startswith("val") and any(map(_chose_epoch, pair))
+    if difference is None:
+        return FigureComparison(NOT_COMPARED, len(common), chose_epoch=chose_epoch)
+    found = FigureComparison(
+        IDENTICAL,
+        len(common),
+        difference.difference,
+        difference.low,
+        difference.high,
+        difference.p_value,
+        rows=_rows_compared(pair[0], figure),
+        chose_epoch=chose_epoch,
+    )
+    if difference.is_identity:
+        return found
+    evidence = judge(difference, comparisons, smallest_effect)
+    verdict: str = evidence.answer
+    if evidence.answer == "different":
+        verdict = BETTER if (difference.difference < 0) == figure.endswith("loss") else WORSE
+    return replace(found, verdict=verdict, **evidence._asdict())
+
+
+def _chose_epoch(study: StudyResult) -> bool:
+    """Return whether the validation rows chose the epoch of a trial: its weights, its end or its learning rate."""
+    train = study.config["train"]
+    stops_early = train["patience"] < train["epochs"]
+    return train["keep"] != "last" or stops_early or study.config["schedule"]["kind"] == "plateau"
 
 
 def _keys(study: StudyResult) -> dict[Key, int]:

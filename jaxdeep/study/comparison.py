@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from jaxdeep.analysis.evidence import Answer, Remedy
 from jaxdeep.config.values import cut
 from jaxdeep.errors import UserError
 from jaxdeep.study.result import LONGEST_TITLE, SCHEMA_VERSION, schema_of
 from jaxdeep.study.trial_result import MeanFigure, means_from_json, means_to_json
 
-INDISTINCT: Final = "not distinguishable"
-"""Verdict on a difference that is not significant."""
+BETTER: Final = "better"
+WORSE: Final = "worse"
+IDENTICAL: Final = "identical"
+"""Verdict on a figure that is equal in every run, so that there is nothing to test."""
 NOT_COMPARED: Final = "not compared"
 """Verdict on a figure that fewer than two trials of both studies have, because others diverged."""
-Answer = Literal["different", "equivalent", "undecided"]
-"""What a rule says of a difference."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,23 @@ class FigureComparison:
     """The difference of one figure between two studies.
 
     Attributes:
-        verdict: "better", "worse" or INDISTINCT for the first study, or NOT_COMPARED.
+        verdict: "better" or "worse" for the first study, "equivalent", "undecided", IDENTICAL or NOT_COMPARED.
         pairs: Number of trials that have this figure in both studies.
         difference: Mean of the first study minus mean of the second, or None if nothing is compared.
-        low: Lower end of the difference's 95% interval, or None if nothing is compared.
-        high: Upper end of the difference's 95% interval, or None if nothing is compared.
-        p_value: Two-sided p-value of no difference, or None if nothing is compared.
-        p_holm: p-value after Holm's correction for all compared pairs, or None if nothing is compared.
-        pairs_to_tell: Number of trials that would show a difference of this size. None if no useful number would.
-        answer: "different", "equivalent" or "undecided". None until a rule has judged it.
+        low: Lower end of the difference's 95% interval by itself, or None if nothing is compared.
+        high: Upper end of the difference's 95% interval by itself, or None if nothing is compared.
+        p_value: Two-sided p-value of no difference by itself, or None if nothing is compared.
+        answer: "different", "equivalent" or "undecided". None if there is nothing to test.
+        low_corrected: Lower end of the interval that is corrected for the number of comparisons.
+        high_corrected: Upper end of the interval that is corrected for the number of comparisons.
+        p_corrected: p-value of no difference that is corrected for the number of comparisons (Bonferroni).
+        p_equivalence: Corrected p-value of a difference at least as large as smallest_effect.
+        comparisons: Number of compared pairs. Identical pairs do not count.
+        smallest_effect: Smallest effect of interest in the unit of the figure.
+        detectable: Smallest true difference that these trials and rows show with a probability of 80%.
+        more: "seeds" or "rows", whichever would have to be more to show the smallest effect of interest, or None.
+        rows: Number of rows over which accuracies are compared. None if trials alone are compared.
+        chose_epoch: Whether the figure is of rows that chose an epoch, so that it is too good.
     """
 
     verdict: str
@@ -39,9 +48,17 @@ class FigureComparison:
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
-    p_holm: float | None = None
-    pairs_to_tell: int | None = None
     answer: Answer | None = None
+    low_corrected: float | None = None
+    high_corrected: float | None = None
+    p_corrected: float | None = None
+    p_equivalence: float | None = None
+    comparisons: int | None = None
+    smallest_effect: float | None = None
+    detectable: float | None = None
+    more: Remedy | None = None
+    rows: int | None = None
+    chose_epoch: bool = False
 
     @property
     def is_compared(self) -> bool:
@@ -140,7 +157,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison in a comparison.json. Figures of version 0.1 have no answer.
+        """Return the comparison in a comparison.json. Figures of version 0.1 have no answer and another verdict.
 
         Args:
             content: Content of the file as JSON values.
@@ -169,7 +186,14 @@ def _pair(content: Mapping[str, Any]) -> Pair:
         content["folds"],
         content.get("differing", {}),
         {name: Losses(**counts) for name, counts in content.get("diverged", {}).items()},
-        {name: FigureComparison(**values) for name, values in content["figures"].items()},
+        {name: _figure(values) for name, values in content["figures"].items()},
+    )
+
+
+def _figure(content: Mapping[str, Any]) -> FigureComparison:
+    """Return the comparison of a figure without what version 0.1 wrote: p_holm and pairs_to_tell."""
+    return FigureComparison(
+        **{name: value for name, value in content.items() if name not in ("p_holm", "pairs_to_tell")}
     )
 
 

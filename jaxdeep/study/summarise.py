@@ -1,5 +1,6 @@
 """The result of a study from its runs: figures by trial, their means and intervals, and the machine."""
 
+import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from jaxdeep.analysis.statistics import accuracy_interval, bootstrap_interval, mean_over_runs
+from jaxdeep.analysis.differences import by_fold
+from jaxdeep.analysis.statistics import Estimate, accuracy_interval, bootstrap_interval, mean_over_runs, within
 from jaxdeep.config.made import plain
 from jaxdeep.study.result import MEANS, StudyResult
 from jaxdeep.study.trial import Trial
@@ -175,9 +177,23 @@ def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Can
     means = {}
     for name in MEANS:
         values = [float("nan") if (value := getattr(row, name)) is None else value for row in rows]
-        interval = bootstrap_interval(values)
-        means[name] = MeanFigure(**mean_over_runs(values, overlap)._asdict(), bootstrap=interval, diverged=diverged)
+        highest = 1.0 if name.endswith("accuracy") else math.inf
+        estimate = mean_over_runs(values, overlap)
+        if rows[0].fold is not None and len({row.fold for row in rows}) < len(rows):
+            estimate = _over_folds(rows, values, estimate, overlap)
+        estimate = within(estimate, 0.0, highest)
+        means[name] = MeanFigure(**estimate._asdict(), bootstrap=bootstrap_interval(values), diverged=diverged)
     return Candidate({name: plain(value) for name, value in trial.values.items()}, means, diverged)
+
+
+def _over_folds(rows: Sequence[TrialResult], values: Sequence[float], estimate: Estimate, overlap: float) -> Estimate:
+    """Return the estimate with the interval of the folds' means. The seeds of a fold share all its rows."""
+    finite = [(row.fold, value) for row, value in zip(rows, values, strict=True) if np.isfinite(value)]
+    if not finite:
+        return estimate
+    folds, of_trials = zip(*finite, strict=True)
+    of_folds = mean_over_runs(by_fold(folds, of_trials), overlap)
+    return estimate._replace(low=of_folds.low, high=of_folds.high)
 
 
 def _correct(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
