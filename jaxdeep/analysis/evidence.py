@@ -4,7 +4,7 @@
 so that a row cannot contradict itself.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -118,7 +118,7 @@ def p_text(p_value: float) -> str:
     return f"p = {text.removeprefix('0')}"
 
 
-@cache
+@lru_cache(1_024)
 def _quantile(freedom: float, comparisons: int) -> float:
     """Return half of the corrected interval's width in standard errors."""
     from scipy import stats  # 0.7 s to import
@@ -126,7 +126,7 @@ def _quantile(freedom: float, comparisons: int) -> float:
     return float(stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, freedom))
 
 
-@cache
+@lru_cache(1_024)
 def _shift(freedom: float, comparisons: int) -> float:
     """Return the difference in standard errors that the corrected test shows with probability POWER.
 
