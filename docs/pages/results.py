@@ -1,12 +1,14 @@
 """Tables of the recorded configurations beside the chapter's figures, for the README and the pages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from docs.pages.records import Records
 from docs.pages.studies import EXERCISE
+from jaxdeep.analysis.differences import independent
+from jaxdeep.analysis.evidence import judge
 from jaxdeep.report.divergence import counted
 from jaxdeep.report.tables import markdown_table, runs_of, study_table, with_interval
 from jaxdeep.study.files import read_json
@@ -119,14 +121,18 @@ def fashion_mnist_table(records: Records) -> str:
 
 
 def keras_table(records: Records, paths: Iterable[Path]) -> str:
-    """Return the figures of Keras itself beside our means.
+    """Return the figures of Keras itself beside our means, and their differences.
+
+    The runs share nothing, so Welch's t-test compares them. Its intervals are corrected for all differences of test
+    figures in the table. The validation figures have intervals with the same correction, and no answer.
 
     Args:
-        records: the records of all experiments.
-        paths: the records of bench.keras_reference.
+        records: Records of all experiments.
+        paths: Records of bench.keras_reference.
     """
-    rows = []
-    for path in sorted(paths):
+    rows, paths = [], sorted(paths)
+    comparisons = len(paths) * sum(figure.startswith("test") for figure in FIGURES)
+    for path in paths:
         record = read_json(path)
         experiment, name = record["experiment"], record["name"]
         lost = sum(bool(run.get("diverged", False)) for run in record["runs"])
@@ -137,7 +143,18 @@ def keras_table(records: Records, paths: Iterable[Path]) -> str:
             "jaxdeep": (runs_of(ours), ours.mean),
         }.items():
             rows.append((f"{experiment} `{name}`", who, runs, *(with_interval(mean[figure]) for figure in FIGURES)))
+        cells = [_beside_keras(ours, record["runs"], figure, comparisons) for figure in FIGURES]
+        rows.append((f"{experiment} `{name}`", "jaxdeep - Keras", "", *cells))
     return markdown_table(("configuration", "by", "seeds", *NAMES), rows)
+
+
+def _beside_keras(ours: StudyResult, runs: Sequence[Mapping[str, Any]], figure: str, comparisons: int) -> str:
+    """Return the difference of a figure from Keras's with half of its interval and its answer."""
+    own = [value for trial in ours.trials if (value := getattr(trial, figure)) is not None]
+    evidence = judge(difference := independent(own, [run[figure] for run in runs]), comparisons)
+    half = (evidence.high_corrected - evidence.low_corrected) / 2
+    answer = f" {evidence.answer}" if figure.startswith("test") else ""
+    return f"{difference.difference:+.4f} ± {half:.4f}{answer}"
 
 
 def _named(record_name: str) -> str:

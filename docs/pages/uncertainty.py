@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from docs.pages.records import Records
-from jaxdeep.report.tables import markdown_table, with_interval
+from jaxdeep.report.tables import markdown_table
 from jaxdeep.report.uncertainty_tables import (
-    NAMES,
     Rows,
     answers,
     chapters,
+    columns,
+    figure_cells,
     figure_rows,
     other_rows,
     sample_rows,
@@ -18,7 +19,6 @@ from jaxdeep.report.uncertainty_tables import (
 )
 from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.trial_result import mean_from_json
 
 INTRODUCTION: Final = """# What the networks do not know
 
@@ -31,9 +31,13 @@ jackknife's. It leaves out one network at a time, and is rather too wide than to
 bins, of equal width or of equal mass. AURC is the area under the risk-coverage curve, with the entropy as the
 uncertainty score.
 
-A verdict on accuracy, NLL or Brier score is about other seeds and other images. A verdict on another figure is
-about other seeds. Better and worse mean p < .05 after Holm's correction for all verdicts of a table. ~ means
-neither.
+A difference on accuracy, NLL or Brier score is about other seeds and other images. One on another figure is about
+other seeds, on these images. All are about networks that are trained on these training images. Intervals of
+differences are corrected for all differences of a table (Bonferroni). Better and worse: the interval excludes 0.
+Equivalent (=): it lies within 0.005 of 0, the smallest effect of interest. Undecided (~): neither.
+
+A calibration error is above 0 by chance alone. "If calibrated" is what a perfectly calibrated predictor with the same
+confidences shows on as many images: the mean, and in brackets what it stays below in 95% of all cases.
 
 The networks of these records were not kept. So the pictures of calibration, of rejected images, of the most certain
 images and of the first image are as version 0.1 drew them.
@@ -86,9 +90,11 @@ def summary_table(records: Records) -> str:
     for path, (study, found) in with_uncertainty(records).items():
         name = f"{study.experiment} `{path.partition('/')[2]}`"
         for (predictor, *_), figures in zip(figure_rows(found)[1:], found["predictors"].values(), strict=True):
-            rows.append((name, predictor, *(with_interval(mean_from_json(figures[figure])) for figure in FIGURES)))
+            cells = (cell for figure in FIGURES for cell in figure_cells(figures, figure))
+            rows.append((name, predictor, *cells))
         said += [f"- {name}: {line}" for line in (*answers(found)[:3], *chapters(found, other_settings(study)))]
-    table = markdown_table(("configuration", "predictor", *(NAMES[figure] for figure in FIGURES)), rows)
+    titles = (title for figure in FIGURES for title in columns(figure))
+    table = markdown_table(("configuration", "predictor", *titles), rows)
     return "\n".join((table, "", *said))
 
 
@@ -115,7 +121,10 @@ def _section(path: str, study: StudyResult, found: Mapping[str, Any], pictures: 
 
 def _by_samples(found: Mapping[str, Any], other: str) -> list[str]:
     chapter = [f"The chapter: {line}.\n" for line in chapters(found, other)]
-    return ["By number of samples, p-values as they are:\n", *_table(sample_rows(found)), *chapter]
+    said = (
+        "By number of samples. Each difference has its own interval and p-value. The validation images chose the epoch."
+    )
+    return [f"{said}\n", *_table(sample_rows(found)), *chapter]
 
 
 def _first_image(found: Mapping[str, Any]) -> list[str]:
