@@ -19,9 +19,12 @@ from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
 from jaxdeep.errors import UserError
 from jaxdeep.run.uncertainty import UncertaintyRequest
+from jaxdeep.study.budget import FEWEST_RATES, MOST_RATES, SEEDS_APART, Budget
 from jaxdeep.study.design import Design, Halving, seeds_from
 
 SEEDS_OF_RANGE_TEST: Final = 5
+TUNE_FLAGS: Final = ("tune_rates", "tune_seeds", "tune_epochs")
+"""Fields that are the budget of --tune."""
 OF_IMAGES: Final = ("name", "compare", "list", "data", "data_dir")
 """Fields that are flags of an experiment only. A user's own file has one configuration and is its own data."""
 
@@ -41,7 +44,7 @@ class Command:
     seed: int = 42
     """The first seed."""
     seeds: int | None = None
-    """Number of seeds: seed, seed + 1, ... None: 1, or 5 with --find-lr and --compare."""
+    """Number of seeds: seed, seed + 1, ... None: 1, or 5 with --find-lr, --compare and --tune."""
     data: str = "auto"
     """Where the images come from. auto: the real ones, or the built-in synthetic set where they cannot be had."""
     data_dir: Path | None = None
@@ -66,6 +69,14 @@ class Command:
     """Number of folds of a stratified cross-validation on the training and validation rows together."""
     compare: tuple[str, ...] = ()
     """Two or more configurations in place of --config: train each with the same seeds, and compare them in pairs."""
+    tune: bool = False
+    """Search each configuration's learning rate with the same budget, then train it with the fresh --seeds."""
+    tune_rates: int | None = None
+    """Number of learning rates that --tune tries for each configuration. None: 5."""
+    tune_seeds: int | None = None
+    """Number of seeds of each of these rates. They are no --seeds. None: 3."""
+    tune_epochs: int | None = None
+    """Largest number of epochs of a trial of the search. None: train.epochs."""
     mc_samples: int | None = None
     """Number of passes with dropout on: how uncertain the trained networks are, and whether dropout helps."""
     ensemble: bool = False
@@ -86,6 +97,7 @@ class Command:
         count = self._count
         if count < 1:
             raise UserError(f"--seeds is {count}. Give 1 or more.")
+        self._check_tune()
         if self.summary and self.find_lr:
             raise UserError("--summary and --find-lr are both given. Give one of them.")
         if self.strict and (self.summary or self.find_lr):
@@ -107,6 +119,39 @@ class Command:
             )
         design.trials(self.config)  # raises UserError for flags that cannot be combined
 
+    def _check_tune(self) -> None:
+        """Refuse flags that do not go with --tune, and a budget without it."""
+        given = [f"--{name.replace('_', '-')}" for name in TUNE_FLAGS if getattr(self, name) is not None]
+        if not self.tune:
+            if given:
+                raise UserError(f"{given[0]} has no effect without --tune. Remove it, or add --tune.")
+            return
+        others = ("grid", "space", "samples", "halving", "folds", "find_lr", "summary", "workdir")
+        if [name for name in others if getattr(self, name) not in ((), None, False)]:
+            raise UserError(
+                "--tune searches the learning rate by itself, in folders of its own. Remove --grid, --space, "
+                "--samples, --halving, --folds, --find-lr, --summary and --workdir."
+            )
+        if self.asked:
+            raise UserError(
+                "--mc-samples and --ensemble do not go with --tune. Remove them, and give them to the command that "
+                "trains the best rate."
+            )
+        if self._count > SEEDS_APART:
+            raise UserError(f"--seeds is {self._count}. Give {SEEDS_APART:,} at most with --tune.")
+        self.budget.search_seeds(self.design.seeds)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Return the budget of --tune."""
+        given = {name: value for name in TUNE_FLAGS if (value := getattr(self, name)) is not None}
+        for name, value in given.items():
+            least, most = (FEWEST_RATES, MOST_RATES) if name == "tune_rates" else (1, None)
+            if value < least or (most is not None and value > most):
+                allowed = f"{least} or more" if most is None else f"{least} to {most}"
+                raise UserError(f"--{name.replace('_', '-')} is {value}. Give {allowed}.")
+        return Budget(**{name.removeprefix("tune_"): value for name, value in given.items()})
+
     @cached_property
     def design(self) -> Design:
         """Return the seeds, the candidates and the folds."""
@@ -122,7 +167,7 @@ class Command:
     @property
     def _count(self) -> int:
         """Return the number of seeds."""
-        several = SEEDS_OF_RANGE_TEST if self.find_lr or self.compare else 1
+        several = SEEDS_OF_RANGE_TEST if self.find_lr or self.compare or self.tune else 1
         return several if self.seeds is None else self.seeds
 
 

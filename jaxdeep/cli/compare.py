@@ -19,6 +19,7 @@ from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.files import write_json, writing
 from jaxdeep.study.names import folder_name
+from jaxdeep.study.result import StudyResult
 from jaxdeep.terminal import width_of
 
 
@@ -56,27 +57,52 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
             check_findings(experiment, command, *load(experiment, command))
     finished = [run(experiment, command) for command in commands]
     studies = [result for result, _ in finished]
-    comparison = compare_studies(studies)
-    folder = _folder(finished[0].folder, comparison)
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-    curves = {study.name: histories_by_key(study) for study in studies}
-    learning_curves(folder / "curves.png", curves, title_of_comparison(studies))
-    write_json(folder / "comparison.json", comparison.to_json())
+    folder = folder_of_comparison(finished[0].folder, [study.name for study in studies])
+    comparison = write_comparison(studies, folder)
     return Compared(
         f"{comparison_table(comparison, width_of(sys.stdout))}\n{closing_line(folder, 'comparison.json')}",
-        _status(comparison),
+        status_of(comparison),
     )
 
 
-def _folder(first: Path, comparison: Comparison) -> Path:
-    """Return the comparison's folder, named after the folder of the first configuration."""
-    names = "-vs-".join(comparison.names)
-    return first.with_name(folder_name(first.name.replace(comparison.names[0], names, 1)))
+def write_comparison(studies: Sequence[StudyResult], folder: Path) -> Comparison:
+    """Compare studies, and write comparison.json and curves.png.
+
+    Args:
+        studies: Two or more studies on the same rows, each with its own name.
+        folder: Folder of the files. It is made if it does not exist.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        UserError: The studies cannot be compared, or a file cannot be written.
+    """
+    comparison = compare_studies(studies)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    curves = {study.name: histories_by_key(study) for study in studies}
+    learning_curves(folder / "curves.png", curves, title_of_comparison(studies))
+    write_json(folder / "comparison.json", comparison.to_json())
+    return comparison
 
 
-def _status(comparison: Comparison) -> int:
-    """Return the exit status, and print the diverged runs on stderr if a pair could not be compared."""
+def folder_of_comparison(first: Path, names: Sequence[str]) -> Path:
+    """Return a comparison's folder, named after the folder of the first configuration.
+
+    Args:
+        first: Folder of the first configuration. Its name begins with the name of the configuration.
+        names: Names of all configurations.
+    """
+    return first.with_name(folder_name(first.name.replace(names[0], "-vs-".join(names), 1)))
+
+
+def status_of(comparison: Comparison) -> int:
+    """Return the exit status, and print the diverged runs on stderr if a pair could not be compared.
+
+    Args:
+        comparison: Finished comparison.
+    """
     if all(counts.diverged == counts.runs for counts in comparison.diverged.values()):
         print("every run of every configuration diverged", file=sys.stderr)
         return 3

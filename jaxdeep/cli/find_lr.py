@@ -15,11 +15,10 @@ from jaxdeep.cli.words import closing_line
 from jaxdeep.config import refuse_other
 from jaxdeep.errors import UserError
 from jaxdeep.report.layout import fitted
-from jaxdeep.report.range_test import range_test_curves, seeds_without_suggestion
+from jaxdeep.report.range_test import range_test_curves, range_test_json, seeds_without_suggestion
 from jaxdeep.report.titles import title_of
 from jaxdeep.study.files import read_json, write_json, writing
 from jaxdeep.train.devices import describe_device
-from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.train.lr_finder import RangeTest, find_learning_rate
 
 
@@ -94,22 +93,3 @@ def _suggested(test: RangeTest) -> str:
     missing = seeds_without_suggestion(test)
     lost = f", {missing} of {len(test.seeds)} seeds suggest nothing" if missing else ""
     return f"{test.suggestion:.1e} (geometric mean{spread}{lost})"
-
-
-def range_test_json(test: RangeTest) -> dict:
-    """Return the test as JSON values. Values that are not finite become None.
-
-    Args:
-        test: Range test of one or more seeds.
-
-    Returns:
-        Names of the figures and their values. The smoothed losses are left out.
-    """
-    return {
-        "rule": test.rule,
-        "suggestion": null_if_not_finite(test.suggestion),
-        "turning_points": [null_if_not_finite(value) for value in test.turning_points.tolist()],
-        "suggestions": [null_if_not_finite(value) for value in test.suggestions.tolist()],
-        "rates": test.rates.tolist(),
-        "losses": [[null_if_not_finite(value) for value in row] for row in test.losses.tolist()],
-    }

@@ -26,6 +26,7 @@ ALIASED: Final = {field: f"--{short}" for short, field in ALIASES.items()}
 GROUPS: Final = {
     "a run": ("name", "list", "seed", "seeds", *ALIASED, "data", "data_dir", "workdir", "overwrite"),
     "a study": ("grid", "space", "samples", "halving", "folds", "compare"),
+    "a fair comparison": ("tune", "tune_rates", "tune_seeds", "tune_epochs"),
     "uncertainty": ("mc_samples", "ensemble"),
     "checks": ("summary", "find_lr", "strict", "profile"),
     "help": ("help", "help_all"),

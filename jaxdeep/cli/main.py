@@ -18,6 +18,7 @@ from jaxdeep.cli.recipe import Experiment, Recipe
 from jaxdeep.cli.run import load, run
 from jaxdeep.cli.signals import LenientStream, signals
 from jaxdeep.cli.terminal import help_width, show_what_can_be
+from jaxdeep.cli.tune import tune_configurations
 from jaxdeep.cli.words import best_command, closing_line
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
@@ -92,7 +93,8 @@ def _answer(experiment: Experiment, given: Sequence[str]) -> int:
                 print("\n".join(map(_listed, experiment.recipes, experiment.recipes.values())))
                 return 0
             if commands := parse_compared(experiment, given):
-                compared = compare_configurations(experiment, commands)
+                compare = tune_configurations if commands[0].tune else compare_configurations
+                compared = compare(experiment, commands)
                 print(compared.text)
                 return compared.status
             return _train(experiment, parse(experiment, given))
@@ -110,6 +112,10 @@ def _train(experiment: Experiment, command: Command) -> int:
     if command.find_lr:
         print(find_lr(experiment, command))
         return 0
+    if command.tune:
+        tuned = tune_configurations(experiment, [command])
+        print(tuned.text)
+        return tuned.status
     result, folder = run(experiment, command)
     width = width_of(sys.stdout)
     print(study_table(result, width))

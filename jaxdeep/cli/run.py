@@ -77,7 +77,7 @@ def run(experiment: Experiment, command: Command) -> Finished:
         overwrite=command.overwrite,
         request=command.asked,
         data_dir=command.data_dir,
-        watch=partial(_watched, command),
+        watch=partial(watched, command),
     )
     return Finished(result, folder)
 
@@ -183,8 +183,19 @@ def _changed(experiment: Experiment, command: Command) -> dict[str, tuple[Any, A
 
 
 @contextmanager
-def _watched(command: Command, training: Training) -> Iterator[Watcher]:
-    """Show a study's progress, trace it, and stop it at a signal."""
+def watched(command: Command, training: Training) -> Iterator[Watcher]:
+    """Show a study's progress, trace it, and stop it at a signal.
+
+    Args:
+        command: Command that trains the study.
+        training: Trials of the study, with their folder.
+
+    Yields:
+        A watcher that hears of each epoch.
+
+    Raises:
+        Interrupted: A signal came. It is raised after the epoch.
+    """
     folder = training.folder
     assert folder is not None
     with (

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxdeep.report.pictures import save_figure
 from jaxdeep.report.style import GREY, mark_clipped, series, set_title
+from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.train.lr_finder import RangeTest
 
 MOST_POINTS: Final = 2_000
@@ -21,6 +22,25 @@ def seeds_without_suggestion(test: RangeTest) -> int:
         test: Result of the range test.
     """
     return int(np.sum(~np.isfinite(test.suggestions)))
+
+
+def range_test_json(test: RangeTest) -> dict[str, Any]:
+    """Return the test as JSON values. Values that are not finite become None.
+
+    Args:
+        test: Range test of one or more seeds.
+
+    Returns:
+        Names of the figures and their values. The smoothed losses are left out.
+    """
+    return {
+        "rule": test.rule,
+        "suggestion": null_if_not_finite(test.suggestion),
+        "turning_points": [null_if_not_finite(value) for value in test.turning_points.tolist()],
+        "suggestions": [null_if_not_finite(value) for value in test.suggestions.tolist()],
+        "rates": test.rates.tolist(),
+        "losses": [[null_if_not_finite(value) for value in row] for row in test.losses.tolist()],
+    }
 
 
 def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
