@@ -21,7 +21,8 @@ from docs.pages.notebook import notebook
 from docs.pages.records import Records
 from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
 from docs.pages.schedules import draw_schedules
-from docs.pages.studies import draw_exercise_8, studies_page, verdicts
+from docs.pages.studies import controls_table, draw_exercise_8, studies_page, verdicts
+from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
@@ -35,6 +36,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "exercise": lambda: exercise_table(RECORDS),
     "cifar": lambda: cifar_table(RECORDS),
     "verdicts": lambda: verdicts(RECORDS),
+    "controls": lambda: controls_table(RECORDS),
+    "tuned": lambda: tuned_table(RECORDS),
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
     "uncertainty": lambda: summary_table(RECORDS),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
@@ -45,7 +48,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "README.md": ("first_run", "exercise"),
-    "docs/results.md": ("cifar", "verdicts", "fashion_mnist"),
+    "docs/results.md": ("cifar", "verdicts", "controls", "tuned", "fashion_mnist"),
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/speed.md": ("throughput", "startup", "mc_dropout"),
     "docs/trust.md": ("keras",),
@@ -115,7 +118,7 @@ def write(folder: Path) -> None:
         (folder / page).write_text(with_tables((ROOT / page).read_text(), page, tables))
     for path, page in NOTEBOOKS.items():
         (folder / path).write_text(notebook((ROOT / page).read_text()))
-    (folder / RESULTS / "STUDIES.md").write_text(studies_page(RECORDS))
+    (folder / RESULTS / "STUDIES.md").write_text(studies_page(RECORDS, tuned_section(RECORDS)))
     (folder / RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page(RECORDS))
     draw_schedules(folder / RESULTS / "schedules.png", RECORDS)
     draw_exercise_8(folder / RESULTS / "exercise_8.png", RECORDS)

@@ -1,7 +1,7 @@
 """The records of finished runs: RESULTS/EXPERIMENT/CONFIGURATION and an ending. The documents rest on them."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.stored import KINDS_OF_PICTURES, UNCERTAINTY_PICTURES, read_study
+from jaxdeep.study.tuning import Tuning
 
 KINDS: Final = {
     "summary.json": {
@@ -26,6 +27,7 @@ KINDS: Final = {
         "lr_finder.json": ".find-lr.json",
         **{f"lr_finder.{kind}": f".find-lr.{kind}" for kind in KINDS_OF_PICTURES},
     },
+    "tune.json": {"tune.json": ".tune.json"},
 }
 """The file that shows a record's kind, and the endings under which the files of this kind are kept."""
 
@@ -69,8 +71,10 @@ class Records:
         """Return the configuration's name, the fields that were changed, the fields that a study varies, and how.
 
         Args:
-            record: content of a summary.json or of a lr_finder.json.
+            record: Content of a summary.json, of a lr_finder.json or of a tune.json.
         """
+        if "configurations" in record:
+            return tuning_name([tuned["name"] for tuned in record["configurations"]])
         changed = self.changed(record)
         varied = (f"{field}=all" for field in (*record.get("grid", ()), *record.get("space", ())))
         how = (f"{part}={record[part]}" for part in ("samples", "folds", "halving") if part in record)
@@ -98,7 +102,8 @@ class Records:
             experiment: name of the experiment.
             grids: whether to return the studies over a whole grid, in place of single configurations.
         """
-        paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(".find-lr.json")]
+        others = (".find-lr.json", ".tune.json")
+        paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(others)]
         order = list(self.recipes[experiment])
         found = [study for study in map(self._read, paths) if (_is_grid(study) if grids else is_single(study))]
         named = {self.name_of(study.identity()): study for study in found}
@@ -118,6 +123,27 @@ class Records:
         files = {ending: path.with_name(f"{name}.{ending}") for ending in ("json", "jsonl", "npz")}
         correct = files["npz"] if files["npz"].exists() else None
         return self._read(files["json"], files["jsonl"], correct)
+
+    def tuning(self, experiment: str, names: Sequence[str]) -> Tuning:
+        """Return the recorded tuning of several configurations.
+
+        Args:
+            experiment: Name of the experiment.
+            names: Names of the configurations, in the order of the tuning.
+
+        Raises:
+            UserError: There is no such record.
+        """
+        return Tuning.from_json(read_json(self.folder / experiment / f"{tuning_name(names)}.tune.json"))
+
+
+def tuning_name(names: Sequence[str]) -> str:
+    """Return the name of the record of a tuning.
+
+    Args:
+        names: Names of its configurations, in order.
+    """
+    return "-vs-".join(names)
 
 
 def is_single(study: StudyResult) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from docs.pages.records import Records
-from docs.pages.studies import EXERCISE
+from docs.pages.studies import CONTROLS, EXERCISE
 from jaxdeep.analysis.differences import independent
 from jaxdeep.analysis.evidence import judge
 from jaxdeep.report.divergence import counted
@@ -15,6 +15,7 @@ from jaxdeep.study.files import read_json
 from jaxdeep.study.reported import other_settings
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import means_from_json
+from jaxdeep.study.tuned import RATE
 from jaxdeep.train.progress import epoch_figures
 
 TRAINING_ROWS: Final = 45_000
@@ -59,7 +60,7 @@ def first_run(records: Records) -> str:
 
 
 def cifar_table(records: Records) -> str:
-    """Return a row for each record: means over seeds, 95% intervals, the chapter's run.
+    """Return a row for each record but controls and tuned rates: means over seeds, 95% intervals, the chapter's run.
 
     Args:
         records: the records of `cifar`.
@@ -75,6 +76,7 @@ def cifar_table(records: Records) -> str:
                 _chapter(study),
             )
             for name, study in records.studies("cifar").items()
+            if name not in CONTROLS.values() and set(study.changed or ()) != {RATE}
         ],
     )
 

@@ -52,8 +52,13 @@ machine's; tests ran on the same two cores while the others were made.
 """
 
 
-def studies_page(records: Records) -> str:
-    """Return the text of STUDIES.md."""
+def studies_page(records: Records, tuned: Sequence[str]) -> str:
+    """Return the text of STUDIES.md.
+
+    Args:
+        records: Records of `cifar`.
+        tuned: Lines of the section on the exercise at tuned learning rates.
+    """
     exercise, comparison = exercise_8(records)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
     parts += ["\nAll pairs, on the test images. The validation images chose the epochs, and give no verdict.\n"]
@@ -63,6 +68,7 @@ def studies_page(records: Records) -> str:
     parts += [too_good(comparison), "\n## Controls of exercise 8\n", costs_table(of_controls), ""]
     parts += ["The same pairs as in docs/results.md, on the test images.\n"]
     parts += [*(f"- {line}" for line in sentences(compare_controls(records).pairs, "test_accuracy")), ""]
+    parts += tuned
     for name, study in records.studies("cifar", grids=True).items():
         parts += grid_section(study, name)
     return "\n".join(parts)
