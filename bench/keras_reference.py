@@ -9,9 +9,11 @@ in summary.json. It needs the real images. Configurations with a schedule, a pen
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ import numpy as np
 
 from bench.peers.keras_mlp import OPTIMIZERS, compiled, network
 from experiments import cifar, fashion_mnist
-from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.analysis.statistics import mean_over_runs, within
 from jaxdeep.config import Config, Regularize, Schedule
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.study.files import write_json
+from jaxdeep.study.summarise import commit
+from jaxdeep.train.devices import describe_processor
 
 RECIPES = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}
 FIGURES = ("best_epoch", "epochs", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
@@ -59,12 +63,24 @@ def main() -> None:
         "name": arguments.config,
         "config": config.to_dict(),
         "runs": runs,
-        "mean": {name: mean_over_runs([run[name] for run in runs])._asdict() for name in FIGURES},
+        "mean": {name: mean_of(name, [run[name] for run in runs]) for name in FIGURES},
+        "processor": describe_processor(),
+        "commit": commit(),
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
     }
     name = "-".join(("keras", *([] if arguments.experiment == "cifar" else [arguments.experiment]), arguments.config))
     write_json(Path(__file__).parent / "records" / f"{name}.json", record)
     print(json.dumps(record["mean"], indent=2))
+
+
+def mean_of(name: str, values: Sequence[float]) -> dict[str, Any]:
+    """Return the mean of a figure with its interval as JSON values.
+
+    Args:
+        name: Name of the figure in FIGURES.
+        values: Figure of each run.
+    """
+    return within(mean_over_runs(values), 0.0, 1.0 if name.endswith("accuracy") else math.inf)._asdict()
 
 
 def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:

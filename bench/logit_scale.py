@@ -17,6 +17,8 @@ from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.study.files import write_json
+from jaxdeep.study.summarise import commit
+from jaxdeep.train.devices import describe_processor
 from jaxdeep.train.fit import fit
 
 
@@ -38,7 +40,11 @@ def main() -> None:
     record = {
         "config": summary["config"],
         "seeds": summary["seeds"],
-        "val_loss": {str(scale): mean_over_runs(values)._asdict() for scale, values in losses.items()},
+        "val_loss": {
+            str(scale): mean_over_runs(values)._asdict() | {"values": values} for scale, values in losses.items()
+        },
+        "processor": describe_processor(),
+        "commit": commit(),
     }
     write_json(Path(__file__).parent / "records" / f"logit-scale-{summary['name']}.json", record)
     print(json.dumps(record["val_loss"], indent=2))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.analysis.statistics import mean_over_runs, within
 from jaxdeep.report.divergence import named
 from jaxdeep.report.pictures import save_figure
 from jaxdeep.report.style import (
@@ -153,7 +153,9 @@ def _draw_mean(
 ) -> set[str]:
     """Draw the mean of a figure over all runs up to an epoch, and the band of a validation figure."""
     epochs = range(1, end + 1)
-    estimates = [mean_over_runs([getattr(history[epoch - 1], figure) for history in histories]) for epoch in epochs]
+    highest = 1.0 if figure.endswith("accuracy") else math.inf
+    of_epochs = ([getattr(history[epoch - 1], figure) for history in histories] for epoch in epochs)
+    estimates = [within(mean_over_runs(values), 0.0, highest) for values in of_epochs]
     mean = [math.nan if of.mean is None else of.mean for of in estimates]
     is_validation = figure.startswith("val_")
     color, width = (look.color, 1.8) if is_validation else (look.light, 1.1)

@@ -10,7 +10,7 @@ from jaxdeep.analysis.calibration import Bins, calibration
 from jaxdeep.analysis.evaluate import uncertainty_scores
 from jaxdeep.analysis.metrics import correct, risk_coverage_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
-from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.analysis.statistics import mean_over_runs, within
 from jaxdeep.report.pictures import save_figure
 from jaxdeep.report.style import BLUE, VERMILLION, Series, series, set_title
 
@@ -98,7 +98,8 @@ def risk_coverage_curves(path: Path, predictors: Sequence[Predictor], labels: np
         probabilities = predictor.answers[TEST].probabilities
         count = 1 if predictor.is_ensemble else len(probabilities)
         curves = [risk_coverage_curve(scores[one], correct(probabilities[one], labels))[kept] for one in range(count)]
-        estimates = [mean_over_runs(of_coverage)._asdict() for of_coverage in zip(*curves, strict=True)]
+        at_coverages = zip(*curves, strict=True)
+        estimates = [within(mean_over_runs(risks), 0.0, 1.0)._asdict() for risks in at_coverages]
         banded |= _draw_estimates(axes, coverages, estimates, predictor.name, LOOKS[predictor.name].marker)
     axes.set(xlabel="coverage: share of images kept, lowest entropy first", ylabel="selective risk: their error rate")
     axes.set_xlim(0, 1.02)
