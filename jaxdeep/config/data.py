@@ -25,6 +25,8 @@ class Data:
     """Largest number of pixels by which training images are shifted at random, in both directions."""
     flip: bool = False
     """Mirror each training image, left to right, with probability 1/2."""
+    resample: bool = False
+    """Draw the validation rows anew for each seed."""
 
     def __post_init__(self) -> None:
         make_plain("data", self)

@@ -14,7 +14,7 @@ from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
-from jaxdeep.data.info import Columns, Info, Split
+from jaxdeep.data.info import Columns, Info, Split, with_shared_rows
 from jaxdeep.data.parts import divide
 from jaxdeep.data.rows import as_rows, flat, stored
 from jaxdeep.data.scaling import constants_of
@@ -23,7 +23,7 @@ from jaxdeep.errors import UserError
 
 LONGEST_NAME: Final = 100
 """Characters of its name that a data set shows of itself."""
-PREPARED: Final = ("scaling", "valid_size", "train_size")
+PREPARED: Final = ("scaling", "valid_size", "train_size", "resample")
 """The fields of `Data` that decide which rows a data set holds and how they are scaled."""
 
 
@@ -141,7 +141,7 @@ class Dataset:
 
         The first `data.valid_size` rows are for validation. Without test arrays, the last rows are the test set, as
         many. A share in place of a number is one of all rows in `images`. Rows are taken as they stand: shuffle them
-        first if they are sorted by class.
+        first if they are sorted by class. With `data.resample`, each run draws its validation rows anew by its seed.
 
         Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
         matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.
@@ -244,13 +244,17 @@ def _divided(
     """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given."""
     parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
     rows = parts[0].rows
-    flattened = [flat(part.rows.values) for part in parts]
     constants = constants_of(data, parts)
+    train, valid, test = (
+        Split(jnp.asarray(stored(flat(part.rows.values), constants.offset)), jnp.asarray(part.labels.copy()))
+        for part in parts
+    )
+    if data.resample:
+        train, valid = with_shared_rows(train, valid)
     return Dataset(
-        *(
-            Split(jnp.asarray(stored(values, constants.offset)), jnp.asarray(part.labels.copy()))
-            for values, part in zip(flattened, parts, strict=True)
-        ),
+        train,
+        valid,
+        test,
         mean=jnp.asarray(constants.mean),
         scale=jnp.asarray(constants.scale),
         classes=len(encoding.values),

@@ -1,7 +1,10 @@
-"""Stratified folds for cross-validation. All share the same images."""
+"""Stratified divisions of the training and validation rows: folds, and validation rows drawn anew for each seed.
 
+All divisions of a data set share its images on the device.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +14,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import NotPlain, integer, shown
 from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.info import joined, with_shared_rows
 from jaxdeep.data.scaling import ColumnRange, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError
 
@@ -33,7 +37,7 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
 
     Raises:
         UserError: An argument has another type or is out of its range. A class has fewer rows than there are folds. The
-            data set was made with another `Data`.
+            data set was made with another `Data`, or with `data.resample`.
 
     Warns:
         JaxdeepWarning: A column varies too little around its mean for float32.
@@ -45,64 +49,152 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
     except NotPlain:
         raise UserError(f"count is {shown(count)}. Give a whole number of folds, 2 or more.") from None
     seed = plain_seed(seed)
-    check_folds(dataset, count)
-    images = np.concatenate([np.asarray(split.images)[_rows(split)] for split in (dataset.valid, dataset.train)])
-    labels = _labels(dataset)
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    check_folds(dataset, data, count)
+    pool = joined((dataset.valid, dataset.train))
+    images, labels = pool.own_images, pool.own_labels
     fold_of = np.empty(len(labels), np.int32)
-    fold_of[by_class] = np.arange(len(labels)) % count
+    fold_of[_by_class(labels, np.random.default_rng(seed))] = np.arange(len(labels)) % count
 
-    pool = Split(jnp.asarray(images), jnp.asarray(labels))
-    folds = (_fold(dataset, data, pool, images, fold_of == fold) for fold in range(count))
+    folds = (
+        _divided(dataset, data, pool, images, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
+        for fold in range(count)
+    )
     return tuple(
         replace(fold, info=fold.info and fold.info._replace(digest=f"{fold.info.digest}, {index} of {count} ({seed})"))
         for index, fold in enumerate(folds)
     )
 
 
-def check_folds(dataset: Dataset, count: int) -> None:
-    """Refuse a number of folds that the rows do not allow.
+def datasets_of_seeds(dataset: Dataset, data: Data, seeds: Sequence[int]) -> dict[int, Dataset]:
+    """Return the data set of each seed.
+
+    Without `data.resample` that is the given one. With it, each seed draws validation rows of its own from the training
+    and validation rows, as many as before, and trains on the others. A class has its share of the validation rows,
+    rounded up or down. The draw depends on the seed and on these rows. A data set that a seed has drawn gives the same
+    rows again.
+
+    Images are scaled by constants of the seed's own training rows. All data sets share the images on the device and
+    have the same test rows.
 
     Args:
         dataset: Data set whose training and validation rows are divided.
+        data: Configuration that the data set was made with.
+        seeds: Seeds of the runs in 0 .. 2^32 - 1. A seed may occur several times.
+
+    Returns:
+        The data set of each seed by the seed.
+
+    Raises:
+        UserError: The data set was made with another `Data`, or a class could be left without training rows.
+
+    Warns:
+        JaxdeepWarning: A column varies too little around its mean for float32.
+    """
+    if not data.resample:
+        return dict.fromkeys(seeds, dataset)
+    dataset.check_prepared_as(data)
+    check_resample(dataset)
+    train, valid = with_shared_rows(dataset.train, dataset.valid)
+    rows = np.sort(np.concatenate([np.asarray(valid.rows), np.asarray(train.rows)]))
+    images, labels = np.asarray(train.images), np.asarray(train.labels)[rows]
+    drawn = {}
+    for seed in dict.fromkeys(seeds):
+        is_valid = _drawn(labels, valid.size, seed)
+        drawn[seed] = _divided(dataset, data, train, images, rows[~is_valid], rows[is_valid])
+    return drawn
+
+
+def check_folds(dataset: Dataset, data: Data, count: int) -> None:
+    """Refuse a number of folds that the rows or the configuration do not allow.
+
+    Args:
+        dataset: Data set whose training and validation rows are divided.
+        data: Configuration of the division.
         count: Number of folds.
 
     Raises:
-        UserError: There are fewer than two folds, or a class has fewer rows than folds.
+        UserError: There are fewer than two folds, a class has fewer rows than folds, or each seed draws its own
+            validation rows.
     """
-    counts = np.bincount(_labels(dataset), minlength=dataset.classes)
-    rarest = counts[counts > 0].min()  # a class without rows here is in the test rows only
+    if data.resample:
+        raise UserError("data.resample has no effect with folds, which validate on each row once. Remove one of them.")
+    rarest = _rarest(dataset)
     if rarest < 2:
         raise UserError(f"{count} folds are not possible because a class has 1 row only. Give it more, or remove it.")
     if not 2 <= count <= rarest:
         raise UserError(f"{count} folds are not possible. Give 2 to {rarest}, the rows of the rarest class.")
 
 
-def _labels(dataset: Dataset) -> np.ndarray:
-    """Return the labels of the validation rows and then of the training rows."""
-    return np.concatenate([np.asarray(split.labels)[_rows(split)] for split in (dataset.valid, dataset.train)])
+def check_resample(dataset: Dataset) -> None:
+    """Refuse rows if a seed could draw all rows of a class for validation.
+
+    Args:
+        dataset: Data set whose training and validation rows are divided.
+
+    Raises:
+        UserError: A class has too few rows.
+    """
+    count, rarest = dataset.train.size + dataset.valid.size, _rarest(dataset)
+    if rarest * dataset.train.size < count:
+        needed = -(-count // dataset.train.size)
+        raise UserError(
+            f"data.resample needs {needed} training and validation rows of each class, and the rarest has {rarest}. A "
+            "seed could leave it without a training row. Give it more, remove it, or lower data.valid_size."
+        )
 
 
-def _rows(split: Split) -> Any:
-    """Return an index of a split's rows."""
-    return slice(None) if split.rows is None else np.asarray(split.rows)
+def _rarest(dataset: Dataset) -> int:
+    """Return the number of training and validation rows of the rarest class."""
+    valid, train = (
+        np.bincount(split.own_labels, minlength=dataset.classes) for split in (dataset.valid, dataset.train)
+    )
+    counts = valid + train
+    return int(counts[counts > 0].min())  # a class without rows here is in the test rows only
 
 
-def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_valid: np.ndarray) -> Dataset:
-    """Return the data set of one fold.
+def _by_class(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the indices of all rows, one class after the other, in random order within a class."""
+    shuffled = rng.permutation(len(labels))
+    return shuffled[np.argsort(labels[shuffled], kind="stable")]
+
+
+def _drawn(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Draw validation rows.
+
+    Every row is as likely as any other. Taking rows at equal distances from rows ordered by class gives each class its
+    share, rounded up or down.
+
+    Args:
+        labels: Labels [N].
+        count: Number of validation rows, below N.
+        seed: Seed of the generator.
+
+    Returns:
+        Booleans [N], True for the validation rows.
+    """
+    rng = np.random.default_rng(seed)
+    by_class, first = _by_class(labels, rng), rng.integers(len(labels))
+    is_valid = np.zeros(len(labels), np.bool_)
+    is_valid[by_class[(np.arange(count) * len(labels) + first) // count]] = True
+    return is_valid
+
+
+def _divided(
+    dataset: Dataset, data: Data, pool: Split, images: np.ndarray, train: np.ndarray, valid: np.ndarray
+) -> Dataset:
+    """Return the data set of one division.
 
     Args:
         dataset: Data set that is divided.
         data: Configuration that the data set was made with.
         pool: All N rows on the device.
         images: Images [N, D] of the pool on the host.
-        is_valid: Booleans [N], True for the validation rows.
+        train: Indices of the training rows in the pool.
+        valid: Indices of the validation rows in the pool.
 
     Returns:
         A data set that shares the rows of the pool.
     """
-    train, valid = (np.flatnonzero(chosen).astype(np.int32) for chosen in (~is_valid, is_valid))
     rows, info = images[train], dataset.info
     column_range = ColumnRange.of(rows)
     mean, scale = mean_and_scale(data, rows)
@@ -116,8 +208,8 @@ def _fold(dataset: Dataset, data: Data, pool: Split, images: np.ndarray, is_vali
     return replace(
         dataset,
         info=info,
-        train=pool._replace(rows=jnp.asarray(train)),
-        valid=pool._replace(rows=jnp.asarray(valid)),
+        train=pool._replace(rows=jnp.asarray(train.astype(np.int32))),
+        valid=pool._replace(rows=jnp.asarray(valid.astype(np.int32))),
         mean=jnp.asarray(mean),
         scale=jnp.asarray(scale),
     )

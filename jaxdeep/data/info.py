@@ -1,9 +1,11 @@
 """What a data set is made of: its parts on the device, and what is known of the rows that it was made from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
@@ -38,6 +40,47 @@ class Split(NamedTuple):
         """
         rows = indices if self.rows is None else self.rows[indices]
         return self.images[rows], self.labels[rows]
+
+    @property
+    def own_images(self) -> np.ndarray:
+        """Return the images [N, D] of the split's own rows on the host."""
+        return np.asarray(self.images)[slice(None) if self.rows is None else np.asarray(self.rows)]
+
+    @property
+    def own_labels(self) -> np.ndarray:
+        """Return the labels [N] of the split's own rows on the host."""
+        return np.asarray(self.labels)[slice(None) if self.rows is None else np.asarray(self.rows)]
+
+
+def joined(splits: Sequence[Split]) -> Split:
+    """Return one split of the rows of several, one after the other.
+
+    Args:
+        splits: One or more splits.
+
+    Returns:
+        A split without `rows`, whose arrays are new.
+    """
+    images = np.concatenate([split.own_images for split in splits])
+    return Split(jnp.asarray(images), jnp.asarray(np.concatenate([split.own_labels for split in splits])))
+
+
+def with_shared_rows(train: Split, valid: Split) -> tuple[Split, Split]:
+    """Return two splits that share one array of images. Other divisions of its rows then copy no images.
+
+    Args:
+        train: Training rows.
+        valid: Validation rows.
+
+    Returns:
+        The training and the validation rows. Splits that share their images already are returned as they are. The
+        images of others are copied, with the validation rows first.
+    """
+    if train.rows is not None and valid.rows is not None and train.images is valid.images:
+        return train, valid
+    pool = joined((valid, train))
+    of_valid, of_train = np.split(np.arange(pool.size, dtype=np.int32), [valid.size])
+    return pool._replace(rows=jnp.asarray(of_train)), pool._replace(rows=jnp.asarray(of_valid))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.info import Split
 from jaxdeep.lint.finding import SHARE_OF_COPIES, Finding
 
 PARTS: Final = {"train": "training", "valid": "validation", "test": "test"}
@@ -15,7 +16,7 @@ UNLESS: Final = "unless your rows repeat by nature"
 def labels_outside_classes(data: Dataset) -> Finding | None:
     """Find labels that are not in 0 .. C - 1, of whichever part."""
     for name, part in PARTS.items():
-        labels = _labels(getattr(data, name))
+        labels = getattr(data, name).own_labels
         outside = labels[(labels < 0) | (labels >= data.classes)]
         if len(outside):
             return Finding(
@@ -29,7 +30,7 @@ def labels_outside_classes(data: Dataset) -> Finding | None:
 
 def class_without_rows(data: Dataset) -> Finding | None:
     """Find classes that no training row has."""
-    missing = np.setdiff1d(np.arange(data.classes), _labels(data.train))
+    missing = np.setdiff1d(np.arange(data.classes), data.train.own_labels)
     if not len(missing):
         return None
     named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
@@ -79,17 +80,12 @@ def _share(count: int, rows: int) -> str:
     return f"{count:,} of {rows:,} ({count / rows:.1%})"
 
 
-def _labels(split: Split) -> np.ndarray:
-    labels = np.asarray(split.labels)
-    return labels if split.rows is None else labels[np.asarray(split.rows)]
-
-
 def _fingerprints(split: Split) -> np.ndarray:
     """Return a hash [n] of each row with its label, of type int64.
 
     Any two of a million different rows share one at odds of 3e-8.
     """
-    images, labels = np.asarray(split.images), _labels(split)
+    images, labels = np.asarray(split.images), split.own_labels
     rows = range(len(images)) if split.rows is None else np.asarray(split.rows)
     hashes = (hash((images[row].tobytes(), int(label))) for row, label in zip(rows, labels, strict=True))
     return np.fromiter(hashes, np.int64, len(labels))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from jaxdeep.config import Config, differences
 from jaxdeep.config.identity import comparable
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.folds import check_folds
+from jaxdeep.data.folds import check_folds, check_resample
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
@@ -44,13 +44,15 @@ def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, .
         The trials in the design's order.
 
     Raises:
-        UserError: A configuration does not fit the rows, or a class has fewer rows than the design has folds.
+        UserError: A configuration does not fit the rows, or a class has too few rows for folds or for `data.resample`.
     """
     trials = design.trials(config)
     for varied in dict.fromkeys(trial.config for trial in trials):
         check_fits(varied, data)
     if design.folds is not None:
-        check_folds(data, design.folds)
+        check_folds(data, config.data, design.folds)
+    if config.data.resample:
+        check_resample(data)
     return trials
 
 

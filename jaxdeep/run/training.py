@@ -124,7 +124,7 @@ def train_study(
         study.identity,
         study.trials,
         runs,
-        overlap=_overlap(folds),
+        overlap=_overlap(study.config, folds),
         earlier=earlier,
         reported=[] if study.data.identity()["synthetic"] else [asdict(figure) for figure in study.title.reported],
         changed=study.title.changed(study.config),
@@ -148,6 +148,7 @@ def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | Non
     data, images = study.data, study.identity["data"]
     train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
     folds = f" in {study.design.folds} folds" if study.design.folds else ""
+    folds += " drawn for each seed" if study.config.data.resample else ""
     LOG.info(
         "%s %s: %s training and %s validation%s, %s test images of %s (%s) on %s%s",
         *(study.title.experiment, study.title.name, train, valid, folds, test, images["name"], images["source"]),
@@ -205,12 +206,15 @@ def part_of(study: Plan, result: StudyResult) -> StudyResult:
     Returns:
         The result of the smaller study.
     """
-    return select(result, study.identity, study.trials, _overlap(study.folds))
+    return select(result, study.identity, study.trials, _overlap(study.config, study.folds))
 
 
-def _overlap(folds: Dataset | tuple[Dataset, ...]) -> float:
-    """Return the ratio of validation to training rows of a fold for `mean_over_runs`, or 0 without folds."""
-    return 0.0 if isinstance(folds, Dataset) else folds[0].valid.size / folds[0].train.size
+def _overlap(config: Config, folds: Dataset | tuple[Dataset, ...]) -> float:
+    """Return validation rows over training rows of a trial for `mean_over_runs`. It is 0 if all trials share them."""
+    if isinstance(folds, Dataset) and not config.data.resample:
+        return 0.0
+    data = folds if isinstance(folds, Dataset) else folds[0]
+    return data.valid.size / data.train.size
 
 
 def _extents(result: StudyResult) -> list[tuple[Any, ...]]:

@@ -69,6 +69,8 @@ class StudyResult:
         samples: Number of candidates that were drawn, or None.
         folds: Number of folds of the cross-validation, or None.
         halving: "successive" or "hyperband" if a search dropped candidates, or None.
+        overlap: Validation rows over training rows of a trial if trials draw them from the same rows, in folds or by
+            `data.resample`. 0 if all trials have the same rows, and in studies of version 0.1.
         reported: Figures that the chapter's sources print of the named configuration.
         changed: JSON value of each field that differs from the named configuration, by dotted name. None if it is not
             known, as in studies of version 0.1 and of a configuration without a recipe.
@@ -101,6 +103,7 @@ class StudyResult:
     samples: int | None = None
     folds: int | None = None
     halving: str | None = None
+    overlap: float = 0.0
     reported: tuple[Mapping[str, Any], ...] = ()
     changed: Mapping[str, Any] | None = None
     wall_seconds: float | None = None
@@ -188,6 +191,7 @@ class StudyResult:
                 if self.varied
                 else {"mean": means_to_json(self.candidates[0].mean)}
             ),
+            **({"overlap": self.overlap} if self.overlap else {}),
             "diverged": self.diverged,
             "chapter": [dict(figures) for figures in self.reported],
             **({} if self.changed is None else {"changed": dict(self.changed)}),

@@ -15,8 +15,10 @@ from typing import Any, Final
 
 import jax
 
+from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose, several
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import datasets_of_seeds
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.progress import bar_of
@@ -135,7 +137,7 @@ def train_all(
         UserError: Something that `fit_all` refuses.
     """
     until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
-    datasets = [_of_fold(data, trial) for trial in trials]
+    datasets = _datasets(trials, data)
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
     if jax.default_backend() != "cpu":
         return fit_batched(trials, datasets, folders, on_epoch=on_epoch, on_end=on_end, until=until)
@@ -248,12 +250,28 @@ def _workers(programs: Sequence[Program]) -> int:
     return cores() if memory is None or not largest else max(min(cores(), memory // largest), 1)
 
 
+def _datasets(trials: Sequence[Trial], data: Dataset | Sequence[Dataset]) -> list[Dataset]:
+    """Return the data set of each trial: its fold, its seed's own, or the given data set."""
+    datasets = [_of_fold(data, trial) for trial in trials]
+    if not isinstance(data, Dataset):
+        return datasets
+    seeds: dict[Data, list[int]] = {}
+    for trial in trials:
+        seeds.setdefault(trial.config.data, []).append(trial.seed)
+    by_data = {part: datasets_of_seeds(data, part, of_part) for part, of_part in seeds.items()}
+    return [by_data[trial.config.data][trial.seed] for trial in trials]
+
+
 def _of_fold(data: Dataset | Sequence[Dataset], trial: Trial) -> Dataset:
     """Return the data set of a trial."""
     if isinstance(data, Dataset):
         if trial.fold is not None:
             raise UserError(f"{trial.name} names a fold, and the data are one data set. Give the folds.")
         return data
+    if trial.config.data.resample:
+        raise UserError(
+            f"{trial.name} has data.resample, and the data are folds. Give one data set, or set it to False."
+        )
     if trial.fold is None or not 0 <= trial.fold < len(data):
         named = "no fold" if trial.fold is None else f"fold {trial.fold}"
         raise UserError(f"{trial.name} names {named}, and the data are {len(data)} folds. Set Trial.fold from 0.")

@@ -11,7 +11,7 @@ from jaxdeep.config.parts import PARTS, dotted_name, field_hints
 from jaxdeep.config.values import NotPlain, entries, number, shown
 from jaxdeep.errors import UserError
 
-OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "train.dtype")
+OF_THE_STUDY: Final = ("data.scaling", "data.valid_size", "data.train_size", "data.resample", "train.dtype")
 """Fields that all trials share, since the images on the device depend on them."""
 DIGITS: Final = 3
 """Number of significant digits of a drawn value. More digits would add nothing but long names."""

@@ -45,7 +45,7 @@ def summarise(
         identity: Identity of the study as nested JSON values: experiment, name, config, seeds, design and data.
         trials: All S trials of the study.
         runs: Finished run of each trial that was trained now, by the index of the trial. It is not empty.
-        overlap: Validation rows over training rows of a fold, or 0 without folds.
+        overlap: Validation rows over training rows of a trial, or 0 if all trials share them.
         earlier: Earlier result that holds all other trials with their histories, or None.
         reported: Figures that the chapter's sources print.
         changed: JSON value of each field that differs from the named configuration, or None if it is not known.
@@ -84,6 +84,7 @@ def summarise(
             _candidate(trials[indices[0]], [rows[index] for index in indices], overlap)
             for indices in by_candidate.values()
         ),
+        overlap=overlap,
         reported=tuple(reported),
         changed=changed,
         parameters=first_run.parameters,
@@ -108,7 +109,7 @@ def select(
         result: Result of the larger study, with its histories.
         identity: Identity of the smaller study as nested JSON values.
         trials: All trials of the smaller study.
-        overlap: Validation rows over training rows of a fold, or 0 without folds.
+        overlap: Validation rows over training rows of a trial, or 0 if all trials share them.
 
     Returns:
         Result of the smaller study, without figures of uncertainty and digests.
@@ -127,6 +128,7 @@ def select(
             _candidate(trials[indices[0]], [rows[index] for index in indices], overlap)
             for indices in by_candidate.values()
         ),
+        overlap=overlap,
         uncertainty=None,
         files={},
         histories=tuple(result.histories[index] for index in chosen),

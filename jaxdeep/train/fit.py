@@ -11,6 +11,7 @@ from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import datasets_of_seeds
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.checks import check_fits
@@ -45,7 +46,8 @@ def fit(
     Args:
         config: Configuration that is trained.
         data: Data set that it is trained on.
-        seed: Seed of the initial weights, the order of the rows and the dropout masks, in 0 .. 2^32 - 1.
+        seed: Seed of the initial weights, the order of the rows and the dropout masks, in 0 .. 2^32 - 1. With
+            `data.resample`, it draws the validation rows too.
         checkpoints: Folder that keeps this run alone, or None to keep nothing.
         on_epoch: Function that is called with the history so far after each epoch, and when a run is continued. What it
             raises ends the run, after a checkpoint.
@@ -68,6 +70,7 @@ def fit(
     if on_epoch is not None:
         check_callable("on_epoch", on_epoch, "a function of the history, or None")
     check_fits(config, data)
+    data = datasets_of_seeds(data, config.data, (seed,))[seed]
     with Bar([f"seed {seed}"], [config.train.epochs], data.train.size, is_shown=is_shown) as bar:
 
         def follow(history: Sequence[EpochRecord]) -> None:
@@ -96,7 +99,7 @@ def train(
 
     Args:
         config: Configuration that is trained.
-        data: Data set that it is trained on.
+        data: Data set that it is trained on, with the seed's own validation rows.
         seed: Seed of all random numbers, in 0 .. 2^32 - 1.
         checkpoints: Folder that keeps this run alone, or None.
         on_epoch: Function of the history, called after each epoch, or None.

@@ -4,6 +4,7 @@ It records batch losses while the rate rises geometrically. Several seeds run at
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from jaxdeep.config import Config, Hyper, Settings
 from jaxdeep.config.seeds import plain_seeds
 from jaxdeep.config.values import NotPlain, number, shown
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import datasets_of_seeds
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
@@ -79,7 +81,8 @@ def find_learning_rate(
 
     Args:
         config: Configuration whose learning rate is searched.
-        data: Data set whose training rows are used in the order of the first epochs of training.
+        data: Data set whose training rows are used in the order of the first epochs of training. With `data.resample`,
+            each seed has its own.
         seeds: Seeds to run, integers in 0 .. 2^32 - 1.
         lowest: First learning rate, above 0.
         highest: Learning rate that would follow the last one.
@@ -108,7 +111,8 @@ def find_learning_rate(
     steps = epochs * epoch_steps
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
-    arguments = (traced(config), data, jnp.asarray(rates, dtype), keys)
+    datasets = tuple(datasets_of_seeds(data, config.data, seeds).values())
+    arguments = (traced(config), datasets[0], jnp.asarray(rates, dtype), keys, _own_rows(config, datasets))
     program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
     smoothed = np.stack([smoothed_losses(seed_losses, rates) for seed_losses in losses])
@@ -120,15 +124,55 @@ def find_learning_rate(
     return RangeTest(seeds, rates, losses, smoothed, turning, turning / BELOW_TURNING, rule)
 
 
+class _OwnRows(NamedTuple):
+    """The training rows of each seed. The images are shared.
+
+    Attributes:
+        rows: Indices [S, n] of the training rows.
+        mean: Means [S, ...] that scale the images.
+        scale: Scales [S, ...] of the images.
+    """
+
+    rows: jax.Array
+    mean: jax.Array
+    scale: jax.Array
+
+
+def _own_rows(config: Config, datasets: Sequence[Dataset]) -> _OwnRows | None:
+    """Return the training rows of each seed's data set, or None if all seeds share them."""
+    if not config.data.resample:
+        return None
+    return _OwnRows(
+        jnp.stack([jnp.asarray(data.train.rows) for data in datasets]),
+        jnp.stack([data.mean for data in datasets]),
+        jnp.stack([data.scale for data in datasets]),
+    )
+
+
 def _all_losses(
-    config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, keys: jax.Array
+    config: Settings,
+    epochs: int,
+    hyper: Hyper,
+    data: Dataset,
+    rates: jax.Array,
+    keys: jax.Array,
+    own_rows: _OwnRows | None,
 ) -> jax.Array:
     """Return the batch losses [S, N] of all seeds.
 
     A `vmap` is faster on an accelerator. One seed after the other is faster on a CPU.
     """
-    seed_losses = partial(_losses, config, epochs, hyper, data, rates)
-    return jax.lax.map(seed_losses, keys) if jax.default_backend() == "cpu" else jax.vmap(seed_losses)(keys)
+
+    def seed_losses(of_seed: tuple[jax.Array, _OwnRows | None]) -> jax.Array:
+        key, own = of_seed
+        if own is None:
+            return _losses(config, epochs, hyper, data, rates, key)
+        train = data.train._replace(rows=own.rows)
+        own_data = replace(data, train=train, mean=own.mean, scale=own.scale)
+        return _losses(config, epochs, hyper, own_data, rates, key)
+
+    seeds = (keys, own_rows)
+    return jax.lax.map(seed_losses, seeds) if jax.default_backend() == "cpu" else jax.vmap(seed_losses)(seeds)
 
 
 def _losses(config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:

@@ -24,7 +24,7 @@ class Run:
 
     Attributes:
         config: Configuration that is trained.
-        data: Data set that it is trained on.
+        data: Data set that it is trained on. With `data.resample`, the seed has drawn its validation rows.
         seed: Seed of all random numbers, in 0 .. 2^32 - 1.
         history: A record for each epoch.
         params: Weights of the best epoch.
