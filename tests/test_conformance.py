@@ -342,5 +342,12 @@ def test_every_field_is_given_in_some_row() -> None:
         for field in fields(kind)
         if len(given(part, field.name)) < 2
     }
-    # the rows are cut to size; each makes a step in float64
-    assert same == {"data.valid_size", "data.train_size", "train.epochs", "train.patience", "train.dtype"}
+    # the rows are cut to size and have a split of their own; each makes a step in float64
+    assert same == {
+        "data.valid_size",
+        "data.train_size",
+        "data.resample",
+        "train.epochs",
+        "train.patience",
+        "train.dtype",
+    }

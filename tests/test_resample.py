@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from small_data import LEAN, SMALL, compilations, lean_compilation, small_arrays, small_dataset
 
 from jaxdeep import Data, Dataset, Run, StudyResult, Trial, fit, fit_all, run_study, stratified_folds
+from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.config.identity import comparable
 from jaxdeep.data.dataset import Split
 from jaxdeep.data.folds import datasets_of_seeds
@@ -251,6 +252,29 @@ def test_the_interval_allows_for_the_rows_that_seeds_share() -> None:
         return (figure.high - figure.low) / figure.std
 
     assert width_in_deviations(drawn) / width_in_deviations(fixed) == pytest.approx((1 + 4 / 3) ** 0.5)
+
+
+def test_the_interval_covers_the_mean_over_other_rows_as_often_as_it_says() -> None:
+    """The nearest class mean, on rows of two normal classes, is trained on the splits of ten seeds."""
+    rng, labels = np.random.default_rng(0), np.arange(100, dtype=np.int32) % 2
+    drawn = datasets_of_seeds(numbered(labels, 20), Data("none", resample=True), range(10)).values()
+    splits = [(np.asarray(numbers_of(of.train)), np.asarray(numbers_of(of.valid))) for of in drawn]
+
+    def accuracy(x: np.ndarray, train: np.ndarray, valid: np.ndarray) -> float:
+        means = np.stack([x[train[labels[train] == label]].mean(0) for label in (0, 1)])
+        nearest = ((x[valid, None] - means) ** 2).sum(-1).argmin(1)
+        return float((nearest == labels[valid]).mean())
+
+    pools = [rng.normal(size=(100, 5)) + 0.6 * labels[:, None] for _ in range(400)]
+    accuracies = [[accuracy(x, *split) for split in splits] for x in pools]
+    mean = float(np.mean(accuracies))
+
+    def covered(overlap: float) -> float:
+        found = [mean_over_runs(of_pool, overlap) for of_pool in accuracies]
+        return float(np.mean([of.low <= mean <= of.high for of in found if of.low is not None and of.high is not None]))
+
+    assert covered(0.0) < 0.8
+    assert covered(20 / 80) > 0.92
 
 
 # ---- identity and refusals
