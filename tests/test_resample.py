@@ -200,11 +200,20 @@ def test_a_killed_run_continues_on_its_rows(tmp_path) -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        fit(CONFIG, DATA, 1, checkpoints=tmp_path, on_epoch=kill)
-    assert_same(fit(CONFIG, DATA, 1, checkpoints=tmp_path), fit(CONFIG, DATA, 1))
+        fit(CONFIG, DATA, 1, checkpoints=tmp_path / "run", on_epoch=kill)
+    assert_same(fit(CONFIG, DATA, 1, checkpoints=tmp_path / "run"), fit(CONFIG, DATA, 1))
+    trials = [Trial(CONFIG, seed) for seed in (1, 2)]
+
+    def folder(trial: Trial) -> Path:
+        return tmp_path / "study" / trial.name
+
+    with pytest.raises(Killed):
+        fit_all(trials, DATA, checkpoints=folder, on_epoch=lambda index, history: kill(history))
+    for run, alone in zip(fit_all(trials, DATA, checkpoints=folder), fit_all(trials, DATA), strict=True):
+        assert_same(run, alone)
     plain = CONFIG.updated({"data.resample": False})
     with pytest.raises(UserError, match=r"data\.resample"):
-        fit(plain, small_dataset(plain), 1, checkpoints=tmp_path)
+        fit(plain, small_dataset(plain), 1, checkpoints=tmp_path / "run")
 
 
 def test_a_grown_study_is_the_whole_study(tmp_path) -> None:
