@@ -93,13 +93,14 @@ def by_fold(folds: Sequence[int | None], values: Sequence[float]) -> list[float]
     return [float(np.mean(of_fold)) for of_fold in found.values()]
 
 
-def paired_correct(first: np.ndarray, second: np.ndarray) -> Difference:
+def paired_correct(first: np.ndarray, second: np.ndarray, overlap: float = 0.0) -> Difference:
     """Compare the accuracies of two configurations over common images.
 
     Args:
         first: Whether the first configuration classifies each image correctly with each seed [S, N] as booleans.
         second: Whether the second configuration classifies each image correctly with each seed [S, N] as booleans. The
             images are the same.
+        overlap: Validation rows over training rows if each seed draws them from the same rows, or 0.
 
     Returns:
         Difference of the accuracies as `paired_scores` returns it.
@@ -112,10 +113,10 @@ def paired_correct(first: np.ndarray, second: np.ndarray) -> Difference:
             f"correct rows have the shapes {first.shape} and {second.shape}. "
             "Give equal shapes with 2 or more seeds and images."
         )
-    return paired_scores(first.astype(np.float64) - second.astype(np.float64))
+    return paired_scores(first.astype(np.float64) - second.astype(np.float64), overlap)
 
 
-def paired_scores(differences: np.ndarray) -> Difference:
+def paired_scores(differences: np.ndarray, overlap: float = 0.0) -> Difference:
     """Test a difference of scores that each image has with each seed.
 
     A difference d[s, i] has a part of the seed s, a part of the image i and a rest. The variance of their mean is the
@@ -130,6 +131,8 @@ def paired_scores(differences: np.ndarray) -> Difference:
 
     Args:
         differences: Score of the first configuration minus score of the second [S, N], with S and N at least 2.
+        overlap: Validation rows over training rows if each seed draws them from the same rows, or 0. More seeds do not
+            lessen its part of the variance.
 
     Returns:
         Mean difference with its 95% interval and p-value.
@@ -140,8 +143,9 @@ def paired_scores(differences: np.ndarray) -> Difference:
     mean, seed_means, image_means = differences.mean(), differences.mean(1), differences.mean(0)
     rest = np.square(differences - seed_means[:, None] - image_means + mean).sum() / ((seeds - 1) * (images - 1))
     of_images = max(image_means.var(ddof=1) / images - rest / (seeds * images), 0.0)
-    of_seeds = seed_means.var(ddof=1) / seeds
-    return from_variance(float(mean), seeds, float(of_seeds), float(of_images), min(seeds, images) - 1)
+    of_seed = seed_means.var(ddof=1)
+    fixed = of_images + of_seed * overlap
+    return from_variance(float(mean), seeds, float(of_seed / seeds), float(fixed), min(seeds, images) - 1)
 
 
 def independent(first: Sequence[float], second: Sequence[float]) -> Difference:

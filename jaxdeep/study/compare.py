@@ -43,8 +43,8 @@ def compare_studies(
     trained on these training rows.
 
     Accuracies are compared over seeds and rows (`paired_correct`). Losses are compared over seeds (`paired`). So are
-    all figures of a cross-validation, after the seeds of a fold are averaged, and accuracies of resampled validation
-    rows. Intervals and p-values of a figure are corrected for the number of compared pairs (Bonferroni). A pair that is
+    all figures of a cross-validation, after the seeds of a fold are averaged, and accuracies of validation rows that
+    each seed draws anew. Then trials share most of their training rows, which the variance allows for. Intervals and p-values of a figure are corrected for the number of compared pairs (Bonferroni). A pair that is
     equal in every trial does not count. The answer is "different", "equivalent" or "undecided" (`judge`).
 
     A trial that diverged before its first usable epoch counts for neither study of a pair. The pair holds the number of
@@ -152,7 +152,8 @@ def _rows(study: StudyResult) -> dict[str, Any]:
     assert study.correct is not None
     sizes = {part: getattr(study.correct, part).shape[1] for part in PARTS_OF_ROWS.values()}
     dealt = {"folds": study.folds, "dealt by seed": study.seeds[0]} if study.folds else {}
-    return {"digest": study.data["digest"], **sizes, **dealt}
+    resampled = {"resampled": True} if _is_resampled(study) else {}
+    return {"digest": study.data["digest"], **sizes, **dealt, **resampled}
 
 
 def _common(first: StudyResult, second: StudyResult, figure: str) -> list[Key]:
@@ -177,22 +178,28 @@ def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Dif
         return None, common
     indices = [[by_key[key] for key in common] for by_key in map(_keys, (first, second))]
     pairs = list(zip((first, second), indices, strict=True))
+    overlap = first.overlap
     if _rows_compared(first, figure) is not None:
         correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
-        return paired_correct(correct[0], correct[1]), common
+        return paired_correct(correct[0], correct[1], overlap), common
     values = [[float(getattr(study.trials[row], figure)) for row in rows] for study, rows in pairs]
     if first.folds is None:
-        return paired(values[0], values[1]), common
+        return paired(values[0], values[1], overlap), common
     of_folds = [by_fold([fold for _, fold in common], of_study) for of_study in values]
-    return (paired(of_folds[0], of_folds[1], 1 / (first.folds - 1)) if len(of_folds[0]) > 1 else None), common
+    overlap = overlap or 1 / (first.folds - 1)  # version 0.1 did not write it
+    return (paired(of_folds[0], of_folds[1], overlap) if len(of_folds[0]) > 1 else None), common
 
 
 def _rows_compared(study: StudyResult, figure: str) -> int | None:
     """Return the number of rows that all trials share, or None for a figure that is compared over trials alone."""
-    is_resampled = figure.startswith("val") and study.config["data"].get("resample", False)
-    if figure not in PARTS_OF_ROWS or study.folds or is_resampled:
+    if figure not in PARTS_OF_ROWS or study.folds or (figure.startswith("val") and _is_resampled(study)):
         return None
     return getattr(study.correct, PARTS_OF_ROWS[figure]).shape[1]
+
+
+def _is_resampled(study: StudyResult) -> bool:
+    """Return whether each seed has validation rows of its own."""
+    return bool(study.config.get("data", {}).get("resample", False))
 
 
 def _with_verdict(

@@ -184,7 +184,8 @@ def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Can
         if rows[0].fold is not None and len({row.fold for row in rows}) < len(rows):
             estimate = _over_folds(rows, values, estimate, overlap)
         estimate = within(estimate, 0.0, highest)
-        means[name] = MeanFigure(**estimate._asdict(), bootstrap=bootstrap_interval(values), diverged=diverged)
+        bootstrap = None if overlap else bootstrap_interval(values)
+        means[name] = MeanFigure(**estimate._asdict(), bootstrap=bootstrap, diverged=diverged)
     return Candidate({name: plain(value) for name, value in trial.values.items()}, means, diverged)
 
 

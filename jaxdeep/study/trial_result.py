@@ -25,7 +25,8 @@ class MeanFigure:
         low: Lower end of the mean's 95% interval by Student's t, or None for fewer than two values.
         high: Upper end of the mean's 95% interval by Student's t, or None for fewer than two values.
         runs: Number of finite values.
-        bootstrap: Ends of the 95% interval by the bootstrap, or None for fewer than two different values.
+        bootstrap: Ends of the 95% interval by the bootstrap. None for fewer than ten values, and for trials that share
+            training rows in folds or by resampling.
         diverged: Number of trials that diverged, with or without a value.
     """
 
