@@ -127,7 +127,8 @@ def paired_scores(differences: np.ndarray, overlap: float = 0.0) -> Difference:
 
     The pairing is over images. The same seed in two configurations makes their results no more alike than two seeds do.
     The degrees of freedom follow the factor with fewer values, however large its part. The interval is therefore rather
-    too wide than too narrow. Two seeds that agree by chance prove nothing.
+    too wide than too narrow. Two seeds that agree by chance prove nothing. If both parts are 0, the rest's variance
+    over S x N remains.
 
     Args:
         differences: Score of the first configuration minus score of the second [S, N], with S and N at least 2.
@@ -144,8 +145,10 @@ def paired_scores(differences: np.ndarray, overlap: float = 0.0) -> Difference:
     rest = np.square(differences - seed_means[:, None] - image_means + mean).sum() / ((seeds - 1) * (images - 1))
     of_images = max(image_means.var(ddof=1) / images - rest / (seeds * images), 0.0)
     of_seed = seed_means.var(ddof=1)
-    fixed = of_images + of_seed * overlap
-    return from_variance(float(mean), seeds, float(of_seed / seeds), float(fixed), min(seeds, images) - 1)
+    of_seeds, fixed = of_seed / seeds, of_images + of_seed * overlap
+    if of_seeds + of_images <= 0:  # seeds that agree by chance, unless the rest is 0 too
+        of_seeds = rest / (seeds * images)
+    return from_variance(float(mean), seeds, float(of_seeds), float(fixed), min(seeds, images) - 1)
 
 
 def independent(first: Sequence[float], second: Sequence[float]) -> Difference:

@@ -9,7 +9,7 @@ from jaxdeep.config.compare import in_words
 from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.layout import fitted
 from jaxdeep.report.tables import with_interval
-from jaxdeep.study.comparison import Comparison, FigureComparison, Losses, Pair
+from jaxdeep.study.comparison import BETTER, WORSE, Comparison, FigureComparison, Losses, Pair
 from jaxdeep.study.result import FIGURES
 
 MARKS: Final = {"different": "*", "equivalent": "="}
@@ -137,7 +137,9 @@ def _in_words(pair: Pair, figure: str) -> str:
         return f"{one} and {other} are not compared: {of_figure}, {found.pairs} finished {runs} in common"
     count = f"{found.pairs} runs in {pair.folds} folds" if pair.folds else f"{found.pairs} seeds"
     if found.answer is None or found.low_corrected is None or found.high_corrected is None:
-        return f"{one} and {other} are {found.verdict}: {of_figure} {_points(found.difference)}, {count}"
+        is_sided = found.verdict in (BETTER, WORSE)  # by version 0.1
+        verdict = f"{one} is {found.verdict} than {other}" if is_sided else f"{one} and {other} are {found.verdict}"
+        return f"{verdict}: {of_figure} {_points(found.difference)}, {count}"
     interval = f"({100 * found.low_corrected:+.2f} to {100 * found.high_corrected:+.2f})"
     known = f"{of_figure} {_points(found.difference)} {interval}"
     assert found.smallest_effect is not None

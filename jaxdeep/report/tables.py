@@ -111,10 +111,10 @@ def _row_of_chapter(reported: Mapping[str, Any], width: int) -> tuple[str, ...]:
 def with_interval(estimate: Interval) -> str:
     """Return a mean with half of its 95% interval.
 
+    An interval that ends at the range of its figure is no longer symmetric. It is shown by its ends.
+
     Args:
         estimate: Mean and the ends of its interval.
-
-    An interval that ends at the range of its figure is no longer symmetric. It is shown by its ends.
 
     >>> with_interval(MeanFigure(1.4688, None, 1.4554, 1.4822, 3))
     '1.4688 ± 0.0134'

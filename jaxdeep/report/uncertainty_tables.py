@@ -256,7 +256,7 @@ def _answer(pair: Mapping[str, Any]) -> str:
             said.append(f"{word} in {', '.join(names)}")
     accuracy = pair["figures"]["accuracy"]
     of_accuracy = "the same accuracy" if is_identity(accuracy) else f"accuracy {_points(corrected(accuracy))}"
-    return f"{pair['one']} against {pair['other']}, {accuracy['seeds']} seeds: {of_accuracy}; {'; '.join(said)}"
+    return f"{pair['one']} against {pair['other']}, {accuracy['seeds']} seeds: {'; '.join((of_accuracy, *said))}"
 
 
 def _word(found: Mapping[str, Any]) -> str:

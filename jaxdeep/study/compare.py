@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Final
 
 from jaxdeep.analysis.differences import Difference, by_fold, paired, paired_correct
@@ -43,9 +44,11 @@ def compare_studies(
     trained on these training rows.
 
     Accuracies are compared over seeds and rows (`paired_correct`). Losses are compared over seeds (`paired`). So are
-    all figures of a cross-validation, after the seeds of a fold are averaged, and accuracies of validation rows that
-    each seed draws anew. Then trials share most of their training rows, which the variance allows for. Intervals and p-values of a figure are corrected for the number of compared pairs (Bonferroni). A pair that is
-    equal in every trial does not count. The answer is "different", "equivalent" or "undecided" (`judge`).
+    all figures of a cross-validation, after the seeds of a fold are averaged. So are accuracies of validation rows that
+    each seed draws anew. Such trials share most of their training rows, which the variance allows for.
+
+    Intervals and p-values of a figure are corrected for the number of compared pairs (Bonferroni). A pair that is equal
+    in every trial does not count. The answer is "different", "equivalent" or "undecided" (`judge`).
 
     A trial that diverged before its first usable epoch counts for neither study of a pair. The pair holds the number of
     such trials. If fewer than two common trials are left, the verdict is "not compared" and the figures are None.
@@ -66,7 +69,9 @@ def compare_studies(
         UserError: The rows differ, two studies have fewer than two common seeds or the same name, a study varies a
             field, a pair names no two studies, or the smallest effect is not above 0.
     """
-    check("smallest_effect", smallest_effect, 0 < smallest_effect < float("inf"), "a number above 0")
+    is_size = isinstance(smallest_effect, Real) and 0 < smallest_effect < float("inf")
+    check("smallest_effect", smallest_effect, is_size, "a number above 0")
+    smallest_effect = float(smallest_effect)
     if names is not None:
         studies = [replace(study, name=name) for study, name in zip(studies, names, strict=True)]
     _check(studies)
@@ -179,7 +184,7 @@ def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Dif
     indices = [[by_key[key] for key in common] for by_key in map(_keys, (first, second))]
     pairs = list(zip((first, second), indices, strict=True))
     overlap = first.overlap
-    if _rows_compared(first, figure) is not None:
+    if _rows_compared((first, second), figure) is not None:
         correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
         return paired_correct(correct[0], correct[1], overlap), common
     values = [[float(getattr(study.trials[row], figure)) for row in rows] for study, rows in pairs]
@@ -190,11 +195,12 @@ def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Dif
     return (paired(of_folds[0], of_folds[1], overlap) if len(of_folds[0]) > 1 else None), common
 
 
-def _rows_compared(study: StudyResult, figure: str) -> int | None:
+def _rows_compared(pair: tuple[StudyResult, StudyResult], figure: str) -> int | None:
     """Return the number of rows that all trials share, or None for a figure that is compared over trials alone."""
-    if figure not in PARTS_OF_ROWS or study.folds or (figure.startswith("val") and _is_resampled(study)):
+    is_resampled = figure.startswith("val") and any(map(_is_resampled, pair))
+    if figure not in PARTS_OF_ROWS or pair[0].folds or is_resampled:
         return None
-    return getattr(study.correct, PARTS_OF_ROWS[figure]).shape[1]
+    return getattr(pair[0].correct, PARTS_OF_ROWS[figure]).shape[1]
 
 
 def _is_resampled(study: StudyResult) -> bool:
@@ -220,7 +226,7 @@ def _with_verdict(
         difference.low,
         difference.high,
         difference.p_value,
-        rows=_rows_compared(pair[0], figure),
+        rows=_rows_compared(pair, figure),
         chose_epoch=chose_epoch,
     )
     if difference.is_identity:
@@ -234,9 +240,10 @@ def _with_verdict(
 
 def _chose_epoch(study: StudyResult) -> bool:
     """Return whether the validation rows chose the epoch of a trial: its weights, its end or its learning rate."""
-    train = study.config["train"]
+    config = comparable({"config": study.config})["config"]
+    train = config["train"]
     stops_early = train["patience"] < train["epochs"]
-    return train["keep"] != "last" or stops_early or study.config["schedule"]["kind"] == "plateau"
+    return train["keep"] != "last" or stops_early or config["schedule"]["kind"] == "plateau"
 
 
 def _keys(study: StudyResult) -> dict[Key, int]:
