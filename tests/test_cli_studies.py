@@ -239,8 +239,19 @@ def test_a_comparison_runs_each_configuration_once_and_says_what_differs(command
         assert of_pair["difference"] == pytest.approx(np.mean(np.subtract(one, other)), abs=1e-7)
         assert of_pair["low"] < of_pair["difference"] < of_pair["high"]
         assert of_pair["pairs"] == 3
-        assert (of_pair["verdict"] == "not distinguishable") == (of_pair["p_holm"] >= 0.05)
-        assert (of_pair["p_holm"] < 0.05) == (of_pair["low"] > 0 or of_pair["high"] < 0)
+        assert of_pair["low_corrected"] == pytest.approx(of_pair["low"])  # of a single pair
+        assert of_pair["high_corrected"] == pytest.approx(of_pair["high"])
+        assert (of_pair["comparisons"], of_pair["smallest_effect"]) == (1, 0.005)
+        excludes_zero = of_pair["low_corrected"] > 0 or of_pair["high_corrected"] < 0
+        assert (of_pair["answer"] == "different") == (of_pair["p_corrected"] < 0.05) == excludes_zero
+        assert (of_pair["verdict"] in ("better", "worse")) == excludes_zero
+        assert excludes_zero or of_pair["verdict"] == of_pair["answer"]
+        assert of_pair["chose_epoch"] == figure.startswith("val")
+        rows = {"val_accuracy": 5_000, "test_accuracy": 500}
+        assert of_pair["rows"] == rows.get(figure)
+        assert of_pair.keys().isdisjoint({"p_holm", "pairs_to_tell"})
+    said = captured.out.splitlines()
+    assert sum(line.endswith(f" (they differ in {', '.join(pair['differing'])})") for line in said) == 1
 
     before = [path.stat().st_mtime_ns for path in files]
     assert command(*argv) == 0
@@ -331,7 +342,7 @@ def test_however_many_are_compared_the_folders_name_is_one_that_can_be(tmp_path,
 @pytest.mark.parametrize(
     ("diverged", "status", "error", "said"),
     [
-        ({}, 0, "", "selu and elu are not distinguishable"),
+        ({}, 0, "", "selu and elu are undecided: test accuracy"),
         (
             {"selu": 1},
             2,

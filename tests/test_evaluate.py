@@ -10,9 +10,13 @@ from scipy import special, stats
 from sklearn import metrics as reference
 from small_predictors import ALL, CLASSES, LABELS, MC, NETWORKS, PLAIN, SIZES, drawn, predictor
 
-from jaxdeep.analysis.evaluate import PAIRS, evaluate_predictors, figures_of, is_better_high, is_compared, verdict
-from jaxdeep.analysis.predictors import Predictor, at_temperature, ensemble_of
-from jaxdeep.analysis.statistics import paired, paired_correct
+from jaxdeep.analysis.evaluate import bounds_of, evaluate_predictors, figures_of
+from jaxdeep.analysis.predictors import Answers, Predictor, at_temperature, ensemble_of
+from jaxdeep.analysis.verdicts import PAIRS, is_better_high, is_compared, verdict
+
+CALIBRATION_ERRORS = ("ece", "ece_equal_mass")
+RANGES = {"nll": (0, np.inf), "val_nll": (0, np.inf), "temperature": (0, np.inf), "brier": (0, 2), "val_brier": (0, 2)}
+"""Lowest and highest value of a figure. All others lie in 0 .. 1."""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +75,11 @@ def test_estimates_are_means_over_networks_or_the_ensemble_of_all(found: dict[st
             assert estimate["runs"] == NETWORKS
             if not of.is_ensemble:
                 low, high = stats.t.interval(0.95, NETWORKS - 1, values.mean(), stats.sem(values))
+                lowest, highest = RANGES.get(name, (0, 1))
                 np.testing.assert_allclose(
-                    (estimate["mean"], estimate["low"], estimate["high"]), (values.mean(), low, high), rtol=1e-9
+                    (estimate["mean"], estimate["low"], estimate["high"]),
+                    (values.mean(), max(low, lowest), min(high, highest)),
+                    rtol=1e-9,
                 )
             else:
                 assert estimate["mean"] == values[0]
@@ -91,18 +98,38 @@ def test_scores_are_judged_over_seeds_and_images_and_other_figures_over_seeds(fo
         *("accuracy", "nll", "brier", "ece", "ece_equal_mass", "aurc", "far/entropy/auroc", "near/entropy/auroc"),
     ]
     hits = [of.answers["test"].probabilities.argmax(-1) == LABELS["test"] for of in (MC, PLAIN)]
-    comparisons = len(PAIRS) * len(pair["figures"])
-    expected = {name: paired(one[name], other[name], comparisons=comparisons) for name in pair["figures"]}
-    assert pair["figures"]["ece"]["pairs_to_tell"] == expected["ece"].pairs_to_tell is not None
-    expected["accuracy"] = paired_correct(*hits)
-    for name in ("accuracy", "ece", "ece_equal_mass", "aurc", "far/entropy/auroc"):
-        judged = [pair["figures"][name][key] for key in ("difference", "low", "high", "p_value", "seeds")]
-        np.testing.assert_allclose(judged, expected[name][:5], rtol=1e-9)
-    for name, of_image in (("nll", losses), ("brier", briers)):
-        differences = of_image(MC) - of_image(PLAIN)
-        variance = differences.mean(1).var(ddof=1) / NETWORKS + differences.mean(0).var(ddof=1) / SIZES["test"]
-        low, high = stats.t.interval(0.95, NETWORKS - 1, differences.mean(), variance**0.5)
-        np.testing.assert_allclose([pair["figures"][name][end] for end in ("low", "high")], (low, high), rtol=1e-5)
+    for name in ("ece", "ece_equal_mass", "aurc", "far/entropy/auroc"):
+        judged, test = pair["figures"][name], stats.ttest_rel(one[name], other[name])
+        expected = (np.mean(one[name] - other[name]), *test.confidence_interval(0.95), test.pvalue, NETWORKS)
+        np.testing.assert_allclose([judged[key] for key in OF_ITSELF], expected, rtol=1e-9)
+    of_rows = {
+        "accuracy": hits[0].astype(float) - hits[1],
+        "nll": losses(MC) - losses(PLAIN),
+        "brier": briers(MC) - briers(PLAIN),
+    }
+    for name, differences in of_rows.items():
+        mean, error = crossed(differences)
+        low, high = stats.t.interval(0.95, NETWORKS - 1, mean, error)
+        p_value = 2 * stats.t.sf(abs(mean) / error, NETWORKS - 1)
+        judged = [pair["figures"][name][key] for key in OF_ITSELF]
+        np.testing.assert_allclose(
+            judged, (mean, low, high, p_value, NETWORKS), rtol=1e-9 if name == "accuracy" else 1e-5
+        )
+
+
+OF_ITSELF = ("difference", "low", "high", "p_value", "seeds")
+"""What a difference is by itself, whatever else is compared."""
+
+
+def crossed(differences: np.ndarray) -> tuple[float, float]:
+    """Return the mean over networks and images [S, N] and its standard error, from the mean squares of both."""
+    networks, images = differences.shape
+    total = np.square(differences - differences.mean()).sum()
+    of_networks = images * np.square(differences.mean(1) - differences.mean()).sum()
+    of_images = networks * np.square(differences.mean(0) - differences.mean()).sum()
+    rest = (total - of_networks - of_images) / ((networks - 1) * (images - 1))
+    squares = of_networks / (networks - 1) + max(of_images / (images - 1) - rest, 0.0)
+    return differences.mean(), (squares / differences.size) ** 0.5
 
 
 def losses(of: Predictor) -> np.ndarray:
@@ -133,18 +160,116 @@ def test_an_ensembles_gain_is_judged_by_the_gains_of_the_ensembles_of_the_others
     assert (judged["seeds"], judged["verdict"]) == (NETWORKS, "better")
 
 
-def test_all_verdicts_are_corrected_together_by_holm(found: dict[str, Any]) -> None:
+JUDGED = (
+    *("low_corrected", "high_corrected", "p_corrected", "p_equivalence"),
+    *("comparisons", "smallest_effect", "detectable", "more"),
+)
+
+
+def contradictions(of: dict[str, Any], figure: str) -> list[str]:
+    """Return what the keys of a judged difference say against each other."""
+    excludes_zero = of["low_corrected"] > 0 or of["high_corrected"] < 0
+    lies_within = -of["smallest_effect"] < of["low_corrected"] and of["high_corrected"] < of["smallest_effect"]
+    sided = ("worse", "better")[(of["difference"] > 0) == figure.endswith(("accuracy", "auroc"))]
+    checks = {
+        "answer": of["answer"] == ("different" if excludes_zero else "equivalent" if lies_within else "undecided"),
+        "p_corrected": (of["p_corrected"] < 0.05) == excludes_zero,
+        "p_equivalence": (of["p_equivalence"] < 0.05) == lies_within,
+        "verdict": of["verdict"] == (sided if excludes_zero else ""),
+        "intervals": of["low_corrected"] <= of["low"] <= of["difference"] <= of["high"] <= of["high_corrected"],
+        "more": (of["more"] is None) == (of["detectable"] <= of["smallest_effect"]),
+    }
+    return [name for name, holds in checks.items() if not holds]
+
+
+def test_all_verdicts_but_identities_are_corrected_together(found: dict[str, Any]) -> None:
     assert [(pair["one"], pair["other"]) for pair in found["verdicts"]] == list(PAIRS)
-    judged = [of for pair in found["verdicts"] for of in pair["figures"].values()]
-    assert len(judged) == len(PAIRS) * 8
-    highest, left = 0.0, len(judged)
-    for of in sorted(judged, key=lambda of: of["p_value"]):
+    everyone = [(figure, of) for pair in found["verdicts"] for figure, of in pair["figures"].items()]
+    assert len(everyone) == len(PAIRS) * 8
+    judged = [(figure, of) for figure, of in everyone if of["answer"] is not None]
+    count = len(judged)
+    assert count == len(everyone) - 1  # the accuracy of the scaled networks is that of the plain ones
+    wider = stats.t.isf(0.025 / count, NETWORKS - 1) / stats.t.isf(0.025, NETWORKS - 1)
+    for figure, of in judged:
+        assert (of["comparisons"], of["smallest_effect"], of["pairs_to_tell"]) == (count, 0.005, None)
+        assert of["p_corrected"] == pytest.approx(min(count * of["p_value"], 1), rel=1e-12)
+        half = wider * (of["high"] - of["low"]) / 2
+        expected = (of["difference"] - half, of["difference"] + half)
+        np.testing.assert_allclose((of["low_corrected"], of["high_corrected"]), expected, rtol=1e-9)
+        assert contradictions(of, figure) == []
+    assert {of["answer"] for _, of in judged} == {"different", "undecided"}
+    highest, left = 0.0, count
+    for _, of in sorted(judged, key=lambda row: row[1]["p_value"]):
         highest = max(highest, min(left * of["p_value"], 1.0))
         left -= 1
         assert of["p_holm"] == pytest.approx(highest, rel=1e-12)
-        assert (of["verdict"] == "") == (of["p_holm"] >= 0.05)
-    tells = [of["pairs_to_tell"] for of in judged if of["pairs_to_tell"]]
-    assert 2 <= min(tells) <= max(tells) <= 1_000
+
+
+def test_an_identity_is_not_judged_and_counts_for_no_other_difference(found: dict[str, Any]) -> None:
+    pairs = {(pair["one"], pair["other"]): pair["figures"] for pair in found["verdicts"]}
+    identity = pairs["plain, scaled", "plain"]["accuracy"]
+    assert [identity[key] for key in OF_ITSELF] == [0, 0, 0, 1, NETWORKS]
+    assert (identity["verdict"], identity["answer"], identity["p_holm"], identity["pairs_to_tell"]) == (
+        "",
+        None,
+        1,
+        None,
+    )
+    assert identity.keys().isdisjoint(JUDGED)
+    two = evaluate_predictors([PLAIN, MC], LABELS)["verdicts"]
+    twin = replace(PLAIN, name="plain, scaled")  # its whole pair is one of identities
+    three = {
+        (pair["one"], pair["other"]): pair["figures"]
+        for pair in evaluate_predictors([PLAIN, MC, twin], LABELS)["verdicts"]
+    }
+    assert list(three) == [("mc_dropout", "plain"), ("plain, scaled", "plain"), ("mc_dropout", "plain, scaled")]
+    assert {of["answer"] for of in three["plain, scaled", "plain"].values()} == {None}
+    assert {of["comparisons"] for of in two[0]["figures"].values()} == {8}
+    for pair in (("mc_dropout", "plain"), ("mc_dropout", "plain, scaled")):
+        assert {of["comparisons"] for of in three[pair].values()} == {16}
+        for name, of in three[pair].items():
+            assert [of[key] for key in OF_ITSELF] == [two[0]["figures"][name][key] for key in OF_ITSELF]
+
+
+def test_calibration_errors_have_the_noise_floor_of_their_networks_or_of_the_whole_ensemble(
+    found: dict[str, Any],
+) -> None:
+    draws, own = 2_000, np.random.default_rng(0)
+    for of in (PLAIN, ALL[2], ALL[5]):
+        everyone = of.answers["test"].probabilities.astype(np.float64)
+        for name in CALIBRATION_ERRORS:
+            errors = []
+            for probabilities in everyone[:1] if of.is_ensemble else everyone:
+                confidence = probabilities.max(1)
+                bins = np.ceil(confidence * 15) if name == "ece" else ranks(confidence) * 15 // len(confidence)
+                right = own.random((draws, len(confidence))) < confidence
+                gaps = [(right[:, bins == one] - confidence[bins == one]).sum(1) for one in np.unique(bins)]
+                errors.append(np.abs(gaps).sum(0) / len(confidence))
+            floor = found["predictors"][of.name][name]["noise_floor"]
+            assert floor["mean"] == pytest.approx(np.mean(errors), rel=0.03)  # 0.01 by chance
+            assert floor["high"] == pytest.approx(np.mean(np.quantile(errors, 0.95, axis=1)), rel=0.05)
+    for figures in found["predictors"].values():
+        assert {name for name, of in figures.items() if "noise_floor" in of} == set(CALIBRATION_ERRORS)
+
+
+def test_an_interval_stays_in_the_range_of_its_figure(found: dict[str, Any]) -> None:
+    for figures in found["predictors"].values():
+        for name, of in figures.items():
+            lowest, highest = bounds_of(name)
+            assert (lowest, highest) == RANGES.get(name, (0, 1))
+            assert lowest <= of["low"] <= of["mean"] <= of["high"] <= highest
+    certain = np.full((2, SIZES["test"], CLASSES), 0.01) + 0.96 * np.eye(CLASSES)[LABELS["test"]]
+    certain[0, :20] = certain[0, :20, ::-1]  # one network errs in a few, and the interval of two is wide
+    networks = Predictor("plain", {part: Answers(certain[:, : SIZES[part]]) for part in ("valid", "test")})
+    of = evaluate_predictors([networks], {part: LABELS["test"][: SIZES[part]] for part in LABELS})["predictors"][
+        "plain"
+    ]
+    shares = (certain[:, : SIZES["test"]].argmax(-1) == LABELS["test"]).mean(1)
+    assert shares[0] < shares[1] == 1
+    low = shares.mean() - stats.t.isf(0.025, 1) * stats.sem(shares)
+    assert (of["accuracy"]["low"], of["accuracy"]["high"]) == (pytest.approx(low), 1.0)
+    assert (of["ece"]["low"], of["nll"]["low"], of["brier"]["low"], of["aurc"]["low"]) == (0, 0, 0, 0)
+    assert of["nll"]["high"] > of["nll"]["mean"] > 0
 
 
 def by_figure(one: Predictor, other: Predictor) -> dict[str, dict[str, Any]]:
@@ -160,17 +285,23 @@ def test_what_is_better_is_called_better_and_the_other_way_round_worse() -> None
     for name, of in forwards.items():
         back = backwards[name]
         np.testing.assert_allclose(
-            [of["difference"], of["low"], of["high"], of["p_value"], of["p_holm"]],
-            [-back["difference"], -back["high"], -back["low"], back["p_value"], back["p_holm"]],
+            [of["difference"], of["low"], of["high"], of["low_corrected"], of["high_corrected"]],
+            [-back["difference"], -back["high"], -back["low"], -back["high_corrected"], -back["low_corrected"]],
             rtol=1e-9,
         )
-        assert of["pairs_to_tell"] == back["pairs_to_tell"]
+        for key in ("p_value", "p_holm", "p_corrected", "p_equivalence", "detectable", "comparisons"):
+            assert of[key] == pytest.approx(back[key], rel=1e-9)
+        assert (of["answer"], of["more"]) == (back["answer"], back["more"])
     assert forwards["accuracy"]["difference"] > 0 > forwards["nll"]["difference"]
 
 
 def test_of_predictors_that_are_as_good_nothing_is_said() -> None:
-    assert {of["verdict"] for of in by_figure(predictor("mc_dropout", seed=7), PLAIN).values()} == {""}
-    assert {of["p_holm"] for of in by_figure(PLAIN, PLAIN).values()} == {1.0}
+    as_good = by_figure(predictor("mc_dropout", seed=7), PLAIN)
+    assert {(of["verdict"], of["answer"]) for of in as_good.values()} <= {("", "undecided"), ("", "equivalent")}
+    same = by_figure(PLAIN, PLAIN)
+    assert {(of["p_holm"], of["p_value"], of["answer"], of["verdict"]) for of in same.values()} == {
+        (1.0, 1.0, None, "")
+    }
 
 
 @pytest.mark.parametrize(
@@ -193,8 +324,9 @@ def test_of_predictors_that_are_as_good_nothing_is_said() -> None:
 def test_each_figure_has_a_better_side_and_those_of_test_images_are_judged(figure, judged, high) -> None:
     assert is_compared(figure) is judged
     assert is_better_high(figure) is high
-    assert [verdict(figure, by, 0.049) for by in (1.0, -1.0)] == (["better", "worse"] if high else ["worse", "better"])
-    assert verdict(figure, 1.0, 0.05) == ""
+    sides = [verdict(figure, by, "different") for by in (1.0, -1.0)]
+    assert sides == (["better", "worse"] if high else ["worse", "better"])
+    assert verdict(figure, 1.0, "undecided") == verdict(figure, 1.0, "equivalent") == ""
 
 
 @pytest.mark.parametrize(
@@ -229,4 +361,8 @@ def test_figures_by_number_of_samples_end_with_the_predictors_own() -> None:
     assert rows[0]["accuracy_difference"]["high"] < 0 < rows[0]["nll_difference"]["low"]
     assert rows[0]["val_accuracy_difference"]["difference"] < 0 < rows[1]["val_accuracy_difference"]["difference"]
     hits = [of.answers["valid"].probabilities.argmax(-1) == LABELS["valid"] for of in (MC, PLAIN)]
-    assert rows[1]["val_accuracy_difference"]["p_value"] == pytest.approx(paired_correct(*hits).p_value, rel=1e-9)
+    mean, error = crossed(hits[0].astype(float) - hits[1])
+    expected = 2 * stats.t.sf(abs(mean) / error, NETWORKS - 1)
+    assert rows[1]["val_accuracy_difference"]["p_value"] == pytest.approx(expected, rel=1e-9)
+    assert rows[1]["val_accuracy_difference"]["pairs_to_tell"] is None
+    assert "answer" not in rows[1]["val_accuracy_difference"]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
+from jaxdeep.analysis.differences import paired, paired_correct
 from jaxdeep.analysis.jackknife import Jackknifed
-from jaxdeep.analysis.statistics import mean_over_runs, paired, paired_correct
+from jaxdeep.analysis.statistics import mean_over_runs
 
 COUNTS = pytest.mark.parametrize("count", [2, 3, 10])
 
@@ -19,26 +20,38 @@ def test_of_a_mean_it_is_the_interval_of_a_mean(count: int) -> None:
 
 
 @COUNTS
-@pytest.mark.parametrize("comparisons", [1, 21])
-def test_a_difference_of_means_is_judged_as_paired_runs_are(count: int, comparisons: int) -> None:
+def test_a_difference_of_means_is_judged_as_paired_runs_are(count: int) -> None:
     one, other = np.random.default_rng(count).normal([[1.0], [0.4]], 0.5, (2, count))
-    found = (Jackknifed.mean(one) - Jackknifed.mean(other)).against_none(comparisons=comparisons)
-    expected = paired(one, other, comparisons=comparisons)
-    np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-9)
-    assert found.pairs_to_tell == expected.pairs_to_tell
+    found = (Jackknifed.mean(one) - Jackknifed.mean(other)).against_none()
+    np.testing.assert_allclose(found, paired(one, other), rtol=1e-9)
+    expected = stats.ttest_rel(one, other)
+    ends = expected.confidence_interval(0.95)
+    np.testing.assert_allclose((found.low, found.high, found.p_value), (*ends, expected.pvalue), rtol=1e-9)
+    assert (found.pairs, found.freedom, found.fixed) == (count, count - 1, 0.0)
+    assert found.error == pytest.approx(stats.sem(one - other), rel=1e-9)
 
 
 @pytest.mark.parametrize(("seeds", "images"), [(2, 40), (5, 300), (10, 6)])
-def test_with_images_it_is_the_comparison_of_hits_but_promises_no_more_of_further_seeds(
-    seeds: int, images: int
-) -> None:
+def test_with_images_it_is_the_comparison_of_hits_with_the_rest_in_both_parts(seeds: int, images: int) -> None:
     rng = np.random.default_rng(images)
     hits = rng.random((2, seeds, images)) < rng.random(images) + np.array([0.1, -0.1])[:, None, None]
     one, other = (Jackknifed.mean(of.mean(1)) for of in hits)
     found = (one - other).against_none(hits[0].mean(0) - hits[1].mean(0))
     expected = paired_correct(*hits)
-    np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-9)
-    assert (found.pairs_to_tell or np.inf) >= (expected.pairs_to_tell or np.inf)
+    differences = hits[0].astype(float) - hits[1]
+    of_seeds, of_images = stats.sem(differences.mean(1)), stats.sem(differences.mean(0))
+    error, most = np.hypot(of_seeds, of_images), min(seeds, images)
+    low, high = stats.t.interval(0.95, most - 1, differences.mean(), error)
+    p_value = 2 * stats.t.sf(abs(differences.mean()) / error, most - 1)
+    np.testing.assert_allclose(
+        found, (differences.mean(), low, high, p_value, seeds, error, most - 1, of_images**2), rtol=1e-9
+    )
+    rest = differences - differences.mean(0) - differences.mean(1)[:, None] + differences.mean()
+    twice = np.square(rest).sum() / ((seeds - 1) * (images - 1)) / differences.size
+    assert expected.fixed == pytest.approx(max(of_images**2 - twice, 0.0), rel=1e-9)
+    assert expected.error**2 == pytest.approx(error**2 - (of_images**2 - expected.fixed), rel=1e-9)
+    assert (found.difference, found.freedom) == pytest.approx((expected.difference, expected.freedom))
+    assert found.error > expected.error
 
 
 def test_where_all_runs_are_equal_there_is_no_spread_and_the_images_remain() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from jaxdeep.analysis import metrics
+from jaxdeep.analysis import calibration, metrics
 from jaxdeep.errors import UserError
 
 CLASSES = 5
@@ -43,7 +43,7 @@ def test_an_impossible_label_costs_much_and_not_infinity() -> None:
 @pytest.mark.parametrize("equal_mass", [False, True])
 @pytest.mark.parametrize("bins", [1, 7, 15])
 def test_calibration_is_what_a_loop_over_bins_finds(bins: int, equal_mass: bool) -> None:
-    found = metrics.calibration(PROBABILITIES, LABELS, bins, equal_mass=equal_mass)
+    found = calibration.calibration(PROBABILITIES, LABELS, bins, equal_mass=equal_mass)
     confidence, right = PROBABILITIES.max(1), PROBABILITIES.argmax(1) == LABELS
     if equal_mass:
         order = np.argsort(confidence)
@@ -66,9 +66,80 @@ def test_calibration_is_what_a_loop_over_bins_finds(bins: int, equal_mass: bool)
 def test_the_error_of_calibrated_probabilities_vanishes_and_that_of_sharpened_ones_does_not() -> None:
     probabilities = rng.dirichlet(np.ones(CLASSES), 200_000)
     labels = (rng.random(len(probabilities))[:, None] > probabilities.cumsum(1)).sum(1)
-    assert metrics.calibration(probabilities, labels).error < 0.01
+    assert calibration.calibration(probabilities, labels).error < 0.01
     sharper = probabilities**3 / (probabilities**3).sum(1, keepdims=True)
-    assert metrics.calibration(sharper, labels).error > 0.1
+    assert calibration.calibration(sharper, labels).error > 0.1
+
+
+CONFIDENCES = {
+    "evenly spread": lambda rng, count: rng.dirichlet(np.ones(CLASSES), count),
+    "certain": lambda rng, count: rng.dirichlet(np.full(CLASSES, 0.05), count),
+    "all alike": lambda _, count: np.tile([0.6, 0.1, 0.1, 0.1, 0.1], (count, 1)),
+    "two groups": lambda _, count: np.array([[0.95, 0.05], [0.55, 0.45]])[np.arange(count) % 2],
+}
+
+
+def errors_if_calibrated(
+    probabilities: np.ndarray, bins: int, draws: int, *, equal_mass: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """The calibration errors of sets of images, each of which is correct with the probability that is said of it."""
+    confidence = probabilities.max(1)
+    right = rng.random((draws, len(confidence))) < confidence
+    if equal_mass:
+        order = np.argsort(confidence, kind="stable")
+        groups = [order[np.arange(len(order)) * bins // len(order) == index] for index in range(bins)]
+    else:
+        edges = np.linspace(0, 1, bins + 1)
+        groups = [np.flatnonzero((confidence > a) & (confidence <= b)) for a, b in itertools.pairwise(edges)]
+    gaps = [np.abs((right[:, group] - confidence[group]).sum(1)) for group in groups]
+    return np.sum(gaps, 0) / len(confidence)
+
+
+@pytest.mark.parametrize("equal_mass", [False, True])
+@pytest.mark.parametrize("kind", CONFIDENCES)
+def test_the_noise_floor_is_the_error_of_images_that_are_right_as_often_as_is_said(kind: str, equal_mass: bool) -> None:
+    own = np.random.default_rng(5)
+    probabilities, draws = CONFIDENCES[kind](own, 2_000), 4_000
+    found = calibration.calibration_noise_floor(probabilities, equal_mass=equal_mass)
+    errors = errors_if_calibrated(probabilities, 15, draws, equal_mass=equal_mass, rng=own)
+    noise = 4 * errors.std() * np.hypot(draws**-0.5, calibration.NOISE_DRAWS**-0.5)  # of both means
+    assert found.mean == pytest.approx(errors.mean(), abs=noise + 0.005 * errors.mean())  # the normal approximation
+    above = np.mean(errors > found.high)
+    assert above == pytest.approx(0.05, abs=4 * np.hypot((0.05 * 0.95 / draws) ** 0.5, (0.05 * 0.95 / 10_000) ** 0.5))
+
+
+@pytest.mark.parametrize("equal_mass", [False, True])
+def test_the_simulated_errors_are_those_that_are_reported(equal_mass: bool) -> None:
+    """With labels that are drawn: the first class, the most probable one, or another."""
+    own = np.random.default_rng(3)
+    probabilities = np.sort(own.dirichlet(np.ones(CLASSES), 300))[:, ::-1]
+    right = np.random.default_rng(4).random((1, 300)) < probabilities[:, 0]
+    (expected,) = errors_if_calibrated(probabilities, 15, 1, equal_mass=equal_mass, rng=np.random.default_rng(4))
+    found = calibration.calibration(probabilities, np.where(right[0], 0, 1), equal_mass=equal_mass)
+    assert found.error == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("equal_mass", [False, True])
+@pytest.mark.parametrize("kind", CONFIDENCES)
+def test_the_noise_floor_falls_with_the_number_of_images_as_its_root_and_rises_with_that_of_bins(
+    kind: str, equal_mass: bool
+) -> None:
+    few = CONFIDENCES[kind](np.random.default_rng(6), 600)
+    floors = [calibration.calibration_noise_floor(np.tile(few, (n, 1)), equal_mass=equal_mass) for n in (1, 4, 16, 64)]
+    assert all(0 < of.mean < of.high < 1 for of in floors)
+    for fewer, more in itertools.pairwise(floors):
+        near = 0.02 if equal_mass else 1e-9  # bins of equal mass divide equal confidences anew
+        assert (more.mean, more.high) == pytest.approx((fewer.mean / 2, fewer.high / 2), rel=near)
+    by_bins = [calibration.calibration_noise_floor(few, bins, equal_mass=True).mean for bins in (1, 5, 15, 60)]
+    assert by_bins == sorted(by_bins)
+    assert by_bins[0] == pytest.approx(  # the mean of |z| of a binomial share
+        np.sqrt(2 / np.pi * (few.max(1) * (1 - few.max(1))).sum()) / len(few), rel=0.03
+    )
+
+
+def test_of_certain_probabilities_the_noise_floor_is_zero() -> None:
+    found = calibration.calibration_noise_floor(np.eye(CLASSES)[LABELS])
+    assert (found.mean, found.high) == (0.0, 0.0)
 
 
 scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=30).map(np.array)
@@ -106,15 +177,15 @@ def test_the_risk_coverage_curve_does_not_depend_on_the_order_of_the_images(orde
 def test_the_temperature_that_sharpened_logits_is_found(true: float) -> None:
     probabilities = rng.dirichlet(np.ones(CLASSES), 100_000)
     labels = (rng.random(len(probabilities))[:, None] > probabilities.cumsum(1)).sum(1)
-    assert metrics.temperature(true * np.log(probabilities), labels) == pytest.approx(true, rel=0.02)
+    assert calibration.temperature(true * np.log(probabilities), labels) == pytest.approx(true, rel=0.02)
 
 
 BY_LABEL = {
     "log_losses": metrics.log_losses,
     "brier_scores": metrics.brier_scores,
     "correct": metrics.correct,
-    "calibration": metrics.calibration,
-    "temperature": metrics.temperature,
+    "calibration": calibration.calibration,
+    "temperature": calibration.temperature,
 }
 OF_PROBABILITIES = ("log_losses", "brier_scores", "calibration")
 
@@ -167,7 +238,7 @@ def test_rows_that_are_not_probabilities_have_no_proper_score(metric: str, name:
 @pytest.mark.parametrize("bins", [0, -1, 2.5])
 def test_a_calibration_needs_bins(bins: int) -> None:
     with pytest.raises(UserError, match=rf"bins is {bins}\. Give an integer, 1 or more"):
-        metrics.calibration(PROBABILITIES, LABELS, bins)
+        calibration.calibration(PROBABILITIES, LABELS, bins)
 
 
 SCORES = np.array([0.1, 0.5, 0.9])

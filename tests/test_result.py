@@ -356,20 +356,39 @@ def test_a_comparison_comes_back_from_json_with_its_answers(answer: Any) -> None
     assert content["schema_version"] == SCHEMA_VERSION
 
 
-@given(FIGURE, FIGURE, FIGURE, st.none() | st.integers(2, 1_000))
-def test_whatever_its_figures_are_a_comparison_comes_back(low, high, p_holm, pairs_to_tell) -> None:
-    comparison = compared(low=low, high=high, p_holm=p_holm, pairs_to_tell=pairs_to_tell)
-    assert Comparison.from_json(written(comparison.to_json())) == comparison
+@given(
+    st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("low", "high", "low_corrected", "high_corrected", "p_corrected"), FIGURE),
+            **dict.fromkeys(("p_equivalence", "smallest_effect", "detectable"), FIGURE),
+            **dict.fromkeys(("comparisons", "rows"), st.none() | st.integers(1, 10_000)),
+            "more": st.none() | st.sampled_from(["seeds", "rows"]),
+            "chose_epoch": st.booleans(),
+        }
+    )
+)
+def test_whatever_its_figures_are_a_comparison_comes_back(figure) -> None:
+    comparison = compared(**figure)
+    content = written(comparison.to_json())
+    assert Comparison.from_json(content) == comparison
+    for of in content["pairs"][0]["figures"].values():
+        assert {name: of[name] for name in figure} == figure
+        assert of.keys().isdisjoint({"p_holm", "pairs_to_tell"})
 
 
 def test_a_comparison_of_version_0_1_has_no_answers() -> None:
     content = written(compared(answer="different").to_json())
     del content["schema_version"]
     for of in content["pairs"][0]["figures"].values():
-        del of["answer"]
+        for name in of.keys() - {"verdict", "pairs", "difference", "low", "high", "p_value"}:
+            del of[name]
+        of |= {"verdict": "not distinguishable", "p_holm": 0.08, "pairs_to_tell": 12}
     found = Comparison.from_json(content)
     assert found.schema_version == 0
-    assert {of.answer for of in found.pairs[0].figures.values()} == {None}
+    old = FigureComparison("not distinguishable", 2, 0.5, None, None, 0.01)
+    assert list(found.pairs[0].figures.values()) == [old] * len(FIGURES)
+    assert (old.answer, old.p_corrected, old.comparisons, old.chose_epoch) == (None, None, None, False)
+    assert old.is_compared
 
 
 @pytest.mark.parametrize("name", ["names", "data", "means", "pairs"])

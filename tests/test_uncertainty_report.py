@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,57 @@ def found() -> dict[str, Any]:
 
 
 def cell(estimate: dict[str, Any]) -> str:
-    return f"{estimate['mean']:.4f} ± {(estimate['high'] - estimate['low']) / 2:.4f}"
+    """An interval that ends at the range of its figure is shown by its ends."""
+    halves = [estimate["mean"] - estimate["low"], estimate["high"] - estimate["mean"]]
+    if abs(halves[0] - halves[1]) > 1e-6:
+        return f"{estimate['mean']:.4f} ({estimate['low']:.4f} to {estimate['high']:.4f})"
+    return f"{estimate['mean']:.4f} ± {halves[0]:.4f}"
+
+
+def floor(estimate: dict[str, Any]) -> str:
+    return f"{estimate['noise_floor']['mean']:.4f} (< {estimate['noise_floor']['high']:.4f})"
 
 
 def test_each_predictor_has_a_row_of_its_figures(found: dict[str, Any]) -> None:
     headers, *rows = tables.figure_rows(found)
-    assert headers[1:4] == ("val accuracy", "accuracy", "NLL")
+    assert headers == (
+        *("predictor", "val accuracy", "accuracy", "NLL", "Brier"),
+        *("ECE", "if calibrated", "ECE (equal mass)", "if calibrated", "AURC", "temperature"),
+    )
     names = [row[0] for row in rows]
     assert names == [
         *("plain", "mc_dropout", "ensemble of 5"),
         *("plain, scaled", "mc_dropout, scaled", "ensemble of 5, scaled"),
     ]
-    keys = ("val_accuracy", "accuracy", "nll", "brier", "ece", "ece_equal_mass", "aurc")
     for row, of in zip(rows, found["predictors"].values(), strict=True):
-        assert row[1:-1] == tuple(cell(of[key]) for key in keys)
+        assert row[1:-1] == (
+            *(cell(of[key]) for key in ("val_accuracy", "accuracy", "nll", "brier")),
+            *(text(of[key]) for key in ("ece", "ece_equal_mass") for text in (cell, floor)),
+            cell(of["aurc"]),
+        )
         assert row[-1] == (cell(of["temperature"]) if "temperature" in of else "")
+
+
+def test_of_an_earlier_version_the_noise_floor_is_unknown(found: dict[str, Any]) -> None:
+    earlier = {
+        name: {
+            figure: {key: value for key, value in of.items() if key != "noise_floor"} for figure, of in figures.items()
+        }
+        for name, figures in found["predictors"].items()
+    }
+    headers, *rows = tables.figure_rows({**found, "predictors": earlier})
+    for before, row in zip(tables.figure_rows(found)[1:], rows, strict=True):
+        for title, old, new in zip(headers, before, row, strict=True):
+            assert new == ("-" if title == "if calibrated" else old)
+
+
+def test_an_interval_that_ends_at_the_range_of_its_figure_is_shown_by_its_ends(found: dict[str, Any]) -> None:
+    plain = found["predictors"]["plain"]
+    ends = {"mean": 0.9912, "std": 0.02, "low": 0.9672, "high": 1.0, "runs": 3}
+    changed = {**found["predictors"], "plain": {**plain, "accuracy": {**plain["accuracy"], **ends}}}
+    _, row, *_ = tables.figure_rows({**found, "predictors": changed})
+    assert row[2] == "0.9912 (0.9672 to 1.0000)"
+    assert row[1] == cell(plain["val_accuracy"])
 
 
 def test_networks_that_diverged_are_counted_beside_every_figure_and_in_every_verdict(found: dict[str, Any]) -> None:
@@ -86,16 +123,71 @@ def test_a_verdict_stands_beside_its_difference_and_in_a_sentence(found: dict[st
         *("accuracy", "NLL", "Brier", "ECE", "ECE (equal mass)", "AURC", "AUROC far", "AUROC near")
     ]
     sentences = tables.answers(found)
-    words = {"better": "better", "worse": "worse", "": "~"}
+    marks, words = {"equivalent": "=", "undecided": "~"}, set()
     for column, (pair, sentence) in enumerate(zip(found["verdicts"], sentences, strict=True)):
-        assert sentence.startswith(f"{pair['one']} against {pair['other']}, 5 seeds: accuracy ")
-        judged = dict(re.findall(r"(better|worse|not distinguishable) in ([^;]+)", sentence))
-        for row, of in zip(rows, pair["figures"].values(), strict=True):
-            half = (of["high"] - of["low"]) / 2
-            assert row[1 + column] == f"{of['difference']:+.4f} ± {half:.4f} {words[of['verdict']]}"
-            assert row[0] in judged[of["verdict"] or "not distinguishable"].split(", ")
+        judged = dict(re.findall(r"(better|worse|equivalent|undecided) in ([^;]+)", sentence))
+        is_same = (pair["one"], pair["other"]) == ("plain, scaled", "plain")
+        accuracy = "the same accuracy; " if is_same else "accuracy "
+        assert sentence.startswith(f"{pair['one']} against {pair['other']}, 5 seeds: {accuracy}")
+        for row, (figure, of) in zip(rows, pair["figures"].items(), strict=True):
+            if is_same and figure == "accuracy":
+                assert row[1 + column] == "0 (identity)"
+                assert not any(row[0] in said.split(", ") for said in judged.values())
+                continue
+            half = (of["high_corrected"] - of["low_corrected"]) / 2
+            word = of["verdict"] if of["answer"] == "different" else of["answer"]
+            words.add(word)
+            assert row[1 + column] == f"{of['difference']:+.4f} ± {half:.4f} {marks.get(word, word)}"
+            assert [said for said, names in judged.items() if row[0] in names.split(", ")] == [word]
+    assert words >= {"better", "worse", "undecided"}
+    points = [
+        f"{100 * found['verdicts'][0]['figures']['accuracy'][key]:+.2f}"
+        for key in ("difference", "low_corrected", "high_corrected")
+    ]
+    assert f"accuracy {points[0]} points ({points[1]} to {points[2]}); " in sentences[0]
+
+
+def with_figure(found: dict[str, Any], figure: str, **changes: Any) -> dict[str, Any]:
+    """The same with another difference in the first pair."""
+    first, *others = found["verdicts"]
+    changed = {**first["figures"], figure: {**first["figures"][figure], **changes}}
+    return {**found, "verdicts": [{**first, "figures": changed}, *others]}
+
+
+def test_an_equivalent_figure_is_called_so(found: dict[str, Any]) -> None:
+    ends = {"difference": 0.001, "low_corrected": -0.002, "high_corrected": 0.004}
+    changed = with_figure(found, "brier", **ends, verdict="", answer="equivalent")
+    assert tables.verdict_rows(changed)[3][1] == "+0.0010 ± 0.0030 ="
+    assert "; equivalent in Brier" in tables.answers(changed)[0]
+    assert tables.answers(changed)[1:] == tables.answers(found)[1:]
+
+
+def test_a_pair_of_identities_says_no_more_than_the_same_accuracy() -> None:
+    networks = [PLAIN, replace(PLAIN, name="mc_dropout")]
+    same = answered(networks)
+    (pair,) = same["verdicts"]
+    assert {row[1] for row in tables.verdict_rows(same)[1:]} == {"0 (identity)"}
+    assert tables.answers(same) == ["mc_dropout against plain, 5 seeds: the same accuracy"]
+    assert tables.legend(same) == ["Differences ± half of the 95% interval"]
+    assert {of["answer"] for of in pair["figures"].values()} == {None}
+
+
+def test_verdicts_of_an_earlier_version_keep_their_words_and_their_own_intervals(found: dict[str, Any]) -> None:
+    old = ("difference", "low", "high", "p_value", "p_holm", "seeds", "verdict")
+    earlier = {
+        **found,
+        "verdicts": [
+            {**pair, "figures": {name: {key: of[key] for key in old} for name, of in pair["figures"].items()}}
+            for pair in found["verdicts"]
+        ],
+    }
     accuracy = found["verdicts"][0]["figures"]["accuracy"]
-    assert f"accuracy {100 * accuracy['difference']:+.2f} points ({100 * accuracy['low']:+.2f} to" in sentences[0]
+    half = (accuracy["high"] - accuracy["low"]) / 2
+    shown = f"{accuracy['difference']:+.4f} ± {half:.4f} {accuracy['verdict'] or '~'}"
+    assert tables.verdict_rows(earlier)[1][1] == shown
+    assert tables.legend(earlier) == ["Differences ± half of the 95% interval"]
+    for line, before in zip(tables.answers(earlier), tables.answers(found), strict=True):
+        assert re.findall("(?:better|worse) in [^;]+", line) == re.findall("(?:better|worse) in [^;]+", before)
 
 
 def test_beside_what_the_chapter_prints_stands_the_difference_by_as_many_samples(found: dict[str, Any]) -> None:
@@ -104,7 +196,12 @@ def test_beside_what_the_chapter_prints_stands_the_difference_by_as_many_samples
     of = found["by_samples"][-1]["val_accuracy_difference"]
     assert "a validation accuracy of one network, 0.8830 without" in sentence
     points = [f"{100 * of[name]:+.2f}" for name in ("difference", "low", "high")]
-    assert f"here {points[0]} points ({points[1]} to {points[2]}), p = {of['p_value']:.2g}, 5 seeds" in sentence
+    assert f"here {points[0]} points ({points[1]} to {points[2]}), {p_of(of)}, 5 seeds" in sentence
+
+
+def p_of(found: dict[str, Any]) -> str:
+    value = found["p_value"]
+    return "p < .001" if value < 0.001 else f"p = {value:.2g}".replace("0.", ".")
 
 
 def test_figures_by_samples_are_differences_in_points_and_in_nats(found: dict[str, Any]) -> None:
@@ -116,7 +213,7 @@ def test_figures_by_samples_are_differences_in_points_and_in_nats(found: dict[st
         assert row[4] == cell(of["accuracy"])
         half = 100 * (points["high"] - points["low"]) / 2
         assert row[5] == f"{100 * points['difference']:+.2f} ± {half:.2f}"
-        assert row[6] == f"{points['p_value']:.2g}"
+        assert row[6] == p_of(points)
         assert row[8].startswith(f"{nats['difference']:+.4f} ± ")
 
 
@@ -129,7 +226,9 @@ def test_what_is_printed_says_how_many_networks_it_is_of_and_what_is_left_out(ne
     assert text.startswith("Test images of cifar10, 1,200 samples of MC dropout")
     assert (f"± half of the 95% interval over {networks} seeds" in text) == (networks > 1)
     assert ("One network: no interval and no verdict; --seeds 5 gives them" in text) == (networks == 1)
-    assert ("corrected for all 8, Holm" in text) == (networks > 1)
+    means = "better, worse: the interval excludes 0. = equivalent: it lies within 0.005 of 0. ~ undecided"
+    corrected = "Differences ± half of the 95% interval, corrected for all 8 (Bonferroni)"
+    assert (f"\n{corrected}\n{means}\n" in text) == (networks > 1)
     lines = text.splitlines()
     assert lines[-2:] == [
         "source 001 prints a test accuracy of one network, 0.8830 without dropout and 0.8844 with 100 samples",
@@ -137,6 +236,7 @@ def test_what_is_printed_says_how_many_networks_it_is_of_and_what_is_left_out(ne
     ]
     if networks == 1:
         assert "±" not in text
+        assert "if calibrated" in text
         assert all(row[2:4] == ("", "") for row in tables.sample_rows(of)[1:])
 
 
