@@ -9,19 +9,24 @@ from jaxdeep.data.sources import load_images
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.lint import lint
 from jaxdeep.run.api import draw, run_study, table
+from jaxdeep.run.tuning import TuningResult
+from jaxdeep.run.tuning_api import tune
 from jaxdeep.study.brackets import Bracket, hyperband, successive_halving
+from jaxdeep.study.budget import Budget
 from jaxdeep.study.compare import compare_studies
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.halving import fit_by_halving
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Member, Trial
+from jaxdeep.study.tuning import Tuning
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.version import __version__
 
 __all__ = [
     "Bracket",
+    "Budget",
     "Comparison",
     "Config",
     "Data",
@@ -37,6 +42,8 @@ __all__ = [
     "StudyResult",
     "Train",
     "Trial",
+    "Tuning",
+    "TuningResult",
     "Uncertainty",
     "UserError",
     "__version__",
@@ -55,4 +62,5 @@ __all__ = [
     "stratified_folds",
     "successive_halving",
     "table",
+    "tune",
 ]

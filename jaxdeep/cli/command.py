@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import tyro
 
+from jaxdeep.cli.budget import budget_of, check_tune
 from jaxdeep.cli.flags import Flag, flags_of, read_flags
 from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Experiment
@@ -19,12 +20,10 @@ from jaxdeep.config.values import shown
 from jaxdeep.config.words import perhaps
 from jaxdeep.errors import UserError
 from jaxdeep.run.uncertainty import UncertaintyRequest
-from jaxdeep.study.budget import FEWEST_RATES, MOST_RATES, SEEDS_APART, Budget
+from jaxdeep.study.budget import Budget
 from jaxdeep.study.design import Design, Halving, seeds_from
 
 SEEDS_OF_RANGE_TEST: Final = 5
-TUNE_FLAGS: Final = ("tune_rates", "tune_seeds", "tune_epochs")
-"""Fields that are the budget of --tune."""
 OF_IMAGES: Final = ("name", "compare", "list", "data", "data_dir")
 """Fields that are flags of an experiment only. A user's own file has one configuration and is its own data."""
 
@@ -97,7 +96,9 @@ class Command:
         count = self._count
         if count < 1:
             raise UserError(f"--seeds is {count}. Give 1 or more.")
-        self._check_tune()
+        check_tune(vars(self), seeds=count, is_asked=bool(self.asked))
+        if self.tune:
+            self.budget.search_seeds(self.design.seeds)  # raises UserError for seeds that are too large
         if self.summary and self.find_lr:
             raise UserError("--summary and --find-lr are both given. Give one of them.")
         if self.strict and (self.summary or self.find_lr):
@@ -119,38 +120,10 @@ class Command:
             )
         design.trials(self.config)  # raises UserError for flags that cannot be combined
 
-    def _check_tune(self) -> None:
-        """Refuse flags that do not go with --tune, and a budget without it."""
-        given = [f"--{name.replace('_', '-')}" for name in TUNE_FLAGS if getattr(self, name) is not None]
-        if not self.tune:
-            if given:
-                raise UserError(f"{given[0]} has no effect without --tune. Remove it, or add --tune.")
-            return
-        others = ("grid", "space", "samples", "halving", "folds", "find_lr", "summary", "workdir")
-        if [name for name in others if getattr(self, name) not in ((), None, False)]:
-            raise UserError(
-                "--tune searches the learning rate by itself, in folders of its own. Remove --grid, --space, "
-                "--samples, --halving, --folds, --find-lr, --summary and --workdir."
-            )
-        if self.asked:
-            raise UserError(
-                "--mc-samples and --ensemble do not go with --tune. Remove them, and give them to the command that "
-                "trains the best rate."
-            )
-        if self._count > SEEDS_APART:
-            raise UserError(f"--seeds is {self._count}. Give {SEEDS_APART:,} at most with --tune.")
-        self.budget.search_seeds(self.design.seeds)
-
     @cached_property
     def budget(self) -> Budget:
         """Return the budget of --tune."""
-        given = {name: value for name in TUNE_FLAGS if (value := getattr(self, name)) is not None}
-        for name, value in given.items():
-            least, most = (FEWEST_RATES, MOST_RATES) if name == "tune_rates" else (1, None)
-            if value < least or (most is not None and value > most):
-                allowed = f"{least} or more" if most is None else f"{least} to {most}"
-                raise UserError(f"--{name.replace('_', '-')} is {value}. Give {allowed}.")
-        return Budget(**{name.removeprefix("tune_"): value for name, value in given.items()})
+        return budget_of(vars(self))
 
     @cached_property
     def design(self) -> Design:

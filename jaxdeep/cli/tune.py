@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from jaxdeep.cli.command import TUNE_FLAGS, Command
+from jaxdeep.cli.budget import TUNE_FLAGS
+from jaxdeep.cli.command import Command
 from jaxdeep.cli.compare import Compared, folder_of_comparison, status_of, write_comparison
 from jaxdeep.cli.findings import check_findings, check_pairs
 from jaxdeep.cli.recipe import Experiment
@@ -18,15 +19,13 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.tables import study_table
 from jaxdeep.report.tuning_text import tuning_text
+from jaxdeep.run.rate_search import SEARCH, Way
 from jaxdeep.run.training import Title
-from jaxdeep.run.tuning import Way, tune_all
+from jaxdeep.run.tuning import TUNE, tune_all
 from jaxdeep.study.design import Design
 from jaxdeep.study.files import write_json, writing
 from jaxdeep.study.tuned import RATE
 from jaxdeep.terminal import width_of
-
-TUNE: Final = "tune.json"
-"""Name of the file of a tuning."""
 
 
 def tune_configurations(experiment: Experiment, commands: Sequence[Command]) -> Compared:
@@ -121,7 +120,7 @@ class _Entrant:
         config, data = self.load()
         epochs = self.command.budget.epochs_of(config.train.epochs)
         folder = self.search_folder({"train.epochs": epochs}, data)
-        if self.command.strict or self.command.overwrite or not (folder / "search" / "summary.json").exists():
+        if self.command.strict or self.command.overwrite or not (folder / SEARCH / "summary.json").exists():
             check_findings(self.experiment, self.command, config, data)
 
     def search_folder(self, changes: Mapping[str, Any], data: Dataset) -> Path:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdeep.cli.command import TUNE_FLAGS, Command
+from jaxdeep.cli.budget import TUNE_FLAGS
+from jaxdeep.cli.command import Command
 from jaxdeep.cli.flags import with_no
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config, differences

@@ -15,9 +15,11 @@ from jaxdeep.errors import UserError
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
+from jaxdeep.report.tuning_text import tuning_text
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 from jaxdeep.run.study import run_design
 from jaxdeep.run.training import Title
+from jaxdeep.run.tuning import TuningResult
 from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.run.watch import in_bar, unwatched
 from jaxdeep.study.comparison import Comparison
@@ -103,7 +105,7 @@ def run_study(
         if folder is not None:
             raise UserError("earlier has no effect with a folder, which keeps the smaller study itself. Remove it")
     design = Design(
-        _seeds(seeds),
+        seeds_of(seeds),
         plain_grid(grid),
         plain_space(space),
         optional_whole("samples", samples, 1),
@@ -113,7 +115,7 @@ def run_study(
     request = UncertaintyRequest(optional_whole("mc_samples", mc_samples, 1), bool(ensemble))
     if request and (design.varied or folds):
         raise UserError("mc_samples and ensemble ask the seeds of one configuration. Remove grid, space and folds")
-    path = None if folder is None else _path(folder)
+    path = None if folder is None else path_of(folder)
     title = Title(data.identity()["name"] or "data", name)
     verbose = plain_verbose(verbose)
     result = run_design(
@@ -133,11 +135,11 @@ def run_study(
     return result
 
 
-def table(result: StudyResult | Comparison, width: int | None = None) -> str:
-    """Return what the command line prints of a study or of a comparison.
+def table(result: StudyResult | Comparison | TuningResult, width: int | None = None) -> str:
+    """Return what the command line prints of a study, a comparison or a tuning.
 
     Args:
-        result: what `run_study` or `compare_studies` returned.
+        result: what `run_study`, `compare_studies` or `tune` returned.
         width: number of characters of a line at most, or None for no limit.
 
     Raises:
@@ -145,7 +147,9 @@ def table(result: StudyResult | Comparison, width: int | None = None) -> str:
     """
     if isinstance(result, Comparison):
         return comparison_table(result, width)
-    check_type("result", result, StudyResult, "a StudyResult or a Comparison")
+    if isinstance(result, TuningResult):
+        return tuning_text(result.tuning, width)
+    check_type("result", result, StudyResult, "a StudyResult, a Comparison or a TuningResult")
     if result.uncertainty is None:
         return study_table(result, width)
     of_networks = uncertainty_table(result.uncertainty, result.data["name"], width, other_settings(result))
@@ -165,7 +169,7 @@ def draw(result: StudyResult, folder: Path | str) -> None:
     check_type("result", result, StudyResult, "a StudyResult")
     if not result.histories:
         raise UserError("the result holds no histories to draw. Read it with its metrics.jsonl")
-    path = _path(folder)
+    path = path_of(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -173,7 +177,15 @@ def draw(result: StudyResult, folder: Path | str) -> None:
     draw_study(result, path)
 
 
-def _seeds(seeds: Any) -> tuple[int, ...]:
+def seeds_of(seeds: Any) -> tuple[int, ...]:
+    """Return seeds from their number, or the seeds themselves as ints.
+
+    Args:
+        seeds: Number of seeds from FIRST_SEED on, or different seeds.
+
+    Raises:
+        UserError: It is neither.
+    """
     if hasattr(seeds, "__iter__"):
         return plain_seeds(seeds)
     count = optional_whole("seeds", seeds, 1)
@@ -182,6 +194,14 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     return seeds_from(FIRST_SEED, count)
 
 
-def _path(folder: Any) -> Path:
+def path_of(folder: Any) -> Path:
+    """Return the path of a folder, with the home of `~`.
+
+    Args:
+        folder: Path as a string or a path.
+
+    Raises:
+        UserError: It is no path.
+    """
     check("folder", folder, isinstance(folder, str | os.PathLike) and os.fspath(folder) != "", "the path of a folder")
     return Path(os.path.expanduser(folder))

@@ -90,6 +90,7 @@ def run_design(
     data_dir: Path | None = None,
     watch: Watch = unwatched,
     verbose: bool | None = None,
+    range_test: dict[str, Any] | None = None,
 ) -> StudyResult:
     """Train the study's trials that are not trained yet, and return its result.
 
@@ -106,6 +107,8 @@ def run_design(
         data_dir: Folder with the classic files of other image sets, which the request compares with.
         watch: Function that returns a watcher's context.
         verbose: Whether the request shows a progress bar on stderr. None: in a terminal or a notebook.
+        range_test: Suggestion of a range test as JSON values, which is recorded if the design varies the learning rate.
+            None runs one.
 
     Returns:
         The result. Its runs hold the networks that this call trained.
@@ -115,7 +118,8 @@ def run_design(
     """
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
-    study = Plan(config, data, design, trials, study_identity(title, config, data, design), title, watch, verbose)
+    identity = study_identity(title, config, data, design)
+    study = Plan(config, data, design, trials, identity, title, watch, verbose, range_test)
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):

@@ -80,6 +80,7 @@ class Plan:
         title: Title of the study.
         watch: Function that returns a watcher's context.
         verbose: Whether MC dropout shows a progress bar. None: in a terminal or a notebook.
+        range_test: Suggestion of a range test as JSON values, for a study that varies the learning rate. None runs one.
     """
 
     config: Config
@@ -90,6 +91,7 @@ class Plan:
     title: Title
     watch: Watch
     verbose: bool | None = None
+    range_test: dict[str, Any] | None = None
 
     @property
     def folds(self) -> Dataset | tuple[Dataset, ...]:
@@ -135,7 +137,7 @@ def train_study(
         arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
         result = replace(kept, **arrays)
     elif RATE in study.design.varied:
-        result = replace(result, range_test=(earlier and earlier.range_test) or _range_test(study))
+        result = replace(result, range_test=(earlier and earlier.range_test) or study.range_test or _range_test(study))
     if folder is not None:
         folder.write_figures(result)
         draw_study(result, folder.path)
