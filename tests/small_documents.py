@@ -30,6 +30,8 @@ LIMITS: Final = {
     **dict.fromkeys(("--epochs", "--train.epochs", "--seeds", "--folds"), 2),
     **dict.fromkeys(("--mc-samples", "--samples"), 3),
     "--data.train-size": 320,
+    "--tune-rates": 3,
+    "--tune-seeds": 1,
 }
 """The largest value that each flag gets. Two epochs differ from a configuration's own three."""
 EXPERIMENTS: Final = {

@@ -107,34 +107,41 @@ def test_a_fair_comparison(command, capsys, monkeypatch) -> None:
 
 
 def test_one_configuration_interrupted_or_not(command, capsys, monkeypatch) -> None:
-    argv = ("--config", "bn", *TUNED, "--seed", "7")
-    file = Path(f"runs/cifar/tune/bn+{CHANGED}+train.epochs=2+seed=7+{BUDGET}/tune.json")
-    follow = RunFolder.follow
-    for epochs in (1, 5, 8):  # within the first rates, within the next ones or the fresh seeds
+    argv = ("--config", "bn", *SMALL, "--tune", "--tune-rates", "4", "--tune-seeds", "2", "--seeds", "2", "--seed", "7")
+    file = Path(f"runs/cifar/tune/bn+{CHANGED}+train.epochs=2+seed=7+tuned+tune_rates=4+tune_seeds=2/tune.json")
+    follow, left = RunFolder.follow, 0
 
-        def interrupt(self, trial, history, *, left=[epochs]) -> None:  # noqa: B006
-            follow(self, trial, history)
-            left[0] -= 1
-            if not left[0]:
-                raise KeyboardInterrupt
+    def interrupt(self, trial, history) -> None:
+        nonlocal left
+        follow(self, trial, history)
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
 
-        with monkeypatch.context() as patch:
-            patch.setattr(RunFolder, "follow", interrupt)
-            status = command(*argv)
-        assert status in (0, 130)
-        assert file.exists() == (status == 0)
-        if status:
-            assert f"stopped; to continue: python -m experiments.cifar {shlex.join(argv)}" in capsys.readouterr().err
-    assert command(*argv) == 0
-    printed, content = capsys.readouterr().out, figures(file)
+    stops = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "follow", interrupt)
+        while True:
+            left = 3 + stops
+            if (status := command(*argv)) == 0:
+                break
+            stops += 1
+            assert status == 130
+            assert not file.exists()
+            told = capsys.readouterr().err
+            assert f"stopped; to continue: python -m experiments.cifar {shlex.join(argv)}" in told
+    assert 3 <= stops <= 12
+    content = figures(file)
+    assert command(*argv, "--overwrite") == 0
+    printed = capsys.readouterr().out
+    assert figures(file) == content
     assert printed.splitlines()[-2] == f"{file.parent}: tune.json"
     (found,) = read(file).configurations
+    assert len(found.rates) == 4
     assert printed.splitlines()[-1].startswith(
         f"runs/cifar/bn+{CHANGED}+optim.learning_rate={found.best_rate}+train.epochs=2+seed=7: summary.json"
     )
     assert (content["search_seeds"], content["fresh_seeds"]) == ([10_007, 10_008], [7, 8])
-    assert command(*argv, "--overwrite") == 0
-    assert figures(file) == content
 
 
 @pytest.fixture

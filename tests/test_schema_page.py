@@ -27,6 +27,7 @@ REFERENCES = {
     r"^uncertainty\.by_samples\[\]\.FIGURE_difference\.": "difference.",
     r"^uncertainty\.verdicts\[\]\.figures\.FIGURE\.": "difference.",
     r"^comparison\.pairs\[\]\.diverged\.NAME\.": "comparison.diverged.NAME.",
+    r"^tune\.configurations\[\]\.own_regret\.": "tune.regrets[].",
 }
 """Keys that the page describes elsewhere."""
 NOT_HERE = {"uncertainty.left_out.NAME"}
@@ -84,6 +85,7 @@ def written(tmp_path_factory) -> set[str]:
         "--config elu --space lr=1e-4:1e-3 --halving hyperband": ("summary.json", ""),
         "--config elu --folds 2 --epochs 2": ("summary.json", ""),
         "--compare elu selu --seeds 2": ("comparison.json", "comparison."),
+        "--compare elu bn --tune --tune-rates 3 --tune-seeds 1 --epochs 1 --seeds 2": ("tune.json", "tune."),
         "--config onecycle --find-lr --seeds 2": ("lr_finder.json", "lr_finder."),
     }
     with pytest.MonkeyPatch.context() as patch, lean_compilation(), small_commands() as run:

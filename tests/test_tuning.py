@@ -198,7 +198,7 @@ def test_the_text_of_a_tuning(tuning: Tuning) -> None:
     assert tuning_rows(tuning)[2][4] == "3e-02, edge"
     assert tuning_rows(tuning)[3][4] == "1e-01, edge, 2 diverged"
     assert edge_lines(tuning) == [
-        "warning: the best rates of b, c, d lie at the edge of the rates tried. Give more --tune-rates than 3."
+        "warning: the best rates of b, c, d lie at the edge of the rates tried. Try more than 3 rates."
     ]
     assert regret_rows(tuning)[:3] == [
         ("", "a 1e-02", "b 3e-02", "c 1e-01", "d 1e-01"),

@@ -1,10 +1,14 @@
 """A tuning as text: its budget, a row for each configuration, and what each loses at the rates of the others."""
 
+from typing import Final
+
 from jaxdeep.report.layout import fitted
 from jaxdeep.study.tuned import Regret, Tuned
 from jaxdeep.study.tuning import Tuning
 
-HEADERS = ("", "own rate", "range test", "rates tried", "best rate", "epochs")
+REGRET: Final = "points of validation accuracy that each row loses at the best rate of a column:"
+"""Line above the regrets."""
+HEADERS: Final = ("", "own rate", "range test", "rates tried", "best rate", "epochs")
 
 
 def tuning_text(tuning: Tuning, width: int | None = None) -> str:
@@ -18,10 +22,6 @@ def tuning_text(tuning: Tuning, width: int | None = None) -> str:
     if len(tuning.configurations) > 1:
         lines += [REGRET, *fitted(regret_rows(tuning), width)]
     return "\n".join(lines)
-
-
-REGRET = "points of validation accuracy that each row loses at the best rate of a column:"
-"""Line above the regrets."""
 
 
 def budget_line(tuning: Tuning) -> str:
@@ -77,7 +77,7 @@ def edge_lines(tuning: Tuning) -> list[str]:
     noun = "rate" if len(at_edge) == 1 else "rates"
     return [
         f"warning: the best {noun} of {', '.join(at_edge)} {verb} at the edge of the rates tried. "
-        f"Give more --tune-rates than {tuning.budget.rates}."
+        f"Try more than {tuning.budget.rates} rates."
     ]
 
 
