@@ -72,7 +72,7 @@ def test_a_fair_comparison(command, capsys, monkeypatch) -> None:
     comparison = Comparison.from_json(json.loads((FOLDER / "comparison.json").read_text()))
     assert comparison.names == ("bn_swish", "bn")
     lines = printed.out.splitlines()
-    assert lines[0] == "budget: 3 rates x 2 seeds x at most 1 epochs each, then 2 fresh seeds"
+    assert lines[0] == "budget: 3 rates x 2 seeds x at most 1 epoch each, then 2 fresh seeds"
     assert lines[2].split()[:2] == ["bn_swish", "5e-04"]
     assert re.search(r"^points of validation accuracy that each row loses", printed.out, re.MULTILINE)
     assert lines[-1] == f"{FOLDER}: comparison.json, tune.json, curves.png"
@@ -170,7 +170,7 @@ def test_a_file_of_ones_own(tmp_path, monkeypatch, capsys) -> None:
     argv = ["train", "mine.npz", "--model.units", "8", "--epochs", "1", "--tune", "--tune-rates", "3"]
     assert jaxdeep.cli.console.main([*argv, "--tune-seeds", "1", "--seeds", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "budget: 3 rates x 1 seed x at most 1 epochs each, then 1 fresh seed"
+    assert lines[0] == "budget: 3 rates x 1 seed x at most 1 epoch each, then 1 fresh seed"
     (file,) = Path("runs/mine/tune").rglob("tune.json")
     assert shlex.split(json.loads(file.read_text())["command"])[:3] == ["jaxdeep", "train", "mine.npz"]
 

@@ -31,11 +31,11 @@ def budget_line(tuning: Tuning) -> str:
         tuning: Tuning of one or more configurations.
     """
     epochs = sorted({tuned.epochs for tuned in tuning.configurations})
-    most = f"{epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"{epochs[0]}"
+    most = f"{epochs[0]} to {epochs[-1]} epochs" if len(epochs) > 1 else _counted(epochs[0], "epoch")
     budget, fresh = tuning.budget, len(tuning.fresh_seeds)
     return (
-        f"budget: {budget.rates} rates x {_counted(budget.seeds, 'seed')} x at most {most} epochs each, "
-        f"then {fresh} fresh seed{'' if fresh == 1 else 's'}"
+        f"budget: {budget.rates} rates x {_counted(budget.seeds, 'seed')} x at most {most} each, "
+        f"then {_counted(fresh, 'fresh seed')}"
     )
 
 

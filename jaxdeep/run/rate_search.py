@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.report.range_test import range_test_curves, range_test_json
-from jaxdeep.report.titles import title_of
+from jaxdeep.report.titles import seeds_in_words, title_of
 from jaxdeep.report.tuning_text import rate_text
 from jaxdeep.run.study import check_study, run_design, study_identity
 from jaxdeep.run.training import Title
@@ -228,7 +228,7 @@ class RateSearch:
         stored = None if path is None or self.way.overwrite else content_of(path)
         if stored and {"suggestion", "suggestions"} <= stored.keys() and _holds(stored, identity):
             return stored["suggestion"], tuple(stored["suggestions"])
-        LOG.info("%s %s: range test with %d seeds", title.experiment, title.name, len(self.seeds))
+        LOG.info("%s %s: range test, %s", title.experiment, title.name, seeds_in_words(self.seeds))
         test = find_learning_rate(config, data, self.seeds)
         content = range_test_json(test)
         if path is not None:
