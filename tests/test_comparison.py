@@ -353,18 +353,36 @@ def test_a_fold_that_lost_a_seed_counts_by_the_seeds_that_both_have() -> None:
     assert {(found.verdict, found.pairs) for found in pair.figures.values()} == {("not compared", 3)}  # of one fold
 
 
-@pytest.mark.parametrize("which", [(True, True), (True, False), (False, True)], ids=["both", "first", "second"])
-def test_validation_rows_that_are_drawn_for_each_seed_are_not_matched_row_by_row(which: tuple[bool, bool]) -> None:
-    configs = [Config().to_dict() for _ in which]
-    for config, resample in zip(configs, which, strict=True):
-        config["data"]["resample"] = resample
-    one, other = (drawn_study(name, config=config) for name, config in zip(("one", "other"), configs, strict=True))
+def resampled(study: StudyResult, overlap: float = 0.25) -> StudyResult:
+    config = Config().updated({"data.resample": True}).to_dict()
+    return replace(study, config=config, overlap=overlap)
+
+
+def test_validation_rows_that_are_drawn_for_each_seed_are_not_matched_row_by_row() -> None:
+    """Their seeds share most of the training rows, which no number of seeds makes up for."""
+    one, other = (resampled(drawn_study(name)) for name in ("one", "other"))
     (pair,) = compare_studies([one, other]).pairs
-    found, seeds = pair.figures["val_accuracy"], one.seeds
-    expected = stats.ttest_rel(losses_of(one, "val_accuracy", seeds), losses_of(other, "val_accuracy", seeds))
-    ends = expected.confidence_interval(0.95)
-    np.testing.assert_allclose((found.low, found.high, found.p_value), (*ends, expected.pvalue), rtol=1e-9)
-    assert (found.rows, pair.figures["test_accuracy"].rows) == (None, IMAGES)
+    seeds, factor = one.seeds, np.sqrt(1 + 5 * 0.25)
+    for figure in ("val_accuracy", *LOSSES):
+        found = pair.figures[figure]
+        expected = stats.ttest_rel(losses_of(one, figure, seeds), losses_of(other, figure, seeds))
+        half = np.ptp(expected.confidence_interval(0.95)) / 2 * factor
+        np.testing.assert_allclose((found.high - found.low) / 2, half, rtol=1e-9)
+        np.testing.assert_allclose(found.p_value, 2 * stats.t.sf(abs(expected.statistic) / factor, 4), rtol=1e-9)
+        assert found.rows is None
+    tested = pair.figures["test_accuracy"]
+    (with_common_rows,) = compare_studies([drawn_study("one"), drawn_study("other")]).pairs
+    assert tested.rows == IMAGES
+    assert tested.high - tested.low > with_common_rows.figures["test_accuracy"].high - (
+        with_common_rows.figures["test_accuracy"].low
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_resampled_study_is_not_compared_with_one_whose_seeds_share_their_rows(turned: bool) -> None:
+    studies = [resampled(drawn_study("one")), drawn_study("other")]
+    with pytest.raises(UserError, match=r"were run on different images: .*'resampled': True"):
+        compare_studies(studies[::-1] if turned else studies)
 
 
 def other_images(study: StudyResult) -> StudyResult:

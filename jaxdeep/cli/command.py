@@ -68,6 +68,8 @@ class Command:
     """Number of folds of a stratified cross-validation on the training and validation rows together."""
     compare: tuple[str, ...] = ()
     """Two or more configurations in place of --config: train each with the same seeds, and compare them in pairs."""
+    smallest_effect: float | None = None
+    """Smallest difference of interest to --compare, in the unit of a figure. None: 0.005, half a point of accuracy."""
     tune: bool = False
     """Search each configuration's learning rate with the same budget, then train it with the fresh --seeds."""
     tune_rates: int | None = None
@@ -96,6 +98,11 @@ class Command:
         count = self._count
         if count < 1:
             raise UserError(f"--seeds is {count}. Give 1 or more.")
+        if (effect := self.smallest_effect) is not None:
+            if not self.compare:
+                raise UserError("--smallest-effect has no effect without --compare. Remove it, or add --compare.")
+            if not 0 < effect < float("inf"):
+                raise UserError(f"--smallest-effect is {effect}. Give a number above 0, such as 0.005.")
         check_tune(vars(self), seeds=count, is_asked=bool(self.asked))
         if self.tune:
             self.budget.search_seeds(self.design.seeds)  # raises UserError for seeds that are too large

@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxdeep.analysis.evidence import SMALLEST_EFFECT
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.findings import check_findings, check_pairs
 from jaxdeep.cli.recipe import Experiment
-from jaxdeep.cli.run import load, run
+from jaxdeep.cli.run import Finished, load, run
 from jaxdeep.cli.words import closing_line
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.divergence import losses_in_words
@@ -55,22 +57,28 @@ def compare_configurations(experiment: Experiment, commands: Sequence[Command]) 
     for command in commands:
         if command.strict:  # before anything is trained
             check_findings(experiment, command, *load(experiment, command))
-    finished = [run(experiment, command) for command in commands]
+    finished = [_without_runs(run(experiment, command)) for command in commands]
     studies = [result for result, _ in finished]
     folder = folder_of_comparison(finished[0].folder, [study.name for study in studies])
-    comparison = write_comparison(studies, folder)
+    comparison = write_comparison(studies, folder, commands[0].smallest_effect)
     return Compared(
         f"{comparison_table(comparison, width_of(sys.stdout))}\n{closing_line(folder, 'comparison.json')}",
         status_of(comparison),
     )
 
 
-def write_comparison(studies: Sequence[StudyResult], folder: Path) -> Comparison:
+def _without_runs(finished: Finished) -> Finished:
+    """Return a finished command without its networks, which hold the rows of their data set."""
+    return finished._replace(result=replace(finished.result, runs={}))
+
+
+def write_comparison(studies: Sequence[StudyResult], folder: Path, smallest_effect: float | None = None) -> Comparison:
     """Compare studies, and write comparison.json and curves.png.
 
     Args:
         studies: Two or more studies on the same rows, each with its own name.
         folder: Folder of the files. It is made if it does not exist.
+        smallest_effect: Smallest effect of interest above 0. None takes half a point of accuracy or 0.005 nats.
 
     Returns:
         The comparison.
@@ -78,7 +86,8 @@ def write_comparison(studies: Sequence[StudyResult], folder: Path) -> Comparison
     Raises:
         UserError: The studies cannot be compared, or a file cannot be written.
     """
-    comparison = compare_studies(studies)
+    smallest = SMALLEST_EFFECT if smallest_effect is None else smallest_effect
+    comparison = compare_studies(studies, smallest_effect=smallest)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     curves = {study.name: histories_by_key(study) for study in studies}

@@ -25,8 +25,8 @@ ALIASED: Final = {field: f"--{short}" for short, field in ALIASES.items()}
 """Field of the configuration -> its short flag."""
 GROUPS: Final = {
     "a run": ("name", "list", "seed", "seeds", *ALIASED, "data", "data_dir", "workdir", "overwrite"),
-    "a study": ("grid", "space", "samples", "halving", "folds", "compare"),
-    "a fair comparison": ("tune", "tune_rates", "tune_seeds", "tune_epochs"),
+    "a study": ("grid", "space", "samples", "halving", "folds"),
+    "a comparison": ("compare", "smallest_effect", "tune", "tune_rates", "tune_seeds", "tune_epochs"),
     "uncertainty": ("mc_samples", "ensemble"),
     "checks": ("summary", "find_lr", "strict", "profile"),
     "help": ("help", "help_all"),

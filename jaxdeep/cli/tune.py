@@ -63,7 +63,7 @@ def tune_configurations(experiment: Experiment, commands: Sequence[Command]) -> 
         closing = closing_line(entrants[0].fresh_folder(_changes(result.tuning.best_rates, first)), "summary.json")
         text = "\n".join((text, study_table(study, width), closing_line(folder, TUNE), closing))
         return Compared(text, 3 if study.diverged == len(study.trials) else 0)
-    comparison = write_comparison(studies, folder)
+    comparison = write_comparison(studies, folder, first.smallest_effect)
     text = "\n".join((text, comparison_table(comparison, width), closing_line(folder, "comparison.json", TUNE)))
     return Compared(text, status_of(comparison))
 

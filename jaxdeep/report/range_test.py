@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxdeep.report.pictures import save_figure
 from jaxdeep.report.style import GREY, mark_clipped, series, set_title
+from jaxdeep.study.summarise import commit
+from jaxdeep.train.devices import describe_processor
 from jaxdeep.train.history import null_if_not_finite
 from jaxdeep.train.lr_finder import RangeTest
 
@@ -40,6 +42,8 @@ def range_test_json(test: RangeTest) -> dict[str, Any]:
         "suggestions": [null_if_not_finite(value) for value in test.suggestions.tolist()],
         "rates": test.rates.tolist(),
         "losses": [[null_if_not_finite(value) for value in row] for row in test.losses.tolist()],
+        "processor": describe_processor(),
+        "commit": commit(),
     }
 
 

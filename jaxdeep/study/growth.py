@@ -46,9 +46,9 @@ def relation(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Relation:
     if EPOCHS in differing:
         holds = differing == {EPOCHS} or _holds(wanted, stored)
         return Relation.LONGER if holds and obstacle(stored, wanted) is None else Relation.OTHER
-    if _holds(wanted, stored):
-        return Relation.GROWN
-    return Relation.SMALLER if _holds(stored, wanted) else Relation.OTHER
+    if _holds(stored, wanted):  # or the same trials in another order
+        return Relation.SMALLER
+    return Relation.GROWN if _holds(wanted, stored) else Relation.OTHER
 
 
 def _holds(larger: Mapping[str, Any], smaller: Mapping[str, Any]) -> bool:
