@@ -261,6 +261,33 @@ def test_a_comparison_runs_each_configuration_once_and_says_what_differs(command
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
+def test_a_stated_smallest_effect_is_the_one_that_decides(command, capsys) -> None:
+    argv = ("--compare", "selu", "elu", *COMPARED, "--seeds", "3", "--smallest-effect")
+    for effect, answers in (("50", {"equivalent"}), ("1e-9", {"undecided", "different"})):
+        assert command(*argv, effect) == 0
+        assert f"= equivalent: it lies within {effect.replace('1e-9', '1e-09')} of 0" in capsys.readouterr().out
+        path = Path("runs/cifar/selu-vs-elu+model.units=8+train.epochs=2/comparison.json")
+        (pair,) = json.loads(path.read_text())["pairs"]
+        assert {of["smallest_effect"] for of in pair["figures"].values()} == {float(effect)}
+        accuracy = pair["figures"]["test_accuracy"]
+        assert accuracy["answer"] in answers | ({"different"} if accuracy["p_corrected"] < 0.05 else set())
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--config", "selu", "--smallest-effect", "0.01"], "--smallest-effect has no effect without --compare."),
+        (["--compare", "selu", "elu", "--smallest-effect", "0"], "--smallest-effect is 0.0. Give a number above 0"),
+        (["--compare", "selu", "elu", "--smallest-effect", "inf"], "--smallest-effect is inf. Give a number above 0"),
+        (["--compare", "selu", "elu", "--smallest-effect", "nan"], "--smallest-effect is nan. Give a number above 0"),
+    ],
+)
+def test_a_smallest_effect_that_says_nothing_is_refused(command, capsys, argv, message) -> None:
+    assert command(*argv) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+
+
 def test_folds_are_compared_fold_by_fold(command, capsys) -> None:
     assert command("--compare", "selu", "elu", *COMPARED, "--seeds", "2", "--folds", "2") == 0
     path = Path("runs/cifar/selu-vs-elu+model.units=8+train.epochs=2+folds=2/comparison.json")

@@ -57,9 +57,10 @@ CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Relation]] = {
     "more seeds from another first one": ({}, {"seeds": [0, 1]}, GROWN),
     "fewer seeds": ({"seeds": [1, 2]}, {}, SMALLER),
     "other seeds": ({"seeds": [1, 2]}, {"seeds": [2, 3]}, OTHER),
-    "seeds in another order": ({"seeds": [1, 2]}, {"seeds": [2, 1]}, GROWN),
+    "seeds in another order": ({"seeds": [1, 2]}, {"seeds": [2, 1]}, SMALLER),
     "more values": ({"grid": grid(0.1)}, {"grid": grid(0.2, 0.1)}, GROWN),
     "fewer values": ({"grid": grid(0.1, 0.2)}, {"grid": grid(0.1)}, SMALLER),
+    "the same values in another order": ({"grid": grid(0.1, 0.2)}, {"grid": grid(0.2, 0.1)}, SMALLER),
     "other values": ({"grid": grid(0.1, 0.2)}, {"grid": grid(0.1, 0.3)}, OTHER),
     "more values and seeds": ({"grid": grid(0.1)}, {"grid": grid(0.1, 0.2), "seeds": [1, 2]}, GROWN),
     "more values and fewer seeds": ({"grid": grid(0.1), "seeds": [1, 2]}, {"grid": grid(0.1, 0.2)}, OTHER),
@@ -242,6 +243,17 @@ GROWTH = {
     ),
     "folds": (replace(seeds(1), folds=2), replace(seeds(2), folds=2), ["seed_43,fold_0", "seed_43,fold_1"]),
 }
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["in a folder", "in memory"])
+def test_the_same_values_in_another_order_are_shown_without_training(kept: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "run" if kept else None
+    before = ask(rates(1e-3, 1e-2), folder=folder)
+    then = Heard()
+    turned = ask(rates(1e-2, 1e-3), then, folder=folder, **({} if kept else {"earlier": before}))
+    assert not then.epochs
+    assert [trial.values[RATE] for trial in turned.trials] == [1e-2, 1e-3]
+    assert [trial.val_loss for trial in turned.trials] == [trial.val_loss for trial in before.trials[::-1]]
 
 
 @pytest.mark.parametrize("case", GROWTH)
