@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
@@ -10,6 +11,9 @@ from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError, warn
 from jaxdeep.lint import Finding, compared, lint_config, lint_rows
+
+MOST_LINES: Final = 3
+"""Number of pairs above which one line warns of all."""
 
 
 def check_findings(experiment: Experiment, command: Command, config: Config, data: Dataset) -> None:
@@ -42,7 +46,7 @@ def check_findings(experiment: Experiment, command: Command, config: Config, dat
 
 
 def check_pairs(commands: Sequence[Command]) -> None:
-    """Warn of pairs of configurations that differ in more than one thing.
+    """Warn of pairs of configurations that differ in more than one thing. Many pairs share one line.
 
     Args:
         commands: One command for each configuration that is compared.
@@ -50,11 +54,20 @@ def check_pairs(commands: Sequence[Command]) -> None:
     Raises:
         UserError: There is such a pair, and the commands have --strict.
     """
-    lines = []
-    for first, second in itertools.combinations(commands, 2):
+    pairs = list(itertools.combinations(commands, 2))
+    by_pair = {}
+    for first, second in pairs:
         if (finding := compared(first.config, second.config)) is not None:
-            lines.append(f"{first.name} and {second.name}: {finding.message} [{finding.name}]")
-    _say(lines, any(command.strict for command in commands))
+            by_pair[f"{first.name} and {second.name}"] = finding
+    lines = [f"{pair}: {finding.message} [{finding.name}]" for pair, finding in by_pair.items()]
+    strict = any(command.strict for command in commands)
+    if len(lines) > MOST_LINES and not strict:
+        names = {finding.name for finding in by_pair.values()}
+        lines = [
+            f"{len(by_pair)} of {len(pairs)} pairs differ in more than one thing. No difference of figures can be "
+            f"put down to one of these. Each verdict names the fields. [{', '.join(sorted(names))}]"
+        ]
+    _say(lines, strict)
 
 
 def _say(lines: Sequence[str], strict: bool) -> None:
