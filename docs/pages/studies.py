@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from docs.pages.records import Records
-from jaxdeep.analysis.evidence import p_text
+from jaxdeep.analysis.evidence import p_cell
 from jaxdeep.config import short
 from jaxdeep.config.config import TRACED
 from jaxdeep.report.comparison_text import matrix, sentences
@@ -119,8 +119,8 @@ def _verdict(found: FigureComparison) -> tuple[str, ...]:
     assert found.p_corrected is not None
     assert found.detectable is not None
     ends = f"{100 * found.low_corrected:+.2f} to {100 * found.high_corrected:+.2f}"
-    p_value = p_text(found.p_corrected).removeprefix("p").removeprefix(" = ").strip()
-    return f"{100 * found.difference:+.2f} ({ends})", found.verdict, p_value, f"{100 * found.detectable:.1f}"
+    points = f"{100 * found.difference:+.2f} ({ends})"
+    return points, found.verdict, p_cell(found.p_corrected), f"{100 * found.detectable:.1f}"
 
 
 def too_good(comparison: Comparison) -> str:

@@ -107,15 +107,24 @@ def judge(difference: Difference, comparisons: int = 1, smallest_effect: float =
 
 
 def p_text(p_value: float) -> str:
-    """Return a p-value as it is printed.
+    """Return a p-value as a sentence has it.
 
     >>> p_text(0.0312), p_text(2e-7), p_text(1.0)
     ('p = .031', 'p < .001', 'p = 1')
     """
+    cell = p_cell(p_value)
+    return f"p {cell}" if cell.startswith("<") else f"p = {cell}"
+
+
+def p_cell(p_value: float) -> str:
+    """Return a p-value as a column of p-values has it.
+
+    >>> p_cell(0.0312), p_cell(2e-7), p_cell(1.0)
+    ('.031', '< .001', '1')
+    """
     if p_value < SMALLEST_P:
-        return f"p < {SMALLEST_P:.3f}".replace("0.", ".")
-    text = f"{p_value:.2g}" if p_value < 0.995 else "1"
-    return f"p = {text.removeprefix('0')}"
+        return f"< {SMALLEST_P:.3f}".replace("0.", ".")
+    return f"{p_value:.2g}".removeprefix("0") if p_value < 0.995 else "1"
 
 
 @lru_cache(1_024)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jaxdeep.analysis.evidence import p_text
+from jaxdeep.analysis.evidence import p_cell, p_text
 from jaxdeep.report.divergence import losses_in_words, named
 from jaxdeep.report.layout import fitted
 from jaxdeep.report.tables import with_interval
@@ -111,7 +111,7 @@ def sample_rows(uncertainty: Mapping[str, Any]) -> Rows:
         for name, (_, scale, digits) in columns.items():
             found = row.get(f"{name}_difference")
             cells.append(_interval(row[name]))
-            cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), p_text(found["p_value"])]
+            cells += ["", ""] if found is None else [_plus_minus(found, scale, digits), p_cell(found["p_value"])]
         rows.append(tuple(cells))
     return rows
 
