@@ -284,7 +284,9 @@ def test_a_reliability_diagram_has_the_bins_of_all_networks_or_of_the_whole_ense
         shares = [bar.get_height() for bar in axes.patches]
         assert sum(shares) == pytest.approx(1)
         assert shares[-1] == pytest.approx(np.mean(bins == 15))
-        assert axes.texts[0].get_text() == f"ECE {found['predictors'][of.name]['ece']['mean']:.4f}"
+        ece = found["predictors"][of.name]["ece"]
+        expected = f"ECE {ece['mean']:.4f}\nif calibrated {ece['noise_floor']['mean']:.4f}"
+        assert axes.texts[0].get_text() == expected
 
 
 def test_a_risk_coverage_curve_is_the_error_rate_of_those_with_the_lowest_entropy(drawn_by: Drawing) -> None:

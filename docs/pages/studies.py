@@ -48,7 +48,8 @@ INTRODUCTION: Final = """# The studies
 Written by `python -m docs.publish --write` from the records in this folder. A figure is a mean over seeds 42, 43,
 ..., ± half of its 95% interval (Student's t). A wall time is that of the whole study from the images on the device to
 the last trial's end, compilation, validation and checkpoints included. Those of the grids of elu and bn are a quiet
-machine's; tests ran on the same two cores while the others were made.
+machine's. Tests ran on the same two cores while the others were made. `alpha_dropout`, the controls and the tuned
+networks come from a slower processor that had other work too, so compare no times with theirs.
 """
 
 

@@ -38,9 +38,6 @@ Equivalent (=): it lies within 0.005 of 0, the smallest effect of interest. Unde
 
 A calibration error is above 0 by chance alone. "If calibrated" is what a perfectly calibrated predictor with the same
 confidences shows on as many images: the mean, and in brackets what it stays below in 95% of all cases.
-
-The networks of these records were not kept. So the pictures of calibration, of rejected images, of the most certain
-images and of the first image are as version 0.1 drew them.
 """
 PICTURES: Final = {  # rejection: how a record of version 0.1 shows what risk_coverage shows
     "samples": "Accuracy and NLL against the number of samples",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from jaxdeep.analysis.calibration import Bins, calibration
+from jaxdeep.analysis.calibration import Bins, calibration, calibration_noise_floor
 from jaxdeep.analysis.evaluate import uncertainty_scores
 from jaxdeep.analysis.metrics import correct, risk_coverage_curve
 from jaxdeep.analysis.predictors import TEST, Predictor
@@ -23,7 +23,8 @@ LOOKS: Final = {name: series(index, 3) for index, name in enumerate(("plain", "m
 def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np.ndarray, title: str) -> None:
     """Draw accuracy against confidence of each predictor, with the predictors at a temperature in the lower row.
 
-    The images of all single networks are drawn in common, and their ECE is the mean over the networks.
+    The images of all single networks are drawn in common, and their ECE is the mean over the networks. Below it stands
+    the mean of the ECE that perfectly calibrated networks would show.
 
     Args:
         path: Path of the PNG file. The SVG file lies beside it.
@@ -39,7 +40,7 @@ def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np
     panels = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for of_row, row in zip(panels, rows, strict=True):
         for axes, predictor in zip(of_row, row, strict=True):
-            _draw_reliability(axes, *_bins_and_error(predictor, labels))
+            _draw_reliability(axes, *_bins_and_errors(predictor, labels))
             axes.set_title(predictor.name)
         of_row[0].set_ylabel("accuracy")
     for axes in panels[-1]:
@@ -51,15 +52,17 @@ def reliability_diagrams(path: Path, predictors: Sequence[Predictor], labels: np
     save_figure(path, figure, dpi=110)
 
 
-def _bins_and_error(predictor: Predictor, labels: np.ndarray) -> tuple[Bins, float]:
-    """Bins of the images of all networks, and the networks' mean ECE."""
+def _bins_and_errors(predictor: Predictor, labels: np.ndarray) -> tuple[Bins, float, float]:
+    """Bins of the images of all networks, the networks' mean ECE and the mean of its noise floor."""
     probabilities = predictor.answers[TEST].probabilities
     chosen = probabilities[:1] if predictor.is_ensemble else probabilities
     errors = [calibration(one, labels).error for one in chosen]
-    return calibration(chosen.reshape(-1, chosen.shape[-1]), np.tile(labels, len(chosen))), float(np.mean(errors))
+    floors = [calibration_noise_floor(one).mean for one in chosen]
+    bins = calibration(chosen.reshape(-1, chosen.shape[-1]), np.tile(labels, len(chosen)))
+    return bins, float(np.mean(errors)), float(np.mean(floors))
 
 
-def _draw_reliability(axes: Any, bins: Bins, error: float) -> None:
+def _draw_reliability(axes: Any, bins: Bins, error: float, floor: float) -> None:
     edges = np.linspace(0, 1, len(bins.counts) + 1)
     shares = bins.counts / bins.counts.sum()
     axes.bar(edges[:-1], shares, edges[1], align="edge", color="0.85", edgecolor="0.7", label="share of images")
@@ -69,7 +72,8 @@ def _draw_reliability(axes: Any, bins: Bins, error: float) -> None:
     axes.vlines(confidence, accuracy, confidence, color=VERMILLION, linewidth=3, label="calibration error")
     axes.plot(confidence, accuracy, "o-", color=BLUE, markersize=4.5, linewidth=1.2, label="accuracy of a bin")
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-    axes.text(0.05, 0.92, f"ECE {error:.4f}", transform=axes.transAxes, bbox=box)
+    text = f"ECE {error:.4f}\nif calibrated {floor:.4f}"
+    axes.text(0.05, 0.95, text, transform=axes.transAxes, bbox=box, verticalalignment="top", fontsize="small")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
 
