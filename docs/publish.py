@@ -23,7 +23,7 @@ from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table,
 from docs.pages.schedules import draw_schedules
 from docs.pages.studies import controls_table, draw_exercise_8, studies_page, verdicts
 from docs.pages.tuning import tuned_section, tuned_table
-from docs.pages.uncertainty import summary_table, uncertainty_page
+from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist
 from jaxdeep.errors import UserError
 
@@ -40,6 +40,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "tuned": lambda: tuned_table(RECORDS),
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
     "uncertainty": lambda: summary_table(RECORDS),
+    "uncertainty_found": lambda: found_table(RECORDS),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
@@ -50,6 +51,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "README.md": ("first_run", "exercise"),
     "docs/results.md": ("cifar", "verdicts", "controls", "tuned", "fashion_mnist"),
     "docs/results-uncertainty.md": ("uncertainty",),
+    "docs/uncertainty.md": ("uncertainty_found",),
     "docs/speed.md": ("throughput", "startup", "mc_dropout"),
     "docs/trust.md": ("keras",),
 }

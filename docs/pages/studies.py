@@ -105,8 +105,17 @@ def controls_table(records: Records) -> str:
     Args:
         records: Records of `cifar`.
     """
+    return pairs_table(compare_controls(records))
+
+
+def pairs_table(comparison: Comparison) -> str:
+    """Return a row for each pair of a comparison: what differs, and the verdict on the test accuracy.
+
+    Args:
+        comparison: Comparison of pairs that were chosen before.
+    """
     rows = []
-    for pair in compare_controls(records).pairs:
+    for pair in comparison.pairs:
         found = pair.figures["test_accuracy"]
         rows.append((f"{pair.one} - {pair.other}", ", ".join(pair.differing), *_verdict(found)))
     return markdown_table(("pair", "differing fields", "test accuracy, points", "answer", "p", "would show"), rows)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from docs.pages.records import Records
-from docs.pages.studies import EXERCISE, QUESTIONS, costs_table
-from jaxdeep.report.comparison_text import matrix, sentences
+from docs.pages.studies import EXERCISE, QUESTIONS, costs_table, pairs_table
+from jaxdeep.report.comparison_text import sentences
 from jaxdeep.report.tables import markdown_table, runs_of, with_interval
 from jaxdeep.report.tuning_text import budget_line, edge_lines, rate_text, regret_rows, tuning_rows
 from jaxdeep.study.compare import compare_studies
@@ -29,18 +29,18 @@ def tuned_studies(records: Records, tuning: Tuning) -> list[StudyResult]:
 
 
 def compare_tuned(records: Records) -> tuple[Tuning, list[StudyResult], Comparison]:
-    """Return the tuning of the exercise's configurations, their studies of fresh seeds, and all pairs.
+    """Return the tuning of the exercise's configurations, their studies of fresh seeds, and the exercise's questions.
 
     Args:
         records: Records of `cifar`.
     """
     tuning = records.tuning("cifar", EXERCISE)
     studies = tuned_studies(records, tuning)
-    return tuning, studies, compare_studies(studies)
+    return tuning, studies, compare_studies(studies, pairs=QUESTIONS)
 
 
 def tuned_table(records: Records) -> str:
-    """Return a row for each configuration, the differences of all pairs, the exercise's answers, and the regrets.
+    """Return a row for each configuration, the exercise's answers, and the regrets.
 
     Args:
         records: Records of `cifar`.
@@ -60,19 +60,15 @@ def tuned_table(records: Records) -> str:
     ]
     headers = ("configuration", "own rate", "range test", "rates tried", "best rate", "seeds", "best epoch")
     figures = ("test accuracy", "at the own rate")
-    names, *cells = matrix(comparison, "test_accuracy")
     regrets = regret_rows(tuning)
-    asked = {(pair.one, pair.other): pair for pair in comparison.pairs}
     return "\n".join(
         (
             markdown_table((*headers, *figures), rows),
             "",
             f"The {budget_line(tuning)}.",
             *(f"\n{line[0].upper()}{line[1:]}" for line in edge_lines(tuning)),
-            "\nTest accuracy of the row minus that of the column, in points:\n",
-            markdown_table(names, cells),
-            "",
-            *(f"- {line}" for line in sentences([asked[pair] for pair in QUESTIONS], "test_accuracy")),
+            "\nThe exercise's questions, on the fresh seeds and the test images:\n",
+            pairs_table(comparison),
             "\nPoints of validation accuracy that a row loses at the best rate of a column (seeds of the search):\n",
             markdown_table(regrets[0], regrets[1:]),
         )
@@ -80,7 +76,7 @@ def tuned_table(records: Records) -> str:
 
 
 def tuned_section(records: Records) -> list[str]:
-    """Return the lines of STUDIES.md on the tuning: commands, wall times, every rate that was tried, all pairs.
+    """Return the lines of STUDIES.md on the tuning: commands, wall times, every rate that was tried, and the answers.
 
     Args:
         records: Records of `cifar`.
@@ -109,7 +105,7 @@ def tuned_section(records: Records) -> list[str]:
         markdown_table(headers, rows),
         "\nThe studies of the fresh seeds:\n",
         costs_table(studies),
-        "\nAll pairs, on the test images:\n",
+        "\nThe exercise's questions, on the test images:\n",
         *(f"- {line}" for line in sentences(comparison.pairs, "test_accuracy")),
         "",
     ]

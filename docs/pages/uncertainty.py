@@ -95,6 +95,25 @@ def summary_table(records: Records) -> str:
     return "\n".join((table, "", *said))
 
 
+def found_table(records: Records) -> str:
+    """Return a row for each figure: plain networks, MC dropout and the ensemble of each record, as Markdown.
+
+    Args:
+        records: Records of all experiments.
+    """
+    shown = ("plain", "mc_dropout", "ensemble")
+    columns_of = {path: found["predictors"] for path, (_, found) in with_uncertainty(records).items()}
+    headers = [f"{path.replace('/', ' ')} {name}" for path in columns_of for name in shown]
+    cells = [
+        [cell for figure in FIGURES for cell in figure_cells(predictors[name], figure)]
+        for predictors in columns_of.values()
+        for name in shown
+    ]
+    titles = [title for figure in FIGURES for title in columns(figure)]
+    rows = [(title, *(column[index] for column in cells)) for index, title in enumerate(titles)]
+    return markdown_table(("figure", *headers), rows)
+
+
 def _section(path: str, study: StudyResult, found: Mapping[str, Any], pictures: Sequence[str]) -> list[str]:
     lines = [
         f"## {path.replace('/', ' ', 1)}\n",
