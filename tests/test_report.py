@@ -181,6 +181,25 @@ def test_a_study_over_a_grid_is_taken_apart_from_single_configurations(recorded,
         assert list(recorded.studies("cifar", grids=grids)) == [name]
 
 
+def test_a_tuning_is_taken_under_the_names_of_its_configurations_and_is_no_study(recorded, tmp_path) -> None:
+    names = ["selu", "elu"]
+    content = {
+        "experiment": "cifar",
+        "data": {"synthetic": False},
+        "configurations": [{"name": name} for name in names],
+    }
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "tune.json").write_text(json.dumps(content))
+    (tmp_path / "a" / "comparison.json").write_text("{}")
+    recorded.take(tmp_path / "a")
+    assert [path.name for path in (tmp_path / "results" / "cifar").iterdir()] == ["selu-vs-elu.tune.json"]
+    assert recorded.studies("cifar") == {}
+    with pytest.raises(UserError, match="it is no tuning of configurations"):
+        recorded.tuning("cifar", names)
+    with pytest.raises(UserError, match=r"elu-vs-selu\.tune\.json"):
+        recorded.tuning("cifar", names[::-1])
+
+
 def test_a_range_test_is_taken_beside_the_runs(recorded, tmp_path) -> None:
     folder = finished_run(tmp_path / "a")
     (folder / "summary.json").rename(folder / "lr_finder.json")

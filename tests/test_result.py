@@ -22,7 +22,7 @@ from jaxdeep.study.trial_result import Candidate, MeanFigure, TrialResult
 
 RATE, UNITS = "optim.learning_rate", "model.units"
 RESULTS = Path(__file__).parent.parent / "experiments" / "results"
-RECORDS = sorted(path for path in RESULTS.glob("*/*.json") if not path.name.endswith(".find-lr.json"))
+RECORDS = sorted(path for path in RESULTS.glob("*/*.json") if not path.name.endswith((".find-lr.json", ".tune.json")))
 
 FINITE = st.floats(-1e6, 1e6)
 FIGURE = st.none() | FINITE
