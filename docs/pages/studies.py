@@ -122,8 +122,10 @@ def pairs_table(comparison: Comparison) -> str:
 
 
 def _verdict(found: FigureComparison) -> tuple[str, ...]:
-    if found.answer is None or found.difference is None:
-        return ("-",) * 4
+    if found.difference is None:
+        return "-", found.verdict, "-", "-"
+    if found.answer is None:
+        return f"{100 * found.difference:+.2f}", found.verdict, "-", "-"
     assert found.low_corrected is not None
     assert found.high_corrected is not None
     assert found.p_corrected is not None

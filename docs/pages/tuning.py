@@ -65,8 +65,8 @@ def tuned_table(records: Records) -> str:
         (
             markdown_table((*headers, *figures), rows),
             "",
-            f"The {budget_line(tuning)}.",
-            *(f"\n{line[0].upper()}{line[1:]}" for line in edge_lines(tuning)),
+            f"{_capital(budget_line(tuning))}.",
+            *(f"\n{_capital(line)}" for line in edge_lines(tuning)),
             "\nThe exercise's questions, on the fresh seeds and the test images:\n",
             pairs_table(comparison),
             "\nPoints of validation accuracy that a row loses at the best rate of a column (seeds of the search):\n",
@@ -101,7 +101,7 @@ def tuned_section(records: Records) -> list[str]:
     return [
         "## Exercise 8 at each network's own best learning rate\n",
         f"`{tuning.command}`\n",
-        f"The {budget_line(tuning)}. Search seeds {seeds}, on {tuning.processor}, commit {tuning.commit}.\n",
+        f"{_capital(budget_line(tuning))}. Search seeds {seeds}, on {tuning.processor}, commit {tuning.commit}.\n",
         markdown_table(headers, rows),
         "\nThe studies of the fresh seeds:\n",
         costs_table(studies),
@@ -109,3 +109,7 @@ def tuned_section(records: Records) -> list[str]:
         *(f"- {line}" for line in sentences(comparison.pairs, "test_accuracy")),
         "",
     ]
+
+
+def _capital(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}"
