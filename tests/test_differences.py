@@ -173,7 +173,7 @@ def test_of_folds_with_several_seeds_the_folds_count() -> None:
     ("seeds", "of_seed"), [(2, 0.0), (2, 0.1), (3, 0.03), (5, 0.0), (5, 0.1), (10, 0.03), (10, 0.1)]
 )
 def test_its_interval_covers_the_true_difference_for_other_seeds_and_images(seeds: int, of_seed: float) -> None:
-    """From .955 to 1, rather too often: the degrees of freedom are those of the seeds, however small their part."""
+    """From .955 to 1, rather too often: the degrees of freedom follow the seeds, however small their part."""
     trials, rng, covered = 400, np.random.default_rng(seeds), 0
     for _ in range(trials):
         correct, true = drawn_hits(rng, seeds, 300, ahead=0.2, of_seed=of_seed, of_image=0.5)

@@ -122,7 +122,7 @@ def family(rng: np.random.Generator, means: list[float], seeds: int, images: int
 
 
 def limit(probability: float, trials: int) -> float:
-    """What a share of so many trials stays below, if its expectation is at most this, but for one case in 700."""
+    """The value that a share of trials with this probability exceeds in one case of 700."""
     return probability + 3 * np.sqrt(probability * (1 - probability) / trials)
 
 

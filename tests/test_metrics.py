@@ -82,7 +82,7 @@ CONFIDENCES = {
 def errors_if_calibrated(
     probabilities: np.ndarray, bins: int, draws: int, *, equal_mass: bool, rng: np.random.Generator
 ) -> np.ndarray:
-    """The calibration errors of sets of images, each of which is correct with the probability that is said of it."""
+    """The calibration errors of sets of images. Each image is correct with its stated probability."""
     confidence = probabilities.max(1)
     right = rng.random((draws, len(confidence))) < confidence
     if equal_mass:

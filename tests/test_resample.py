@@ -25,6 +25,7 @@ from jaxdeep.study.stored import read_study
 from jaxdeep.train import lr_finder
 from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.programs import spec_of
+from tests.test_folds import numbered
 
 CONFIG = SMALL.updated({"data.resample": True, "train.epochs": 2})
 DATA = small_dataset(CONFIG)
@@ -35,14 +36,6 @@ RATE = "optim.learning_rate"
 def lean() -> Iterator[None]:
     with lean_compilation():
         yield
-
-
-def numbered(labels: np.ndarray, valid_size: int) -> Dataset:
-    """Rows whose one feature is their number."""
-    numbers = np.arange(len(labels), dtype=np.float32)[:, None]
-    parts = slice(valid_size, None), slice(valid_size)
-    train, valid = (Split(jnp.asarray(numbers[part]), jnp.asarray(labels[part])) for part in parts)
-    return Dataset(train, valid, valid, jnp.zeros(()), jnp.ones(()), int(labels.max()) + 1, (1,))
 
 
 def numbers_of(split: Split) -> list[int]:
