@@ -60,11 +60,11 @@ def studies_page(records: Records, tuned: Sequence[str]) -> str:
         records: Records of `cifar`.
         tuned: Lines of the section on the exercise at tuned learning rates.
     """
-    exercise, comparison = exercise_8(records)
+    exercise, of_controls = exercise_8(records), controls(records)
+    comparison = compare_studies(exercise)
     parts = [INTRODUCTION, "## Exercise 8, a to f\n", costs_table(exercise)]
     parts += ["\nAll pairs, on the test images. The validation images chose the epochs, and give no verdict.\n"]
     parts += [*(f"- {line}" for line in sentences(comparison.pairs, "test_accuracy")), ""]
-    of_controls = controls(records)
     parts += ["The validation images make differences larger:\n"]
     parts += [too_good(comparison), "\n## Controls of exercise 8\n", costs_table(of_controls), ""]
     parts += ["The same pairs as in docs/results.md, on the test images.\n"]
@@ -75,10 +75,13 @@ def studies_page(records: Records, tuned: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
-def exercise_8(records: Records) -> tuple[list[StudyResult], Comparison]:
-    """Return the studies of the exercise's configurations, and their comparison."""
-    studies = [records.study("cifar", name) for name in EXERCISE]
-    return studies, compare_studies(studies)
+def exercise_8(records: Records) -> list[StudyResult]:
+    """Return the studies of the exercise's configurations.
+
+    Args:
+        records: Records of `cifar`.
+    """
+    return [records.study("cifar", name) for name in EXERCISE]
 
 
 def controls(records: Records) -> list[StudyResult]:
@@ -96,7 +99,7 @@ def compare_controls(records: Records) -> Comparison:
     Args:
         records: Records of `cifar`.
     """
-    return compare_studies([*exercise_8(records)[0], *controls(records)], pairs=PAIRS_OF_CONTROLS)
+    return compare_studies([*exercise_8(records), *controls(records)], pairs=PAIRS_OF_CONTROLS)
 
 
 def controls_table(records: Records) -> str:
@@ -167,7 +170,7 @@ def draw_exercise_8(path: Path, records: Records) -> None:
 
 def verdicts(records: Records) -> str:
     """Return the exercise's answers: the test accuracy's differences of all pairs, and its questions in words."""
-    _, comparison = exercise_8(records)
+    comparison = compare_studies(exercise_8(records))
     headers, *rows = matrix(comparison, "test_accuracy")
     asked = {(pair.one, pair.other): pair for pair in comparison.pairs}
     lines = (f"- {line}" for line in sentences([asked[question] for question in QUESTIONS], "test_accuracy"))

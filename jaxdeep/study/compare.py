@@ -184,7 +184,7 @@ def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Dif
     indices = [[by_key[key] for key in common] for by_key in map(_keys, (first, second))]
     pairs = list(zip((first, second), indices, strict=True))
     overlap = first.overlap
-    if _rows_compared((first, second), figure) is not None:
+    if _rows_compared(first, figure) is not None:
         correct = [getattr(study.correct, PARTS_OF_ROWS[figure])[rows] for study, rows in pairs]
         return paired_correct(correct[0], correct[1], overlap), common
     values = [[float(getattr(study.trials[row], figure)) for row in rows] for study, rows in pairs]
@@ -195,12 +195,14 @@ def _compared(first: StudyResult, second: StudyResult, figure: str) -> tuple[Dif
     return (paired(of_folds[0], of_folds[1], overlap) if len(of_folds[0]) > 1 else None), common
 
 
-def _rows_compared(pair: tuple[StudyResult, StudyResult], figure: str) -> int | None:
-    """Return the number of rows that all trials share, or None for a figure that is compared over trials alone."""
-    is_resampled = figure.startswith("val") and any(map(_is_resampled, pair))
-    if figure not in PARTS_OF_ROWS or pair[0].folds or is_resampled:
+def _rows_compared(study: StudyResult, figure: str) -> int | None:
+    """Return the number of rows that all trials share, or None for a figure that is compared over trials alone.
+
+    The other study of a pair shares its rows, as `_check` demands.
+    """
+    if figure not in PARTS_OF_ROWS or study.folds or (figure.startswith("val") and _is_resampled(study)):
         return None
-    return getattr(pair[0].correct, PARTS_OF_ROWS[figure]).shape[1]
+    return getattr(study.correct, PARTS_OF_ROWS[figure]).shape[1]
 
 
 def _is_resampled(study: StudyResult) -> bool:
@@ -226,7 +228,7 @@ def _with_verdict(
         difference.low,
         difference.high,
         difference.p_value,
-        rows=_rows_compared(pair, figure),
+        rows=_rows_compared(pair[0], figure),
         chose_epoch=chose_epoch,
     )
     if difference.is_identity:
