@@ -19,12 +19,6 @@ from jaxdeep.analysis.statistics import (
 )
 
 
-def spread_values(mean: float, std: float, count: int) -> np.ndarray:
-    """Values of exactly this mean and standard deviation."""
-    draws = np.random.default_rng(count).normal(size=count)
-    return mean + std * (draws - draws.mean()) / draws.std(ddof=1)
-
-
 def test_the_interval_of_three_runs_is_student_s() -> None:
     estimate = mean_over_runs([1.0, 2.0, 4.0])
     mean, std = 7 / 3, np.std([1, 2, 4], ddof=1)
