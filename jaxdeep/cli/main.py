@@ -107,7 +107,7 @@ def _answer(experiment: Experiment, given: Sequence[str]) -> int:
 def _train(experiment: Experiment, command: Command) -> int:
     """Do what a command without `--compare` asks for, and return the exit status."""
     if command.summary:
-        print(architecture_table(command.config.model, *_sizes(experiment, command), width_of(sys.stdout)))
+        print(architecture_table(command.config.network, *_sizes(experiment, command), width_of(sys.stdout)))
         return 0
     if command.find_lr:
         print(find_lr(experiment, command))

@@ -11,8 +11,9 @@ from jaxdeep.config.model import Model
 from jaxdeep.config.optim import Optim
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
-from jaxdeep.config.static import Static
+from jaxdeep.config.static import Static, Trained
 from jaxdeep.config.train import Train
+from jaxdeep.config.transfer import Phase, Transfer
 
 __all__ = [
     "Config",
@@ -20,11 +21,14 @@ __all__ = [
     "Hyper",
     "Model",
     "Optim",
+    "Phase",
     "Regularize",
     "Schedule",
     "Settings",
     "Static",
     "Train",
+    "Trained",
+    "Transfer",
     "differences",
     "refuse_other",
     "short",

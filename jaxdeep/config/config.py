@@ -15,8 +15,9 @@ from jaxdeep.config.optim import WITH_MOMENTUM, Optim
 from jaxdeep.config.parts import PARTS, by_part, dotted_name
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
-from jaxdeep.config.static import Static, with_traced
+from jaxdeep.config.static import Static, Trained, with_traced
 from jaxdeep.config.train import Train
+from jaxdeep.config.transfer import Transfer
 from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
 
@@ -37,6 +38,7 @@ class Config:
     train: Train = field(default_factory=Train)
     schedule: Schedule = field(default_factory=Schedule)
     regularize: Regularize = field(default_factory=Regularize)
+    transfer: Transfer = field(default_factory=Transfer)
 
     def __post_init__(self) -> None:
         for name, part in PARTS.items():
@@ -44,10 +46,39 @@ class Config:
             check(name, value, isinstance(value, part), f"a {part.__name__}")
         if callable(self.optim.learning_rate):
             self._take_rates(self.optim.learning_rate)
-        layers = len(self.model.units) + 1
+        self._check_transfer()
+        layers = len(self.network.units) + 1
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
         self._check_rates()
+
+    def _check_transfer(self) -> None:
+        """Refuse reused or frozen layers that the network does not have, and phases without epochs."""
+        transfer, hidden = self.transfer, len(self.model.units)
+        if transfer.layers is not None:
+            check("transfer.layers", transfer.layers, transfer.layers <= hidden, f"0 .. {hidden}, or None")
+            if not transfer.layers and not transfer.added:
+                raise UserError(
+                    "transfer.layers is 0 and transfer.added is empty. Give the units of new hidden layers."
+                )
+        if isinstance(transfer.frozen, tuple):
+            layers = len(self.network.units)
+            valid = all(index <= layers for index in transfer.frozen) and len(transfer.frozen) <= layers
+            check("transfer.frozen", transfer.frozen, valid, f"reused, none, or some of the indices 0 .. {layers}")
+        if transfer.layers is not None or not transfer.source:
+            transfer.phases(self.train.epochs)
+
+    @property
+    def network(self) -> Model:
+        """Return the architecture that is trained: the reused layers of `model`, then the added ones.
+
+        >>> Config().updated({"transfer.layers": 1, "transfer.added": (50,)}).network.units
+        (100, 50)
+        """
+        transfer = self.transfer
+        if transfer.layers is None:
+            return self.model
+        return replace(self.model, units=(*self.model.units[: transfer.layers], *transfer.added))
 
     def _take_rates(self, rates: Any) -> None:
         """Put a schedule of rates where schedules stand: the rate of a step is 1 times its factor."""
@@ -124,10 +155,13 @@ class Config:
             _check_names(name, values, hints_of(PARTS[name]))
         return cls(**{name: part(**plain.get(name, {})) for name, part in PARTS.items()})
 
-    def static(self) -> Static:
+    def static(self, trained: Trained = Trained()) -> Static:  # noqa: B008 (immutable)
         """Return what programs are compiled for. Configurations that agree in it share their programs.
 
         Whether there is dropout, a penalty or a constraint is static. Its strength is traced.
+
+        Args:
+            trained: Layers that the program trains.
 
         >>> one, other = Config(), Config().updated({"optim.learning_rate": 0.1})
         >>> one == other, one.static() == other.static()
@@ -135,14 +169,15 @@ class Config:
         """
         regularize = self.regularize
         return Static(
-            self.data,
-            with_traced(self.model, dropout_rate=self.model.dropout_rate > 0),
+            self.data if not trained.first else Data(scaling="none"),
+            with_traced(self.network, dropout_rate=self.model.dropout_rate > 0),
             with_traced(self.optim, learning_rate=True, beta_1=True),
             self.train,
             with_traced(self.schedule, factor=self.schedule.kind == "plateau"),
             with_traced(
                 regularize, l1=regularize.has_l1, l2=regularize.has_l2, max_norm=regularize.max_norm is not None
             ),
+            trained,
         )
 
     def hyper(self) -> "Hyper":
@@ -155,6 +190,7 @@ class Config:
             l2=self.regularize.l2,
             max_norm=self.regularize.max_norm or 0.0,
             plateau_factor=self.schedule.factor,
+            rate_factor=self.transfer.rate_factor,
         )
 
 
@@ -166,6 +202,7 @@ TRACED: Final = (
     "regularize.l2",
     "regularize.max_norm",
     "schedule.factor",
+    "transfer.rate_factor",
 )
 """Fields that a study may vary within one program. schedule.factor is one for a plateau."""
 Settings = Config | Static
@@ -185,6 +222,7 @@ class Hyper(NamedTuple):
     l2: Any
     max_norm: Any
     plateau_factor: Any
+    rate_factor: Any
 
 
 def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Fields of a configuration's parts as plain values, checked by their type hints."""
 
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -68,6 +69,8 @@ def hints_of(kind: type) -> dict[str, Any]:
 def _plain(name: str, hint: Any, value: Any) -> Any:
     if hint is bool:
         return truth(value)
+    if hint is str:
+        return _string(value)
     if hint is int:
         return integer(value) if name not in BOUNDED_BY_MEMORY else integer(value, None)
     if hint is float:
@@ -86,6 +89,14 @@ def _plain(name: str, hint: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _one_of(name, arguments, value)
     raise TypeError(f"{name}: no rule for the type {hint}")
+
+
+def _string(value: Any) -> str:
+    """Return a string, or a path as a string."""
+    value = text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    if not isinstance(value, str):
+        raise NotPlain("a string")
+    return value
 
 
 def _choice(value: Any, choices: tuple[str, ...], more: str) -> str:

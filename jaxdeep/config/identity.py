@@ -7,8 +7,8 @@ from jaxdeep.config.compare import differences
 from jaxdeep.config.config import Config
 from jaxdeep.config.parts import PARTS
 
-WITHOUT_EFFECT: Final[frozenset[str]] = frozenset()
-"""Dotted names of fields that change no figure of a run. Two runs may differ in them."""
+WITHOUT_EFFECT: Final[frozenset[str]] = frozenset({"transfer.source"})
+"""Dotted names of fields that change no figure of a run. A source is identified by its digest, not by its path."""
 
 DEFAULTS_BEFORE: Final = {"data.valid_size": 5_000, "model.units": (100,) * 20}
 """Defaults of earlier versions that this version changed. A stored configuration that lacks the field meant these."""

@@ -11,6 +11,7 @@ from jaxdeep.config.optim import Optim
 from jaxdeep.config.regularize import Regularize
 from jaxdeep.config.schedule import Schedule
 from jaxdeep.config.train import Train
+from jaxdeep.config.transfer import Transfer
 from jaxdeep.config.values import shown
 from jaxdeep.errors import UserError
 
@@ -21,6 +22,7 @@ PARTS: Final = {
     "train": Train,
     "schedule": Schedule,
     "regularize": Regularize,
+    "transfer": Transfer,
 }
 ALIASES: Final = {"epochs": "train.epochs", "lr": "optim.learning_rate", "batch-size": "train.batch_size"}
 """Short name -> field. The command line has them as flags."""

@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from jaxdeep.config.data import Data
 from jaxdeep.config.model import Model
@@ -36,6 +36,20 @@ class TracedNumber:
 TRACED_NUMBER: Final = TracedNumber()
 
 
+class Trained(NamedTuple):
+    """Layers that a program trains, and how. By default it trains all of them.
+
+    Attributes:
+        frozen: Indices of the layers that it does not train, in ascending order.
+        first: Index of the first layer that it runs. The data set holds the outputs of the layers before it.
+        slowed: Number of first layers whose learning rate has a factor of its own.
+    """
+
+    frozen: tuple[int, ...] = ()
+    first: int = 0
+    slowed: int = 0
+
+
 @dataclass(frozen=True)
 class Static:
     """A configuration that programs are compiled for. It cannot be trained.
@@ -50,6 +64,12 @@ class Static:
     train: Train
     schedule: Schedule
     regularize: Regularize
+    trained: Trained = Trained()
+
+    @property
+    def network(self) -> Model:
+        """Return the architecture that is trained."""
+        return self.model
 
 
 def with_traced(part: Part, **is_traced: bool) -> Part:

@@ -148,6 +148,7 @@ class Stack(NamedTuple):
         inputs: Number of features that the first layer takes.
         first: Index of the first layer, counted from 0.
         length: Number of layers.
+        frozen: Whether the layers keep their weights and their moving statistics in training.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Stack(NamedTuple):
     inputs: int
     first: int
     length: int
+    frozen: bool = False
 
 
 class Network(NamedTuple):
@@ -185,7 +187,13 @@ class Network(NamedTuple):
 
 
 @lru_cache
-def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32") -> Network:
+def dnn(
+    model: config.Model,
+    inputs: int,
+    classes: int,
+    dtype: DType = "float32",
+    trained: config.Trained = config.Trained(),  # noqa: B008 (immutable)
+) -> Network:
     """Return the deep dense network of a configuration.
 
     `init(key)` draws each layer l by itself from `fold_in(key, l)`.
@@ -198,7 +206,7 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
     - `update_stats` lets batch normalisation use the batch's statistics and update the moving ones. It does not depend
       on `key`.
     - `mask` holds booleans [B]. Batch normalisation then counts only the rows with True.
-    - `start` and `stop` are the range of layers. By default all layers run.
+    - `start` and `stop` are the range of layers. By default all layers from `trained.first` on run.
     - `mask_bits` is the number of random bits for each value of a dropout mask.
 
     Args:
@@ -206,16 +214,18 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
         inputs: Number D of features in an input row.
         classes: Number C of units in the output layer.
         dtype: Type of parameters and arithmetic.
+        trained: Frozen layers, which batch normalisation never updates, and the first layer that the network has.
 
     Returns:
         The network's stacks and its two functions. Equal arguments return the same object.
     """
-    stacks = _stacks(model, inputs, classes, dtype)
+    stacks = _stacks(model, inputs, classes, dtype, trained)
+    begin = trained.first
     layers = stacks[-1].first + stacks[-1].length
 
     def init(key: jax.Array) -> tuple[Params, BatchStats]:
         params, batch_stats = {}, {}
-        for name, block, fan_in, first, length in stacks:
+        for name, block, fan_in, first, length, _ in stacks:
             x = jnp.zeros((1, fan_in), dtype)
             keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(first, first + length))
             variables = jax.vmap(lambda k, block=block, x=x: block.init(k, x))(keys)
@@ -232,19 +242,19 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
         dropout_rate: jax.Array | float = 0.0,
         update_stats: bool = False,
         mask: jax.Array | None = None,
-        start: int = 0,
+        start: int = begin,
         stop: int | None = None,
         mask_bits: MaskBits = 32,
     ) -> tuple[jax.Array, BatchStats]:
         end = layers if stop is None else stop
-        if not 0 <= start <= end <= layers:
+        if not begin <= start <= end <= layers:
             raise ValueError(
                 f"layers {start}..{end} of a network of {layers} layers are no range. "
-                f"Give 0 <= start <= stop <= {layers}."
+                f"Give {begin} <= start <= stop <= {layers}."
             )
         mask = None if mask is None else mask[:, None]
         new_stats = dict(batch_stats)
-        for name, block, _, first, length in stacks:
+        for name, block, _, first, length, frozen in stacks:
             low, high = max(start, first), min(end, first + length)
             if low >= high:
                 continue
@@ -253,9 +263,10 @@ def dnn(model: config.Model, inputs: int, classes: int, dtype: DType = "float32"
             kernels, weights = _without_kernel(_part(params[name], part))
             rates = jnp.broadcast_to(jnp.asarray(dropout_rate, dtype), (high - low,))
             others = (weights, _part(batch_stats[name], part), rates)
-            layer = partial(_layer, block, update_stats, mask_bits)
+            updates = update_stats and not frozen
+            layer = partial(_layer, block, updates, mask_bits)
             x, stats = _run(layer, kernels, others, jnp.arange(low, high), (key, mask), x)
-            if update_stats:
+            if updates:
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
         return x, new_stats
 
@@ -315,8 +326,8 @@ def _with_part(stack: Any, part: slice, new: Any) -> Any:
     return jax.tree.map(lambda leaf, value: leaf.at[part].set(value), stack, new)
 
 
-def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType) -> tuple[Stack, ...]:
-    """Group the layers of a network into stacks of equal blocks."""
+def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType, trained: config.Trained) -> tuple[Stack, ...]:
+    """Group the layers of a network into stacks of equal blocks that are all trained or all frozen."""
     hidden = len(model.units)
 
     def block(index: int) -> Block:
@@ -334,12 +345,13 @@ def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType) -> tup
         )
 
     fan_ins = (inputs, *model.units)
-    layers = [(block(index), fan_ins[index]) for index in range(hidden + 1)]
+    indices = range(trained.first, hidden + 1)
+    layers = [(block(index), fan_ins[index], index in trained.frozen) for index in indices]
     stacks: list[Stack] = []
-    for (equal, fan_in), group in groupby(layers):
-        first, length = sum(stack.length for stack in stacks), len(list(group))
+    for (equal, fan_in, frozen), group in groupby(layers):
+        first, length = trained.first + sum(stack.length for stack in stacks), len(list(group))
         name = f"layer_{first}" if length == 1 else f"layers_{first}_{first + length - 1}"
-        stacks.append(Stack(name, equal, fan_in, first, length))
+        stacks.append(Stack(name, equal, fan_in, first, length, frozen))
     return tuple(stacks)
 
 

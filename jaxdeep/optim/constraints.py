@@ -1,4 +1,4 @@
-"""Penalties and constraints on the kernels of chosen layers. Clipping that treats each layer by itself."""
+"""Penalties, constraints and learning rates of chosen layers. Clipping that treats each layer by itself."""
 
 from typing import Any
 
@@ -13,24 +13,28 @@ from jaxdeep.nn.dnn import Network, Params
 
 
 def chosen_kernels(model: Network, layers: Layers) -> dict[str, np.ndarray]:
-    """Return which kernels of each stack are chosen.
+    """Return which trained kernels of each stack are chosen.
 
     Args:
         model: Network whose layers are chosen from.
         layers: Choice of layers, such as "every" or their indices.
 
     Returns:
-        Booleans [L] for each stack of L layers by its name. A stack without a chosen layer is left out.
+        Booleans [L] for each stack of L layers by its name. A frozen stack, or one without a chosen layer, is left out.
     """
     indices = layer_indices(layers, model.layers)
-    masks = {stack.name: np.isin(np.arange(stack.first, stack.first + stack.length), indices) for stack in model.stacks}
+    masks = {
+        stack.name: np.isin(np.arange(stack.first, stack.first + stack.length), indices)
+        for stack in model.stacks
+        if not stack.frozen
+    }
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, params: Params) -> jax.Array:
     """Return the penalty on the chosen kernels that is added to the loss.
 
-    It is l1 times the sum of absolute values plus l2 times the sum of squares, as in Keras.
+    It is l1 times the sum of absolute values plus l2 times the sum of squares, as in Keras. Frozen kernels have none.
 
     Args:
         regularize: Choice of kernels and of penalties. At least one penalty must be set.
@@ -48,7 +52,7 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, 
             terms.append(hyper.l1 * jnp.sum(jnp.abs(kernels)))
         if regularize.has_l2:
             terms.append(hyper.l2 * jnp.sum(kernels**2))
-    return sum(terms[1:], start=terms[0])
+    return sum(terms[1:], start=terms[0]) if terms else jnp.zeros_like(hyper.l1)
 
 
 def max_norm(model: Network, layers: Layers, limit: jax.Array | float) -> optax.GradientTransformation:
@@ -82,6 +86,31 @@ def max_norm(model: Network, layers: Layers, limit: jax.Array | float) -> optax.
             kernel = constrained(params[name]["dense"]["kernel"], dense["kernel"], mask)
             new[name] = {**new[name], "dense": {**dense, "kernel": kernel}}
         return new
+
+    return optax.stateless(update)
+
+
+def scale_first(model: Network, count: int, factor: jax.Array | float) -> optax.GradientTransformation:
+    """Return a transformation that multiplies the updates of a network's first layers.
+
+    Args:
+        model: Network that the weights belong to.
+        count: Number of layers whose updates are multiplied.
+        factor: Factor of their learning rate, above 0. It may be traced.
+
+    Returns:
+        A transformation from updates to updates.
+    """
+    chosen = chosen_kernels(model, tuple(range(count)))
+
+    def scaled(updates: jax.Array, mask: np.ndarray) -> jax.Array:
+        factors = jnp.where(mask, factor, jnp.ones_like(factor)).astype(updates.dtype)
+        return updates * factors.reshape(-1, *(1,) * (updates.ndim - 1))
+
+    def update(updates: Any, params: Any) -> Any:
+        del params
+        new = {name: jax.tree.map(lambda leaf, m=mask: scaled(leaf, m), updates[name]) for name, mask in chosen.items()}
+        return {**updates, **new}
 
     return optax.stateless(update)
 

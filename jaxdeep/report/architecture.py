@@ -26,7 +26,7 @@ def architecture_table(model: Model, inputs: int, classes: int, width: int | Non
     network = dnn(model, inputs, classes)
     params, batch_stats = jax.eval_shape(network.init, jax.random.key(0))
     rows, total, moving = [], 0, 0
-    for name, block, _, first, length in network.stacks:
+    for name, block, _, first, length, _ in network.stacks:
         trained, not_trained = _size(params[name]), _size(batch_stats[name])
         layer = str(first) if length == 1 else f"{first} - {first + length - 1}"
         what = _what(block, model) if length == 1 else f"{length} x [{_what(block, model)}]"

@@ -20,12 +20,13 @@ import numpy as np
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.study.batched_memory import BatchedPrograms, sizes_that_fit
 from jaxdeep.study.batched_rows import on_host, placed, stacked, taken, with_row
+from jaxdeep.study.batched_trial import BatchedTrial
 from jaxdeep.study.trial import Trial
-from jaxdeep.train.checkpoint import SECONDS_BETWEEN_CHECKPOINTS, Checkpointer
-from jaxdeep.train.checks import check_fits
-from jaxdeep.train.fit import Run, finished, run_identity
+from jaxdeep.train.checkpoint import SECONDS_BETWEEN_CHECKPOINTS
+from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.programs import ProgramSpec, spec_of
+from jaxdeep.train.source import Source
 from jaxdeep.train.state import TrainState, is_over
 
 SHARE_OF_TIME: Final = 0.05
@@ -43,17 +44,21 @@ def fit_batched(
     on_end: Callable[[int, Run], None] = lambda index, run: None,
     until: int | None = None,
     memory: int | None = None,
+    sources: Sequence[Source | None] | None = None,
 ) -> list[Run]:
     """Train trials side by side, as many as fit. Trials of one program are trained at a time.
 
+    Phases follow each other: all trials finish a phase before any begins the next one.
+
     Args:
         trials: Configurations with seeds.
-        data: Data set of each trial.
+        data: Data set of each trial, on the scale of its source.
         folders: Folder for the checkpoints of each trial. None keeps none.
         on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial.
         on_end: Function of a trial's index and its run. It is called when a trial has ended.
         until: Epoch after which all trials stop. None trains them to their ends.
         memory: Bytes of each device that may be used. None uses the free memory.
+        sources: Network that each trial starts from, or None for each. None if no trial has one.
 
     Returns:
         The run of each trial in the order of the trials.
@@ -61,22 +66,47 @@ def fit_batched(
     Raises:
         UserError: A trial does not fit its data set, its folder cannot be used, or it is larger than the memory.
     """
-    groups: dict[ProgramSpec, list[int]] = {}
-    for index, (trial, dataset) in enumerate(zip(trials, data, strict=True)):
-        check_fits(trial.config, dataset)
-        groups.setdefault(spec_of(trial.config, [dataset]), []).append(index)
-    runs: dict[int, Run] = {}
-    for indices in groups.values():
-        spec = spec_of(trials[indices[0]].config, [data[index] for index in indices])
-        programs = BatchedPrograms(spec)
-        sizes = sizes_that_fit(programs, len(indices), memory)
-        for first in range(0, len(indices), sizes[0]):
-            chunk = _Chunk(indices[first : first + sizes[0]], trials, data, folders, programs, sizes, on_epoch)
-            with chunk:
-                for index, run in chunk.train(until).items():
-                    runs[index] = run
-                    on_end(index, run)
-    return [runs[index] for index in range(len(trials))]
+    networks = [None] * len(trials) if sources is None else sources
+    batched = [BatchedTrial(*given) for given in zip(trials, data, networks, folders, strict=True)]
+    going = list(range(len(trials)))
+    while going:
+        groups: dict[ProgramSpec, list[int]] = {}
+        for index in going:
+            groups.setdefault(batched[index].spec(), []).append(index)
+        going = []
+        for indices in groups.values():
+            for index in _train_group(indices, batched, on_epoch, until, memory):
+                going.append(index)
+            for index in indices:
+                if index not in going:
+                    on_end(index, _run_of(batched[index]))
+    return list(map(_run_of, batched))
+
+
+def _run_of(trial: BatchedTrial) -> Run:
+    """Return the run of a trial that has ended."""
+    assert trial.run is not None
+    return trial.run
+
+
+def _train_group(
+    indices: Sequence[int],
+    trials: Sequence[BatchedTrial],
+    on_epoch: Callable[[int, Sequence[EpochRecord]], None],
+    until: int | None,
+    memory: int | None,
+) -> list[int]:
+    """Train the present phase of trials that share their programs. Return the trials that have a next phase."""
+    data = {index: trials[index].features() for index in indices}
+    first = trials[indices[0]]
+    programs = BatchedPrograms(spec_of(first.config, list(data.values()), first.stage.trained))
+    sizes = sizes_that_fit(programs, len(indices), memory)
+    going: list[int] = []
+    for begin in range(0, len(indices), sizes[0]):
+        members = {index: trials[index] for index in indices[begin : begin + sizes[0]]}
+        with _Chunk(members, data, programs, sizes, on_epoch) as chunk:
+            going += chunk.train(until)
+    return going
 
 
 class _Chunk:
@@ -88,18 +118,15 @@ class _Chunk:
 
     def __init__(
         self,
-        indices: Sequence[int],
-        trials: Sequence[Trial],
-        data: Sequence[Dataset],
-        folders: Sequence[Path | None],
+        trials: Mapping[int, BatchedTrial],
+        data: Mapping[int, Dataset],
         programs: BatchedPrograms,
         sizes: Sequence[int],
         on_epoch: Callable[[int, Sequence[EpochRecord]], None],
     ) -> None:
-        self._indices, self._trials, self._data, self._folders = indices, trials, data, folders
+        self._indices, self._trials, self._data = list(trials), trials, data
         self._programs, self._sizes, self._on_epoch = programs, sizes, on_epoch
         self._config = programs.spec.config
-        self._histories: dict[int, list[EpochRecord]] = {index: [] for index in indices}
         self._waited = 0.0
         self._writers = ThreadPoolExecutor(WRITERS)
         self._writing: list[Future[None]] = []
@@ -113,42 +140,47 @@ class _Chunk:
         self._wait()
         self._writers.shutdown()
 
-    def train(self, until: int | None) -> dict[int, Run]:
-        """Train all trials to their ends or until an epoch. Return the runs by index."""
-        last = self._config.train.epochs if until is None else until
+    def train(self, until: int | None) -> list[int]:
+        """Train the present phase of all trials. Return the trials that have a next phase."""
         states = self._begun()
         ended: dict[int, TrainState] = {}
         while True:
-            over = is_over(self._config, states)
+            began = np.asarray([self._trials[index].began for index in self._of_rows()])
+            over = is_over(self._config, states, began)
             now = {
                 index: row
                 for row, index in enumerate(self._rows)
-                if index is not None and (over[row] or len(self._histories[index]) >= last)
+                if index is not None
+                and (over[row] or len(self._trials[index].history) >= self._trials[index].last_epoch(until))
             }
             if now:
                 host_states = on_host(states, now)
                 self._keep(host_states)
-                ended |= {index: _without_training(state) for index, state in host_states.items()}
+                ended |= {
+                    index: _without_training(state) if self._trials[index].is_last else state
+                    for index, state in host_states.items()
+                }
                 self._rows = [None if index in ended else index for index in self._rows]
             if not any(index is not None for index in self._rows):
                 break
             states = self._epoch(self._compacted(states))
         del states  # or they would stand beside the weights that are evaluated
-        return self._runs(ended)
+        return self._left(ended, until)
 
     def _begun(self) -> TrainState:
         """Return the first states, or the states of the last checkpoints."""
         seeds = [self._trials[index].seed for index in self._of_rows()]
         keys = placed(jnp.stack([jax.random.key(seed) for seed in seeds]))
         states = self._program("start")(*self._arguments, keys)
-        for row, index in enumerate(self._indices):
-            folder = self._folders[index]
-            if folder is None or not Path(folder).expanduser().exists():
+        for row, (index, trial) in enumerate(self._trials.items()):
+            if trial.takes_over:
+                states = with_row(states, row, trial.entered(taken(states, row)))
+            if trial.folder is None or not Path(trial.folder).expanduser().exists():
                 continue
-            with self._checkpointer(index) as checkpointer:
+            with trial.checkpointer() as checkpointer:
                 state, history = checkpointer.resume(taken(states, row))
             if history:
-                states, self._histories[index] = with_row(states, row, state), history
+                states, trial.history = with_row(states, row, state), history
                 self._on_epoch(index, history)
         return placed(states)
 
@@ -171,14 +203,14 @@ class _Chunk:
         seconds = (time.perf_counter() - began) / len(going)
         for index, row in going.items():
             figures = {name: float(values[row]) for name, values in metrics._asdict().items()}
-            history = self._histories[index]
+            history = self._trials[index].history
             history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=seconds))
         for writing in self._writing:
             if writing.done():
                 writing.result()  # or a full disk would be reported at the next checkpoint
         try:
             for index in going:
-                self._on_epoch(index, self._histories[index])
+                self._on_epoch(index, self._trials[index].history)
         except BaseException:
             self._keep_going(states, going)
             raise
@@ -189,27 +221,21 @@ class _Chunk:
 
     def _keep_going(self, states: TrainState, going: Mapping[int, int]) -> None:
         """Begin to write checkpoints of the trials that have not ended. Each stands in its row."""
-        if any(self._folders[index] is not None for index in going):
+        if any(self._trials[index].folder is not None for index in going):
             self._keep(on_host(states, going))
 
-    def _runs(self, ended: Mapping[int, TrainState]) -> dict[int, Run]:
+    def _left(self, ended: Mapping[int, TrainState], until: int | None) -> list[int]:
+        """Evaluate the best weights of all trials and end their phase. Return the trials that have a next one."""
         self._fill()
         best = [ended[index if index is not None else next(iter(ended))].best for index in self._rows]
         params, batch_stats = placed(stacked([(epoch.params, epoch.batch_stats) for epoch in best]))
         evaluations = jax.device_get(self._program("evaluate")(params, batch_stats, *self._arguments))
-        return {
-            index: finished(
-                self._trials[index].config,
-                self._data[index],
-                self._trials[index].seed,
-                self._histories[index],
-                ended[index],
-                jax.tree.map(itemgetter(row), evaluations),
-                self._programs.compile_seconds,
-                self._waited / len(self._indices),
-            )
+        seconds = (self._programs.compile_seconds, self._waited / len(self._indices))
+        return [
+            index
             for row, index in enumerate(self._indices)
-        }
+            if self._trials[index].leave(ended[index], jax.tree.map(itemgetter(row), evaluations), *seconds, until)
+        ]
 
     def _program(self, name: str) -> Any:
         return self._programs.of(name, len(self._rows))
@@ -235,26 +261,22 @@ class _Chunk:
         """Return the trial of each row. An unused row has the first trial."""
         return [self._indices[0] if index is None else index for index in self._rows]
 
-    def _checkpointer(self, index: int) -> Checkpointer:
-        trial = self._trials[index]
-        return Checkpointer(self._folders[index], run_identity(trial.config, self._data[index], trial.seed))
-
     def _keep(self, states: Mapping[int, TrainState]) -> None:
         """Begin to write checkpoints, after the earlier ones are written."""
-        kept = {index: state for index, state in states.items() if self._folders[index] is not None}
+        kept = {index: state for index, state in states.items() if self._trials[index].folder is not None}
         if not kept:
             return
         began = time.perf_counter()
         self._wait()
         for index, state in kept.items():
-            history = list(self._histories[index])
+            history = list(self._trials[index].history)
             self._writing.append(self._writers.submit(self._write, index, state, history))
         took = time.perf_counter() - began
         self._waited += took
         self._interval = max(SECONDS_BETWEEN_CHECKPOINTS, took / SHARE_OF_TIME)
 
     def _write(self, index: int, state: TrainState, history: Sequence[EpochRecord]) -> None:
-        with self._checkpointer(index) as checkpointer:
+        with self._trials[index].checkpointer() as checkpointer:
             checkpointer.save(state, history, at_once=True)
 
     def _wait(self) -> None:

@@ -10,7 +10,16 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study.brackets import Bracket, Rung, checked_brackets, epochs_of
 from jaxdeep.study.ranking import Standing, standing
-from jaxdeep.study.runner import Checkpoints, OnEnd, OnEpoch, check_arguments, first_diverged, train_all, watched
+from jaxdeep.study.runner import (
+    Checkpoints,
+    OnEnd,
+    OnEpoch,
+    SourceOfTrial,
+    check_arguments,
+    first_diverged,
+    train_all,
+    watched,
+)
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run
@@ -29,6 +38,7 @@ def fit_by_halving(
     on_epoch: OnEpoch = lambda index, history: None,
     on_end: OnEnd = lambda index, run: None,
     on_rung: OnRung = lambda rung, candidates: None,
+    source: SourceOfTrial = None,
     verbose: bool | None = None,
 ) -> list[Run]:
     """Train the trials of a search as far as their candidates are promoted.
@@ -47,6 +57,8 @@ def fit_by_halving(
         on_epoch: Function of a trial's index and its history. It is called after each epoch of a trial.
         on_end: Function of a trial's index and its run. It is called once for each trial at the end of the search.
         on_rung: Function of a rung and its number of candidates. It is called when the rung begins.
+        source: Trained run, saved network or run folder whose layers are reused, or a function of a trial that returns
+            one. None takes the one that `transfer.source` names, if it names one.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -65,7 +77,14 @@ def fit_by_halving(
     brackets = checked_brackets(brackets, trials)
     with watched(trials, data, verbose, on_epoch, on_end, epochs_of(brackets, trials)) as (follow, end):
         runs = train_by_halving(
-            trials, data, brackets, checkpoints=checkpoints, on_epoch=follow, on_end=end, on_rung=on_rung
+            trials,
+            data,
+            brackets,
+            checkpoints=checkpoints,
+            on_epoch=follow,
+            on_end=end,
+            on_rung=on_rung,
+            source=source,
         )
     warn_of_study(*first_diverged(trials, runs))
     return runs
@@ -80,6 +99,7 @@ def train_by_halving(
     on_epoch: OnEpoch = lambda index, history: None,
     on_end: OnEnd = lambda index, run: None,
     on_rung: OnRung = lambda rung, candidates: None,
+    source: SourceOfTrial = None,
 ) -> list[Run]:
     """Train the trials of a search like `fit_by_halving`, without a bar and without a warning.
 
@@ -91,6 +111,7 @@ def train_by_halving(
         on_epoch: Function of a trial's index and its history.
         on_end: Function of a trial's index and its run.
         on_rung: Function of a rung and its number of candidates.
+        source: Network that trials start from, a function of a trial that returns it, or None.
 
     Returns:
         The run of each trial in the order of the trials.
@@ -115,6 +136,7 @@ def train_by_halving(
                 on_epoch=on_epoch,
                 on_end=on_end,
                 on_rung=on_rung,
+                source=source,
             )
     runs: dict[int, Run] = {}
     for bracket in brackets:
@@ -122,7 +144,7 @@ def train_by_halving(
         for rung in bracket.rungs:
             candidates = candidates[: rung.candidates]
             on_rung(rung, len(candidates))
-            runs |= _climb(trials, data, candidates, rung, checkpoints, on_epoch)
+            runs |= _climb(trials, data, candidates, rung, checkpoints, on_epoch, source)
             places = _standings(trials, runs, candidates, rung.epochs)
             candidates.sort(key=places.__getitem__)
     for index, run in sorted(runs.items()):
@@ -137,6 +159,7 @@ def _climb(
     rung: Rung,
     checkpoints: Checkpoints,
     on_epoch: OnEpoch,
+    source: SourceOfTrial,
 ) -> dict[int, Run]:
     """Train the trials of several candidates to the epochs of a rung. Return the runs by index."""
     taking_part = [index for index, trial in enumerate(trials) if trial.candidate in candidates]
@@ -145,7 +168,7 @@ def _climb(
         on_epoch(taking_part[position], history)
 
     chosen = [trials[index] for index in taking_part]
-    runs = train_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs)
+    runs = train_all(chosen, data, checkpoints=checkpoints, on_epoch=follow, until=rung.epochs, source=source)
     return dict(zip(taking_part, runs, strict=True))
 
 

@@ -24,12 +24,15 @@ from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.terminal import is_watched
+from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run, train
 from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.memory import refuse_more_than, total_memory
+from jaxdeep.train.phases import stages_of
 from jaxdeep.train.programs import Program, compile_program
+from jaxdeep.train.source import Source, prepared, resolved, source_of
 
 
 class Stopped(Exception):
@@ -43,6 +46,8 @@ OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 """Function of a trial's index and its history."""
 OnEnd = Callable[[int, Run], None]
 """Function of a trial's index and its run."""
+SourceOfTrial = Run | Source | Path | str | Callable[[Trial], Any] | None
+"""Network that trials start from, or a function of a trial that returns it."""
 Checkpoints = Callable[[Trial], Path | None]
 """Function of a trial that returns the folder for its checkpoints, or None."""
 
@@ -69,6 +74,7 @@ def fit_all(
     on_end: OnEnd = lambda index, run: None,
     until: int | None = None,
     workers: int | None = None,
+    source: SourceOfTrial = None,
     verbose: bool | None = None,
 ) -> list[Run]:
     """Train all trials of a study.
@@ -87,6 +93,8 @@ def fit_all(
         until: Epoch after which all trials stop. None trains them to their ends.
         workers: Number of threads on a CPU. None takes one for each core that the process may use, if the memory
             suffices.
+        source: Trained run, saved network or run folder whose layers are reused, or a function of a trial that returns
+            one. None takes the one that `transfer.source` names, if it names one.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -103,7 +111,14 @@ def fit_all(
     check_arguments(data, checkpoints=checkpoints, on_epoch=on_epoch, on_end=on_end)
     with watched(trials, data, verbose, on_epoch, on_end) as (follow, end):
         runs = train_all(
-            trials, data, checkpoints=checkpoints, on_epoch=follow, on_end=end, until=until, workers=workers
+            trials,
+            data,
+            checkpoints=checkpoints,
+            on_epoch=follow,
+            on_end=end,
+            until=until,
+            workers=workers,
+            source=source,
         )
     warn_of_study(*first_diverged(trials, runs))
     return runs
@@ -118,6 +133,7 @@ def train_all(
     on_end: OnEnd = lambda index, run: None,
     until: int | None = None,
     workers: int | None = None,
+    source: SourceOfTrial = None,
 ) -> list[Run]:
     """Train all trials of a study like `fit_all`, without a bar and without a warning.
 
@@ -129,6 +145,7 @@ def train_all(
         on_end: Function of a trial's index and its run.
         until: Epoch after which all trials stop, or None.
         workers: Number of threads on a CPU, or None.
+        source: Network that trials start from, a function of a trial that returns it, or None.
 
     Returns:
         The run of each trial in the order of the trials.
@@ -137,12 +154,20 @@ def train_all(
         UserError: Something that `fit_all` refuses.
     """
     until, workers = optional_whole("until", until, 1), optional_whole("workers", workers, 1)
-    datasets = _datasets(trials, data)
+    sources = sources_of(trials, source)
+    configs = [resolved(trial.config, network) for trial, network in zip(trials, sources, strict=True)]
+    datasets = list(map(prepared, configs, _datasets(trials, data), sources))
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
     if jax.default_backend() != "cpu":
-        return fit_batched(trials, datasets, folders, on_epoch=on_epoch, on_end=on_end, until=until)
-    programs = [compile_program(trial.config, dataset) for trial, dataset in zip(trials, datasets, strict=True)]
-    refuse_more_than(total_memory(), sum(program.kept_bytes for program in programs))
+        return fit_batched(trials, datasets, folders, sources=sources, on_epoch=on_epoch, on_end=on_end, until=until)
+    for config, dataset in zip(configs, datasets, strict=True):
+        check_fits(config, dataset)
+    by_trial = [
+        [compile_program(config, stage.shapes, stage.trained) for stage in stages_of(config, dataset)]
+        for config, dataset in zip(configs, datasets, strict=True)
+    ]
+    programs = [program for own in by_trial for program in own]
+    refuse_more_than(total_memory(), sum(own[0].kept_bytes for own in by_trial))
     stop, lock = Event(), Lock()
 
     def run(index: int) -> Run:
@@ -156,9 +181,10 @@ def train_all(
             raise Stopped
         trial = trials[index]
         ended = train(
-            trial.config,
+            configs[index],
             datasets[index],
             trial.seed,
+            source=sources[index],
             checkpoints=folders[index],
             on_epoch=follow,
             until=until,
@@ -180,6 +206,27 @@ def train_all(
     for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
         raise error
     return [future.result() for future in futures]
+
+
+def sources_of(trials: Sequence[Trial], given: SourceOfTrial) -> list[Source | None]:
+    """Return the network that each trial starts from.
+
+    Args:
+        trials: Trials of a study.
+        given: One network for all trials, a function of a trial, or None for what `transfer.source` names.
+
+    Raises:
+        UserError: There is no such network, or it cannot be read.
+    """
+    found: list[Source | None] = []
+    known: dict[Any, Source | None] = {}
+    for trial in trials:
+        own = given(trial) if callable(given) else given
+        name = (trial.config.transfer.source, trial.seed) if own is None else (str(own), trial.seed, id(own))
+        if name not in known:
+            known[name] = source_of(trial.config, trial.seed, own)
+        found.append(known[name])
+    return found
 
 
 @contextmanager

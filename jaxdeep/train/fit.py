@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaxdeep.config import Config
-from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose
+from jaxdeep.config.arguments import check_callable, check_type, optional_whole, plain_verbose
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import datasets_of_seeds
@@ -18,9 +18,11 @@ from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_run
 from jaxdeep.train.folders import checked_folder
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.phases import first_entry, folder_of_phase, stages_of
 from jaxdeep.train.programs import compile_program, traced
 from jaxdeep.train.progress import Bar
 from jaxdeep.train.run import Run, finished
+from jaxdeep.train.source import Source, prepared, resolved, source_of
 from jaxdeep.train.state import is_over
 
 OnEpoch = Callable[[Sequence[EpochRecord]], None]
@@ -35,6 +37,7 @@ def fit(
     checkpoints: Path | str | None = None,
     on_epoch: OnEpoch | None = None,
     until: int | None = None,
+    source: "Run | Path | str | None" = None,
     verbose: bool | None = None,
 ) -> Run:
     """Train the network of a configuration.
@@ -53,6 +56,8 @@ def fit(
             raises ends the run, after a checkpoint.
         until: Epoch behind which the run stops with a checkpoint, 1 or more. The same call without it goes on. None:
             the run is trained to its end.
+        source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes the one
+            that `transfer.source` names, if it names one. A source is never changed.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -69,8 +74,11 @@ def fit(
     is_shown = is_watched(plain_verbose(verbose))
     if on_epoch is not None:
         check_callable("on_epoch", on_epoch, "a function of the history, or None")
+    check_type("config", config, Config, "a Config")
+    network = source_of(config, seed, source)
+    config = resolved(config, network)
     check_fits(config, data)
-    data = datasets_of_seeds(data, config.data, (seed,))[seed]
+    data = prepared(config, datasets_of_seeds(data, config.data, (seed,))[seed], network)
     with Bar([f"seed {seed}"], [config.train.epochs], data.train.size, is_shown=is_shown) as bar:
 
         def follow(history: Sequence[EpochRecord]) -> None:
@@ -78,7 +86,7 @@ def fit(
             if on_epoch is not None:
                 on_epoch(history)
 
-        run = train(config, data, seed, checkpoints=checkpoints, on_epoch=follow, until=until)
+        run = train(config, data, seed, source=network, checkpoints=checkpoints, on_epoch=follow, until=until)
         if until is None:
             bar.end(0)
     if run.diverged:
@@ -91,6 +99,7 @@ def train(
     data: Dataset,
     seed: int,
     *,
+    source: Source | None = None,
     checkpoints: Path | None = None,
     on_epoch: OnEpoch | None = None,
     until: int | None = None,
@@ -98,9 +107,10 @@ def train(
     """Train like `fit`, without a bar and without a warning.
 
     Args:
-        config: Configuration that is trained.
-        data: Data set that it is trained on, with the seed's own validation rows.
+        config: Configuration that is trained, with the number of reused layers.
+        data: Data set that it is trained on, with the seed's own rows, on the scale of the source.
         seed: Seed of all random numbers, in 0 .. 2^32 - 1.
+        source: Network that it starts from, or None.
         checkpoints: Folder that keeps this run alone, or None.
         on_epoch: Function of the history, called after each epoch, or None.
         until: Epoch behind which the run stops, or None.
@@ -111,35 +121,53 @@ def train(
     Raises:
         UserError: Something that `fit` refuses.
     """
-    program, hyper = compile_program(config, data), traced(config)
-    last = config.train.epochs if until is None else until
-    with Checkpointer(checkpoints, run_identity(config, data, seed)) as checkpointer:
-        state, history = checkpointer.resume(program.start(hyper, data, jax.random.key(seed)))
-        if history and on_epoch is not None:
-            on_epoch(history)
-        while len(history) < last and not is_over(config, state):
-            began = time.perf_counter()
-            state, metrics = program.epoch(state, hyper, data)
-            figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
-            history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - began))
-            try:
-                if on_epoch is not None:
-                    on_epoch(history)
-            except BaseException:
-                checkpointer.save(state, history, at_once=True)
-                raise
-            checkpointer.save(state, history, at_once=len(history) >= last or bool(is_over(config, state)))
+    hyper, key = traced(config), jax.random.key(seed)
+    identity, stages = run_identity(config, data, seed, source), stages_of(config, data)
+    check_fits(config, data)
+    entry = first_entry(stages[0], source, key)
+    history: list[EpochRecord] = []
+    compile_seconds = checkpoint_seconds = 0.0
+    for number, stage in enumerate(stages):
+        program, own_data = compile_program(config, stage.shapes, stage.trained), stage.features(entry)
+        last = stage.phase.last if until is None else min(stage.phase.last, until)
+        began = len(history)
+        with Checkpointer(folder_of_phase(checkpoints, number), identity) as checkpointer:
+            start = stage.entered(program.start(hyper, own_data, key), entry)
+            state, resumed = checkpointer.resume(start)
+            history = resumed or history
+            if resumed and on_epoch is not None:
+                on_epoch(history)
+            while len(history) < last and not is_over(config, state, began):
+                since = time.perf_counter()
+                state, metrics = program.epoch(state, hyper, own_data)
+                figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
+                history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - since))
+                try:
+                    if on_epoch is not None:
+                        on_epoch(history)
+                except BaseException:
+                    checkpointer.save(state, history, at_once=True)
+                    raise
+                is_last = len(history) >= last or bool(is_over(config, state, began))
+                checkpointer.save(state, history, at_once=is_last)
+        compile_seconds += program.compile_seconds
+        checkpoint_seconds += checkpointer.seconds
+        if stage is stages[-1] or bool(state.diverged) or (until is not None and len(history) >= until):
+            evaluations = program.evaluate(state.best.params, state.best.batch_stats, hyper, own_data)
+            state = stage.whole(state, entry)
+            return finished(config, data, seed, history, state, evaluations, compile_seconds, checkpoint_seconds)
+        entry = stage.left(state, entry)
+    raise AssertionError("a run has a last phase")
 
-    evaluations = program.evaluate(state.best.params, state.best.batch_stats, hyper, data)
-    return finished(config, data, seed, history, state, evaluations, program.compile_seconds, checkpointer.seconds)
 
-
-def run_identity(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
+def run_identity(config: Config, data: Dataset, seed: int, source: Source | None = None) -> dict[str, Any]:
     """Return the values that two calls must share to be the same run, as nested JSON values.
 
     Args:
         config: Configuration that is trained.
         data: Data set that it is trained on.
         seed: Seed of all random numbers.
+        source: Network that the run starts from, or None. Its digest counts, not its path.
     """
-    return {"seed": seed, "config": config.to_dict(), "data": data.identity()}
+    of_source = {} if source is None else {"source": source.digest}
+    return {"seed": seed, "config": config.to_dict(), "data": data.identity(), **of_source}

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdeep.config import Hyper, Settings
+from jaxdeep.config import Hyper, Settings, Static, Trained
 from jaxdeep.data.augmentation import augmented
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Network, Params, dnn
@@ -58,7 +58,8 @@ def model_of(config: Settings, data: Dataset) -> Network:
     Returns:
         The network. Equal arguments return the same object.
     """
-    return dnn(config.model, data.inputs, data.classes, config.train.dtype)
+    trained = config.trained if isinstance(config, Static) else Trained()
+    return dnn(config.network, data.inputs, data.classes, config.train.dtype, trained)
 
 
 def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:

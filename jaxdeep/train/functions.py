@@ -33,7 +33,7 @@ def check_functions(config: Config, data: Dataset) -> None:
     Raises:
         UserError: names the field and the function, and says why.
     """
-    model, dtype = config.model, config.train.dtype
+    model, dtype = config.network, config.train.dtype
     widths = (data.inputs, *model.units)
     if not isinstance(model.activation, str):
         rows = min(config.train.batch_size, data.train.size)

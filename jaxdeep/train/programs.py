@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdeep.config import Config, Hyper, Static
+from jaxdeep.config import Config, Hyper, Static, Trained
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train import step
@@ -107,14 +107,20 @@ class Compiled(NamedTuple):
     compile_seconds: float
 
 
-def compile_program(config: Config, data: Dataset) -> Program:
+def compile_program(
+    config: Config,
+    data: Dataset,
+    trained: Trained = Trained(),  # noqa: B008 (immutable)
+) -> Program:
     """Compile the programs of a run.
 
     They are compiled once in a process for each static configuration and shape of data.
 
     Args:
         config: Configuration to train.
-        data: Data set whose shapes and types are used.
+        data: Data set whose shapes and types are used. With `trained.first`, its rows are the outputs of the layers
+            before.
+        trained: Layers that the programs train.
 
     Returns:
         The compiled programs with their sizes and the seconds that compiling took.
@@ -122,8 +128,9 @@ def compile_program(config: Config, data: Dataset) -> Program:
     Raises:
         UserError: The configuration does not fit the data set, or the programs do not fit the memory.
     """
-    check_fits(config, data)
-    programs = compiled(NAMES, spec_of(config, [data]), None)
+    if not trained.first:
+        check_fits(config, data)
+    programs = compiled(NAMES, spec_of(config, [data], trained), None)
     epoch_bytes = program_bytes(programs.calls["epoch"])
     refuse_more_than(total_memory(), epoch_bytes)
     state = programs.calls["start"].out_info
@@ -145,12 +152,17 @@ def traced(config: Config) -> Hyper:
     return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
 
 
-def spec_of(config: Config, datasets: Sequence[Dataset]) -> ProgramSpec:
+def spec_of(
+    config: Config,
+    datasets: Sequence[Dataset],
+    trained: Trained = Trained(),  # noqa: B008 (immutable)
+) -> ProgramSpec:
     """Return everything that determines the programs of some trials.
 
     Args:
         config: Configuration of one trial. All trials have the same static configuration.
         datasets: Data set of each trial. Their shapes are equal. A leaf that all hold as one object is shared.
+        trained: Layers that the programs train.
 
     Returns:
         The static configuration, the shapes and the shared leaves.
@@ -158,7 +170,7 @@ def spec_of(config: Config, datasets: Sequence[Dataset]) -> ProgramSpec:
     leaves = [jax.tree.leaves(data) for data in datasets]
     is_own = tuple(any(leaf is not copies[0] for leaf in copies) for copies in zip(*leaves, strict=True))
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves[0])
-    return ProgramSpec(config.static(), shapes, jax.tree.structure(datasets[0]), is_own)
+    return ProgramSpec(config.static(trained), shapes, jax.tree.structure(datasets[0]), is_own)
 
 
 @lru_cache(maxsize=48)

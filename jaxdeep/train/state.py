@@ -1,15 +1,15 @@
 """The state that a run carries from epoch to epoch, as one pytree on the device."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdeep.config import Hyper, Settings
+from jaxdeep.config import Hyper, Settings, Static
 from jaxdeep.nn.dnn import BatchStats, Network, Params
-from jaxdeep.optim.constraints import max_norm
+from jaxdeep.optim.constraints import max_norm, scale_first
 from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.optim.plateau import Plateau, first_plateau
 from jaxdeep.optim.schedules import Rates
@@ -58,7 +58,7 @@ class TrainState(NamedTuple):
 
 
 def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
-    """Return the optimizer and the max-norm constraint of a step.
+    """Return the optimizer of a step, with the rate of reused layers and the max-norm constraint.
 
     Args:
         config: Static fields of the configuration.
@@ -67,12 +67,38 @@ def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates)
         rates: Learning rate and momentum of the step.
 
     Returns:
-        A transformation from gradients to updates. Add its update to the parameters as it is.
+        A transformation from gradients to updates of the trained stacks. Add its update to the parameters as it is.
     """
     step = optimizer(config.optim, rates)
+    if isinstance(config, Static) and config.trained.slowed:
+        step = optax.chain(step, scale_first(model, config.trained.slowed, hyper.rate_factor))
     if config.regularize.max_norm is None:
         return step
     return optax.chain(step, max_norm(model, config.regularize.constrained, hyper.max_norm))
+
+
+def trained_part(model: Network, params: Params) -> Params:
+    """Return the weights of the stacks that are not frozen.
+
+    Args:
+        model: Network that the weights belong to.
+        params: Weights of all its stacks.
+
+    Returns:
+        A mapping of the trained stacks' names to their weights.
+    """
+    frozen = {stack.name for stack in model.stacks if stack.frozen}
+    return {name: weights for name, weights in params.items() if name not in frozen}
+
+
+def initial_weights(model: Network, key: jax.Array) -> tuple[Params, BatchStats]:
+    """Return the weights and moving statistics that a run draws.
+
+    Args:
+        model: Network to train.
+        key: Random key of the run.
+    """
+    return model.init(jax.random.split(key)[0])
 
 
 def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -> TrainState:
@@ -87,21 +113,22 @@ def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -
     Returns:
         A state whose `best` holds the initial weights and an infinite val_loss.
     """
-    init_key, run_key = jax.random.split(key)
-    params, batch_stats = model.init(init_key)
+    params, batch_stats = initial_weights(model, key)
+    run_key = jax.random.split(key)[1]
     infinite = jnp.full((), jnp.inf, config.train.dtype)
     zero = jnp.zeros((), config.train.dtype)
     best_params, best_stats = jax.tree.map(
         jnp.copy, (params, batch_stats)
     )  # a donated buffer may stand in one place only
     best = Best(best_params, best_stats, jnp.zeros((), jnp.int32), infinite, zero)
-    opt_state = transformation(config, model, hyper, Rates(hyper.learning_rate, hyper.beta_1)).init(params)
+    optimizer_of_start = transformation(config, model, hyper, Rates(hyper.learning_rate, hyper.beta_1))
+    opt_state = optimizer_of_start.init(trained_part(model, params))
     plateau = first_plateau(config.train.dtype) if config.schedule.kind == "plateau" else None
     none, no = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.bool_)
     return TrainState(params, batch_stats, opt_state, run_key, none, best, no, plateau)
 
 
-def is_over(config: Settings, state: TrainState) -> np.ndarray:
+def is_over(config: Settings, state: TrainState, began: Any = 0) -> np.ndarray:
     """Return whether a run has reached its last epoch, stopped early or diverged.
 
     It reads the device.
@@ -109,9 +136,10 @@ def is_over(config: Settings, state: TrainState) -> np.ndarray:
     Args:
         config: Static fields of the configuration.
         state: State between two epochs of one run, or of S runs with leaves [S, ...].
+        began: Number of epochs before the present phase, a scalar or [S]. The patience counts from there.
 
     Returns:
         A boolean for one run, or booleans [S].
     """
     epoch, best_epoch, diverged = jax.device_get((state.epoch, state.best.epoch, state.diverged))
-    return diverged | (epoch >= config.train.epochs) | (epoch - best_epoch >= config.train.patience)
+    return diverged | (epoch >= config.train.epochs) | (epoch - np.maximum(best_epoch, began) >= config.train.patience)

@@ -12,11 +12,12 @@ import optax
 
 from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.plateau import next_plateau
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.forward import Batch, batch_loss, model_of
-from jaxdeep.train.state import Best, TrainState, init_state, transformation
+from jaxdeep.train.state import Best, TrainState, init_state, trained_part, transformation
 
 
 class Metrics(NamedTuple):
@@ -40,7 +41,7 @@ class Metrics(NamedTuple):
 def train_step(
     config: Settings, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """Update the weights on one batch.
+    """Update the weights on one batch. Frozen layers have no gradient and no state of the optimizer.
 
     Args:
         config: Static fields of the configuration.
@@ -55,12 +56,15 @@ def train_step(
         The state with new params, batch_stats and opt_state. Then the batch's summed loss in nats and the number of its
         rows that are classified correctly.
     """
-    (loss, (batch_stats, correct)), gradients = jax.value_and_grad(batch_loss, has_aux=True)(
-        state.params, config, state.batch_stats, hyper, data, batch, key
-    )
-    optimizer = transformation(config, model_of(config, data), hyper, rates)
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    model = model_of(config, data)
+    trained = trained_part(model, state.params)
+
+    def loss_of(trained: Params) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
+        return batch_loss({**state.params, **trained}, config, state.batch_stats, hyper, data, batch, key)
+
+    (loss, (batch_stats, correct)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
+    updates, opt_state = transformation(config, model, hyper, rates).update(gradients, state.opt_state, trained)
+    params = {**state.params, **optax.apply_updates(trained, updates)}
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
     return state, (loss * batch.size(loss.dtype), correct)
 
