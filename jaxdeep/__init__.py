@@ -22,6 +22,7 @@ from jaxdeep.study.trial import Member, Trial
 from jaxdeep.study.tuning import Tuning
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.saved import load
 from jaxdeep.version import __version__
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "fit_by_halving",
     "hyperband",
     "lint",
+    "load",
     "load_images",
     "mc_dropout",
     "mc_predict",

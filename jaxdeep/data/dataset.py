@@ -89,9 +89,11 @@ class Dataset:
             data: Part of the configuration.
 
         Raises:
-            UserError: It is no Data, or a field of PREPARED differs. The message names all fields that do.
+            UserError: It is no Data, or a field of PREPARED differs. The message names all fields that do. Or the data
+                set has no rows.
         """
         check_type("data", data, Data, "a Data")
+        self.check_has_rows()
         if self.info is None or self.info.data is None:
             return
         own = self.info.data
@@ -109,6 +111,19 @@ class Dataset:
             raise UserError(
                 f"the data set was made with another Data than the configuration's: {fields}. "
                 "Make the data set with data=config.data."
+            )
+
+    def check_has_rows(self) -> None:
+        """Refuse the data set of a loaded run, which has no rows.
+
+        Raises:
+            UserError: There are no training rows.
+        """
+        if self.train.size == 0:
+            name = cut(self.info.name, LONGEST_NAME) if self.info else "without a name"
+            raise UserError(
+                f"the data set {name} has no rows, because a saved run keeps none. Give the data set that it was "
+                "trained on, or another one."
             )
 
     def to_stored(self, rows: np.ndarray) -> np.ndarray:

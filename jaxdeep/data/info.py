@@ -93,6 +93,8 @@ class Columns:
         high: Largest training value [D] of each column, of type float64.
         names: Names of the D columns if the rows were given as a data frame.
         offset: Numbers [D] that are subtracted from rows before the device holds them, of type float64, or None.
+        dim_share: Share of the training rows whose values all lie in 0 .. 1, one of them above 0. None if the rows are
+            at hand to count them.
     """
 
     dtype: str
@@ -100,6 +102,7 @@ class Columns:
     high: np.ndarray = field(compare=False, repr=False)
     names: tuple[str, ...] | None = None
     offset: np.ndarray | None = field(default=None, compare=False, repr=False)
+    dim_share: float | None = field(default=None, compare=False, repr=False)
 
 
 class Info(NamedTuple):

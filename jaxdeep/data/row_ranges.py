@@ -107,6 +107,20 @@ def outside_range(columns: Columns, image_shape: tuple[int, ...], rows: np.ndarr
     )
 
 
+def dim_share(dataset: Dataset) -> float:
+    """Return the share of the training rows whose values all lie in 0 .. 1, one of them above 0.
+
+    Args:
+        dataset: Data set with training rows, or one whose columns know the share.
+    """
+    columns = dataset.info.columns if dataset.info else None
+    if columns is not None and columns.dim_share is not None:
+        return columns.dim_share
+    images = dataset.train.images
+    least, most = np.asarray(images.min(1)), np.asarray(images.max(1))
+    return float(np.mean((least >= 0) & (most > 0) & (most <= 1)))
+
+
 def _are_integers(columns: Columns) -> bool:
     """Return whether the training rows were integers."""
     return columns.dtype.startswith(("int", "uint"))
@@ -122,6 +136,4 @@ def _are_dim(dataset: Dataset, columns: Columns, rows: np.ndarray) -> bool:
     bright = columns.high >= BRIGHT
     if 2 * bright.sum() < (columns.high > columns.low).sum() or np.count_nonzero(rows[:, bright]) < EVIDENCE:
         return False
-    images = dataset.train.images
-    least, most = np.asarray(images.min(1)), np.asarray(images.max(1))
-    return bool(np.mean((least >= 0) & (most > 0) & (most <= 1)) <= RARE)
+    return dim_share(dataset) <= RARE

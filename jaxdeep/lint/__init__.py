@@ -44,7 +44,7 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
         The findings. There is none if nothing is odd.
 
     Raises:
-        UserError: An argument has another type.
+        UserError: An argument has another type, or the data set has no rows.
 
     >>> import numpy as np
     >>> from jaxdeep.config import Data, Model
@@ -55,6 +55,7 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
     """
     check_type("config", config, Config, "a Config")
     check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
+    data.check_has_rows()
     found = (*lint_config(config, data), *lint_rows(data))
     nothing_random = network.mc_dropout_without_dropout(config, data) if mc_dropout else None
     return found if nothing_random is None else (nothing_random, *found)

@@ -2,17 +2,14 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jaxdeep.errors import UserError
+from jaxdeep.files import replace_file
 from jaxdeep.train.history import EpochRecord
-
-PART = ".part"
-"""End of the name of a file that is being written. A killed process may leave such a file."""
 
 
 def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
@@ -96,15 +93,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         UserError: The file cannot be written, for example because the disk is full. Its old content stays.
     """
-    part = path.with_name(path.name + PART)
     with writing(path):
-        try:
-            part.write_bytes(content)
-            os.replace(part, path)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
-            raise
+        replace_file(path, content)
 
 
 @contextmanager

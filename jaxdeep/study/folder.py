@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from jaxdeep.config import shortened
 from jaxdeep.config.extension import check_continues
 from jaxdeep.errors import UserError, warn
+from jaxdeep.files import PART
 from jaxdeep.locks import alone_in
 from jaxdeep.study.claim import (
     FILES,
@@ -34,7 +35,7 @@ from jaxdeep.study.claim import (
     version_there,
 )
 from jaxdeep.study.events import append_events
-from jaxdeep.study.files import PART, write_bytes, write_json, write_text, writing
+from jaxdeep.study.files import write_bytes, write_json, write_text, writing
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import folder_name
 from jaxdeep.study.result import IDENTITY, StudyResult

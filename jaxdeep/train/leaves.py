@@ -21,8 +21,20 @@ def leaves_of(state: Any) -> Leaves:
     Returns:
         Copies on the host in the order of the leaves. A random key is returned as its data.
     """
+    return {name: np.array(_key_data(leaf)) for name, leaf in named_leaves(state).items()}
+
+
+def named_leaves(state: Any) -> dict[str, Any]:
+    """Return the leaves of a pytree as they are, by name.
+
+    Args:
+        state: Pytree of any leaves, such as arrays or their shapes.
+
+    >>> named_leaves({"dense": {"bias": 1, "kernel": 2}})
+    {'dense.bias': 1, 'dense.kernel': 2}
+    """
     named, _ = jax.tree.flatten_with_path(state)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(_key_data(leaf)) for path, leaf in named}
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in named}
 
 
 def state_of(leaves: Leaves, like: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -102,6 +103,22 @@ class Run:
         found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
         check_answers(found)
         return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the network and its figures to a file, which `jaxdeep.load` reads.
+
+        The file has the weights, the scaling and ranges of the training rows, the classes and the configuration. It has
+        no rows. It is written as a whole or not at all, and reading it executes nothing.
+
+        Args:
+            path: Path of the file, such as "selu.npz". `~` is the user's home. A saved run in its place is replaced.
+
+        Raises:
+            UserError: There is another file, or the file cannot be written.
+        """
+        from jaxdeep.train.saved import save  # which imports this file
+
+        save(self, path)
 
     def check_trained(self) -> None:
         """Refuse a run without a best epoch, whose weights are untrained.
