@@ -17,6 +17,7 @@ class Recipe:
         description: One line for `--list`.
         reported: Figures that the chapter's sources print for it. Empty if they print none.
         reported_mc: Figures of MC dropout that the chapter's sources print for it. Empty if they print none.
+        source: Name of the configuration whose trained networks it starts from. None: it starts from new weights.
         expected: Names of findings of `jaxdeep.lint` that it shows on purpose. Nobody is warned of them.
     """
 
@@ -25,6 +26,7 @@ class Recipe:
     reported: tuple[Reported, ...] = ()
     reported_mc: tuple[ReportedMC, ...] = ()
     expected: tuple[str, ...] = ()
+    source: str | None = None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def run(experiment: Experiment, command: Command) -> Finished:
         UserError: The images cannot be had, the configuration does not fit them, or the folder holds another study.
         Interrupted: A signal came.
     """
+    source = source_folder(experiment, command)
     config, data = load(experiment, command)
     folder = workdir_of(experiment, command, data)
     # a finished study is only shown again, without warnings
@@ -78,8 +79,36 @@ def run(experiment: Experiment, command: Command) -> Finished:
         request=command.asked,
         data_dir=command.data_dir,
         watch=partial(watched, command),
+        source=source,
     )
     return Finished(result, folder)
+
+
+def source_folder(experiment: Experiment, command: Command) -> Path | None:
+    """Return the folder of the networks that a configuration starts from, after they are trained or found there.
+
+    They are trained with the same seeds, on the same images, with the recipe's own values.
+
+    Args:
+        experiment: Configurations and their data.
+        command: Command of the configuration.
+
+    Returns:
+        The folder. None if the recipe has no source, the command names another one, or no layer is reused.
+    """
+    source, transfer = experiment.recipes[command.name].source, command.config.transfer
+    if source is None or transfer.source or not transfer.layers:
+        return None
+    of_source = Command(
+        name=source,
+        config=experiment.recipes[source].config.updated({"train.dtype": command.config.train.dtype}),
+        seed=command.seed,
+        seeds=len(command.design.seeds),
+        data=command.data,
+        data_dir=command.data_dir,
+    )
+    print(f"{experiment.name} {command.name} starts from {source}", file=sys.stderr)
+    return run(experiment, of_source).folder
 
 
 def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:

@@ -64,7 +64,7 @@ class Static:
     train: Train
     schedule: Schedule
     regularize: Regularize
-    trained: Trained = Trained()
+    trained: Trained = Trained()  # noqa: RUF009 (immutable)
 
     @property
     def network(self) -> Model:

@@ -29,6 +29,7 @@ from jaxdeep.study.result import StudyResult
 from jaxdeep.study.space import plain_grid, plain_space
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.divergence import warn_of_study
+from jaxdeep.train.run import Run
 
 FIRST_SEED = 42
 
@@ -49,6 +50,7 @@ def run_study(
     overwrite: bool = False,
     earlier: StudyResult | None = None,
     name: str = "study",
+    source: Run | Path | str | None = None,
     verbose: bool | None = None,
 ) -> StudyResult:
     """Train a configuration with several seeds, over a grid or random samples, whole or by halving.
@@ -72,6 +74,8 @@ def run_study(
         overwrite: whether another study's files are removed from the folder first.
         earlier: result of a smaller study whose trials are not trained again, in place of a folder.
         name: name of the configuration in tables and comparisons.
+        source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes what
+            `transfer.source` names.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -129,6 +133,7 @@ def run_study(
         request=request,
         watch=in_bar if is_watched(verbose) else unwatched,
         verbose=verbose,
+        source=source,
     )
     if lost := [trial for trial in result.trials if trial.diverged]:
         warn_of_study(len(lost), len(result.trials), lost[0].name, lost[0].epochs)

@@ -24,10 +24,12 @@ from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import printable
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import train_all
+from jaxdeep.study.sources import source_digest
 from jaxdeep.study.stored import SUMMARY, Stored
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.fit import Run
+from jaxdeep.train.source import resolved, source_of
 
 LOG: Final = logging.getLogger("jaxdeep")
 
@@ -56,7 +58,9 @@ def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, .
     return trials
 
 
-def study_identity(title: Title, config: Config, data: Dataset, design: Design) -> dict[str, Any]:
+def study_identity(
+    title: Title, config: Config, data: Dataset, design: Design, source: Run | Path | str | None = None
+) -> dict[str, Any]:
     """Return the values that two studies must share to be the same.
 
     Args:
@@ -64,16 +68,19 @@ def study_identity(title: Title, config: Config, data: Dataset, design: Design) 
         config: Configuration that the design varies.
         data: Rows of the study.
         design: Seeds, candidates and folds.
+        source: Run, saved network or run folder that the trials start from. None takes what `transfer.source` names.
 
     Returns:
         Nested JSON values.
     """
+    digest = source_digest(config, design.seeds[0], source)
     return {
         "experiment": title.experiment,
         "name": title.name,
         "config": config.to_dict(),
         **design.identity(),
         "data": data.identity(),
+        **({} if digest is None else {"source": digest}),
     }
 
 
@@ -91,6 +98,7 @@ def run_design(
     watch: Watch = unwatched,
     verbose: bool | None = None,
     range_test: dict[str, Any] | None = None,
+    source: Run | Path | str | None = None,
 ) -> StudyResult:
     """Train the study's trials that are not trained yet, and return its result.
 
@@ -109,6 +117,7 @@ def run_design(
         verbose: Whether the request shows a progress bar on stderr. None: in a terminal or a notebook.
         range_test: Suggestion of a range test as JSON values, which is recorded if the design varies the learning rate.
             None runs one.
+        source: Run, saved network or run folder that the trials start from. None takes what `transfer.source` names.
 
     Returns:
         The result. Its runs hold the networks that this call trained.
@@ -116,10 +125,11 @@ def run_design(
     Raises:
         UserError: The configuration does not fit the rows, or the folder or `earlier` holds another study.
     """
+    config = resolved(config, source_of(config, design.seeds[0], source))
     trials = check_study(config, data, design)
     request.check(config, data, len(design.seeds))
-    identity = study_identity(title, config, data, design)
-    study = Plan(config, data, design, trials, identity, title, watch, verbose, range_test)
+    identity = study_identity(title, config, data, design, source)
+    study = Plan(config, data, design, trials, identity, title, watch, verbose, range_test, source)
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):
@@ -173,7 +183,7 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
         raise UserError(
             f"{folder.path}: its checkpoints are gone, and with them the networks. Give --overwrite to train anew."
         )
-    runs = train_all(study.trials, study.data, checkpoints=folder.checkpoints)
+    runs = train_all(study.trials, study.data, checkpoints=folder.checkpoints, source=study.source)
     result = replace(result, uncertainty=_uncertainty(study, request, runs, folder.path, data_dir))
     folder.write_result(result)
     return result

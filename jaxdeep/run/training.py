@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from jaxdeep.config import Config
@@ -81,6 +82,7 @@ class Plan:
         watch: Function that returns a watcher's context.
         verbose: Whether MC dropout shows a progress bar. None: in a terminal or a notebook.
         range_test: Suggestion of a range test as JSON values, for a study that varies the learning rate. None runs one.
+        source: Run, saved network or run folder that the trials start from. None takes what `transfer.source` names.
     """
 
     config: Config
@@ -92,6 +94,7 @@ class Plan:
     watch: Watch
     verbose: bool | None = None
     range_test: dict[str, Any] | None = None
+    source: Run | Path | str | None = None
 
     @property
     def folds(self) -> Dataset | tuple[Dataset, ...]:
@@ -136,7 +139,7 @@ def train_study(
     if kept is not None and _extents(kept) == _extents(result):
         arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
         result = replace(kept, **arrays)
-    elif RATE in study.design.varied:
+    elif RATE in study.design.varied and not study.config.transfer.layers:
         result = replace(result, range_test=(earlier and earlier.range_test) or study.range_test or _range_test(study))
     if folder is not None:
         folder.write_figures(result)
@@ -177,7 +180,7 @@ def _fit(
                 folder.follow(trials[index], history)
             watcher.on_epoch(index, history)
 
-        common: dict[str, Any] = {"on_epoch": on_epoch, "on_end": watcher.on_end}
+        common: dict[str, Any] = {"on_epoch": on_epoch, "on_end": watcher.on_end, "source": study.source}
         if folder is not None:
             common["checkpoints"] = folder.checkpoints
         if brackets:

@@ -167,7 +167,8 @@ class RunFolder:
             trial: Trial of the study.
         """
         folder = self.checkpoints(trial)
-        steps = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
+        folders = [folder, *folder.glob("phase_*")] if folder.is_dir() else []
+        steps = [int(entry.name) for of_phase in folders for entry in of_phase.iterdir() if entry.name.isdecimal()]
         return max(steps, default=None)
 
     @property

@@ -14,12 +14,12 @@ from jaxdeep.study.runner import (
     Checkpoints,
     OnEnd,
     OnEpoch,
-    SourceOfTrial,
     check_arguments,
     first_diverged,
     train_all,
     watched,
 )
+from jaxdeep.study.sources import SourceOfTrial
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run

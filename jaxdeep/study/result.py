@@ -34,8 +34,8 @@ MEANS: Final = (
 """Figures whose means over trials are taken."""
 FIGURES: Final = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
 """Figures that are published and compared."""
-DESIGN: Final = ("grid", "space", "samples", "folds", "halving")
-"""Parts of a design that its identity holds only if they are given."""
+DESIGN: Final = ("grid", "space", "samples", "folds", "halving", "source")
+"""Parts of a study that its identity holds only if they are given."""
 IDENTITY: Final = ("experiment", "name", "config", "seeds", *DESIGN, "data")
 """Parts that two studies must share to be the same."""
 LONGEST_TITLE: Final = 150
@@ -69,6 +69,7 @@ class StudyResult:
         samples: Number of candidates that were drawn, or None.
         folds: Number of folds of the cross-validation, or None.
         halving: "successive" or "hyperband" if a search dropped candidates, or None.
+        source: Digest of the networks that the trials start from, or None.
         overlap: Validation rows over training rows of a trial if trials draw them from the same rows, in folds or by
             `data.resample`. 0 if all trials have the same rows, and in studies of version 0.1.
         reported: Figures that the chapter's sources print of the named configuration.
@@ -103,6 +104,7 @@ class StudyResult:
     samples: int | None = None
     folds: int | None = None
     halving: str | None = None
+    source: str | None = None
     overlap: float = 0.0
     reported: tuple[Mapping[str, Any], ...] = ()
     changed: Mapping[str, Any] | None = None

@@ -22,6 +22,7 @@ from jaxdeep.data.folds import datasets_of_seeds
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.progress import bar_of
+from jaxdeep.study.sources import SourceOfTrial, sources_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.checks import check_fits
@@ -32,7 +33,7 @@ from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.memory import refuse_more_than, total_memory
 from jaxdeep.train.phases import stages_of
 from jaxdeep.train.programs import Program, compile_program
-from jaxdeep.train.source import Source, prepared, resolved, source_of
+from jaxdeep.train.source import prepared, resolved
 
 
 class Stopped(Exception):
@@ -46,8 +47,6 @@ OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 """Function of a trial's index and its history."""
 OnEnd = Callable[[int, Run], None]
 """Function of a trial's index and its run."""
-SourceOfTrial = Run | Source | Path | str | Callable[[Trial], Any] | None
-"""Network that trials start from, or a function of a trial that returns it."""
 Checkpoints = Callable[[Trial], Path | None]
 """Function of a trial that returns the folder for its checkpoints, or None."""
 
@@ -206,27 +205,6 @@ def train_all(
     for error in sorted(failures, key=lambda error: isinstance(error, Stopped)):
         raise error
     return [future.result() for future in futures]
-
-
-def sources_of(trials: Sequence[Trial], given: SourceOfTrial) -> list[Source | None]:
-    """Return the network that each trial starts from.
-
-    Args:
-        trials: Trials of a study.
-        given: One network for all trials, a function of a trial, or None for what `transfer.source` names.
-
-    Raises:
-        UserError: There is no such network, or it cannot be read.
-    """
-    found: list[Source | None] = []
-    known: dict[Any, Source | None] = {}
-    for trial in trials:
-        own = given(trial) if callable(given) else given
-        name = (trial.config.transfer.source, trial.seed) if own is None else (str(own), trial.seed, id(own))
-        if name not in known:
-            known[name] = source_of(trial.config, trial.seed, own)
-        found.append(known[name])
-    return found
 
 
 @contextmanager

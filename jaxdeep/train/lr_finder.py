@@ -105,6 +105,11 @@ def find_learning_rate(
         raise UserError(f"learning rates {shown_range} are no rising range. Give 0 < lowest < highest in a float32.")
     seeds = plain_seeds(seeds)
     check_fits(config, data)
+    if config.transfer.layers or config.transfer.source:
+        raise UserError(
+            "a range test starts from new weights, and transfer reuses a source's. "
+            "Vary optim.learning_rate in a study, or remove transfer.source and transfer.layers."
+        )
     dtype = config.train.dtype
     epoch_steps = step.length_of(config, data).epoch_steps
     epochs = -(-FEWEST_STEPS // epoch_steps)

@@ -18,8 +18,8 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Network, Params, Stack
 from jaxdeep.train.forward import model_of
-from jaxdeep.train.leaves import leaves_digest, leaves_of
 from jaxdeep.train.run import Run
+from jaxdeep.train.saved import load, load_all, network_digest
 
 Layers = dict[int, tuple[Any, Any]]
 """Weights and moving statistics of single layers by their index, as NumPy arrays."""
@@ -70,20 +70,14 @@ class Source:
     """A trained network whose layers other runs reuse.
 
     Attributes:
-        config: Configuration that it was trained with.
-        data: Data set that it was trained on, or one without rows. Its scaling constants are used.
-        params: Weights of its stacks.
-        batch_stats: Moving means and variances of its stacks.
+        run: Run that trained it. It is never changed.
     """
 
-    config: Config
-    data: Dataset
-    params: Params
-    batch_stats: BatchStats
+    run: Run
 
     @classmethod
     def of(cls, run: Run) -> "Source":
-        """Return the network of a run. The run is not changed by what is trained from it.
+        """Return the network of a run.
 
         Args:
             run: A run with a best epoch.
@@ -92,23 +86,23 @@ class Source:
             UserError: The run has no best epoch.
         """
         run.check_trained()
-        return cls(run.config, run.data, run.params, run.batch_stats)
+        return cls(run)
 
     @cached_property
     def layers(self) -> Layers:
         """Return its layers one by one."""
-        return layers_of(model_of(self.config, self.data), self.params, self.batch_stats)
+        run = self.run
+        return layers_of(model_of(run.config, run.data), run.params, run.batch_stats)
 
     @cached_property
     def digest(self) -> str:
-        """Return the digest of its weights, statistics and scaling constants, as 64 hexadecimal digits."""
-        constants = (self.data.mean, self.data.scale)
-        return leaves_digest(leaves_of((self.params, self.batch_stats, constants)))
+        """Return the digest of the network and of the scaling of its inputs, as 64 hexadecimal digits."""
+        return network_digest(self.run)
 
     @property
     def hidden(self) -> int:
         """Return its number of hidden layers."""
-        return len(self.config.network.units)
+        return len(self.run.config.network.units)
 
 
 def source_of(config: Config, seed: int, given: Any = None) -> Source | None:
@@ -132,7 +126,21 @@ def source_of(config: Config, seed: int, given: Any = None) -> Source | None:
         return Source.of(given)
     if not isinstance(given, str | os.PathLike):
         raise UserError(f"source is {shown(given)}. Allowed: a Run, a path, or None.")
-    return _read(Path(os.path.expanduser(given)), seed) if given else None
+    return Source.of(_loaded(Path(os.path.expanduser(given)), seed)) if given else None
+
+
+def _loaded(path: Path, seed: int) -> Run:
+    """Return the saved run of a path. Of several in a folder it is the one with the seed."""
+    if not path.is_dir():
+        return load(path)
+    runs = load_all(path)
+    fitting = [run for run in runs.values() if run.seed == seed] if len(runs) > 1 else list(runs.values())
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UserError(
+        f"{path} has {len(runs)} networks, {len(fitting)} of them with seed {seed}. "
+        "Give transfer.source the file of one, or train the source with the same seeds."
+    )
 
 
 def resolved(config: Config, source: Source | None) -> Config:
@@ -181,10 +189,10 @@ def prepared(config: Config, data: Dataset, source: Source | None) -> Dataset:
         return data
     offsets = [
         0.0 if of.info is None or of.info.columns is None or of.info.columns.offset is None else of.info.columns.offset
-        for of in (source.data, data)
+        for of in (source.run.data, data)
     ]
-    mean = np.asarray(source.data.mean, np.float64) + (offsets[0] - offsets[1])
-    return replace(data, mean=jnp.asarray(mean.astype(source.data.mean.dtype)), scale=source.data.scale)
+    mean = np.asarray(source.run.data.mean, np.float64) + (offsets[0] - offsets[1])
+    return replace(data, mean=jnp.asarray(mean.astype(source.run.data.mean.dtype)), scale=source.run.data.scale)
 
 
 def reused_layers(config: Config, source: Source | None) -> Layers:
@@ -209,17 +217,17 @@ def _check_source(config: Config, data: Dataset, source: Source) -> None:
     """Refuse a source whose layers do not fit the configuration or whose rows were others."""
     layers, transfer = config.transfer.layers or 0, config.transfer
     check("transfer.layers", layers, layers <= source.hidden, f"0 .. {source.hidden}, the source's hidden layers")
-    if data.image_shape != source.data.image_shape and data.inputs != source.data.inputs:
+    if data.image_shape != source.run.data.image_shape and data.inputs != source.run.data.inputs:
         raise UserError(
-            f"the source's rows have the shape {source.data.image_shape}, and these have {data.image_shape}. "
+            f"the source's rows have the shape {source.run.data.image_shape}, and these have {data.image_shape}. "
             "Give rows of the source's shape."
         )
-    if config.data.scaling != source.config.data.scaling:
+    if config.data.scaling != source.run.config.data.scaling:
         raise UserError(
-            f"data.scaling is {config.data.scaling}, and the source's is {source.config.data.scaling}. "
+            f"data.scaling is {config.data.scaling}, and the source's is {source.run.config.data.scaling}. "
             "Give the source's, since its layers know that scale."
         )
-    wanted, found = (_stack_of_layers(model_of(*of)) for of in ((config, data), (source.config, source.data)))
+    wanted, found = (_stack_of_layers(model_of(*of)) for of in ((config, data), (source.run.config, source.run.data)))
     kept = [*range(layers), *([len(config.network.units)] if transfer.head == "kept" else [])]
     for index in kept:
         at = source.hidden if index == len(config.network.units) else index

@@ -4,7 +4,7 @@ All are pure functions of state, traced numbers and data.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,8 @@ def train_step(
 
     (loss, (batch_stats, correct)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
     updates, opt_state = transformation(config, model, hyper, rates).update(gradients, state.opt_state, trained)
-    params = {**state.params, **optax.apply_updates(trained, updates)}
+    new: Any = optax.apply_updates(trained, updates)
+    params = {**state.params, **new}
     state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
     return state, (loss * batch.size(loss.dtype), correct)
 
