@@ -29,7 +29,7 @@ def test_a_run_leaves_its_whole_folder(command, capsys) -> None:
     assert command(*QUICK, "--data", "cifar10", "--seeds", "2") == 0
     folder = Path("runs/cifar/sanity+model.units=8-8+train.epochs=3")
     names = sorted(path.name for path in folder.iterdir())
-    assert names == sorted([*FILES_OF_A_RUN, "checkpoints", "tensorboard"])
+    assert names == sorted([*FILES_OF_A_RUN, "checkpoints", "networks", "tensorboard"])
     found = summary(str(folder))
     assert [run["seed"] for run in found["runs"]] == [42, 43]
     expected = np.mean([run["test_accuracy"] for run in found["runs"]])

@@ -143,6 +143,7 @@ def train_study(
         result = replace(result, range_test=(earlier and earlier.range_test) or study.range_test or _range_test(study))
     if folder is not None:
         folder.write_figures(result)
+        folder.write_networks(result)
         draw_study(result, folder.path)
         folder.write_result(result)
     return result

@@ -10,13 +10,14 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.stored import EARLIER_PICTURES, STUDY_PICTURES, UNCERTAINTY_PICTURES
+from jaxdeep.train.saved import NETWORKS
 
 FILES = (
     *("config.json", "metrics.jsonl", "summary.json", "hits.npz", "wall.json"),
     *STUDY_PICTURES,
     *UNCERTAINTY_PICTURES,
     *EARLIER_PICTURES,
-    *("tensorboard", "checkpoints", "profile"),
+    *("tensorboard", "checkpoints", NETWORKS, "profile"),
 )
 """Names of all files and folders that a study writes."""
 WRITTEN_BY = "jaxdeep"

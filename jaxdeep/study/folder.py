@@ -1,11 +1,11 @@
 """The folder of a study: its identity, its figures by epoch and its result.
 
     config.json  metrics.jsonl  summary.json  hits.npz  curves.png  curves.svg  (rates.png  rates.svg)  wall.json
-    tensorboard/  checkpoints/  (profile/)
+    tensorboard/  checkpoints/  networks/  (profile/)
 
 A folder belongs to one configuration, one design and one source of data. metrics.jsonl and the TensorBoard events
 follow the history in the checkpoints. When a study continues, both are written anew from it. Nothing is lost, doubled
-or torn. `jaxdeep.report` draws the pictures.
+or torn. `jaxdeep.report` draws the pictures. networks/ holds a saved run for each trial, which `jaxdeep.load` reads.
 
 A finished study continues when its epochs are raised. It grows when it gets more seeds or more values of its grid. Its
 summary stays until the summary of the larger study is written.
@@ -42,6 +42,7 @@ from jaxdeep.study.result import IDENTITY, StudyResult
 from jaxdeep.study.stored import EARLIER_PICTURES, UNCERTAINTY_PICTURES, Stored, correct_bytes, read_stored, sealed
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.train.saved import END, NETWORKS, saved_bytes
 from jaxdeep.version import __version__
 
 SECONDS_BETWEEN_NOTES = 5.0
@@ -216,6 +217,21 @@ class RunFolder:
         if self._smaller_summary() is not None:
             for name in (*UNCERTAINTY_PICTURES, *EARLIER_PICTURES):  # they show the weights of the smaller study
                 (self.path / name).unlink(missing_ok=True)
+
+    def write_networks(self, result: StudyResult) -> None:
+        """Write a saved run for each trial that was trained now. Files of earlier trials stay.
+
+        Args:
+            result: Result of the study with its runs.
+
+        Raises:
+            UserError: A file cannot be written, for example because the disk is full.
+        """
+        networks = self.path / NETWORKS
+        with writing(networks):
+            networks.mkdir(exist_ok=True)
+        for index, run in result.runs.items():
+            write_bytes(networks / f"{folder_name(result.trials[index].name)}{END}", saved_bytes(run))
 
     def write_result(self, result: StudyResult) -> None:
         """Write summary.json with the present digests of all files. The study is finished then.

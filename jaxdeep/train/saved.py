@@ -95,8 +95,8 @@ def load(path: str | Path, *, config: Config | None = None, seed: int | None = N
         path: Path of a saved run, or of a study's folder such as runs/cifar/selu. `~` is the user's home.
         config: Configuration that was trained. It is needed if it has functions of your own, which a file cannot hold.
             All its other fields must be the recorded ones. None takes the recorded configuration.
-        seed: Seed of the run in a study's folder, or None.
-        name: Name of the run in a study's folder, such as "seed_42", or None.
+        seed: Seed that chooses a run of a study's folder, or None.
+        name: Name that chooses a run of a study's folder, such as "seed_42", or None.
 
     Returns:
         The run.
@@ -150,8 +150,8 @@ def _networks(folder: Path) -> dict[str, Path]:
         return {path.name.removesuffix(END): path for path in paths}
     if (folder / "checkpoints").is_dir() and (folder / "summary.json").exists():
         advice = (
-            "An earlier version wrote it. Remove its summary.json and give its command again, which makes them from "
-            "its checkpoints."
+            "They were removed, or version 0.1 wrote it. Remove its summary.json and give its command again, which "
+            "writes them from its checkpoints."
         )
     elif (folder / "checkpoints").is_dir():
         advice = "It is not finished. Give its command again, which finishes it."
@@ -186,7 +186,7 @@ def _run(record: Mapping[str, Any], arrays: Leaves, config: Config) -> Run:
             raise ValueError(f"{name} is {found.dtype}{found.shape}, expected {leaf.dtype}{leaf.shape}")
     figures: dict[str, Any] = {name: record["figures"][name] for name in FIGURES}
     figures = {name: float("nan") if figure is None else figure for name, figure in figures.items()}
-    rows = {name: arrays[name] for name in ROWS}
+    rows: dict[str, Any] = {name: arrays[name] for name in ROWS}
     history = tuple(from_rows(record["history"]))
     return Run(config, data, record["seed"], history, **state_of(leaves, like), **figures, **rows)
 
