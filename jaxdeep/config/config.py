@@ -169,7 +169,7 @@ class Config:
         """
         regularize = self.regularize
         return Static(
-            self.data if not trained.first else Data(scaling="none"),
+            self.data.base() if not trained.first else Data(scaling="none"),
             with_traced(self.network, dropout_rate=self.model.dropout_rate > 0),
             with_traced(self.optim, learning_rate=True, beta_1=True),
             self.train,

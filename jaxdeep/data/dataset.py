@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.data import SUBSET
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
 from jaxdeep.data.info import Columns, Info, Split, with_shared_rows
@@ -23,7 +24,7 @@ from jaxdeep.errors import UserError
 
 LONGEST_NAME: Final = 100
 """Characters of its name that a data set shows of itself."""
-PREPARED: Final = ("scaling", "valid_size", "train_size", "resample")
+PREPARED: Final = ("scaling", "valid_size", "train_size", "resample", *SUBSET)
 """The fields of `Data` that decide which rows a data set holds and how they are scaled."""
 
 
@@ -85,6 +86,8 @@ class Dataset:
     def check_prepared_as(self, data: Data) -> None:
         """Refuse a configuration that splits or scales the rows in another way than they were.
 
+        A data set that holds all rows fits a configuration that chooses some of them.
+
         Args:
             data: Part of the configuration.
 
@@ -102,10 +105,11 @@ class Dataset:
                 "the data set subtracts a mean from each column, and data.shift_pixels or data.flip would mix columns. "
                 "Make the data set with data=config.data."
             )
-        differing = [name for name in PREPARED if getattr(own, name) != getattr(data, name)]
+        wanted = data if own.is_subset else data.base()
+        differing = [name for name in PREPARED if getattr(own, name) != getattr(wanted, name)]
         if differing:
             fields = ", ".join(
-                f"data.{name} (data set {getattr(own, name)!r}, configuration {getattr(data, name)!r})"
+                f"data.{name} (data set {getattr(own, name)!r}, configuration {getattr(wanted, name)!r})"
                 for name in differing
             )
             raise UserError(
@@ -157,6 +161,9 @@ class Dataset:
         The first `data.valid_size` rows are for validation. Without test arrays, the last rows are the test set, as
         many. A share in place of a number is one of all rows in `images`. Rows are taken as they stand: shuffle them
         first if they are sorted by class. With `data.resample`, each run draws its validation rows anew by its seed.
+
+        The data set holds all rows, of which `data.classes`, `data.per_class`, `data.valid_per_class` and
+        `data.validate_on_test` choose some when a run begins. `data.train_size` then counts the chosen rows.
 
         Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
         matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.
@@ -257,6 +264,7 @@ def _divided(
     valid_rows: int | None = None,
 ) -> Dataset:
     """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given."""
+    takes_both, data = data.takes_both, data.base()
     parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
     rows = parts[0].rows
     constants = constants_of(data, parts)
@@ -264,7 +272,7 @@ def _divided(
         Split(jnp.asarray(stored(flat(part.rows.values), constants.offset)), jnp.asarray(part.labels.copy()))
         for part in parts
     )
-    if data.resample:
+    if takes_both:
         train, valid = with_shared_rows(train, valid)
     return Dataset(
         train,

@@ -15,7 +15,7 @@ from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import NotPlain, integer, shown
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.info import joined, with_shared_rows
-from jaxdeep.data.scaling import ColumnRange, mean_and_scale, offset_of, warn_of_offset
+from jaxdeep.data.subsets import selected, subset_of, with_constants
 from jaxdeep.errors import UserError
 
 
@@ -43,7 +43,7 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
         JaxdeepWarning: A column varies too little around its mean for float32.
     """
     check_type("dataset", dataset, Dataset, "a Dataset, as Dataset.from_arrays makes it")
-    dataset.check_prepared_as(data)
+    dataset = subset_of(dataset, data)
     try:
         count = integer(count)
     except NotPlain:
@@ -66,15 +66,15 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
 
 
 def datasets_of_seeds(dataset: Dataset, data: Data, seeds: Sequence[int]) -> dict[int, Dataset]:
-    """Return the data set of each seed.
+    """Return the data set of each seed: the rows that a configuration chooses from a data set of several.
 
-    Without `data.resample` that is the given one. With it, each seed draws validation rows of its own from the training
-    and validation rows, as many as before, and trains on the others. A class has its share of the validation rows,
-    rounded up or down. The draw depends on the seed and on these rows. A data set that a seed has drawn gives the same
-    rows again.
+    A subset of the rows (`subset_of`) is the same for all seeds. With `data.resample`, each seed draws validation rows
+    of its own from the training and validation rows, as many as before, and trains on the others. A class has its share
+    of the validation rows, rounded up or down. The draw depends on the seed and on these rows. A data set that a seed
+    has drawn gives the same rows again. Without both, the data set is the given one.
 
-    Images are scaled by constants of the seed's own training rows. All data sets share the images on the device and
-    have the same test rows.
+    Images are scaled by constants of the data set's own training rows. All data sets share the images on the device.
+    Without `data.classes` they have the same test rows.
 
     Args:
         dataset: Data set whose training and validation rows are divided.
@@ -90,9 +90,9 @@ def datasets_of_seeds(dataset: Dataset, data: Data, seeds: Sequence[int]) -> dic
     Warns:
         JaxdeepWarning: A column varies too little around its mean for float32.
     """
+    dataset = subset_of(dataset, data)
     if not data.resample:
         return dict.fromkeys(seeds, dataset)
-    dataset.check_prepared_as(data)
     check_resample(dataset)
     train, valid = with_shared_rows(dataset.train, dataset.valid)
     rows = np.sort(np.concatenate([np.asarray(valid.rows), np.asarray(train.rows)]))
@@ -118,7 +118,9 @@ def check_folds(dataset: Dataset, data: Data, count: int) -> None:
     """
     if data.resample:
         raise UserError("data.resample has no effect with folds, which validate on each row once. Remove one of them.")
-    rarest = _rarest(dataset)
+    if data.validate_on_test:
+        raise UserError("data.validate_on_test has no effect with folds. Remove one of them.")
+    rarest = _rarest(selected(dataset, data))
     if rarest < 2:
         raise UserError(f"{count} folds are not possible because a class has 1 row only. Give it more, or remove it.")
     if not 2 <= count <= rarest:
@@ -195,21 +197,9 @@ def _divided(
     Returns:
         A data set that shares the rows of the pool.
     """
-    rows, info = images[train], dataset.info
-    column_range = ColumnRange.of(rows)
-    mean, scale = mean_and_scale(data, rows)
-    columns = info.columns if info else None
-    if (offset := offset_of(rows, column_range, str(rows.dtype))) is not None and data.scaling == "standardize":
-        warn_of_offset(offset, columns.names if columns else None)
-    if info and columns:
-        shift = 0 if columns.offset is None else columns.offset
-        columns = replace(columns, low=column_range.low + shift, high=column_range.high + shift)
-        info = info._replace(columns=columns)
-    return replace(
+    divided = replace(
         dataset,
-        info=info,
         train=pool._replace(rows=jnp.asarray(train.astype(np.int32))),
         valid=pool._replace(rows=jnp.asarray(valid.astype(np.int32))),
-        mean=jnp.asarray(mean),
-        scale=jnp.asarray(scale),
     )
+    return with_constants(divided, data, images[train])

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxdeep.config import Data
 
@@ -18,16 +19,34 @@ class Split(NamedTuple):
         images: Rows [N, D] of type uint8, float32 or float64, less the offset of their columns.
         labels: Classes [N] of type int32, in 0 .. C - 1.
         rows: Indices [n] of the split's rows, of type int32, if several splits share the images. None means all rows.
+        label_map: Class of the split [C] for each class of `labels`, of type int32. It is -1 for a class without rows
+            in the split. None means the same classes.
+        count: Number of rows that count, a scalar of type int32. The rows behind them repeat these and only fill the
+            shape, so that splits of different sizes share programs. None means all rows.
     """
 
     images: jax.Array
     labels: jax.Array
     rows: jax.Array | None = None
+    label_map: jax.Array | None = None
+    count: jax.Array | None = None  # pyright: ignore[reportIncompatibleMethodOverride] (no tuple counts its items here)
+
+    @property
+    def capacity(self) -> int:
+        """Return the number of rows with those that only fill the shape."""
+        return len(self.labels) if self.rows is None else len(self.rows)
 
     @property
     def size(self) -> int:
-        """Return the number of rows."""
-        return len(self.labels) if self.rows is None else len(self.rows)
+        """Return the number of rows that count. In a compiled program of a padded split it is traced."""
+        if self.count is None:
+            return self.capacity
+        return cast(int, self.count) if isinstance(self.count, Tracer) else int(self.count)
+
+    @property
+    def mask(self) -> jax.Array | None:
+        """Return booleans [n], True for rows that count, or None if all count."""
+        return None if self.count is None else jnp.arange(self.capacity, dtype=jnp.int32) < self.count
 
     def take(self, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return some of the split's rows.
@@ -39,17 +58,24 @@ class Split(NamedTuple):
             Images [B, D] and labels [B].
         """
         rows = indices if self.rows is None else self.rows[indices]
-        return self.images[rows], self.labels[rows]
+        labels = self.labels[rows]
+        return self.images[rows], labels if self.label_map is None else self.label_map[labels]
+
+    @property
+    def own_rows(self) -> np.ndarray:
+        """Return the indices [N] of the split's own rows in its images, on the host."""
+        return (np.arange(self.capacity) if self.rows is None else np.asarray(self.rows))[: self.size]
 
     @property
     def own_images(self) -> np.ndarray:
         """Return the images [N, D] of the split's own rows on the host."""
-        return np.asarray(self.images)[slice(None) if self.rows is None else np.asarray(self.rows)]
+        return np.asarray(self.images)[slice(self.size) if self.rows is None else self.own_rows]
 
     @property
     def own_labels(self) -> np.ndarray:
         """Return the labels [N] of the split's own rows on the host."""
-        return np.asarray(self.labels)[slice(None) if self.rows is None else np.asarray(self.rows)]
+        labels = np.asarray(self.labels)[slice(self.size) if self.rows is None else self.own_rows]
+        return labels if self.label_map is None else np.asarray(self.label_map)[labels]
 
 
 def joined(splits: Sequence[Split]) -> Split:

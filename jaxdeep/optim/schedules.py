@@ -4,7 +4,6 @@ Each builder returns an optax schedule from a count to a factor. `optax.scale_by
 arrays. Arithmetic is in the type of the counts. Whole numbers become float32 as in optax.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -15,9 +14,7 @@ from jaxdeep import config
 from jaxdeep.config.optim import WITH_MOMENTUM
 from jaxdeep.config.values import LARGEST_INT
 from jaxdeep.errors import UserError
-
-Factor = Callable[[jax.Array], Any]
-"""Optax schedule from the steps done before a step to a factor of the learning rate or to a momentum."""
+from jaxdeep.optim.lines import Factor, half_cosine, in_type_of, joined, linear
 
 
 class Rates(NamedTuple):
@@ -36,7 +33,8 @@ class Length(NamedTuple):
     """Length of a run.
 
     Attributes:
-        epoch_steps: Number of steps in an epoch. The smaller last batch counts as one.
+        epoch_steps: Number of steps in an epoch. The smaller last batch counts as one. It is traced in a compiled
+            program of a padded data set.
         epochs: Number of epochs without early stopping.
     """
 
@@ -47,6 +45,11 @@ class Length(NamedTuple):
     def steps(self) -> int:
         """Return the number of steps in the whole run."""
         return self.epoch_steps * self.epochs
+
+    @property
+    def is_traced(self) -> bool:
+        """Return whether the number of steps is an argument of a compiled program."""
+        return isinstance(self.epoch_steps, jax.Array)
 
 
 def power(decay_steps: float, exponent: float = 1.0) -> Factor:
@@ -76,8 +79,9 @@ def exponential(factor: float, decay_steps: float, every: int = 1) -> Factor:
     """
 
     def at(count: jax.Array) -> jax.Array:
-        past = jnp.floor((count + 0.5) / every)  # count / every may round to just below the whole number in XLA
-        return factor ** (past * every / decay_steps)
+        steps, decay = (in_type_of(count, number) for number in (every, decay_steps))
+        past = jnp.floor((count + 0.5) / steps)  # count / steps may round to just below the whole number in XLA
+        return factor ** (past * steps / decay)
 
     return at
 
@@ -117,12 +121,8 @@ def onecycle(steps: int) -> Factor:
     the chapter's code.
     """
     half = _half_of_cycle(steps)
-    lines = (
-        optax.linear_schedule(0.1, 1.0, half),
-        optax.linear_schedule(1.0, 0.1, half),
-        optax.linear_schedule(0.1, 1e-4, steps - 2 * half),
-    )
-    return optax.join_schedules(lines, [half, 2 * half])
+    lines = (linear(0.1, 1.0, half), linear(1.0, 0.1, half), linear(0.1, 1e-4, steps - 2 * half))
+    return joined(lines, [half, 2 * half])
 
 
 def onecycle_momentum(steps: int, low: float = 0.85, high: float = 0.95) -> Factor:
@@ -140,8 +140,7 @@ def onecycle_momentum(steps: int, low: float = 0.85, high: float = 0.95) -> Fact
         A schedule from a count to a momentum.
     """
     half = _half_of_cycle(steps)
-    lines = (optax.linear_schedule(high, low, half), optax.linear_schedule(low, high, half))
-    return optax.join_schedules(lines, [half])
+    return joined((linear(high, low, half), linear(low, high, half)), [half])
 
 
 def cosine(steps: int) -> Factor:
@@ -155,7 +154,7 @@ def cosine(steps: int) -> Factor:
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation 5.
     """
-    return optax.cosine_decay_schedule(1.0, steps)
+    return half_cosine(steps)
 
 
 def warmed_up(schedule: Factor, steps: int) -> Factor:
@@ -252,8 +251,11 @@ def check_length(schedule: config.Schedule, length: Length) -> None:
         length: Length of a run.
 
     Raises:
-        UserError: The run is shorter or longer than the schedule allows. The message names both lengths.
+        UserError: The run is shorter or longer than the schedule allows. The message names both lengths. A traced
+            length is not checked.
     """
+    if length.is_traced:
+        return
     run = f"the run has {length.epochs} epochs of {length.epoch_steps} steps, {length.steps} in all"
     total = schedule.total_steps
     if total is not None and total != length.steps:
@@ -280,7 +282,8 @@ def _factor_by_name(schedule: config.Schedule, epoch_steps: int, steps: int) -> 
         case "exponential":
             if schedule.decay_steps is not None:
                 return exponential(schedule.factor, schedule.decay_steps)
-            return exponential(schedule.factor, schedule.decay_epochs * epoch_steps, every=epoch_steps)
+            every: Any = jnp.asarray(epoch_steps, float) if isinstance(epoch_steps, jax.Array) else epoch_steps
+            return exponential(schedule.factor, schedule.decay_epochs * every, every=every)
         case "piecewise":
             return piecewise(tuple(epoch * epoch_steps for epoch in schedule.boundaries_epochs), schedule.factors)
         case "onecycle":

@@ -72,7 +72,8 @@ def summarise(
         correct.append((earlier.correct.valid[at], earlier.correct.test[at]))
     first_run = next(iter(runs.values()))
     programs = {
-        (run.config.static(), run.data.train.size, run.data.valid.size): run.compile_seconds for run in runs.values()
+        (run.config.static(), run.data.train.capacity, run.data.valid.capacity): run.compile_seconds
+        for run in runs.values()
     }
     by_candidate: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):

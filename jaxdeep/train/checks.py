@@ -6,6 +6,7 @@ from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
 from jaxdeep.data.augmentation import check_augmentation
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.subsets import selected
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import check_length
 from jaxdeep.train.functions import check_functions
@@ -28,7 +29,7 @@ def check_fits(config: Config, data: Dataset) -> None:
     check_type("config", config, Config, "a Config")
     check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
     check_dtype(config)
-    data.check_prepared_as(config.data)
+    data = selected(data, config.data)
     check_memory(config, data)
     check_length(config.schedule, length_of(config, data))
     check_augmentation(config.data, data.image_shape)

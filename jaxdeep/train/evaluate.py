@@ -25,7 +25,8 @@ class Evaluation(NamedTuple):
     Attributes:
         loss: Mean loss of the split's rows in nats. The penalties of l1 and l2 are added if there are any.
         accuracy: Share of the rows that are classified correctly, in [0, 1].
-        correct: Booleans [N] that say whether a row's largest logit is its label's.
+        correct: Booleans [N] that say whether a row's largest logit is its label's. Rows of a padded split that do not
+            count are among them.
     """
 
     loss: jax.Array
@@ -52,16 +53,18 @@ def evaluate(
     model = model_of(config, data)
 
     def evaluate_row(row: Any) -> tuple[jax.Array, jax.Array]:
-        image, label = row if split.rows is None else split.take(row)
+        image, label = row if is_whole else split.take(row)
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
         return cross_entropy(logits, label[None])[0], is_correct(logits, label[None])[0]
 
-    rows = (split.images, split.labels) if split.rows is None else jnp.arange(split.size)
+    is_whole = split.rows is None and split.label_map is None
+    rows = (split.images, split.labels) if is_whole else jnp.arange(split.capacity)
     losses, correct = jax.lax.map(evaluate_row, rows, batch_size=EVALUATION_ROWS)
-    loss = losses.mean()
+    mask = split.mask
+    loss = losses.mean(where=mask)
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
-    return Evaluation(loss, correct.mean(dtype=losses.dtype), correct)
+    return Evaluation(loss, correct.mean(dtype=losses.dtype, where=mask), correct)
 
 
 def evaluate_splits(

@@ -36,7 +36,7 @@ def check_functions(config: Config, data: Dataset) -> None:
     model, dtype = config.network, config.train.dtype
     widths = (data.inputs, *model.units)
     if not isinstance(model.activation, str):
-        rows = min(config.train.batch_size, data.train.size)
+        rows = min(config.train.batch_size, data.train.capacity)
         for units in dict.fromkeys(model.units):
             _check_activation(model.activation, (rows, units), dtype)
     if not isinstance(model.kernel_init, str):

@@ -17,6 +17,7 @@ from jaxdeep.config.seeds import plain_seeds
 from jaxdeep.config.values import NotPlain, number, shown
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import datasets_of_seeds
+from jaxdeep.data.subsets import unpadded
 from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
@@ -110,13 +111,13 @@ def find_learning_rate(
             "a range test starts from new weights, and transfer reuses a source's. "
             "Vary optim.learning_rate in a study, or remove transfer.source and transfer.layers."
         )
+    datasets = tuple(unpadded(own) for own in datasets_of_seeds(data, config.data, seeds).values())
     dtype = config.train.dtype
-    epoch_steps = step.length_of(config, data).epoch_steps
+    epoch_steps = step.length_of(config, datasets[0]).epoch_steps
     epochs = -(-FEWEST_STEPS // epoch_steps)
     steps = epochs * epoch_steps
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
-    datasets = tuple(datasets_of_seeds(data, config.data, seeds).values())
     arguments = (traced(config), datasets[0], jnp.asarray(rates, dtype), keys, _own_rows(config, datasets))
     program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)

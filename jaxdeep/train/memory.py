@@ -85,7 +85,7 @@ def fewest_bytes(config: Config, data: Dataset) -> int:
     Returns:
         A number of bytes.
     """
-    rows = min(config.train.batch_size, data.train.size)
+    rows = min(config.train.batch_size, data.train.capacity)
     stacks = model_of(config, data).stacks
     weights = sum(length * block.units * (inputs + 1) for _, block, inputs, _, length, _ in stacks)
     values = sum(length * block.units * rows for _, block, _, _, length, _ in stacks)

@@ -12,6 +12,7 @@ import optax
 
 from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.info import Split
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.plateau import next_plateau
 from jaxdeep.optim.schedules import Length, Rates, rates_at
@@ -78,10 +79,23 @@ def length_of(config: Settings, data: Dataset) -> Length:
         data: Data set whose number of training rows is used.
 
     Returns:
-        The length of a run without early stopping.
+        The length of a run without early stopping. Its steps are traced in a compiled program of a padded data set.
     """
-    count = data.train.size
-    return Length(-(-count // min(config.train.batch_size, count)), config.train.epochs)
+    return Length(-(-data.train.size // _batch_size(config, data)), config.train.epochs)
+
+
+def most_steps(config: Settings, data: Dataset) -> int:
+    """Return the number of steps that an epoch's program has. Those behind the epoch's own steps do nothing.
+
+    Args:
+        config: Static fields of the configuration.
+        data: Data set whose number of training rows is used. Rows that only fill the shape are among them.
+    """
+    return -(-data.train.capacity // _batch_size(config, data))
+
+
+def _batch_size(config: Settings, data: Dataset) -> int:
+    return min(config.train.batch_size, data.train.capacity)
 
 
 def epoch_rates(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> Rates:
@@ -94,11 +108,11 @@ def epoch_rates(config: Settings, state: TrainState, hyper: Hyper, data: Dataset
         data: Data set whose number of training rows is used.
 
     Returns:
-        Rates whose leaves have the shape [steps].
+        Rates whose leaves have the shape [steps], with the steps of `most_steps`.
     """
     length = length_of(config, data)
     begins = state.epoch * length.epoch_steps
-    counts = (begins + jnp.arange(length.epoch_steps, dtype=jnp.int32)).astype(config.train.dtype)
+    counts = (begins + jnp.arange(most_steps(config, data), dtype=jnp.int32)).astype(config.train.dtype)
     rates = rates_at(config.schedule, config.optim, hyper, length, counts)
     if state.plateau is not None:
         rates = rates._replace(learning_rate=rates.learning_rate * state.plateau.factor)
@@ -128,6 +142,8 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
     Batch normalisation's statistics would not cover a row of another batch. With one row in the mask the variance is 0.
     Such a row grows 30 times a layer until it overflows. Then 0 x inf is NaN.
 
+    A padded data set has steps behind its own, in which no row counts.
+
     Args:
         config: Static fields of the configuration.
         state: State before the epoch.
@@ -137,19 +153,44 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
         The batches with leaves [steps, B] and a random key [steps] for each of them.
     """
     shuffle_key, batch_key = epoch_keys(state)
-    count = data.train.size
-    batch_size = min(config.train.batch_size, count)
-    steps = length_of(config, data).epoch_steps
-    filling = steps * batch_size - count
-    order = jax.random.permutation(shuffle_key, count)
-    if filling:
-        last = order[(steps - 1) * batch_size :]
-        order = jnp.concatenate([order, jnp.resize(last, (filling,))])
+    count, is_padded = data.train.size, data.train.count is not None
+    batch_size, steps = _batch_size(config, data), most_steps(config, data)
+    filling = steps * batch_size - data.train.capacity
+    if is_padded:
+        order = _padded_order(shuffle_key, data.train, batch_size, steps)
+    else:
+        order = jax.random.permutation(shuffle_key, count)
+        if filling:
+            last = order[(steps - 1) * batch_size :]
+            order = jnp.concatenate([order, jnp.resize(last, (filling,))])
     mask = jnp.arange(steps * batch_size) < count
     batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, mask)))
-    if not filling:
+    if not filling and not is_padded:
         batches = batches._replace(mask=None)
     return batches, jax.vmap(partial(jax.random.fold_in, batch_key))(jnp.arange(steps))
+
+
+def _padded_order(key: jax.Array, train: Split, batch_size: int, steps: int) -> jax.Array:
+    """Return the order of a padded split's rows.
+
+    A random number of 32 bits is drawn for each row, and the rows that count are sorted by it. The number of a row does
+    not depend on the rows behind it. The rows of the last batch fill it up in turn.
+
+    Args:
+        key: Random key of the order.
+        train: Padded split.
+        batch_size: Number B of rows in a batch.
+        steps: Number of batches.
+
+    Returns:
+        Indices [steps x B] of rows that count.
+    """
+    places, count = jnp.arange(train.capacity, dtype=jnp.int32), jnp.asarray(train.size, jnp.int32)
+    numbers = jax.random.bits(key, (train.capacity,))
+    *_, order = jax.lax.sort((places >= count, numbers, places), num_keys=2)
+    begins = (count - 1) // batch_size * batch_size
+    places = jnp.arange(steps * batch_size, dtype=jnp.int32)
+    return order[jnp.where(places < count, places, begins + (places - count) % (count - begins))]
 
 
 def train_epoch(
@@ -170,11 +211,19 @@ def train_epoch(
 
     def step(state: TrainState, inputs: tuple[Batch, jax.Array, Rates]):
         batch, key, rates = inputs
-        return train_step(config, state, hyper, rates, data, batch, key)
+
+        def take(state: TrainState) -> Any:
+            return train_step(config, state, hyper, rates, data, batch, key)
+
+        if data.train.count is None:
+            return take(state)
+        assert batch.mask is not None
+        nothing = jax.tree.map(lambda figure: jnp.zeros(figure.shape, figure.dtype), jax.eval_shape(take, state)[1])
+        return jax.lax.cond(batch.mask[0], take, lambda state: (state, nothing), state)
 
     batches, keys = epoch_batches(config, state, data)
     state, (losses, correct) = jax.lax.scan(step, state, (batches, keys, rates))
-    count = data.train.size
+    count = data.train.size if data.train.count is None else data.train.count.astype(losses.dtype)
     return state, (losses.sum() / count, correct.sum(dtype=losses.dtype) / count)
 
 
@@ -202,7 +251,8 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
     if state.plateau is not None:
         plateau = next_plateau(config.schedule, state.plateau, val_loss, hyper.plateau_factor)
         state = state._replace(plateau=plateau)
-    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[-1])
+    last = -1 if data.train.count is None else length_of(config, data).epoch_steps - 1
+    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[last])
 
 
 def start(config: Settings, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
