@@ -22,7 +22,7 @@ from small_data import QUICK
 from bench.peers import keras_mlp
 from jaxdeep.config import Config, Model, Regularize
 from jaxdeep.config.choices import layer_indices
-from jaxdeep.nn.dnn import RRELU_DRAW
+from jaxdeep.nn.block import RRELU_DRAW
 
 Named = dict[str, Any]
 
@@ -85,13 +85,6 @@ def drawn(uniforms: Sequence[Any]) -> Iterator[None]:
     assert next(rest, None) is None, "Keras has fewer random layers than there are draws"
 
 
-def dropout_layers(model: Model) -> list[int]:
-    """The dense layers whose inputs are dropped."""
-    head = len(model.units)
-    sites = {"none": [], "head": [head], "after_hidden": range(1, head + 1), "every": range(head + 1)}
-    return list(sites[model.dropout_sites])
-
-
 def uniforms(model: Model, inputs: int, rows: int, key: jax.Array, dtype: str = "float64") -> list[jax.Array]:
     """What jaxdeep draws for a batch, in the order of Keras's layers.
 
@@ -102,7 +95,7 @@ def uniforms(model: Model, inputs: int, rows: int, key: jax.Array, dtype: str = 
     draws = []
     for layer in range(len(widths)):
         own = jax.random.fold_in(key, layer)
-        if layer in dropout_layers(model):
+        if model.dropped[layer]:
             draws.append(jax.random.uniform(own, (rows, widths[layer]), dtype))
         if model.activation == "rrelu" and layer < len(model.units):
             draws.append(jax.random.uniform(jax.random.fold_in(own, RRELU_DRAW), (rows, widths[layer + 1]), dtype))
@@ -119,25 +112,28 @@ def restraint(regularize: Regularize, layers: int) -> keras_mlp.Restraint:
 
 def build(config: Config, inputs: int, classes: int) -> Oracle:
     """The network in Keras, its training step and its evaluation, compiled. All weights are given, so none is drawn."""
-    given = {"init_mode": "fan_in", "init_distribution": "truncated_normal"}
+    given = {"init_mode": "fan_in", "init_distribution": "truncated_normal", "bias_init": "zeros"}
     model = replace(config.model, kernel_init="constant", head_init="constant", **given)
-    network = keras_mlp.network(model, inputs, classes, restraint(config.regularize, len(model.units) + 1))
+    network: Any = keras_mlp.network(model, inputs, classes, restraint(config.regularize, len(model.units) + 1))
     names: dict[int, str] = {}
-    dense = 0
+    dense = norms = 0
+    normed = [index for index, is_normed in enumerate(model.normed) if is_normed]
     for layer in network.layers:
         if isinstance(layer, keras.layers.Dense):
             names |= {id(layer.kernel): f"{dense}/dense/kernel", id(layer.bias): f"{dense}/dense/bias"}
             dense += 1
         elif isinstance(layer, keras.layers.BatchNormalization):
-            prefix = f"{dense - 1}/norm" if dense else "0/norm_input"
+            is_of_input = not norms and model.batch_norm_input
+            prefix = "0/norm_input" if is_of_input else f"{normed[norms - model.batch_norm_input]}/norm"
+            norms += 1
             ours = {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
             names |= {id(getattr(layer, theirs)): f"{prefix}/{name}" for theirs, name in ours.items()}
         elif isinstance(layer, keras.layers.PReLU):
             names[id(layer.alpha)] = f"{dense - 1}/prelu/slope"
     trainable = tuple(names[id(variable)] for variable in network.trainable_variables)
     moving = tuple(names.get(id(variable)) for variable in network.non_trainable_variables)
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(loss=cross_entropy, metrics=["accuracy"])
+    cross_entropy, metric = keras_mlp.loss_and_metric(network)
+    network.compile(loss=cross_entropy, metrics=[metric])
 
     def variables(weights: Named, stats: Named) -> tuple[list[Any], list[Any]]:
         kept = zip(moving, network.non_trainable_variables, strict=True)
@@ -152,7 +148,8 @@ def build(config: Config, inputs: int, classes: int) -> Oracle:
                 logits, updated, penalties = network.stateless_call(
                     values, others, x, training=True, return_losses=True
                 )
-            return cross_entropy(labels, logits) + sum(penalties), (logits, updated)
+            targets = labels[:, None] if logits.shape[1] == 1 else labels
+            return cross_entropy(targets, logits) + sum(penalties), (logits, updated)
 
         (loss, (logits, updated)), found = jax.value_and_grad(loss_of, has_aux=True)(values)
         new_stats = {name: value for name, value in zip(moving, updated, strict=True) if name}

@@ -1,5 +1,6 @@
 """Configurations: JSON, refusals, equality."""
 
+import itertools
 import json
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any, get_args
@@ -79,26 +80,35 @@ def models(draw: st.DrawFn) -> Model:
     sites = draw(one_of(choices.DropoutSites))
     activation = draw(one_of(choices.Activation) | st.just(cubic))
     inits = [draw(one_of(choices.Initializer) | st.just(zeros)) for _ in range(2)]
-    batch_norm = draw(st.booleans())
+    units = tuple(draw(st.lists(counts, min_size=1, max_size=4)))
+    batch_norm = draw(st.booleans() | st.tuples(*[st.booleans()] * len(units)).filter(lambda each: len(each) > 1))
+    rates = draw(st.none() | st.tuples(*[st.floats(0, 1, exclude_max=True)] * (len(units) + 1)))
+    sites = sites if rates is None else "none"
+    rate = 0.0 if sites == "none" else draw(st.floats(0, 1, exclude_min=True, exclude_max=True))
+    biases = draw(one_of(choices.BiasInitializer))
+    inits.append(biases)
     optional: dict[str, st.SearchStrategy] = {}
     if activation in model_part.ALPHAS:
         optional["alpha"] = finite
     if set(inits) & set(model_part.SCALED):
-        optional["init_scale"] = above_0 if "variance_scaling" in inits else finite
+        optional["init_scale"] = above_0 if set(inits) & set(model_part.RANDOM) else finite
     if "variance_scaling" in inits:
         optional |= {"init_mode": one_of(choices.InitMode), "init_distribution": one_of(choices.InitDistribution)}
     return Model(
-        tuple(draw(st.lists(counts, min_size=1, max_size=4))),
+        units,
         activation,
         inits[0],
         batch_norm,
         draw(st.booleans()),
         draw(one_of(choices.Dropout)),
         sites,
-        0.0 if sites == "none" else draw(st.floats(0, 1, exclude_min=True, exclude_max=True)),
+        rate if rates is None else rates,
         batch_norm_place=draw(one_of(choices.NormPlace)) if batch_norm else "before",
         use_bias=draw(st.booleans()),
         head_init=inits[1],
+        bias_init=biases,
+        skip=any(one == other for one, other in itertools.pairwise(units)) and draw(st.booleans()),
+        head=draw(one_of(choices.Head)),
         **draw(st.fixed_dictionaries({}, optional=optional)),
     )
 
@@ -197,15 +207,23 @@ def test_configurations_are_equal_exactly_if_no_field_differs(one, another, swap
         (Model, "units", (), "one or more widths"),
         (Model, "units", (100, 0), "one or more widths"),
         (Model, "activation", "swoosh", "linear, sigmoid, hard_sigmoid, tanh, softmax"),
-        (Model, "kernel_init", "zeros", "he_normal"),
-        (Model, "head_init", "zeros", "he_normal"),
+        (Model, "kernel_init", "he", "he_normal"),
+        (Model, "head_init", "he", "he_normal"),
+        (Model, "bias_init", "he_normal", "zeros, ones, constant, random_normal"),
         (Model, "dropout", "gaussian", "dropout, alpha_dropout"),
         (Model, "dropout_sites", "some", "none, head, after_hidden, every"),
         (Model, "dropout_rate", 1.0, "[0, 1)"),
         (Model, "dropout_rate", -0.1, "[0, 1)"),
         (Model, "dropout_rate", float("nan"), "[0, 1)"),
+        (Model, "dropout_rate", (0.1, 0.1), "one value, or 3, an entry for each dense layer"),
+        (Model, "dropout_rate", (0.1, 0.1, 1.0), "[0, 1)"),
+        (Model, "dropout_rate", (), "one value, or 3"),
+        (Model, "batch_norm", (True, False, True), "one value, or 2, an entry for each hidden layer"),
+        (Model, "batch_norm", (), "one value, or 2"),
+        (Model, "batch_norm", (True, 1), "True or False, or a tuple such as (True, False)"),
+        (Model, "head", "tanh", "softmax, sigmoid"),
         (Model, "alpha", float("inf"), "finite, or None"),
-        (Model, "batch_norm_place", "around", "before, after"),
+        (Model, "batch_norm_place", "around", "before, after, input"),
         (Model, "init_scale", float("nan"), "finite"),
         (Model, "init_mode", "fan", "fan_in, fan_out, fan_avg"),
         (Model, "init_distribution", "cauchy", "truncated_normal, normal, uniform"),
@@ -279,16 +297,36 @@ def test_a_dropout_rate_and_its_sites_go_together(rate, sites):
         Model(dropout_rate=rate, dropout_sites=sites)
 
 
+def test_entries_of_layers_say_where_there_is_dropout_and_batch_normalisation():
+    model = Model((8, 8, 4), dropout_rate=[0, 0.2, 0, 0.1], batch_norm=[True, False, True], skip=True)
+    assert model.rates == (0.0, 0.2, 0.0, 0.1)
+    assert model.dropped == (False, True, False, True)
+    assert model.normed == (True, False, True)
+    assert model.skipped == (False, True, False)
+    assert Model((8,), batch_norm=(True,)).batch_norm is True  # a tuple of one entry is the entry
+
+
+def test_what_is_static_are_the_places_of_dropout_and_not_its_rates():
+    one, other, none = (
+        Config(model=Model(dropout_rate=rates)) for rates in [(0.0, 0.2, 0.1), (0.0, 0.5, 0.4), (0.2, 0.2, 0.1)]
+    )
+    assert one.static() == other.static()
+    assert one.static() != none.static()
+    assert one.static().model.dropped == one.model.dropped == (False, True, True)
+    assert one.hyper().dropout_rate == (0.0, 0.2, 0.1)
+
+
+SCALED = "variance_scaling, orthogonal, constant, identity, random_normal, random_uniform, truncated_normal"
 PIECES = {"boundaries_epochs": (5,), "factors": (1.0, 0.5)}
 
 
 @pytest.mark.parametrize(
     ("part", "given", "field", "users"),
     [
-        (Model, {"activation": "selu", "alpha": 0.5}, "alpha", "leaky_relu, prelu, elu"),
-        (Model, {"activation": cubic, "alpha": 0.5}, "alpha", "leaky_relu, prelu, elu"),
-        (Model, {"init_scale": 2.0}, "init_scale", "variance_scaling, orthogonal, constant"),
-        (Model, {"kernel_init": zeros, "init_scale": 2.0}, "init_scale", "variance_scaling, orthogonal, constant"),
+        (Model, {"activation": "selu", "alpha": 0.5}, "alpha", "leaky_relu, prelu, elu, thresholded_relu"),
+        (Model, {"activation": cubic, "alpha": 0.5}, "alpha", "leaky_relu, prelu, elu, thresholded_relu"),
+        (Model, {"init_scale": 2.0}, "init_scale", SCALED),
+        (Model, {"kernel_init": zeros, "init_scale": 2.0}, "init_scale", SCALED),
         (Model, {"kernel_init": "orthogonal", "init_mode": "fan_out"}, "init_mode", "variance_scaling"),
         (Model, {"head_init": "constant", "init_distribution": "normal"}, "init_distribution", "variance_scaling"),
         (Optim, {"optimizer": "sgd", "beta_1": 0.5}, "beta_1", "momentum, nesterov, nadam, adam, adamax, adamw"),
@@ -328,6 +366,29 @@ def test_a_field_that_the_choice_does_not_use_is_refused(part, given, field, use
         (
             lambda: Model(batch_norm_place="after"),
             "batch_norm_place is 'after' and has no effect without batch normalisation. Set model.batch_norm.",
+        ),
+        (
+            lambda: Model(batch_norm_place="input"),
+            "batch_norm_place is 'input' and has no effect without batch normalisation. Set model.batch_norm.",
+        ),
+        (
+            lambda: Model(dropout_sites="head", dropout_rate=(0.0, 0.0, 0.1)),
+            "model.dropout_sites is 'head', and model.dropout_rate has an entry for each layer, "
+            "which says where there is dropout. Leave model.dropout_sites out.",
+        ),
+        (
+            lambda: Model((8, 4, 8), skip=True),
+            "model.skip is True, and no hidden layer of model.units (8, 4, 8) is as wide as the one before. "
+            "Give two equal widths in a row, or leave model.skip out.",
+        ),
+        (
+            lambda: Model((8,), head="sigmoid").outputs(3),
+            "model.head is 'sigmoid', which tells two classes apart, and the data have 3. "
+            "Give data of two classes, or use softmax.",
+        ),
+        (
+            lambda: Model(bias_init="random_uniform", init_scale=-1.0),
+            "model.init_scale is -1.0. Allowed: above 0 with random_uniform",
         ),
         (
             lambda: Model(head_init="variance_scaling", init_scale=0.0),

@@ -15,7 +15,7 @@ from small_data import QUICK, SMALL, small_dataset
 
 from bench.peers import keras_mlp
 from jaxdeep.config import Model
-from jaxdeep.config.choices import InitDistribution, Initializer, InitMode
+from jaxdeep.config.choices import BiasInitializer, InitDistribution, Initializer, InitMode
 from jaxdeep.nn.dnn import dnn
 from jaxdeep.train.fit import fit
 
@@ -23,8 +23,11 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 INPUTS, UNITS, CLASSES = 300, 200, 250
 SCALES: dict[InitMode, float] = {"fan_in": 0.5, "fan_out": 2.0, "fan_avg": 3.0}
-NAMED = [name for name in get_args(Initializer) if name not in ("variance_scaling", "constant")]
+NOT_DRAWN = ("constant", "identity", "zeros", "ones")
+NAMED = [name for name in get_args(Initializer) if name not in ("variance_scaling", *NOT_DRAWN)]
+SPREAD = ("random_normal", "random_uniform", "truncated_normal")
 DRAWN = [
+    *({"kernel_init": name, "head_init": name, "init_scale": 3.0} for name in SPREAD),
     *(({"kernel_init": name, "head_init": name}) for name in NAMED),
     *(
         {
@@ -85,6 +88,48 @@ def test_a_constant_kernel_is_the_value_everywhere_and_the_head_has_an_initialis
     *hidden, head = kernels_of(Model((60, 60), kernel_init="constant", init_scale=-0.25, head_init="orthogonal"))
     assert all(np.all(kernel == -0.25) for kernel in hidden)
     np.testing.assert_allclose(head @ head.T, 0.25**2 * np.eye(60), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "expected"),
+    [
+        ("zeros", 1.0, np.zeros),
+        ("ones", 1.0, np.ones),
+        ("identity", 1.5, lambda shape: 1.5 * np.eye(*shape)),
+    ],
+)
+def test_a_kernel_that_is_not_drawn_is_that_of_keras(name, scale, expected):
+    model = Model((60, 60), kernel_init=name, head_init=name, init_scale=scale)
+    for ours, theirs in zip(kernels_of(model), kernels_in_keras(model), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(ours, expected(ours.shape))
+
+
+@pytest.mark.parametrize("name", get_args(BiasInitializer))
+def test_biases_of_all_layers_are_drawn_from_the_distribution_of_that_name_in_keras(name):
+    scale = 1.0 if name in ("zeros", "ones") else 2.0
+    model = Model((2_000, 2_000), "linear", bias_init=name, init_scale=scale, kernel_init="zeros")
+    params, _ = quick(dnn(model, 3, 2_000, "float64").init)(jax.random.key(9))
+    named = keras_oracle.per_layer(params)
+    keras.utils.set_random_seed(1)
+    with keras_oracle.relaxed():
+        layers = [layer for layer in keras_mlp.network(model, 3, 2_000).layers if hasattr(layer, "bias")]
+    biases = [np.asarray(named[f"{layer}/dense/bias"]) for layer in range(3)]
+    for ours, layer in zip(biases, layers, strict=True):
+        theirs = np.asarray(layer.bias)
+        assert ours.shape == theirs.shape == (2_000,)
+        if name in ("zeros", "ones", "constant"):
+            np.testing.assert_array_equal(ours, theirs)
+        else:
+            assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
+    assert (np.abs(biases[0] - biases[1]).max() > 0) == (name in SPREAD)  # the layers are drawn apart
+
+
+def test_without_biases_in_the_hidden_layers_the_head_has_its_own():
+    params, _ = quick(dnn(Model((5, 5), use_bias=False, bias_init="ones"), 3, 4).init)(jax.random.key(0))
+    biases = {name: value for name, value in keras_oracle.per_layer(params).items() if name.endswith("bias")}
+    assert list(biases) == ["2/dense/bias"]
+    np.testing.assert_array_equal(biases["2/dense/bias"], np.ones(4))
 
 
 def rising(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:

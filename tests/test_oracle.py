@@ -46,6 +46,29 @@ EXTRA = {
         model=replace(SMALL, batch_norm=True, batch_norm_place="after", batch_norm_input=True, activation="elu")
     ),
     "bn_after_no_bias": Config(model=replace(SMALL, batch_norm=True, batch_norm_place="after", use_bias=False)),
+    "bn_each": Config(model=replace(SMALL, batch_norm=(True, False, True), batch_norm_input=True)),
+    "bn_after_each": Config(model=replace(SMALL, batch_norm=(False, True, True), batch_norm_place="after")),
+    "dropout_each": Config(model=replace(SMALL, dropout_rate=(0.0, 0.3, 0.2, 0.1))),
+    # digits 0-4: batch normalisation, dense and ELU, dropout, batch normalisation, dense and ELU, ...
+    "bn_of_inputs": Config(
+        Data("unit"),
+        replace(SMALL, activation="elu", batch_norm=True, batch_norm_place="input", dropout_rate=(0.0, 0.2, 0.2, 0.2)),
+    ),
+    "bn_of_some_inputs": Config(
+        model=replace(
+            SMALL, batch_norm=(True, False, True), batch_norm_place="input", dropout_rate=(0.3, 0.0, 0.2, 0.0)
+        )
+    ),
+    "dropout_then_bn": Config(model=replace(SMALL, batch_norm=True, dropout_rate=(0.3, 0.0, 0.0, 0.0))),
+    "skip": Config(model=replace(SMALL, units=(30, 30, 30, 20, 20), activation="elu", skip=True)),
+    "skip_bn_dropout": Config(
+        model=replace(SMALL, skip=True, batch_norm=True, dropout_sites="after_hidden", dropout_rate=0.2)
+    ),
+    "skip_bn_after": Config(model=replace(SMALL, skip=True, batch_norm=True, batch_norm_place="after")),
+    "thresholded_relu": Config(model=replace(SMALL, activation="thresholded_relu", alpha=0.2)),
+    "glu": Config(model=replace(SMALL, activation="glu"), regularize=Regularize(l2=1e-2, max_norm=0.5)),
+    "glu_bn_skip": Config(model=replace(SMALL, activation="glu", batch_norm=True, skip=True)),
+    "sigmoid_head": Config(model=replace(SMALL, head="sigmoid", dropout_sites="every", dropout_rate=0.2)),
     "prelu": Config(model=replace(SMALL, activation="prelu")),
     "leaky_relu": Config(model=replace(SMALL, activation="leaky_relu", alpha=0.3)),
     "elu_alpha": Config(model=replace(SMALL, activation="elu", alpha=0.5)),
@@ -61,6 +84,8 @@ EXTRA = {
         regularize=Regularize(l2=1e-2, penalized="head", max_norm=0.5, constrained="hidden"),
     ),
 }
+
+FILLED = ("bn_of_inputs", "bn_of_some_inputs", "dropout_then_bn", "skip_bn_dropout", "sigmoid_head")
 
 compiled = partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 
@@ -93,7 +118,8 @@ def case(name: str) -> Case:
         data=replace(config.data, valid_size=VALID, train_size=None),
         train=Train(batch_size=BATCH, dtype="float64"),
     )
-    data, images, labels = some_data(config.data)
+    classes = 2 if config.model.head == "sigmoid" else CLASSES
+    data, images, labels = some_data(config.data, classes)
     model = forward.model_of(config, data)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     drawn = model._replace(init=lambda key: some_weights(config, shapes))
@@ -104,7 +130,7 @@ def case(name: str) -> Case:
         labels,
         init_state(config, drawn, config.hyper(), jax.random.key(0)),
         compiled(step.train_step),
-        keras_oracle.build(config, images.shape[1], CLASSES),
+        keras_oracle.build(config, images.shape[1], classes),
     )
 
 
@@ -129,12 +155,12 @@ def some_weights(config: Config, shapes: Any) -> Any:
 
 
 @cache
-def some_data(data: Data) -> tuple[Dataset, np.ndarray, np.ndarray]:
+def some_data(data: Data, classes: int = CLASSES) -> tuple[Dataset, np.ndarray, np.ndarray]:
     """Random images; the training rows and labels."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (VALID + 240 + TEST, *SHAPE), dtype=np.uint8)
-    labels = rng.permutation(np.arange(len(images)) % CLASSES)
-    labels[:VALID], labels[-TEST:] = np.arange(VALID) % CLASSES, np.arange(TEST) % CLASSES
+    labels = rng.permutation(np.arange(len(images)) % classes)
+    labels[:VALID], labels[-TEST:] = np.arange(VALID) % classes, np.arange(TEST) % classes
     dataset = Dataset.from_arrays(images[:-TEST], labels[:-TEST], images[-TEST:], labels[-TEST:], data=data)
     return dataset, images[VALID:-TEST].reshape(240, -1), labels[VALID:-TEST]
 
@@ -157,10 +183,10 @@ def biases_before_norm(config: Config) -> list[str]:
     The bias of the input's BN is one of them: behind it stand the first dense layer and that layer's BN.
     """
     model = config.model
-    if not model.batch_norm or model.batch_norm_place == "after":
+    if model.batch_norm_place != "before":
         return []
-    dense = [f"{layer}/dense/bias" for layer in range(len(model.units)) if model.use_bias]
-    return dense + ["0/norm_input/bias"] * model.batch_norm_input
+    dense = [f"{layer}/dense/bias" for layer, is_normed in enumerate(model.normed) if is_normed and model.use_bias]
+    return dense + ["0/norm_input/bias"] * (model.batch_norm_input and model.normed[0])
 
 
 def gradients_of_step(case: Case, batch: forward.Batch, key: jax.Array) -> tuple[Any, Any, dict, dict]:
@@ -174,6 +200,12 @@ def gradients_of_step(case: Case, batch: forward.Batch, key: jax.Array) -> tuple
     momentum = keras_oracle.per_layer(optax.tree_utils.tree_get(after.opt_state, "trace"))
     gradients = {name: -value for name, value in momentum.items()}
     return loss, hits, gradients, keras_oracle.per_layer(after.batch_stats)
+
+
+def predicted(logits: Any) -> np.ndarray:
+    """The class of each row, from a logit of each class or one of class 1."""
+    logits = np.asarray(logits)
+    return np.argmax(logits, -1) if logits.shape[1] > 1 else (logits[:, 0] > 0).astype(int)
 
 
 def rates_of(config: Config) -> Rates:
@@ -197,7 +229,7 @@ def test_one_step_has_the_loss_the_gradients_and_the_moving_statistics_of_keras(
     loss, hits, gradients, stats = gradients_of_step(of, forward.Batch(jnp.asarray(rows)), key)
     expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows, uniforms_of(of, key))
     assert loss / BATCH == pytest.approx(float(expected_loss), rel=1e-9)
-    assert hits == np.sum(np.argmax(logits, -1) == of.labels[rows])
+    assert hits == np.sum(predicted(logits) == of.labels[rows])
     noise = biases_before_norm(of.config)
     assert keras_oracle.difference(gradients, expected, noise) < 1e-9
     assert all(np.abs(gradients[name]).max() < 1e-12 for name in noise)
@@ -220,6 +252,10 @@ def test_one_step_has_the_loss_the_gradients_and_the_moving_statistics_of_keras(
         ("max_norm", 50, 1e-11),
         ("some_max_norm", 50, 1e-11),
         ("linear", 50, 1e-11),
+        ("bn_of_inputs", 50, 1e-8),
+        ("skip_bn_after", 50, 1e-8),
+        ("glu", 50, 1e-8),
+        ("sigmoid_head", 50, 1e-8),
     ],
 )
 def test_a_trajectory_is_that_of_keras_and_its_nadam(name, steps, tolerance):
@@ -250,7 +286,7 @@ def test_a_trajectory_is_that_of_keras_and_its_nadam(name, steps, tolerance):
     )
 
 
-@pytest.mark.parametrize("name", ["sanity", "small_bn", "bn_after", "rrelu", "l1_l2"])
+@pytest.mark.parametrize("name", ["sanity", "small_bn", "bn_after", "rrelu", "l1_l2", *FILLED])
 def test_a_filled_up_batch_is_the_batch_of_its_counted_rows_alone(name):
     of = case(name)
     rng, key = np.random.default_rng(5), jax.random.key(6)
@@ -260,7 +296,7 @@ def test_a_filled_up_batch_is_the_batch_of_its_counted_rows_alone(name):
     alone = [draw[counted] for draw in uniforms_of(of, key)]
     expected_loss, logits, expected, expected_stats = gradients_of_keras(of, rows[counted], alone)
     assert loss / 8 == pytest.approx(float(expected_loss), rel=1e-9)
-    assert hits == np.sum(np.argmax(logits, -1) == of.labels[rows[counted]])
+    assert hits == np.sum(predicted(logits) == of.labels[rows[counted]])
     assert keras_oracle.difference(gradients, expected, biases_before_norm(of.config)) < 1e-9
     assert keras_oracle.difference(stats, expected_stats) < 1e-9
 
@@ -370,7 +406,17 @@ def test_a_trajectory_with_a_schedule_is_that_of_keras_with_the_rates_of_its_for
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("selu", 100), ("bn", 1_000), ("bn_after", 100), ("rrelu", 100), ("l1_l2", 100), ("linear", 100)],
+    [
+        ("selu", 100),
+        ("bn", 1_000),
+        ("bn_after", 100),
+        ("rrelu", 100),
+        ("l1_l2", 100),
+        ("linear", 100),
+        ("sigmoid_head", 100),
+        ("bn_of_inputs", 100),
+        ("glu_bn_skip", 100),
+    ],
 )
 def test_evaluation_is_that_of_keras_penalties_and_all(name, rows, monkeypatch):
     monkeypatch.setattr(evaluate, "EVALUATION_ROWS", rows)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.peers.architecture import dropout_rates, normed
 from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload, epoch_arrays
 
@@ -29,14 +30,20 @@ def network(model: Any, inputs: int, classes: int) -> nn.Sequential:
     Returns:
         The layers in order.
     """
+    if model.skip or model.head != "softmax":
+        raise ValueError("PyTorch's contestant has neither skip connections nor a sigmoid head. Leave them out.")
     drop = {"dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout}[model.dropout]
     layers: list[nn.Module] = [_norm(inputs)] if model.batch_norm_input else []
-    for fan_in, units in zip((inputs, *model.units), model.units, strict=False):
-        layers += [drop(model.dropout_rate)] if model.dropout_sites == "every" else []
+    *rates, head_rate = dropout_rates(model)
+    for fan_in, units, rate, is_normed in zip((inputs, *model.units), model.units, rates, normed(model), strict=False):
+        place = model.batch_norm_place if is_normed else None
+        layers += [drop(rate)] if rate else []
+        layers += [_norm(fan_in)] if place == "input" else []
         layers.append(nn.Linear(fan_in, units))
-        layers += [_norm(units)] if model.batch_norm else []
+        layers += [_norm(units)] if place == "before" else []
         layers.append(ACTIVATIONS[model.activation]())
-    layers += [drop(model.dropout_rate)] if model.dropout_sites != "none" else []
+        layers += [_norm(units)] if place == "after" else []
+    layers += [drop(head_rate)] if head_rate else []
     return nn.Sequential(*layers, nn.Linear(model.units[-1], classes))
 
 

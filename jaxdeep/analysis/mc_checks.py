@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from jaxdeep.config.arguments import check_type
@@ -15,37 +16,50 @@ from jaxdeep.nn.layers import MaskBits
 MASK_BITS: Final = get_args(MaskBits)
 
 
-def check_mc_dropout(model: Network, dropout_rate: float, samples: int) -> None:
+def check_mc_dropout(model: Network, dropout_rate: Any, samples: int) -> None:
     """Refuse passes without random numbers and too few passes.
 
     Args:
         model: Network with dropout.
-        dropout_rate: Share of values that a mask drops, above 0 and below 1.
+        dropout_rate: Share of values that a mask drops, above 0 and below 1. Or a rate for each of the L dense layers,
+            which is above 0 at one layer with dropout or more.
         samples: Number of passes M of at least 2.
 
     Raises:
-        UserError: The model is no network or has no dropout, the rate is not above 0 and below 1, or there are fewer
-            than 2 passes.
+        UserError: The model is no network or has no dropout, a rate is out of its range, or there are fewer than 2
+            passes.
     """
     check_type("model", model, Network, "a network, as jaxdeep.nn.dnn.dnn makes it")
     if model.first_dropout is None:
         raise UserError(
             "MC dropout of a network without dropout: every pass would be the same. Train a network with dropout."
         )
-    try:
-        rate = float(dropout_rate)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate!r}. Give a number.") from error
-    if rate <= 0:
-        raise UserError(
-            f"MC dropout with model.dropout_rate {dropout_rate}: every pass would be the same. Give a rate above 0."
-        )
-    if not rate < 1:
-        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate}. Give a rate above 0 and below 1.")
+    _check_rates(model, dropout_rate)
     if isinstance(samples, bool) or not isinstance(samples, Integral):
         raise UserError(f"MC dropout with {samples!r} samples. Give an integer, 2 or more.")
     if samples < 2:
         raise UserError(f"MC dropout with {samples} samples. Give 2 or more.")
+
+
+def _check_rates(model: Network, dropout_rate: Any) -> None:
+    """Refuse rates that are no shares, that no layer takes, or that drop nothing."""
+    given = f"MC dropout with model.dropout_rate {dropout_rate}"
+    is_each = not isinstance(dropout_rate, str) and np.ndim(dropout_rate) == 1
+    try:
+        rates = [float(rate) for rate in dropout_rate] if is_each else [float(dropout_rate)] * model.layers
+    except (TypeError, ValueError) as error:
+        raise UserError(f"MC dropout with model.dropout_rate {dropout_rate!r}. Give a number.") from error
+    if len(rates) != model.layers:
+        raise UserError(f"{given}, which has {len(rates)} rates. Give {model.layers}, one for each dense layer.")
+    if not is_each and rates[0] <= 0:
+        raise UserError(f"{given}: every pass would be the same. Give a rate above 0.")
+    if not all(0 <= rate < 1 for rate in rates):
+        raise UserError(f"{given}. Give a rate above 0 and below 1.")
+    dropped = [stack.block.dropout is not None for stack in model.stacks for _ in range(stack.length)]
+    if is_each and any(rate > 0 and not has for rate, has in zip(rates, dropped, strict=True)):
+        raise UserError(f"{given}, and a layer with a rate above 0 has no dropout. Give it the rate 0.")
+    if not any(rate > 0 and has for rate, has in zip(rates, dropped, strict=True)):
+        raise UserError(f"{given}: every pass would be the same. Give a layer with dropout a rate above 0.")
 
 
 def check_masks(key: Any, mask_bits: Any) -> None:

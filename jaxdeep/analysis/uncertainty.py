@@ -79,7 +79,7 @@ def mc_dropout(
     key: jax.Array,
     samples: int = 100,
     *,
-    dropout_rate: float,
+    dropout_rate: float | Sequence[float],
     mask_bits: MaskBits = 16,
     keep_samples: bool = False,
 ) -> Uncertainty:
@@ -95,7 +95,7 @@ def mc_dropout(
         images: Scaled rows [N, D], floating and finite, as they enter the network.
         key: Random key of all masks.
         samples: Number of passes M of at least 2.
-        dropout_rate: Share of values that a mask drops, above 0 and below 1.
+        dropout_rate: Share of values that a mask drops, above 0 and below 1. Or a rate for each dense layer.
         mask_bits: Random bits for each value of a mask. With 16 the rate is the nearest multiple of 1/65536.
         keep_samples: Whether to return all M x N x C probabilities too.
 

@@ -84,13 +84,14 @@ def read_flags(default: C, flags: Sequence[Flag], argv: Sequence[str], aliases: 
     """
     registry = ConstructorRegistry()
     registry.struct_rule(lambda info: _fields_of(info, flags))
+    switched_off = {with_no(flag.word): f"{flag.word}=False" for flag in flags if bool in get_args(flag.hint)}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             command, unknown = tyro.cli(
                 type(default),
                 default=default,
-                args=list(argv),
+                args=[switched_off.get(word.replace("_", "-"), word) for word in argv],
                 add_help=False,
                 return_unknown_args=True,
                 registry=registry,
@@ -139,7 +140,7 @@ def _typed(flag: Flag, hint: Any) -> Any:
     name = f"{PART_OF[flag.owner]}.{flag.field}" if flag.owner in PART_OF else flag.word
 
     def read(words: list[str]) -> Any:
-        return _refusing(read_words)(name, flag.hint, words)
+        return _refusing(read_words)(name, flag.hint, words or ["True"] * is_switch(flag.hint))
 
     spec = PrimitiveConstructorSpec(
         nargs="*",  # read_words checks the number of words
@@ -163,6 +164,18 @@ def is_several(hint: Any) -> bool:
     return get_origin(hint) is tuple or any(get_origin(inner) is tuple for inner in get_args(hint))
 
 
+def is_switch(hint: Any) -> bool:
+    """Say whether a flag means True if it has no value.
+
+    Args:
+        hint: Type hint of the flag's field.
+
+    Returns:
+        True if the type is bool, or one of its alternatives is.
+    """
+    return hint is bool or bool in get_args(hint)
+
+
 def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with its UserError as _Refused, which passes through tyro."""
 
@@ -181,7 +194,7 @@ def _refuse_unknown(word: str, flags: Sequence[Flag], aliases: Collection[str]) 
     if not given.startswith("-"):
         raise UserError(f"{given!r} belongs to no flag. Give flags and their values, such as --seed 42.")
     words = [*aliases, *(flag.word for flag in flags)]
-    words += [with_no(flag.word) for flag in flags if flag.owner in PART_OF and flag.hint is bool]
+    words += [with_no(flag.word) for flag in flags if flag.owner in PART_OF and is_switch(flag.hint)]
     near = perhaps(given.replace("_", "-"), words)
     raise UserError(f"there is no flag {given}.{near} --help and --help-all list the flags.")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 from jaxdeep.cli.command import Command
-from jaxdeep.cli.flags import PART_OF, Flag, is_several
+from jaxdeep.cli.flags import PART_OF, Flag, is_several, is_switch
 from jaxdeep.config.parts import ALIASES, PARTS
 from jaxdeep.config.words import words_of
 
@@ -121,9 +121,9 @@ def _value(flag: Flag) -> str:
         return "FIELD=..."
     if names:
         return "NAME ..." if is_several(hint) else "NAME"
-    kinds = {int: "N", float: "X", Path: "FOLDER", str: "..."}
+    kinds = {bool: "[True|False", int: "N", float: "X", Path: "FOLDER", str: "..."}
     letters = next((kinds[leaf] for leaf in _leaves(hint) if leaf in kinds), "...")
-    return f"{letters} ..." if is_several(hint) else letters
+    return f"{letters} ...{']' * is_switch(hint)}" if is_several(hint) else letters
 
 
 def _names(hint: Any) -> tuple[str, ...]:

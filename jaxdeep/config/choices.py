@@ -12,16 +12,20 @@ Scaling = Literal["none", "unit", "standardize"]
 Activation = Literal[
     "linear", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus", "softsign", "exponential",
     "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "swish", "gelu", "mish",
+    "thresholded_relu", "glu",
 ]  # fmt: skip
 Initializer = Literal[
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
     "variance_scaling", "orthogonal", "constant",
+    "random_normal", "random_uniform", "truncated_normal", "identity", "zeros", "ones",
 ]  # fmt: skip
+BiasInitializer = Literal["zeros", "ones", "constant", "random_normal", "random_uniform", "truncated_normal"]
 InitMode = Literal["fan_in", "fan_out", "fan_avg"]
 InitDistribution = Literal["truncated_normal", "normal", "uniform"]
 Dropout = Literal["dropout", "alpha_dropout"]
 DropoutSites = Literal["none", "head", "after_hidden", "every"]
-NormPlace = Literal["before", "after"]
+NormPlace = Literal["before", "after", "input"]
+Head = Literal["softmax", "sigmoid"]
 Optimizer = Literal[
     "nadam", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamax", "adamw", "ftrl",
     "optax.adabelief", "optax.adadelta", "optax.adafactor", "optax.adagrad", "optax.adam", "optax.adamax",

@@ -167,10 +167,11 @@ class Config:
         >>> one == other, one.static() == other.static()
         (False, True)
         """
-        regularize = self.regularize
+        regularize, network = self.regularize, self.network
+        rate = network.dropout_rate
         return Static(
             self.data.base() if not trained.first else Data(scaling="none"),
-            with_traced(self.network, dropout_rate=self.model.dropout_rate > 0),
+            with_traced(network, dropout_rate=network.dropped if isinstance(rate, tuple) else rate > 0),
             with_traced(self.optim, learning_rate=True, beta_1=True),
             self.train,
             with_traced(self.schedule, factor=self.schedule.kind == "plateau"),
@@ -212,7 +213,7 @@ Settings = Config | Static
 class Hyper(NamedTuple):
     """Numbers that a compiled program takes as arguments, so that another value needs no other program.
 
-    Numbers that a configuration does not use change nothing.
+    Numbers that a configuration does not use change nothing. dropout_rate is one number or one for each dense layer.
     """
 
     learning_rate: Any

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from jaxdeep.config.choices import FUNCTION
 from jaxdeep.config.recording import function_of, recorded
@@ -18,6 +18,14 @@ BOUNDED_BY_MEMORY = ("model.units",)
 
 MAY_BE_SCHEDULES = ("optim.learning_rate",)
 """Numbers in whose place a schedule may be given. A Config puts it where schedules stand."""
+
+
+TUPLES: Final = {
+    int: "a tuple of whole numbers, such as (8, 8)",
+    float: "a tuple of numbers, such as (1.0, 0.1)",
+    bool: "a tuple such as (True, False)",
+}
+"""Tuples in words, by the type of their entries."""
 
 
 def make_plain(part: str, values: Any) -> None:
@@ -87,7 +95,8 @@ def _plain(name: str, hint: Any, value: Any) -> Any:
     if origin is tuple:
         return _tuple(name, arguments[0], value)
     if origin in (Union, types.UnionType):
-        return _one_of(name, arguments, value)
+        is_each_or_all = arguments[0] in (bool, float) and types.NoneType not in arguments
+        return (_each_or_all if is_each_or_all else _one_of)(name, arguments, value)
     raise TypeError(f"{name}: no rule for the type {hint}")
 
 
@@ -110,8 +119,7 @@ def _tuple(name: str, of: Any, value: Any) -> tuple[Any, ...]:
     try:
         return tuple(_plain(name, of, entry) for entry in entries(value))
     except NotPlain:
-        numbers = "whole numbers" if of is int else "numbers"
-        raise NotPlain(f"a tuple of {numbers}, such as ({'8, 8' if of is int else '1.0, 0.1'})") from None
+        raise NotPlain(TUPLES[of]) from None
 
 
 def _count_or_share(value: Any) -> int | float:
@@ -122,6 +130,19 @@ def _count_or_share(value: Any) -> int | float:
         return integer(value)
     except NotPlain as allowed:
         raise NotPlain(f"{allowed}, or a share above 0 and below 1") from None
+
+
+def _each_or_all(name: str, hints: tuple[Any, ...], value: Any) -> Any:
+    """Return one value for all layers, or a tuple with a value for each. A tuple of one entry is the entry."""
+    one, other = hints
+    try:
+        given = entries(value)
+    except NotPlain:
+        given = (value,)
+    try:
+        return _plain(name, one, given[0]) if len(given) == 1 else _plain(name, other, given)
+    except NotPlain as allowed:
+        raise NotPlain(f"{'True or False' if one is bool else 'a number'}, or {TUPLES[one]}") from allowed
 
 
 def _one_of(name: str, hints: tuple[Any, ...], value: Any) -> Any:

@@ -72,15 +72,20 @@ class Static:
         return self.model
 
 
-def with_traced(part: Part, **is_traced: bool) -> Part:
+def with_traced(part: Part, **is_traced: bool | tuple[bool, ...]) -> Part:
     """Return a copy of a part in which marks stand for its traced numbers.
 
     Args:
         part: A frozen dataclass, such as an `Optim`.
-        **is_traced: Whether a field becomes a mark, by the field. All others keep their values.
+        **is_traced: Whether a field becomes a mark, by the field. A field that is a tuple has an answer for each of its
+            entries. All others keep their values.
     """
     static = copy.copy(part)
     for name, traced in is_traced.items():
-        if traced:
-            object.__setattr__(static, name, TRACED_NUMBER)  # the part's own checks are for values
+        value = getattr(part, name)
+        if isinstance(traced, tuple):
+            value = tuple(TRACED_NUMBER if is_one else entry for is_one, entry in zip(traced, value, strict=True))
+        elif traced:
+            value = TRACED_NUMBER
+        object.__setattr__(static, name, value)  # the part's own checks are for values
     return static

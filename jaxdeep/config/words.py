@@ -33,7 +33,11 @@ def read_words(name: str, hint: Any, words: Sequence[str]) -> Any:
         return tuple(_read(name, _without_notes(arguments[0]), word) for word in words)
     if arguments == (int, float) and len(words) == 1:
         return _read(name, int if words[0].lstrip("+-").isdecimal() else float, words[0])
-    if origin in (Union, types.UnionType) and types.NoneType not in arguments:  # names, or indices
+    if arguments and arguments[0] in (bool, float) and types.NoneType not in arguments:  # one value, or one a layer
+        hint = arguments[0]
+        if len(words) > 1:
+            return tuple(_read(name, hint, word) for word in words)
+    elif origin in (Union, types.UnionType) and types.NoneType not in arguments:  # names, or indices
         names, indices = arguments
         is_name = len(words) == 1 and not words[0].lstrip("-").isdecimal()
         return _read(name, names, words[0], ", or indices such as 0 1") if is_name else read_words(name, indices, words)

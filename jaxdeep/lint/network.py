@@ -57,7 +57,9 @@ def selu_inputs_not_standardised(config: Config, data: Dataset) -> Finding | Non
     The limits are LARGEST_MEAN and VARIANCES, widened by 3 / sqrt(rows) for what chance does. Columns that never
     change do not count. Rows that you standardised yourself pass, and so does batch normalisation of the input.
     """
-    if not _is_self_normalising(config.model) or config.model.batch_norm_input or config.data.scaling == "standardize":
+    model = config.model
+    is_normed = model.batch_norm_input or model.normed[0]
+    if not _is_self_normalising(model) or is_normed or config.data.scaling == "standardize":
         return None
     mean, variance, rows = _moments(data)
     low, high = VARIANCES
@@ -106,7 +108,7 @@ def selu_with_dropout(config: Config, data: Dataset) -> Finding | None:
     """Find plain dropout in a network of SELU layers."""
     del data
     model = config.model
-    if model.dropout_rate == 0 or model.dropout != "dropout" or not _is_self_normalising(model):
+    if not any(model.dropped) or model.dropout != "dropout" or not _is_self_normalising(model):
         return None
     return Finding(
         "selu-with-dropout",
@@ -120,7 +122,7 @@ def alpha_dropout_without_selu(config: Config, data: Dataset) -> Finding | None:
     """Find alpha dropout behind another activation than SELU. A user's own activation is not judged."""
     del data
     model = config.model
-    if model.dropout_rate == 0 or model.dropout != "alpha_dropout" or not isinstance(model.activation, str):
+    if not any(model.dropped) or model.dropout != "alpha_dropout" or not isinstance(model.activation, str):
         return None
     if model.activation == "selu":
         return None
@@ -133,8 +135,8 @@ def alpha_dropout_without_selu(config: Config, data: Dataset) -> Finding | None:
 
 
 def _is_self_normalising(model: Model) -> bool:
-    """Whether SELU is to keep the scale, which batch normalisation would do in its place."""
-    return model.activation == "selu" and not model.batch_norm
+    """Whether SELU is to keep the scale of some layer, which batch normalisation would do in its place."""
+    return model.activation == "selu" and not all(model.normed)
 
 
 def _is_lecun(model: Model, inputs: int) -> bool:

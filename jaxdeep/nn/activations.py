@@ -83,6 +83,35 @@ def selu(x: jax.Array) -> jax.Array:
     return exponential_linear(SELU_SCALE, SELU_ALPHA, x)
 
 
+def thresholded_relu(x: jax.Array, theta: float = 1.0) -> jax.Array:
+    """Return x above a threshold and 0 elsewhere.
+
+    Args:
+        x: Values of any shape.
+        theta: Threshold.
+
+    Returns:
+        An array like x.
+
+    Source: Konda et al., "Zero-bias autoencoders and the benefits of co-adapting features" (2015), equation 5.
+    """
+    return jnp.where(x > theta, x, jnp.zeros((), x.dtype))
+
+
+def glu(x: jax.Array) -> jax.Array:
+    """Return the first half of the values times the sigmoid of the second half.
+
+    Args:
+        x: Values [..., 2 units].
+
+    Returns:
+        An array [..., units].
+
+    Source: Dauphin et al., "Language modeling with gated convolutional networks" (2017), equation 1.
+    """
+    return jax.nn.glu(x, -1)
+
+
 ACTIVATIONS: Final[dict[str, Callable[..., jax.Array]]] = {
     "linear": lambda x: x,
     "sigmoid": jax.nn.sigmoid,
@@ -99,8 +128,13 @@ ACTIVATIONS: Final[dict[str, Callable[..., jax.Array]]] = {
     "swish": jax.nn.swish,
     "gelu": partial(jax.nn.gelu, approximate=False),
     "mish": jax.nn.mish,
+    "thresholded_relu": thresholded_relu,
+    "glu": glu,
 }
-"""Functions x -> y that act on each element. softmax acts over the units. leaky_relu and elu take an alpha after x."""
+"""Functions x -> y that act on each element. softmax acts over the units, and glu halves them.
+
+leaky_relu, elu and thresholded_relu take an alpha after x.
+"""
 
 
 @lru_cache
@@ -109,7 +143,7 @@ def activation(chosen: ActivationChoice, alpha: float | None) -> Callable[[jax.A
 
     Args:
         chosen: Name in ACTIVATIONS or the function itself.
-        alpha: Slope below 0 of leaky_relu or alpha of elu. None keeps the function's own.
+        alpha: Slope below 0 of leaky_relu, alpha of elu or theta of thresholded_relu. None keeps the function's own.
 
     Returns:
         A function from x to y. Equal arguments return the same object.

@@ -1,6 +1,6 @@
-"""The network as one Flax module for a block, stacks of equal blocks, and two pure functions.
+"""The network as stacks of equal blocks, and two pure functions.
 
-Flax stays inside this module. Its users see the functions `init` and `apply` of a `Network`. Equal layers that follow
+Flax stays inside `Block`. Users see the functions `init` and `apply` of a `Network`. Equal layers that follow
 each other are one stack. Their parameters have a leading layer axis and `lax.scan` runs them. So compilation does not
 grow with depth and the optimizer sees a few large leaves.
 """
@@ -12,131 +12,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
 from jaxdeep import config
-from jaxdeep.config.choices import ActivationChoice, Dropout, DropoutSites, DType, NormPlace
-from jaxdeep.config.model import ALPHAS
-from jaxdeep.nn.activations import activation
+from jaxdeep.config.choices import DType
+from jaxdeep.nn.block import Block
 from jaxdeep.nn.initializers import initializer
-from jaxdeep.nn.layers import DROPOUTS, Dense, MaskBits, PReLU, rrelu
-from jaxdeep.nn.stack import Layer, perturb, run_stack
+from jaxdeep.nn.layers import MaskBits
+from jaxdeep.nn.stack import Layer, run_stack
 
 Params = Any
 BatchStats = Any
-
-
-RRELU_DRAW = 1
-"""Number that a layer's key is folded with for RReLU's slopes. The dropout mask is drawn from the key itself."""
-
-
-class Block(nn.Module):
-    """One layer of a network.
-
-    It runs these operations in order. All but the dense product and the activation are optional.
-
-    - Batch normalisation of the input.
-    - Dropout of the input.
-    - Dense product.
-    - Batch normalisation before the activation.
-    - Activation.
-    - Batch normalisation after the activation.
-
-    Batch normalisation has Keras's momentum 0.99, epsilon 1e-3 and biased moving variance.
-
-    Attributes:
-        units: Number of units.
-        activation: Name of the activation or the function itself.
-        alpha: Parameter of the activation. None keeps the activation's own.
-        kernel_init: Initialiser of the kernel.
-        use_bias: Whether the dense product has a bias.
-        norm_input: Whether the input is normalised.
-        norm_place: Place of the batch normalisation, "before" or "after" the activation. None leaves it out.
-        dropout: Name of the dropout in DROPOUTS. None leaves it out.
-        dtype: Type of parameters and arithmetic.
-    """
-
-    units: int
-    activation: ActivationChoice
-    alpha: float | None
-    kernel_init: nn.initializers.Initializer
-    use_bias: bool
-    norm_input: bool
-    norm_place: NormPlace | None
-    dropout: Dropout | None
-    dtype: DType
-
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        key: jax.Array | None = None,
-        dropout_rate: jax.Array | float = 0.0,
-        update_stats: bool = False,
-        mask: jax.Array | None = None,
-        perturbation: jax.Array | None = None,
-        mask_bits: MaskBits = 32,
-    ) -> tuple[jax.Array, jax.Array]:
-        """Run the layer on a batch.
-
-        Args:
-            x: Input rows [B, D].
-            key: Random key of the dropout mask and of RReLU's slopes. None switches both off.
-            dropout_rate: Share of inputs that are dropped, in [0, 1).
-            update_stats: Whether batch normalisation uses the batch's statistics and updates the moving ones.
-            mask: Booleans [B, 1]. Batch normalisation counts the rows with True. None counts all rows.
-            perturbation: Zeros [units, B] whose gradient is that of the dense product, for `run_stack`.
-            mask_bits: Random bits for each value of the dropout mask.
-
-        Returns:
-            The output [B, units] and the input of the dense product [B, D].
-        """
-        norm = partial(
-            nn.BatchNorm,
-            use_running_average=not update_stats,
-            momentum=0.99,
-            epsilon=1e-3,
-            use_fast_variance=False,  # E[x^2] - E[x]^2 loses digits on raw 0..255 inputs
-            force_float32_reductions=False,  # True would keep float64 statistics in float32
-            dtype=self.dtype,
-            param_dtype=self.dtype,
-        )
-        if self.norm_input:
-            x = norm(name="norm_input")(x, mask=mask)
-        if self.dropout is not None and key is not None:
-            x = DROPOUTS[self.dropout](key, x, dropout_rate, mask_bits)
-        dense_input = x
-        x = Dense(self.units, self.kernel_init, self.use_bias, self.dtype, name="dense")(x)
-        if perturbation is not None:
-            x = perturb(x, perturbation)
-        if self.norm_place == "before":
-            x = self._settled(norm(name="norm")(x, mask=mask), mask)
-        x = self._activate(x, key)
-        if self.norm_place == "after":
-            x = self._settled(norm(name="norm")(x, mask=mask), mask)
-        return x, dense_input
-
-    def _settled(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        """Set the rows outside the mask to 0 behind a normalisation if the block draws random numbers.
-
-        Without random numbers such a row repeats a row of the mask exactly. With them it differs and the statistics do
-        not cover it. It would grow from layer to layer until it overflows.
-        """
-        return jnp.where(mask, x, jnp.zeros((), x.dtype)) if mask is not None and self.is_random else x
-
-    def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
-        """Apply the activation, with its weights or random numbers if it has any."""
-        match self.activation:
-            case "prelu":
-                return PReLU(ALPHAS["prelu"] if self.alpha is None else self.alpha, self.dtype, name="prelu")(x)
-            case "rrelu":
-                return rrelu(x, None if key is None else jax.random.fold_in(key, RRELU_DRAW))
-        return activation(self.activation, self.alpha)(x)
-
-    @property
-    def is_random(self) -> bool:
-        """Return whether a key changes the output."""
-        return self.dropout is not None or self.activation == "rrelu"
 
 
 class Stack(NamedTuple):
@@ -199,10 +84,13 @@ def dnn(
     `init(key)` draws each layer l by itself from `fold_in(key, l)`.
 
     `apply(params, batch_stats, x)` runs layers start to stop - 1 on rows x [B, D]. It returns their output and the
-    batch statistics. Over all layers the output is the logits [B, C]. It has these keyword arguments:
+    batch statistics. Behind the last layer that is the logits [B, C]. One sigmoid unit with the output z gives the
+    logits (0, z), whose softmax and cross-entropy are the sigmoid of z and its binary cross-entropy. There are these
+    keyword arguments:
 
     - `key` switches dropout on. Layer l draws its mask from `fold_in(key, l)`. MC dropout is a `vmap` over keys.
-    - `dropout_rate` is the share of a layer's inputs that are dropped. It may be traced.
+    - `dropout_rate` is the share of a layer's inputs that are dropped. It may be traced. An array or a tuple [L] has a
+      rate for each layer, the output layer last.
     - `update_stats` lets batch normalisation use the batch's statistics and update the moving ones. It does not depend
       on `key`.
     - `mask` holds booleans [B]. Batch normalisation then counts only the rows with True.
@@ -212,12 +100,15 @@ def dnn(
     Args:
         model: Architecture of the network.
         inputs: Number D of features in an input row.
-        classes: Number C of units in the output layer.
+        classes: Number C of classes.
         dtype: Type of parameters and arithmetic.
         trained: Frozen layers, which batch normalisation never updates, and the first layer that the network has.
 
     Returns:
         The network's stacks and its two functions. Equal arguments return the same object.
+
+    Raises:
+        UserError: There is one sigmoid unit for another number of classes than two.
     """
     stacks = _stacks(model, inputs, classes, dtype, trained)
     begin = trained.first
@@ -239,7 +130,7 @@ def dnn(
         x: jax.Array,
         *,
         key: jax.Array | None = None,
-        dropout_rate: jax.Array | float = 0.0,
+        dropout_rate: jax.Array | float | tuple[Any, ...] = 0.0,
         update_stats: bool = False,
         mask: jax.Array | None = None,
         start: int = begin,
@@ -252,6 +143,9 @@ def dnn(
                 f"layers {start}..{end} of a network of {layers} layers are no range. "
                 f"Give {begin} <= start <= stop <= {layers}."
             )
+        rates = jnp.asarray(dropout_rate, dtype)
+        if rates.shape not in ((), (layers,)):
+            raise ValueError(f"dropout_rate has the shape {rates.shape}. Give one rate or {layers}, one a layer.")
         mask = None if mask is None else mask[:, None]
         new_stats = dict(batch_stats)
         for name, block, _, first, length, frozen in stacks:
@@ -261,13 +155,15 @@ def dnn(
 
             part = slice(low - first, high - first)
             kernels, weights = _without_kernel(_part(params[name], part))
-            rates = jnp.broadcast_to(jnp.asarray(dropout_rate, dtype), (high - low,))
-            others = (weights, _part(batch_stats[name], part), rates)
+            own_rates = rates[low:high] if rates.ndim else jnp.broadcast_to(rates, (high - low,))
+            others = (weights, _part(batch_stats[name], part), own_rates)
             updates = update_stats and not frozen
             layer = partial(_layer, block, updates, mask_bits)
             x, stats = _run(layer, kernels, others, jnp.arange(low, high), (key, mask), x)
             if updates:
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
+        if model.head == "sigmoid" and start < end == layers:
+            x = jnp.concatenate([jnp.zeros_like(x), x], 1)
         return x, new_stats
 
     return Network(stacks, init, apply)
@@ -328,19 +224,24 @@ def _with_part(stack: Any, part: slice, new: Any) -> Any:
 
 def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType, trained: config.Trained) -> tuple[Stack, ...]:
     """Group the layers of a network into stacks of equal blocks that are all trained or all frozen."""
-    hidden = len(model.units)
+    hidden, outputs = len(model.units), model.outputs(classes)
+    biases = initializer(model.bias_init, model)
 
     def block(index: int) -> Block:
         is_head = index == hidden
+        place = model.batch_norm_place if not is_head and model.normed[index] else None
+        is_varied = any(model.dropped[: index + 1]) or model.activation == "rrelu"
         return Block(
-            units=classes if is_head else model.units[index],
+            units=outputs if is_head else model.units[index],
             activation="linear" if is_head else model.activation,
             alpha=None if is_head else model.alpha,
             kernel_init=initializer(model.head_init if is_head else model.kernel_init, model),
-            use_bias=is_head or model.use_bias,
+            bias_init=biases if is_head or model.use_bias else None,
             norm_input=index == 0 and model.batch_norm_input,
-            norm_place=model.batch_norm_place if model.batch_norm and not is_head else None,
-            dropout=model.dropout if _drops(model.dropout_sites, index, is_head) else None,
+            norm_place=place,
+            settles=place is not None and is_varied,
+            dropout=model.dropout if model.dropped[index] else None,
+            skip=not is_head and model.skipped[index],
             dtype=dtype,
         )
 
@@ -353,8 +254,3 @@ def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType, traine
         name = f"layer_{first}" if length == 1 else f"layers_{first}_{first + length - 1}"
         stacks.append(Stack(name, equal, fan_in, first, length, frozen))
     return tuple(stacks)
-
-
-def _drops(sites: DropoutSites, index: int, is_head: bool) -> bool:
-    """Return whether a layer's input has dropout."""
-    return sites == "every" or (sites == "head" and is_head) or (sites == "after_hidden" and index > 0)

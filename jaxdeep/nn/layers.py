@@ -24,13 +24,13 @@ class Dense(nn.Module):
     Attributes:
         units: Number of units.
         kernel_init: Initialiser of the kernel.
-        use_bias: Whether a bias b is added.
+        bias_init: Initialiser of the bias b. None adds no bias.
         dtype: Type of the parameters.
     """
 
     units: int
     kernel_init: nn.initializers.Initializer
-    use_bias: bool
+    bias_init: nn.initializers.Initializer | None
     dtype: DType
 
     @nn.compact
@@ -45,9 +45,9 @@ class Dense(nn.Module):
         """
         kernel = self.param("kernel", lambda key: self.kernel_init(key, (x.shape[1], self.units), self.dtype).T)
         product = jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ())))
-        if not self.use_bias:
+        if self.bias_init is None:
             return product
-        return product + self.param("bias", nn.initializers.zeros, (self.units,), self.dtype)[None]
+        return product + self.param("bias", self.bias_init, (self.units,), self.dtype)[None]
 
 
 class PReLU(nn.Module):

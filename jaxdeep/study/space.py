@@ -139,7 +139,7 @@ def checked_span(what: str, name: str, low: float, high: float, scale: Sequence[
     """
     hint = field_hints()[name]
     is_whole = hint in (int, int | None)
-    if not is_whole and hint not in (float, float | None):
+    if not is_whole and hint not in (float, float | None, float | tuple[float, ...]):
         raise UserError(f"{what}: {name} is no number. Use --grid {name}=VALUE,VALUE,... instead.")
     log = list(scale) == ["log"]
     if not -math.inf < low < high < math.inf or (scale and not log) or (log and low <= 0):

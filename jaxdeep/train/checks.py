@@ -24,7 +24,8 @@ def check_fits(config: Config, data: Dataset) -> None:
     Raises:
         UserError: An argument has another type. JAX has not enabled float64. The data set was made with another `Data`.
             The schedule has another length. The augmentation needs images of another shape. The network is larger than
-            the memory. JAX cannot trace a function of the user's own.
+            the memory. One sigmoid unit is to tell more than two classes apart. JAX cannot trace a function of the
+            user's own.
     """
     check_type("config", config, Config, "a Config")
     check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")

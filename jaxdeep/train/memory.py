@@ -87,8 +87,8 @@ def fewest_bytes(config: Config, data: Dataset) -> int:
     """
     rows = min(config.train.batch_size, data.train.capacity)
     stacks = model_of(config, data).stacks
-    weights = sum(length * block.units * (inputs + 1) for _, block, inputs, _, length, _ in stacks)
-    values = sum(length * block.units * rows for _, block, _, _, length, _ in stacks)
+    weights = sum(length * block.products * (inputs + 1) for _, block, inputs, _, length, _ in stacks)
+    values = sum(length * block.products * rows for _, block, _, _, length, _ in stacks)
     return (COPIES * weights + values) * jnp.dtype(config.train.dtype).itemsize
 
 
