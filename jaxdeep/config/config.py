@@ -78,7 +78,7 @@ class Config:
         transfer = self.transfer
         if transfer.layers is None:
             return self.model
-        return replace(self.model, units=(*self.model.units[: transfer.layers], *transfer.added))
+        return self.model.rebuilt(transfer.layers, transfer.added)
 
     def _take_rates(self, rates: Any) -> None:
         """Put a schedule of rates where schedules stand: the rate of a step is 1 times its factor."""
@@ -186,7 +186,7 @@ class Config:
         return Hyper(
             learning_rate=self.optim.learning_rate,
             beta_1=self.optim.beta_1,
-            dropout_rate=self.model.dropout_rate,
+            dropout_rate=self.network.dropout_rate,
             l1=self.regularize.l1,
             l2=self.regularize.l2,
             max_norm=self.regularize.max_norm or 0.0,

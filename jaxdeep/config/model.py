@@ -1,8 +1,8 @@
 """Architecture of the network, a stack of dense layers."""
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise, repeat
 from typing import Any, Final
 
 from jaxdeep.config.choices import (
@@ -168,6 +168,29 @@ class Model:
         (False, True, False)
         """
         return (False, *(self.skip and before == units for before, units in pairwise(self.units)))
+
+    def rebuilt(self, kept: int, added: tuple[int, ...]) -> "Model":
+        """Return the architecture with its first hidden layers and others on top of them.
+
+        An added layer has the entry of batch_norm and of dropout_rate at its place. It has neither if there is no entry.
+
+        Args:
+            kept: Number of hidden layers that are kept, from the input.
+            added: Units of the hidden layers on top.
+
+        >>> Model((8, 8, 8), batch_norm=(True, False, True)).rebuilt(1, (4,)).batch_norm
+        (True, False)
+        """
+        units = (*self.units[:kept], *added)
+        changes: dict[str, Any] = {"units": units}
+        if isinstance(self.batch_norm, tuple):
+            changes["batch_norm"] = tuple(islice(chain(self.batch_norm, repeat(False)), len(units)))
+        if isinstance(self.dropout_rate, tuple):
+            *hidden, head = self.dropout_rate
+            changes["dropout_rate"] = (*islice(chain(hidden, repeat(0.0)), len(units)), head)
+        if self.skip and not any(before == after for before, after in pairwise(units)):
+            changes["skip"] = False
+        return replace(self, **changes)
 
     def outputs(self, classes: int) -> int:
         """Return the number of units of the output layer.

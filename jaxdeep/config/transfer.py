@@ -8,7 +8,7 @@ from jaxdeep.config.choices import check
 from jaxdeep.config.fields import make_plain
 from jaxdeep.errors import UserError
 
-Head = Literal["new", "kept"]
+HeadOf = Literal["new", "kept"]
 FrozenGroup = Literal["reused", "none"]
 FrozenLayers = FrozenGroup | tuple[int, ...]
 
@@ -37,7 +37,7 @@ class Transfer:
     """Hidden layers that are reused, from the input. None: all of them if there is a source."""
     added: tuple[int, ...] = ()
     """Units of the new hidden layers on top of the reused ones."""
-    head: Head = "new"
+    head: HeadOf = "new"
     """Output layer. kept takes over the source's."""
     frozen: FrozenLayers = "reused"
     """Layers that are not trained at first: reused, none, or indices. 0 is the first hidden layer."""

@@ -72,9 +72,11 @@ def shapes_with_features(config: Config, data: Dataset, count: int) -> Dataset:
         return data
 
     def shapes(split: Split) -> Split:
-        rows = len(split.labels) if split.rows is None else len(split.rows)
+        rows = split.capacity
         images = jax.ShapeDtypeStruct((rows, config.network.units[count - 1]), config.train.dtype)
-        return split._replace(images=images, labels=jax.ShapeDtypeStruct((rows,), split.labels.dtype), rows=None)
+        return split._replace(
+            images=images, labels=jax.ShapeDtypeStruct((rows,), split.labels.dtype), rows=None, label_map=None
+        )
 
     return _feature_set(config, data, count, *map(shapes, (data.train, data.valid, data.test)))
 
@@ -98,6 +100,5 @@ def _features(
         outputs, _ = model.apply(params, batch_stats, scaled(config, data, image), stop=stop)
         return outputs[0], label[0]
 
-    count = len(split.labels) if split.rows is None else len(split.rows)
-    images, labels = jax.lax.map(of_row, jnp.arange(count), batch_size=EVALUATION_ROWS)
-    return split._replace(images=images, labels=labels, rows=None)
+    images, labels = jax.lax.map(of_row, jnp.arange(split.capacity), batch_size=EVALUATION_ROWS)
+    return split._replace(images=images, labels=labels, rows=None, label_map=None)

@@ -23,7 +23,7 @@ from jaxdeep.train.saved import load, load_all, network_digest
 
 Layers = dict[int, tuple[Any, Any]]
 """Weights and moving statistics of single layers by their index, as NumPy arrays."""
-OF_REUSED: Final = ("activation", "alpha", "use_bias", "norm_input", "norm_place", "dtype")
+OF_REUSED: Final = ("activation", "alpha", "norm_input", "norm_place", "skip", "dtype")
 """Attributes of a block that a reused layer must share with the source's layer."""
 
 
@@ -244,6 +244,7 @@ def _check_layer(index: int, wanted: Stack, found: Stack) -> None:
     pairs: dict[str, Sequence[Any]] = {
         "inputs": (found.inputs, wanted.inputs),
         "units": (found.block.units, wanted.block.units),
+        "biases": (found.block.bias_init is not None, wanted.block.bias_init is not None),
         **{name: (getattr(found.block, name), getattr(wanted.block, name)) for name in OF_REUSED},
     }
     if differing := [
