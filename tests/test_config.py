@@ -160,6 +160,7 @@ def regularizes(draw: st.DrawFn, layers: int) -> Regularize:
         penalized=draw(chosen) if l1 or l2 else "every",
         max_norm=max_norm,
         constrained="hidden" if max_norm is None else draw(chosen),
+        keep_zeros=draw(st.booleans()),
     )
 
 

@@ -133,6 +133,12 @@ ROWS: dict[str, Config] = {
     "l2": toolbox(regularize={"l2": 1e-3, "penalized": (0, 2)}),
     "l1 and l2": toolbox(regularize={"l1": 1e-3, "l2": 1e-3, "penalized": "head"}),
     "max_norm": toolbox(regularize={"max_norm": 0.8, "constrained": "every"}),
+    "keep_zeros": toolbox(regularize={"keep_zeros": True}),
+    "sparsity": toolbox(regularize={"sparsity": 0.6, "prune_end_epoch": 6}, train={"keep": "last"}),
+    "sparsity of each layer": toolbox(
+        regularize={"sparsity": 0.6, "prune_begin_epoch": 2, "prune_end_epoch": 8, "prune_scope": "layer"},
+        train={"keep": "last"},
+    ),
     "shift": toolbox(data={"shift_pixels": 1}),
     "flip": toolbox(data={"flip": True}),
     "shift and flip": toolbox(data={"shift_pixels": 1, "flip": True}),
@@ -150,7 +156,7 @@ QUICK_ROWS = (
     *("exponential per epoch", "plateau", "onecycle with momentum", "warm-up and cosine"),
     *("activation selu", "activation prelu", "activation rrelu", "initialiser orthogonal"),
     *("bn before, without biases", "bn after", "bn of the input", "dropout every", "alpha_dropout head"),
-    *("l1 and l2", "max_norm", "shift and flip", "own activation", "own optimizer", "own schedule"),
+    *("l1 and l2", "max_norm", "sparsity", "shift and flip", "own activation", "own optimizer", "own schedule"),
     *("cifar bn", "cifar alpha_dropout", "cifar onecycle", "fashion_mnist plateau"),
 )
 """One or more of each kind. The other rows are slow only by their number."""
@@ -318,6 +324,8 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
         yield "LayerGroup", regularize.penalized
     if regularize.max_norm is not None:
         yield "LayerGroup", regularize.constrained
+    if regularize.prunes:
+        yield "PruneScope", regularize.prune_scope
     yield "Keep", config.train.keep
 
 

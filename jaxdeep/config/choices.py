@@ -38,6 +38,7 @@ ScheduleKind = Literal["constant", "power", "exponential", "piecewise", "plateau
 LayerGroup = Literal["every", "hidden", "head"]
 Layers = LayerGroup | tuple[int, ...]
 Keep = Literal["best", "last"]
+PruneScope = Literal["global", "layer"]
 DType = Literal["float32", "float64"]
 
 FUNCTION: Final = "a function is allowed"

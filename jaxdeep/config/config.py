@@ -50,6 +50,7 @@ class Config:
         layers = len(self.network.units) + 1
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
+        self.regularize.check_with(self.train)
         self._check_rates()
 
     def _check_transfer(self) -> None:

@@ -172,7 +172,7 @@ class Model:
     def rebuilt(self, kept: int, added: tuple[int, ...]) -> "Model":
         """Return the architecture with its first hidden layers and others on top of them.
 
-        An added layer has the entry of batch_norm and of dropout_rate at its place. It has neither if there is no entry.
+        An added layer has the entry of batch_norm and of dropout_rate at its place. Without an entry it has neither.
 
         Args:
             kept: Number of hidden layers that are kept, from the input.

@@ -13,6 +13,7 @@ from jaxdeep.optim.constraints import max_norm, scale_first
 from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.optim.plateau import Plateau, first_plateau
 from jaxdeep.optim.schedules import Rates
+from jaxdeep.optim.sparsity import keep_zeros
 
 
 class Best(NamedTuple):
@@ -58,7 +59,7 @@ class TrainState(NamedTuple):
 
 
 def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates) -> optax.GradientTransformation:
-    """Return the optimizer of a step, with the rate of reused layers and the max-norm constraint.
+    """Return the optimizer of a step with its constraints: the rate of reused layers, max-norm, and zeros that stay.
 
     Args:
         config: Static fields of the configuration.
@@ -69,12 +70,14 @@ def transformation(config: Settings, model: Network, hyper: Hyper, rates: Rates)
     Returns:
         A transformation from gradients to updates of the trained stacks. Add its update to the parameters as it is.
     """
-    step = optimizer(config.optim, rates)
+    steps = [optimizer(config.optim, rates)]
     if isinstance(config, Static) and config.trained.slowed:
-        step = optax.chain(step, scale_first(model, config.trained.slowed, hyper.rate_factor))
-    if config.regularize.max_norm is None:
-        return step
-    return optax.chain(step, max_norm(model, config.regularize.constrained, hyper.max_norm))
+        steps.append(scale_first(model, config.trained.slowed, hyper.rate_factor))
+    if config.regularize.max_norm is not None:
+        steps.append(max_norm(model, config.regularize.constrained, hyper.max_norm))
+    if config.regularize.keeps_zeros:
+        steps.append(keep_zeros(model))
+    return optax.chain(*steps) if len(steps) > 1 else steps[0]
 
 
 def trained_part(model: Network, params: Params) -> Params:

@@ -16,6 +16,7 @@ from jaxdeep.data.info import Split
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.plateau import next_plateau
 from jaxdeep.optim.schedules import Length, Rates, rates_at
+from jaxdeep.optim.sparsity import pruned, sparsity_after
 from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.forward import Batch, batch_loss, model_of
 from jaxdeep.train.state import Best, TrainState, init_state, trained_part, transformation
@@ -228,7 +229,7 @@ def train_epoch(
 
 
 def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) -> tuple[TrainState, Metrics]:
-    """Train for an epoch, evaluate on the validation rows and keep the weights if they are the best.
+    """Train for an epoch, prune if the configuration says so, evaluate, and keep the weights if they are the best.
 
     Args:
         config: Static fields of the configuration.
@@ -241,6 +242,11 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
     """
     rates = epoch_rates(config, state, hyper, data)
     state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
+    if config.regularize.prunes:
+        share = sparsity_after(config.regularize, state.epoch + 1, config.train.dtype)
+        model = model_of(config, data)
+        sparse = pruned(model, trained_part(model, state.params), share, config.regularize.prune_scope)
+        state = state._replace(params={**state.params, **sparse})
     val_loss, val_accuracy, _ = evaluate(config, state.params, state.batch_stats, hyper, data, data.valid)
     epoch = state.epoch + 1
     candidate = Best(state.params, state.batch_stats, epoch, val_loss, val_accuracy)
