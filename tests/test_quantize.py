@@ -1,5 +1,6 @@
 """Weights of 16 and 8 bits against NumPy's own rounding."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -98,8 +99,6 @@ def test_a_unit_without_weights_is_no_division_by_0():
     run = trained_run()
     empty = jax.tree.map(jnp.zeros_like, run.params)
     rows = np.asarray(run.data.test.images)
-    from dataclasses import replace
-
     np.testing.assert_array_equal(quantize(replace(run, params=empty), "int8").predict(rows), 0.25)
 
 

@@ -1,0 +1,167 @@
+"""The settings of a study of compression, its points, which are stored as they are finished, and its record."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from jaxdeep.analysis.statistics import Estimate, mean_over_runs
+from jaxdeep.config import Config
+from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.sources import load_images
+from jaxdeep.errors import UserError
+from jaxdeep.study.files import read_json, write_json
+from jaxdeep.train.devices import describe_device, describe_processor
+
+ROOT: Final = Path(__file__).parent.parent.parent
+RECORDS: Final = ROOT / "experiments" / "results" / "compress"
+POINTS: Final = "points.json"
+QUICK_ROWS, QUICK_VALID_ROWS, QUICK_EPOCHS = 2_000, 1_000, 2
+"""Training rows, validation rows and epochs of a quick study."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines the points of a study.
+
+    Attributes:
+        question: Question of the study, "sparse" or "serve".
+        dataset: Name of the image set.
+        epochs: Number of epochs of each training.
+        quick: Whether few rows and settings are used. Its figures are no results.
+        source: Source of the images, as `load_images` takes it.
+    """
+
+    question: str
+    dataset: str
+    epochs: int
+    quick: bool
+    source: str
+
+    @property
+    def name(self) -> str:
+        """Return the name of the study's folder and files."""
+        parts = (self.question, self.dataset, f"epochs={self.epochs}", *(["quick"] if self.quick else []))
+        return ",".join((*parts, *(["synthetic"] if self.source == "synthetic" else [])))
+
+    def config(self, base: Config) -> Config:
+        """Return a configuration with the study's epochs and rows.
+
+        Args:
+            base: Configuration of a network.
+        """
+        rows = {"data.train_size": QUICK_ROWS, "data.valid_size": QUICK_VALID_ROWS} if self.quick else {}
+        return base.updated({"train.epochs": self.epochs, **rows})
+
+    def load(self, base: Config, data_dir: Path | None) -> Dataset:
+        """Return the rows of the study.
+
+        Args:
+            base: Configuration whose scaling is used.
+            data_dir: Folder of the classic files, or None.
+
+        Raises:
+            UserError: The images are not there.
+        """
+        images = load_images(self.dataset, source=self.source, data_dir=data_dir)
+        return Dataset.from_images(images, self.config(base).data)
+
+
+class Points:
+    """The finished points of a study in a JSON file, so that a killed command goes on where it was."""
+
+    def __init__(self, folder: Path, settings: Settings, data: Dataset) -> None:
+        """Read the points of an earlier call.
+
+        Args:
+            folder: Folder of the study, which is made if it is missing.
+            settings: Settings of the study.
+            data: Rows of the study.
+
+        Raises:
+            UserError: The folder holds points of other settings or other rows.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / POINTS
+        self._identity = {"settings": asdict(settings), "data": data.identity()}
+        stored = read_json(self._path) if self._path.exists() else {**self._identity, "points": {}}
+        if any(stored.get(name) != value for name, value in self._identity.items()):
+            raise UserError(f"{self._path} holds points of other settings or rows. Give another --workdir.")
+        self._points: dict[str, dict[str, Any]] = stored["points"]
+
+    @staticmethod
+    def key(method: str, setting: Any, seed: int) -> str:
+        """Return the name of a point."""
+        return f"{method} {json.dumps(setting)} seed {seed}"
+
+    def has(self, method: str, setting: Any, seed: int) -> bool:
+        """Return whether a point is finished."""
+        return self.key(method, setting, seed) in self._points
+
+    def of(self, method: str, setting: Any, seeds: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the figures of a method's setting, one for each seed."""
+        return [self._points[self.key(method, setting, seed)] for seed in seeds]
+
+    def add(self, method: str, setting: Any, seed: int, figures: Mapping[str, Any]) -> None:
+        """Store a finished point.
+
+        Args:
+            method: Name of the method.
+            setting: Strength of the method, a JSON value.
+            seed: Seed of the run.
+            figures: Figures of the point as JSON values.
+        """
+        self._points[self.key(method, setting, seed)] = dict(figures)
+        write_json(self._path, {**self._identity, "points": self._points})
+
+
+def estimate(values: Sequence[float]) -> dict[str, Any]:
+    """Return a mean with its 95% interval over seeds, as JSON values.
+
+    Args:
+        values: Figure of each seed.
+    """
+    found: Estimate = mean_over_runs(values)
+    return found._asdict()
+
+
+def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequence[str]) -> dict[str, Any]:
+    """Return what a record says of its origin, as JSON values.
+
+    Args:
+        settings: Settings of the study.
+        seeds: Seeds of the runs.
+        data: Rows of the study.
+        argv: Words of the command behind its module.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    changed = _git("status", "--porcelain", "--", ".", ":!experiments/results")
+    return {
+        "experiment": "compress",
+        **asdict(settings),
+        "seeds": list(seeds),
+        "data": data.identity(),
+        "rows": {"train": data.train.size, "valid": data.valid.size, "test": data.test.size},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "changed": None if changed is None else bool(changed),
+        "command": shlex.join(("python", "-m", "experiments.compress", *argv)),
+        "machine": {"processor": describe_processor(), "cores": cores, "device": describe_device()},
+        "versions": {"python": platform.python_version(), **{of: metadata.version(of) for of in ("jax", "jaxlib")}},
+    }
+
+
+def _git(*argv: str) -> str | None:
+    """Return git's output, or None if it fails."""
+    try:
+        done = subprocess.run(("git", *argv), cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout.strip()
