@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from bench import results
+from docs.pages.compress import serve_section, sparse_section
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
 from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
@@ -41,6 +42,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
     "uncertainty": lambda: summary_table(RECORDS),
     "uncertainty_found": lambda: found_table(RECORDS),
+    "sparse": lambda: sparse_section(RECORDS.folder),
+    "serve": lambda: serve_section(RECORDS.folder),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
@@ -52,6 +55,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/results.md": ("cifar", "verdicts", "controls", "tuned", "fashion_mnist"),
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
+    "docs/compress.md": ("sparse", "serve"),
     "docs/speed.md": ("throughput", "startup", "mc_dropout"),
     "docs/trust.md": ("keras",),
 }

@@ -22,6 +22,8 @@ import jaxdeep.cli.main
 import jaxdeep.cli.run
 import jaxdeep.run.uncertainty
 from experiments import cifar, fashion_mnist
+from experiments.compress import record as compress_record
+from experiments.compress.__main__ import main as compress
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config
 from jaxdeep.data.images import Images
@@ -77,13 +79,15 @@ def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
         module, *given = capped(words)
         if module.endswith(".py"):
             return _run_file(module, given)
+        if module == "experiments.compress":
+            return compress([*given, "--quick"])
         if module == "jaxdeep":
             return jaxdeep.cli.console.main(given)
         name, dataset, recipes = EXPERIMENTS[module]
         return jaxdeep.cli.main.main(name, dataset, small_recipes(recipes), given)
 
     with ExitStack() as stack:
-        for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty):
+        for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty, compress_record):
             stack.enter_context(patch.object(module, "load_images", real_images))
         stack.enter_context(patch.object(jaxdeep.cli.run, "use_compilation_cache", lambda: None))
         stack.enter_context(patch.object(jaxdeep.cli.console, "Config", lambda: small(Config())))

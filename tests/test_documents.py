@@ -109,7 +109,7 @@ def run_line(line: str, run: Callable[[list[str]], int]) -> str:
     module, *given = words[1 if is_file else 2 :]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        if module in EXPERIMENTS or module == "jaxdeep" or is_file:
+        if module in EXPERIMENTS or module in ("jaxdeep", "experiments.compress") or is_file:
             status = run([module, *given])
             assert status == 0, f"{line}: status {status}\n{output.getvalue()}"
         elif module == "bench":

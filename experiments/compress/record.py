@@ -115,7 +115,7 @@ class Points:
         Args:
             method: Name of the method.
             setting: Strength of the method, a JSON value.
-            seed: Seed of the run.
+            seed: Seed of the network.
             figures: Figures of the point as JSON values.
         """
         self._points[self.key(method, setting, seed)] = dict(figures)

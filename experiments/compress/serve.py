@@ -35,7 +35,7 @@ ROUNDS, QUICK_ROUNDS = 31, 3
 
 
 def run_serve(study: Study) -> dict[str, Any]:
-    """Train all networks that are missing, time those of the first seed, and return the rows as JSON values.
+    """Train all networks that are missing, time the first seed's networks, and return the rows as JSON values.
 
     Args:
         study: Study to finish. Its runs are kept in its folder.
@@ -48,18 +48,18 @@ def run_serve(study: Study) -> dict[str, Any]:
     trials = [Trial(config, seed, changes[name]) for name, config in configs.items() for seed in study.seeds]
     kept = study.folder / "checkpoints"
     runs = fit_all(trials, study.data, checkpoints=lambda trial: kept / trial.name)
-    networks: dict[str, dict[int, Run | QuantizedNetwork]] = {name: {} for name in configs}
+    networks: dict[str, dict[int, Run | QuantizedNetwork]] = {name: {} for name in (*configs, FOLDED, *KINDS)}
     names = [name for name in configs for _ in study.seeds]
     for name, run in zip(names, runs, strict=True):
         if run.best_epoch:
             networks[name][run.seed] = run
             if name == "BN":
-                networks.setdefault(FOLDED, {})[run.seed] = fold_batch_norm(run)
+                networks[FOLDED][run.seed] = fold_batch_norm(run)
             for kind in KINDS if name == DENSE else ():
-                networks.setdefault(kind, {})[run.seed] = quantize(run, kind)
+                networks[kind][run.seed] = quantize(run, kind)
     times = _times(study, networks)
     dense = networks[DENSE]
-    return {"networks": {name: _row(of, dense, times.get(name)) for name, of in networks.items()}}
+    return {"networks": {name: _row(of, dense, times.get(name)) for name, of in networks.items() if of}}
 
 
 def _times(study: Study, networks: Mapping[str, Mapping[int, Run | QuantizedNetwork]]) -> dict[str, dict[str, Any]]:

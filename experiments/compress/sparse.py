@@ -22,7 +22,7 @@ BASE: Final = L2.updated({"regularize.l2": 0.0})
 SPARSITIES: Final = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 STRENGTHS: Final = (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 """Strengths of l1 in the loss."""
-FTRL_STRENGTHS: Final = (1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0)
+FTRL_STRENGTHS: Final = (1e-2, 3e-2, 6e-2, 1e-1, 2e-1, 3e-1)
 """Strengths of l1 in FTRL."""
 THRESHOLD: Final = 1e-2
 """Magnitude below which an entry becomes 0 after training with l1."""

@@ -41,7 +41,7 @@ def _calls_a_turn(network: Callable[[jax.Array], Any], rows: jax.Array) -> int:
 
 
 def _seconds(network: Callable[[jax.Array], Any], rows: jax.Array, calls: int) -> float:
-    """Return the seconds of some calls, each of which is waited for."""
+    """Return the seconds of some calls. Each call is waited for."""
     began = time.perf_counter()
     for _ in range(calls):
         jax.block_until_ready(network(rows))
