@@ -102,7 +102,8 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
         ((np.asarray(split.images, np.float32) - mean) * scale, np.asarray(split.labels))
         for split in (data.train, data.valid, data.test)
     )
-    stop = keras.callbacks.EarlyStopping(patience=config.train.patience, restore_best_weights=True)
+    monitor, patience = config.train.monitor, config.train.patience
+    stop = keras.callbacks.EarlyStopping(monitor=monitor, patience=patience, restore_best_weights=True)
     keeps_best = config.train.keep == "best"
     began = time.perf_counter()
     history = model.fit(
@@ -113,7 +114,8 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
         callbacks=[stop] if keeps_best else [],
         verbose=0,
     ).history
-    best = int(np.argmin(history["val_loss"])) if keeps_best else len(history["val_loss"]) - 1
+    chosen = np.argmin(history[monitor]) if monitor == "val_loss" else np.argmax(history[monitor])
+    best = int(chosen) if keeps_best else len(history["val_loss"]) - 1
     test_loss, test_accuracy = model.evaluate(*test, batch_size=1_000, verbose=0)
     row = {
         "seed": seed,

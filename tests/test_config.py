@@ -248,6 +248,7 @@ def test_configurations_are_equal_exactly_if_no_field_differs(one, another, swap
         (Train, "patience", -1, "1 or more"),
         (Train, "dtype", "float16", "float32, float64"),
         (Train, "keep", "first", "best, last"),
+        (Train, "monitor", "loss", "val_loss, val_accuracy"),
         (Schedule, "kind", "step", "constant, power, exponential, piecewise, plateau, onecycle, cosine"),
         (Schedule, "factor", 0.0, "(0, 1]"),
         (Schedule, "factor", 1.1, "(0, 1]"),
@@ -398,6 +399,10 @@ def test_a_field_that_the_choice_does_not_use_is_refused(part, given, field, use
         (
             lambda: Optim(clip_value=1.0, clip_global_norm=1.0),
             "optim.clip_value and optim.clip_global_norm are both given. Remove one of them.",
+        ),
+        (
+            lambda: Train(keep="last", monitor="val_accuracy"),
+            "train.monitor is 'val_accuracy'. Allowed: val_loss with train.keep last, which keeps no best epoch.",
         ),
         (lambda: Schedule("power"), "schedule.kind is 'power', which needs schedule.decay_steps"),
         (

@@ -129,6 +129,7 @@ ROWS: dict[str, Config] = {
         for sites in get_args(choices.DropoutSites)
         if sites != "none"
     },
+    "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
     "l1": toolbox(regularize={"l1": 1e-3}),
     "l2": toolbox(regularize={"l2": 1e-3, "penalized": (0, 2)}),
     "l1 and l2": toolbox(regularize={"l1": 1e-3, "l2": 1e-3, "penalized": "head"}),
@@ -216,11 +217,12 @@ def test_the_loss_falls_and_all_is_finite(row: Row) -> None:
 
 def test_the_kept_weights_are_those_of_their_epoch(row: Row) -> None:
     run = row.run
-    best = min(run.history, key=lambda record: record.val_loss)
+    by_accuracy = row.config.train.monitor == "val_accuracy"
+    best = min(run.history, key=lambda record: -record.val_accuracy if by_accuracy else record.val_loss)
     kept = run.history[-1] if row.config.train.keep == "last" else best
     assert (run.best_epoch, run.val_loss, run.val_accuracy) == (kept.epoch, kept.val_loss, kept.val_accuracy)
     compiled = compile_program(row.config, row.data)
-    valid, test = compiled.evaluate(run.params, run.batch_stats, programs.traced(row.config), row.data)
+    valid, test, *_ = compiled.evaluate(run.params, run.batch_stats, programs.traced(row.config), row.data)
     np.testing.assert_allclose(valid[:2], (run.val_loss, run.val_accuracy), rtol=1e-6)
     for evaluation, hits in ((valid, run.val_correct), (test, run.test_correct)):
         np.testing.assert_array_equal(evaluation.correct, hits)
@@ -327,6 +329,7 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
     if regularize.prunes:
         yield "PruneScope", regularize.prune_scope
     yield "Keep", config.train.keep
+    yield "Monitor", config.train.monitor
 
 
 def test_every_name_has_a_row() -> None:

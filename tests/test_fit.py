@@ -76,6 +76,32 @@ def test_stops_after_patience_epochs_without_a_lower_validation_loss() -> None:
     assert len(losses) == run.best_epoch + 3 < 60
 
 
+def test_the_highest_accuracy_chooses_the_epoch_where_it_is_monitored() -> None:
+    """The first of equal ones, and the run ends when none was higher for a while."""
+    config, data = with_train(epochs=60, patience=3, monitor="val_accuracy"), soon_overfitted()
+    run = fit(config, data)
+    accuracies, losses = (np.array([getattr(of, name) for of in run.history]) for name in ("val_accuracy", "val_loss"))
+    assert run.best_epoch == int(np.argmax(accuracies)) + 1
+    assert len(run.history) == run.best_epoch + 3 < 60
+    assert run.val_accuracy == accuracies.max()
+    assert run.val_loss == losses[run.best_epoch - 1] > losses.min()
+    by_loss = fit(with_train(epochs=60, patience=3), data)
+    shared = min(len(run.history), len(by_loss.history))
+    assert [of[:-1] for of in run.history[:shared]] == [of[:-1] for of in by_loss.history[:shared]]
+
+
+def test_a_first_epoch_without_a_correct_row_is_the_best_until_a_better_one() -> None:
+    state = started(SMALL, SMALL.hyper(), small_dataset(SMALL), jax.random.key(0))
+    config, none = with_train(monitor="val_accuracy"), state.best
+    for loss, accuracy, expected in ((2.0, 0.0, True), (2.0, 0.1, True), (jnp.nan, 0.5, False), (jnp.inf, 0.5, False)):
+        first = none._replace(epoch=jnp.int32(1), val_loss=jnp.float32(loss), val_accuracy=jnp.float32(accuracy))
+        assert bool(step.is_better(config, first, none)) is expected
+    first = none._replace(epoch=jnp.int32(1), val_loss=jnp.float32(2.0), val_accuracy=jnp.float32(0.5))
+    same = first._replace(epoch=jnp.int32(2), val_loss=jnp.float32(1.0))
+    assert not step.is_better(config, same, first)
+    assert step.is_better(config, same._replace(val_accuracy=jnp.float32(0.6)), first)
+
+
 def test_where_the_last_weights_are_kept_nothing_stops_early() -> None:
     config, data = with_train(epochs=12, patience=1, keep="last"), soon_overfitted()
     run = fit(config, data)

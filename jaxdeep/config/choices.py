@@ -39,6 +39,7 @@ LayerGroup = Literal["every", "hidden", "head"]
 Layers = LayerGroup | tuple[int, ...]
 Keep = Literal["best", "last"]
 PruneScope = Literal["global", "layer"]
+Monitor = Literal["val_loss", "val_accuracy"]
 DType = Literal["float32", "float64"]
 
 FUNCTION: Final = "a function is allowed"

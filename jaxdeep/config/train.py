@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import DType, Keep, check
+from jaxdeep.config.choices import DType, Keep, Monitor, check
 from jaxdeep.config.fields import make_plain
 
 
@@ -15,14 +15,18 @@ class Train:
     epochs: int = 100
     """Largest number of epochs."""
     patience: int = 20
-    """Epochs in a row without a lower val_loss after which training stops, if the best weights are kept."""
+    """Epochs in a row without a better monitor after which training stops, if the best weights are kept."""
     dtype: DType = "float32"
     """Type of the weights and of all arithmetic."""
     keep: Keep = "best"
-    """Epoch with the weights that are kept and tested. best has the lowest val_loss."""
+    """Epoch with the weights that are kept and tested. best has the best monitor."""
+    monitor: Monitor = "val_loss"
+    """Figure that chooses the best epoch: the lowest val_loss, or the highest val_accuracy."""
 
     def __post_init__(self) -> None:
         make_plain("train", self)
         check("train.batch_size", self.batch_size, self.batch_size >= 1, "1 or more")
         check("train.epochs", self.epochs, self.epochs >= 1, "1 or more")
         check("train.patience", self.patience, self.patience >= 1, "1 or more")
+        is_used = self.monitor == "val_loss" or self.keep == "best"
+        check("train.monitor", self.monitor, is_used, "val_loss with train.keep last, which keeps no best epoch")

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from jaxdeep.config import short
+from jaxdeep.report.confusion import MOST_CLASSES, confusion_picture
 from jaxdeep.report.learning_curves import learning_curves
 from jaxdeep.report.rate_curves import rate_curves
 from jaxdeep.report.titles import labels_of, title_of_study
@@ -12,7 +15,10 @@ from jaxdeep.train.history import EpochRecord
 
 
 def draw_study(result: StudyResult, folder: Path) -> None:
-    """Draw curves.png, and rates.png if the study varies the learning rate and has a range test, each with its SVG.
+    """Draw curves.png and others where they apply, each with its SVG.
+
+    rates.png needs a study that varies the learning rate and has a range test. confusion.png needs a study that varies
+    nothing and has at most 20 classes.
 
     Args:
         result: Result of the study, with its histories.
@@ -26,6 +32,11 @@ def draw_study(result: StudyResult, folder: Path) -> None:
     learning_curves(folder / "curves.png", candidates, title)
     if result.range_test is not None:
         rate_curves(folder / "rates.png", result, title)
+    if (by_class := result.by_class) is not None and len(by_class["confusion"]) <= MOST_CLASSES:
+        counts = np.asarray(by_class["confusion"])
+        names = result.class_names or tuple(map(str, range(len(counts))))
+        runs = sum(trial.confusion is not None for trial in result.trials)
+        confusion_picture(folder / "confusion.png", counts, names, title, runs)
 
 
 def histories_by_key(result: StudyResult) -> dict[int | str, Sequence[EpochRecord]]:

@@ -162,11 +162,13 @@ def table(result: StudyResult | Comparison | TuningResult, width: int | None = N
 
 
 def draw(result: StudyResult, folder: Path | str) -> None:
-    """Draw the learning curves of a study, and its accuracy against the learning rate where that varies.
+    """Draw the learning curves of a study, and its confusions or its accuracy against the learning rate.
+
+    Confusions need a study that varies nothing, and the learning rate one that varies it.
 
     Args:
         result: what `run_study` returned.
-        folder: folder of curves.png and rates.png, which is made if there is none.
+        folder: folder of curves.png, confusion.png and rates.png, which is made if there is none.
 
     Raises:
         UserError: the result holds no histories, or the folder cannot be written to.

@@ -2,14 +2,18 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jaxdeep.errors import UserError
 from jaxdeep.files import replace_file
 from jaxdeep.train.history import EpochRecord
+
+LIST: Final = re.compile(r'\[\n([^][{}"]*)\n *\]')
+"""A list without texts, lists and objects in it, as `json.dumps` breaks it into lines."""
 
 
 def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
@@ -57,7 +61,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file as a whole or not at all. NaN is refused.
+    """Write a JSON file as a whole or not at all. NaN is refused. A list of numbers is one line.
 
     Args:
         path: Path of the file.
@@ -67,7 +71,8 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
         UserError: The file cannot be written. Its old content stays.
         ValueError: A value is not finite.
     """
-    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(values, indent=2, allow_nan=False)
+    write_text(path, LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jaxdeep.config.values import cut
 from jaxdeep.errors import UserError
+from jaxdeep.study.by_class import means_by_class
 from jaxdeep.study.ranking import Standing, standing
 from jaxdeep.study.trial_result import (
     Candidate,
@@ -18,6 +19,7 @@ from jaxdeep.study.trial_result import (
     MeanFigure,
     TrialResult,
     as_list,
+    as_tuple,
     figure_text,
     means_from_json,
     means_to_json,
@@ -28,8 +30,8 @@ from jaxdeep.train.history import EpochRecord
 SCHEMA_VERSION: Final = 1
 """Version of the schema of summary.json and comparison.json. Version 0.1 wrote none, which counts as 0."""
 MEANS: Final = (
-    *("best_epoch", "epochs", "val_loss", "val_accuracy", "highest_val_accuracy", "test_loss", "test_accuracy"),
-    "seconds",
+    *("best_epoch", "epochs", "val_loss", "val_accuracy", "highest_val_accuracy", "accuracy_regret"),
+    *("lowest_val_loss", "loss_regret", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"),
 )
 """Figures whose means over trials are taken."""
 FIGURES: Final = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
@@ -81,6 +83,7 @@ class StudyResult:
         commit: Commit of the code, or None outside of a checkout.
         range_test: Rates that the learning rate range test suggests, if the study varies the rate.
         uncertainty: Figures of the predictive uncertainty as JSON values, if they were requested.
+        class_names: Names of the C classes. None for more than 30 classes and in earlier studies.
         files: Digests of the files beside summary.json by name.
         schema_version: Version of the schema of summary.json.
         histories: Epochs of each trial, in the order of `trials`. Empty if they were not read.
@@ -114,6 +117,7 @@ class StudyResult:
     commit: str | None = None
     range_test: Mapping[str, Any] | None = None
     uncertainty: Mapping[str, Any] | None = None
+    class_names: tuple[str, ...] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     histories: tuple[tuple[EpochRecord, ...], ...] = field(default=(), repr=False, compare=False)
@@ -155,6 +159,11 @@ class StudyResult:
             raise UserError(f"the study has {len(self.candidates)} candidates. Take `.mean` of one of `.candidates`.")
         return self.candidates[0].mean
 
+    @property
+    def by_class(self) -> dict[str, Any] | None:
+        """Return what `means_by_class` does. None if several candidates have means of their own."""
+        return None if self.varied else means_by_class(self.trials, self.overlap)
+
     def trials_of(self, candidate: Candidate) -> list[TrialResult]:
         """Return the trials of one candidate.
 
@@ -193,6 +202,8 @@ class StudyResult:
                 if self.varied
                 else {"mean": means_to_json(self.candidates[0].mean)}
             ),
+            **({} if (by_class := self.by_class) is None else {"by_class": by_class}),
+            **({} if self.class_names is None else {"class_names": list(self.class_names)}),
             **({"overlap": self.overlap} if self.overlap else {}),
             "diverged": self.diverged,
             "chapter": [dict(figures) for figures in self.reported],
@@ -270,6 +281,7 @@ def _from_json(content: Mapping[str, Any]) -> StudyResult:
     return replace(
         StudyResult(**{"command": None, **given}, trials=trials, candidates=tuple(candidates)),
         seeds=tuple(content["seeds"]),
+        class_names=as_tuple(content.get("class_names")),
         reported=tuple(content["chapter"]),
         schema_version=content.get("schema_version", 0),
     )

@@ -25,7 +25,7 @@ from jaxdeep.train.history import EpochRecord
 SUMMARY, METRICS, CORRECT, EVENTS = "summary.json", "metrics.jsonl", "hits.npz", "tensorboard"
 """Names of the files and of the folder of events."""
 KINDS_OF_PICTURES = ("png", "svg")
-STUDY_PICTURES = tuple(f"{name}.{kind}" for name in ("curves", "rates") for kind in KINDS_OF_PICTURES)
+STUDY_PICTURES = tuple(f"{name}.{kind}" for name in ("curves", "rates", "confusion") for kind in KINDS_OF_PICTURES)
 UNCERTAINTY_PICTURES = tuple(
     f"{name}.{kind}"
     for name in ("reliability", "risk_coverage", "samples", "certainty", "first_image")
@@ -195,8 +195,8 @@ def _faults(folder: Path, result: StudyResult) -> dict[str, str]:
     written = result.files
     expected = [METRICS, CORRECT, "curves.png", *(["rates.png"] if result.range_test is not None else [])]
     drawn = UNCERTAINTY_PICTURES if result.uncertainty is not None else ()
-    vectors = (name for name in STUDY_PICTURES if name.endswith(".svg"))  # version 0.1 drew none
-    expected += [name for name in (EVENTS, *vectors, *drawn) if name in written]
+    others = (name for name in STUDY_PICTURES if name not in expected)  # version 0.1 drew none of them
+    expected += [name for name in (EVENTS, *others, *drawn) if name in written]
     faults = {}
     for name in expected:
         if not (folder / name).exists():

@@ -20,7 +20,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.study.trial_result import Candidate, Correct, MeanFigure, TrialResult, as_list
 from jaxdeep.train.devices import describe_device, describe_processor
 from jaxdeep.train.fit import Run
-from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.version import __version__
 
 PACKAGES: Final = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -67,7 +67,7 @@ def summarise(
         assert earlier is not None
         assert earlier.correct is not None
         at = stored[trial_key(trial.labels)]
-        rows.append(earlier.trials[at])
+        rows.append(_completed(earlier.trials[at], earlier.histories[at]))
         histories.append(earlier.histories[at])
         correct.append((earlier.correct.valid[at], earlier.correct.test[at]))
     first_run = next(iter(runs.values()))
@@ -94,6 +94,7 @@ def summarise(
         compile_seconds=sum(programs.values()) + (0.0 if earlier is None else earlier.compile_seconds),
         device=describe_device(),
         versions=versions(),
+        class_names=_class_names(first_run),
         **machine,
         histories=tuple(histories),
         correct=_correct(correct),
@@ -180,7 +181,7 @@ def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Can
     means = {}
     for name in MEANS:
         values = [float("nan") if (value := getattr(row, name)) is None else value for row in rows]
-        highest = 1.0 if name.endswith("accuracy") else math.inf
+        highest = 1.0 if "accuracy" in name else math.inf
         estimate = mean_over_runs(values, overlap)
         if rows[0].fold is not None and len({row.fold for row in rows}) < len(rows):
             estimate = _over_folds(rows, values, estimate, overlap)
@@ -207,11 +208,19 @@ def _correct(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
     return Correct(valid, np.stack([test for _, test in rows]))
 
 
+def _class_names(run: Run) -> tuple[str, ...] | None:
+    """Return the names of the classes if the run's confusions are counted."""
+    return run.data.info.class_names if run.confusion is not None and run.data.info else None
+
+
 def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:
     figures = {
         "val_loss": run.val_loss,
         "val_accuracy": run.val_accuracy,
         "highest_val_accuracy": max((record.val_accuracy for record in run.history), default=float("nan")),
+        "lowest_val_loss": _lowest_val_loss(run.history),
+        "train_loss": run.train_loss,
+        "train_accuracy": run.train_accuracy,
         "test_loss": run.test_loss,
         "test_accuracy": run.test_accuracy,
     }
@@ -227,8 +236,22 @@ def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:
         checkpoint_seconds=run.checkpoint_seconds,
         val_accuracy_interval=_interval(run.val_accuracy, run.data.valid.size),
         test_accuracy_interval=_interval(run.test_accuracy, run.data.test.size),
+        confusion=None if run.confusion is None else tuple(map(tuple, run.confusion.tolist())),
         **machine,
     )
+
+
+def _completed(row: TrialResult, history: Sequence[EpochRecord]) -> TrialResult:
+    """Return an earlier trial with the figures that its version did not take from the history."""
+    if row.lowest_val_loss is not None:
+        return row
+    return replace(row, lowest_val_loss=null_if_not_finite(_lowest_val_loss(history)))
+
+
+def _lowest_val_loss(history: Sequence[EpochRecord]) -> float:
+    """Return the lowest finite val_loss of any epoch, or NaN."""
+    losses = [record.val_loss for record in history]
+    return min(filter(math.isfinite, losses), default=math.nan)
 
 
 def _interval(accuracy: float, count: int) -> tuple[float, float] | None:

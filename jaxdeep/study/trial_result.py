@@ -6,11 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from jaxdeep.analysis.confusion import BY_CLASS, class_figures
 from jaxdeep.config import short
 from jaxdeep.config.values import cut
+from jaxdeep.train.history import null_if_not_finite
 
 LONGEST_VALUES: Final = 150
 """Characters of the values of a trial in its repr."""
+DERIVED: Final = ("accuracy_regret", "loss_regret", *BY_CLASS)
+"""Figures in a trial's row of summary.json that are computed from its others."""
 SHOWN: Final = ("val_accuracy", "test_accuracy")
 """Figures of a candidate in its repr."""
 
@@ -61,6 +65,11 @@ class TrialResult:
         test_accuracy_interval: Ends of the 95% interval of test_accuracy over other rows (Wilson).
         processor: Name of the processor that trained it, such as "AMD EPYC". None in studies of version 0.1.
         commit: Commit of the code that trained it, or None outside of a checkout.
+        train_loss: Loss of the training rows without dropout at best_epoch, in nats. None in earlier studies.
+        train_accuracy: Accuracy of the training rows without dropout at best_epoch, in 0 .. 1. None in earlier studies.
+        lowest_val_loss: Lowest loss of the validation rows at any epoch, in nats.
+        confusion: Number of test rows [C][C] of a true class, by row, that get a class, by column. None for more than
+            30 classes and in earlier studies.
     """
 
     seed: int
@@ -80,6 +89,10 @@ class TrialResult:
     test_accuracy_interval: tuple[float, float] | None = None
     processor: str | None = None
     commit: str | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    lowest_val_loss: float | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
 
     def __repr__(self) -> str:
         names = cut(", ".join(f"{name}={short(value)}" for name, value in self.labels.items()), LONGEST_VALUES)
@@ -113,12 +126,31 @@ class TrialResult:
         """Return whether the trial diverged before its first usable epoch, so that it has no figures."""
         return self.diverged and self.val_loss is None
 
+    @property
+    def accuracy_regret(self) -> float | None:
+        """Return how much higher the highest val_accuracy of any epoch is, in 0 .. 1."""
+        return _difference(self.highest_val_accuracy, self.val_accuracy)
+
+    @property
+    def loss_regret(self) -> float | None:
+        """Return how much lower the lowest val_loss of any epoch is, in nats."""
+        return _difference(self.val_loss, self.lowest_val_loss)
+
+    @property
+    def by_class(self) -> dict[str, tuple[float | None, ...] | None]:
+        """Return precision, recall and F1 of each class [C] by name. A figure that no test row decides is None."""
+        if self.confusion is None:
+            return dict.fromkeys(BY_CLASS)
+        figures = class_figures(np.asarray(self.confusion))._asdict()
+        return {name: tuple(map(null_if_not_finite, of.tolist())) for name, of in figures.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the trial's row in `runs` of summary.json."""
         names = ("best_epoch", "epochs", "val_loss", "val_accuracy", "val_accuracy_interval", "highest_val_accuracy")
+        names += ("accuracy_regret", "lowest_val_loss", "loss_regret", "train_loss", "train_accuracy")
         names += ("test_loss", "test_accuracy", "test_accuracy_interval", "seconds", "checkpoint_seconds", "diverged")
-        names += ("processor", "commit")
-        return self.labels | {name: as_list(getattr(self, name)) for name in names}
+        names += ("processor", "commit", "confusion")
+        return self.labels | {name: as_list(getattr(self, name)) for name in names} | as_list(self.by_class)
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "TrialResult":
@@ -133,7 +165,7 @@ class TrialResult:
         """
         names = {entry.name for entry in fields(cls)}
         figures = {name: as_tuple(value) for name, value in row.items() if name in names}
-        values = {name: value for name, value in row.items() if name not in names}
+        values = {name: value for name, value in row.items() if name not in names and name not in DERIVED}
         if not isinstance(row["epochs"], int) or not isinstance(row["diverged"], bool):
             raise TypeError("epochs is no whole number, or diverged is no boolean")
         return cls(**{"fold": None, **figures, "values": values})
@@ -243,9 +275,14 @@ def as_list(value: Any) -> Any:
 
 
 def as_tuple(value: Any) -> Any:
-    """Return a list as a tuple. Other values are returned unchanged.
+    """Return a list as a tuple, and the lists in it as well. Other values are returned unchanged.
 
     Args:
         value: Any JSON value.
     """
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
+
+
+def _difference(high: float | None, low: float | None) -> float | None:
+    """Return a difference, or None if a figure is missing."""
+    return None if high is None or low is None else high - low

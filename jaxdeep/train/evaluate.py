@@ -4,7 +4,7 @@ The functions are pure functions of weights and data.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,8 @@ from jaxdeep.train.forward import cross_entropy, is_correct, model_of, scaled
 
 EVALUATION_ROWS = 1_000
 """Number of rows that are evaluated at a time."""
+MOST_CLASSES: Final = 30
+"""Number of classes above which no confusions are counted."""
 
 
 class Evaluation(NamedTuple):
@@ -32,6 +34,25 @@ class Evaluation(NamedTuple):
     loss: jax.Array
     accuracy: jax.Array
     correct: jax.Array
+
+
+class Evaluations(NamedTuple):
+    """What is known of the best weights at the end of a run.
+
+    Attributes:
+        valid: Evaluation of the validation rows.
+        test: Evaluation of the test rows.
+        train_loss: Mean loss of the training rows without dropout, in nats, with the penalties.
+        train_accuracy: Share of the training rows that are classified correctly without dropout, in [0, 1].
+        confusion: Number of test rows [C, C] of a true class, by row, that get a class, by column. None for more than
+            MOST_CLASSES classes.
+    """
+
+    valid: Evaluation
+    test: Evaluation
+    train_loss: jax.Array
+    train_accuracy: jax.Array
+    confusion: jax.Array | None
 
 
 def evaluate(
@@ -67,20 +88,51 @@ def evaluate(
     return Evaluation(loss, correct.mean(dtype=losses.dtype, where=mask), correct)
 
 
+def confusion_counts(
+    config: Settings, params: Params, batch_stats: BatchStats, data: Dataset, split: Split
+) -> jax.Array | None:
+    """Count which class the rows of each class get.
+
+    Args:
+        config: Static fields of the configuration.
+        params: Weights of the network.
+        batch_stats: Moving means and variances of batch normalisation.
+        data: Data set that the split belongs to.
+        split: Rows to classify.
+
+    Returns:
+        Numbers of rows [C, C], of type int32. A row is a true class, and a column a predicted one. None for more than
+        MOST_CLASSES classes.
+    """
+    if data.classes > MOST_CLASSES:
+        return None
+    model = model_of(config, data)
+
+    def classify_row(row: Any) -> tuple[jax.Array, jax.Array]:
+        image, label = split.take(row)
+        logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
+        return label, jax.lax.argmax(logits, 1, label.dtype)[0]
+
+    labels, predicted = jax.lax.map(classify_row, jnp.arange(split.size), batch_size=EVALUATION_ROWS)
+    return jnp.zeros((data.classes, data.classes), jnp.int32).at[labels, predicted].add(1)
+
+
 def evaluate_splits(
     config: Settings, params: Params, batch_stats: BatchStats, hyper: Hyper, data: Dataset
-) -> tuple[Evaluation, Evaluation]:
-    """Evaluate weights on the validation rows and on the test rows.
+) -> Evaluations:
+    """Evaluate weights on the validation, the test and the training rows.
 
     Args:
         config: Static fields of the configuration.
         params: Weights of the network.
         batch_stats: Moving means and variances of batch normalisation.
         hyper: Traced numbers of the configuration.
-        data: Data set with both splits.
+        data: Data set with all three splits.
 
     Returns:
-        The evaluation of the validation rows and that of the test rows.
+        The evaluations, without a boolean for each training row.
     """
     evaluate_split = partial(evaluate, config, params, batch_stats, hyper, data)
-    return evaluate_split(data.valid), evaluate_split(data.test)
+    valid, test, train = (evaluate_split(split) for split in (data.valid, data.test, data.train))
+    confusion = confusion_counts(config, params, batch_stats, data, data.test)
+    return Evaluations(valid, test, train.loss, train.accuracy, confusion)

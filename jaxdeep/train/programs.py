@@ -22,7 +22,7 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.devices import use_compilation_cache
-from jaxdeep.train.evaluate import Evaluation, evaluate_splits
+from jaxdeep.train.evaluate import Evaluations, evaluate_splits
 from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, tree_bytes
 from jaxdeep.train.state import TrainState
 
@@ -50,7 +50,7 @@ class Program(NamedTuple):
     Attributes:
         start: Function (hyper, data, key) -> state.
         epoch: Function (state, hyper, data) -> (state, metrics). The state is donated.
-        evaluate: Function (params, batch_stats, hyper, data) -> evaluations of the validation and the test rows.
+        evaluate: Function (params, batch_stats, hyper, data) -> evaluations of all rows.
         compile_seconds: Seconds that tracing and compiling took.
         epoch_bytes: Bytes that the epoch's program holds while it runs. Its arguments are included.
         kept_bytes: Bytes of the weights and moving statistics that a finished run keeps.
@@ -58,7 +58,7 @@ class Program(NamedTuple):
 
     start: Callable[[Hyper, Dataset, jax.Array], TrainState]
     epoch: Callable[[TrainState, Hyper, Dataset], tuple[TrainState, step.Metrics]]
-    evaluate: Callable[[Params, BatchStats, Hyper, Dataset], tuple[Evaluation, Evaluation]]
+    evaluate: Callable[[Params, BatchStats, Hyper, Dataset], Evaluations]
     compile_seconds: float
     epoch_bytes: int
     kept_bytes: int

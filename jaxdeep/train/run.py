@@ -13,7 +13,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train.evaluate import Evaluation
+from jaxdeep.train.evaluate import Evaluations
 from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.state import TrainState
@@ -30,8 +30,8 @@ class Run:
         history: A record for each epoch.
         params: Weights of the best epoch.
         batch_stats: Moving statistics of batch normalisation in the best epoch.
-        best_epoch: Number of the epoch with the lowest val_loss, or of the last epoch with train.keep="last". It is 0
-            if the run diverged before there was one. Then its figures are NaN.
+        best_epoch: Number of the epoch with the best train.monitor, by default the lowest val_loss, or of the last
+            epoch with train.keep="last". It is 0 if the run diverged before there was one. Then its figures are NaN.
         val_loss: Loss of the validation rows by `params`, in nats.
         val_accuracy: Accuracy of the validation rows by `params`, in [0, 1].
         test_loss: Loss of the test rows by `params`, in nats.
@@ -42,6 +42,10 @@ class Run:
         diverged: Whether a loss was not finite.
         compile_seconds: Seconds that compilation took. Runs of the same programs share them.
         checkpoint_seconds: Seconds that the loop waited for checkpoints in this process.
+        train_loss: Loss of the training rows by `params` without dropout, in nats.
+        train_accuracy: Accuracy of the training rows by `params` without dropout, in [0, 1].
+        confusion: Number of test rows [C, C] of a true class, by row, that `params` give a class, by column. None for
+            more than 30 classes, and if best_epoch is 0.
     """
 
     config: Config
@@ -60,6 +64,9 @@ class Run:
     diverged: bool
     compile_seconds: float
     checkpoint_seconds: float
+    train_loss: float = float("nan")
+    train_accuracy: float = float("nan")
+    confusion: np.ndarray | None = None
 
     def __repr__(self) -> str:
         best = f"{self.best_epoch or 'none'} of {len(self.history)}"
@@ -140,7 +147,7 @@ def finished(
     seed: int,
     history: Sequence[EpochRecord],
     state: TrainState,
-    evaluations: tuple[Evaluation, Evaluation],
+    evaluations: Evaluations,
     compile_seconds: float,
     checkpoint_seconds: float,
 ) -> Run:
@@ -152,21 +159,24 @@ def finished(
         seed: Seed of all random numbers.
         history: A record for each epoch.
         state: State after the last epoch.
-        evaluations: Evaluations of the validation and the test rows by the best epoch's weights.
+        evaluations: Evaluations of all rows by the best epoch's weights.
         compile_seconds: Seconds in which its programs were compiled.
         checkpoint_seconds: Seconds that the loop waited for checkpoints.
 
     Returns:
         The run.
     """
-    best, (valid, test) = state.best, evaluations
+    best, valid, test = state.best, evaluations.valid, evaluations.test
     best_epoch = int(best.epoch)
     figures = {
         "val_loss": best.val_loss,
         "val_accuracy": best.val_accuracy,
         "test_loss": test.loss,
         "test_accuracy": test.accuracy,
+        "train_loss": evaluations.train_loss,
+        "train_accuracy": evaluations.train_accuracy,
     }
+    is_counted = bool(best_epoch) and evaluations.confusion is not None
     return Run(
         config,
         data,
@@ -181,4 +191,5 @@ def finished(
         diverged=bool(state.diverged),
         compile_seconds=compile_seconds,
         checkpoint_seconds=checkpoint_seconds,
+        confusion=np.asarray(evaluations.confusion) if is_counted else None,
     )

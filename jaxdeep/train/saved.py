@@ -30,8 +30,12 @@ FIGURES: Final = (
     *("compile_seconds", "checkpoint_seconds"),
 )
 """Fields of a run that its record holds as numbers."""
+LATER_FIGURES: Final = ("train_loss", "train_accuracy")
+"""Further such fields. A record may lack them."""
 ROWS: Final = ("val_correct", "test_correct")
 """Fields of a run that are arrays with a value for each row."""
+CONFUSION: Final = "confusion"
+"""Field of a run that is an array or None."""
 
 
 def save(run: Run, path: str | Path) -> None:
@@ -65,10 +69,11 @@ def saved_bytes(run: Run) -> bytes:
         "config": run.config.to_dict(),
         "seed": run.seed,
         "data": record_of_data(run.data),
-        "figures": {name: null_if_not_finite(getattr(run, name)) for name in FIGURES},
+        "figures": {name: null_if_not_finite(getattr(run, name)) for name in (*FIGURES, *LATER_FIGURES)},
         "history": to_rows(run.history),
     }
     rows = {name: np.asarray(getattr(run, name)) for name in ROWS}
+    rows |= {} if run.confusion is None else {CONFUSION: run.confusion}
     return packed(record, {**_leaves(run), **arrays_of_data(run.data, run.config.train.dtype), **rows})
 
 
@@ -185,8 +190,9 @@ def _run(record: Mapping[str, Any], arrays: Leaves, config: Config) -> Run:
         if (found.shape, found.dtype) != (leaf.shape, leaf.dtype):
             raise ValueError(f"{name} is {found.dtype}{found.shape}, expected {leaf.dtype}{leaf.shape}")
     figures: dict[str, Any] = {name: record["figures"][name] for name in FIGURES}
+    figures |= {name: record["figures"].get(name) for name in LATER_FIGURES}
     figures = {name: float("nan") if figure is None else figure for name, figure in figures.items()}
-    rows: dict[str, Any] = {name: arrays[name] for name in ROWS}
+    rows: dict[str, Any] = {**{name: arrays[name] for name in ROWS}, CONFUSION: arrays.get(CONFUSION)}
     history = tuple(from_rows(record["history"]))
     return Run(config, data, record["seed"], history, **state_of(leaves, like), **figures, **rows)
 

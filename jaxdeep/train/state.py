@@ -17,7 +17,7 @@ from jaxdeep.optim.sparsity import keep_zeros
 
 
 class Best(NamedTuple):
-    """The best epoch. It is the epoch with the lowest val_loss so far, or the last one with `train.keep="last"`.
+    """The best epoch. It is the epoch with the best `train.monitor` so far, or the last one with `train.keep="last"`.
 
     Attributes:
         params: Weights after the best epoch.

@@ -250,7 +250,7 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
     val_loss, val_accuracy, _ = evaluate(config, state.params, state.batch_stats, hyper, data, data.valid)
     epoch = state.epoch + 1
     candidate = Best(state.params, state.batch_stats, epoch, val_loss, val_accuracy)
-    better = val_loss < state.best.val_loss if config.train.keep == "best" else jnp.isfinite(val_loss)
+    better = is_better(config, candidate, state.best)
     best = jax.tree.map(partial(jnp.where, better), candidate, state.best)
     diverged = ~(jnp.isfinite(train_loss) & jnp.isfinite(val_loss))
     state = state._replace(epoch=epoch, best=best, diverged=state.diverged | diverged)
@@ -259,6 +259,25 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
         state = state._replace(plateau=plateau)
     last = -1 if data.train.count is None else length_of(config, data).epoch_steps - 1
     return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[last])
+
+
+def is_better(config: Settings, candidate: Best, best: Best) -> jax.Array:
+    """Return whether an epoch takes the place of the best one so far. An epoch whose loss is not finite never does.
+
+    Args:
+        config: Static fields of the configuration. train.keep and train.monitor decide.
+        candidate: Epoch that has just ended.
+        best: Best epoch so far, with an infinite val_loss before the first one.
+
+    Returns:
+        A boolean scalar.
+    """
+    if config.train.keep == "last":
+        return jnp.isfinite(candidate.val_loss)
+    if config.train.monitor == "val_loss":
+        return candidate.val_loss < best.val_loss
+    is_higher = (candidate.val_accuracy > best.val_accuracy) | (best.epoch == 0)
+    return is_higher & jnp.isfinite(candidate.val_loss)
 
 
 def start(config: Settings, hyper: Hyper, data: Dataset, key: jax.Array) -> TrainState:
