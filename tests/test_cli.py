@@ -22,7 +22,10 @@ from experiments.cifar import CONFIGS
 from experiments.fashion_mnist import CONFIGS as FASHION_MNIST
 
 ROOT = Path(__file__).parent.parent
-FILES_OF_A_RUN = ("config.json", "curves.png", "curves.svg", "hits.npz", "metrics.jsonl", "summary.json")
+FILES_OF_A_RUN = (
+    *("config.json", "confusion.png", "confusion.svg", "curves.png", "curves.svg", "hits.npz"),
+    *("metrics.jsonl", "summary.json"),
+)
 
 
 def test_a_run_leaves_its_whole_folder(command, capsys) -> None:

@@ -241,7 +241,8 @@ def test_an_ensemble_alone_has_no_figures_and_pictures_of_mc_dropout(run, ask, c
     assert (found["mc_samples"], found["mask_bits"], found["chapter"]) == (None, None, [])
     assert "by_samples" not in found
     assert "MC dropout" not in out
-    assert {path.name for path in run.glob("*.png")} == {*PICTURES, "curves.png", "mine.png"} - {"samples.png"}
+    pictures = {*PICTURES, "confusion.png", "curves.png", "mine.png"}
+    assert {path.name for path in run.glob("*.png")} == pictures - {"samples.png"}
 
 
 def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run, ask, capsys) -> None:
@@ -255,7 +256,7 @@ def test_without_its_checkpoints_a_run_is_not_asked_and_the_reason_mends_it(run,
     ]
     assert (run / "summary.json").read_bytes() == before
     assert ask("--overwrite") == 0
-    assert {path.name for path in run.glob("*.png")} == {"curves.png"}
+    assert {path.name for path in run.glob("*.png")} == {"confusion.png", "curves.png"}
     assert "uncertainty" not in summary(run)
 
 

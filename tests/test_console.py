@@ -44,7 +44,7 @@ def test_a_table_is_trained_in_a_folder_of_its_name(here, capsys) -> None:
     captured = capsys.readouterr()
     folder = "runs/mine/mlp+model.units=8+train.epochs=2"
     assert captured.out.splitlines()[0] == "mine mlp on mine (arrays)"
-    assert captured.out.splitlines()[-1] == f"{folder}: summary.json, curves.png"
+    assert captured.out.splitlines()[-1] == f"{folder}: summary.json, confusion.png, curves.png"
     assert "60 training and 20 validation, 20 test images of mine" in captured.err
     found = summary(folder)
     assert found["config"]["data"]["valid_size"] == 0.2
@@ -80,7 +80,8 @@ def test_rows_that_are_no_images_are_neither_drawn_nor_compared_with_images(here
     dropout = ("--model.dropout-rate", "0.1", "--model.dropout-sites", "every")
     assert main(["train", "mine.npz", *QUICK, *dropout, "--mc-samples", "3", "--seeds", "2", "--ensemble"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[-1].endswith(": summary.json, curves.png, reliability.png, risk_coverage.png")
+    pictures = "confusion.png, curves.png, reliability.png, risk_coverage.png"
+    assert out.splitlines()[-1].endswith(f": summary.json, {pictures}")
     assert "Other images" not in out
 
 

@@ -18,6 +18,7 @@ from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train import programs, step
 from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.programs import compile_program, traced
 from jaxdeep.train.state import TrainState
@@ -78,14 +79,16 @@ def test_stops_after_patience_epochs_without_a_lower_validation_loss() -> None:
 
 def test_the_highest_accuracy_chooses_the_epoch_where_it_is_monitored() -> None:
     """The first of equal ones, and the run ends when none was higher for a while."""
-    config, data = with_train(epochs=60, patience=3, monitor="val_accuracy"), soon_overfitted()
+    slow = SMALL.updated({"optim.learning_rate": 1e-3, "train.epochs": 60, "train.patience": 3})
+    data = soon_overfitted()
+    config = slow.updated({"train.monitor": "val_accuracy"})
     run = fit(config, data)
     accuracies, losses = (np.array([getattr(of, name) for of in run.history]) for name in ("val_accuracy", "val_loss"))
     assert run.best_epoch == int(np.argmax(accuracies)) + 1
     assert len(run.history) == run.best_epoch + 3 < 60
     assert run.val_accuracy == accuracies.max()
     assert run.val_loss == losses[run.best_epoch - 1] > losses.min()
-    by_loss = fit(with_train(epochs=60, patience=3), data)
+    by_loss = fit(slow, data)
     shared = min(len(run.history), len(by_loss.history))
     assert [of[:-1] for of in run.history[:shared]] == [of[:-1] for of in by_loss.history[:shared]]
 
@@ -100,6 +103,38 @@ def test_a_first_epoch_without_a_correct_row_is_the_best_until_a_better_one() ->
     same = first._replace(epoch=jnp.int32(2), val_loss=jnp.float32(1.0))
     assert not step.is_better(config, same, first)
     assert step.is_better(config, same._replace(val_accuracy=jnp.float32(0.6)), first)
+
+
+@pytest.mark.parametrize("resample", [False, True])
+def test_the_best_weights_are_evaluated_on_the_training_rows_and_their_confusions_counted(resample: bool) -> None:
+    config = SMALL.updated(
+        {
+            "data.resample": resample,
+            "model.dropout_sites": "every",
+            "model.dropout_rate": 0.2,
+            "regularize.l2": 1e-3,
+            "optim.learning_rate": 1e-3,
+        }
+    )
+    run = fit(config, small_dataset(config))
+    loss, accuracy, _ = evaluated(config, run.params, run.batch_stats, config.hyper(), run.data, run.data.train)
+    np.testing.assert_allclose((run.train_loss, run.train_accuracy), (loss, accuracy), rtol=1e-6)
+    assert run.train_loss != run.history[run.best_epoch - 1].train_loss  # which is with dropout, before each step
+    labels = np.asarray(run.data.test.labels)
+    found = probabilities(config, run.params, run.batch_stats, run.data, run.data.test.images).argmax(1)
+    expected = [[np.sum((labels == true) & (found == got)) for got in range(4)] for true in range(4)]
+    np.testing.assert_array_equal(run.confusion, expected)
+    assert np.trace(run.confusion) == run.test_correct.sum() < labels.size
+
+
+def test_confusions_of_many_classes_are_not_counted() -> None:
+    rng = np.random.default_rng(0)
+    for classes in (30, 31):
+        rows, labels = rng.normal(size=(8 * classes, 4)), np.arange(8 * classes) % classes
+        config = with_train(epochs=1).updated({"data.valid_size": classes})
+        run = fit(config, Dataset.from_arrays(rows, labels, data=config.data))
+        assert (run.confusion is None) is (classes == 31)
+        assert np.isfinite(run.train_loss)
 
 
 def test_where_the_last_weights_are_kept_nothing_stops_early() -> None:
@@ -126,7 +161,7 @@ def test_a_diverged_epoch_is_not_kept(keep: str) -> None:
     assert len(run.history) == 3
     assert run.best_epoch == 2
     assert run.val_loss == run.history[1].val_loss
-    assert np.isfinite([run.test_loss, run.test_accuracy]).all()
+    assert np.isfinite([run.test_loss, run.test_accuracy, run.train_loss, run.train_accuracy]).all()
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(run.params))
 
 

@@ -29,7 +29,10 @@ OF_SEEDS = Path(f"{BASE},seeds=2,synthetic")
 OF_GRID = Path(f"{BASE},optim.learning_rate=0.001|0.01,synthetic")
 STUDIES = {"seeds": (SEEDS, OF_SEEDS), "grid": (GRID, OF_GRID)}
 TIMES = ("seconds", "checkpoint_seconds")
-LATER = {"processor": None, "commit": None}
+LATER = (
+    *("processor", "commit", "train_loss", "train_accuracy", "lowest_val_loss", "loss_regret", "accuracy_regret"),
+    *("confusion", "precision", "recall", "f1"),
+)
 """Keys of a run that version 0.1 did not write."""
 
 
@@ -52,6 +55,12 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def content_of(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def as_read(run: dict) -> dict:
+    """A run of version 0.1 with the keys of this version. The regret of its accuracy follows from its others."""
+    regret = run["highest_val_accuracy"] - run["val_accuracy"]
+    return {**run, **dict.fromkeys(LATER), "accuracy_regret": regret}
 
 
 def untimed(folder: Path) -> list[dict]:
@@ -119,7 +128,9 @@ def test_a_grid_grows_in_its_old_folder_and_keeps_its_checkpoints(main, capsys) 
     assert "seed 43 epoch 1/2" in error
     assert "seed 42 epoch" not in error
     grown = summary(OF_GRID)["runs"]
-    assert [run for run in grown if run["seed"] == 42] == [run | LATER for run in runs]
+    assert [run for run in grown if run["seed"] == 42] == [
+        as_read(run) | {"lowest_val_loss": run["val_loss"], "loss_regret": 0.0} for run in runs
+    ]
     assert {path.name for path in (OF_GRID / "checkpoints").iterdir()} == before | {
         f"optim.learning_rate={rate}+seed_43" for rate in (0.001, 0.01)
     }
@@ -148,7 +159,7 @@ def test_its_files_are_read_as_a_result(folder: Path) -> None:
     content = summary(folder)
     result = read_study(folder / "summary.json", folder / "metrics.jsonl", folder / "hits.npz")
     assert (result.schema_version, result.commit, result.command) == (0, None, content["command"])
-    assert json.loads(json.dumps(result.to_json()))["runs"] == [run | LATER for run in content["runs"]]
+    assert json.loads(json.dumps(result.to_json()))["runs"] == list(map(as_read, content["runs"]))
     assert [len(history) for history in result.histories] == [2, 2]
     assert result.correct is not None
     assert result.correct.valid.shape == (2, 5_000)

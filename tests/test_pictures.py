@@ -81,6 +81,25 @@ def study(**changes: Any) -> StudyResult:
     return replace(whole, **changes)
 
 
+# ---- confusions
+
+
+def test_confusions_are_drawn_of_a_study_that_varies_nothing_and_has_few_classes(tmp_path, figures) -> None:
+    def counted(classes: int) -> StudyResult:
+        rows = tuple(tuple(int(9 * (true == got) + 1) for got in range(classes)) for true in range(classes))
+        plain = study()
+        return replace(plain, trials=tuple(replace(trial, confusion=rows) for trial in plain.trials))
+
+    draw_study(replace(counted(20), class_names=tuple(f"class {index}" for index in range(20))), tmp_path)
+    assert [text.get_text() for text in figures[-1].axes[0].get_yticklabels()][:2] == ["class 0", "class 1"]
+    assert "mean of 2 runs" in figures[-1].axes[0].get_title()
+    for count, of in enumerate((counted(21), study()), start=1):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        draw_study(of, folder)
+        assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "curves.svg"]
+
+
 # ---- learning curves
 
 

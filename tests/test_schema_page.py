@@ -45,6 +45,8 @@ def named(key: str, parent: str, path: str) -> str:
         )
         if is_figure:
             return "FIGURE" + key[len(figure) :]
+    if parent == "by_class" and key != "confusion":
+        return "CLASS_FIGURE"
     if FIELD.fullmatch(key) and parent != "files":
         return "FIELD"
     if parent in OWN_NAMES and key not in ("runs", "diverged", "left_out"):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,6 +53,8 @@ def run_of(trial: Trial, accuracy: float, loss: float) -> Run:
         diverged=not math.isfinite(loss),
         compile_seconds=0.5,
         checkpoint_seconds=0.0,
+        train_loss=loss,
+        train_accuracy=accuracy,
     )
 
 
@@ -162,7 +165,7 @@ def test_no_interval_of_an_accuracy_leaves_its_range(accuracies: list[float], fo
         for name in MEANS:
             found = mean[name]
             assert 0 <= found.low <= found.high
-            assert found.high <= 1 or not name.endswith("accuracy")
+            assert found.high <= 1 or "accuracy" not in name
 
 
 def test_the_bootstrap_needs_ten_values() -> None:
@@ -185,3 +188,71 @@ def test_a_part_of_a_study_has_the_intervals_of_its_own_trials() -> None:
     expected = studied(part, 3).mean
     for name in ("test_accuracy", "val_loss"):
         assert found.mean[name] == expected[name]
+
+
+def with_run(result_of: Sequence[Mapping[str, Any]]) -> StudyResult:
+    """A study of a seed for each mapping, whose runs differ by its fields."""
+    trials = [Trial(SMALL, seed) for seed in range(len(result_of))]
+    runs = {index: replace(run_of(trials[index], 0.5, 1.0), **of) for index, of in enumerate(result_of)}
+    return summarise(IDENTITY | {"seeds": list(range(len(runs)))}, trials, runs, wall_seconds=1.0)
+
+
+def epochs(*figures: tuple[float, float]) -> tuple[EpochRecord, ...]:
+    """Epochs with these validation losses and accuracies."""
+    return tuple(EpochRecord(index, 1.0, 0.5, *of, 1e-3, 2.0) for index, of in enumerate(figures, start=1))
+
+
+def test_a_regret_is_what_the_other_choice_of_epoch_would_have_given() -> None:
+    history = epochs((1.2, 0.3), (1.0, 0.4), (1.1, 0.45), (math.nan, 0.1))
+    by_loss = {"history": history, "best_epoch": 2, "val_loss": 1.0, "val_accuracy": 0.4}
+    by_accuracy = {"history": history, "best_epoch": 3, "val_loss": 1.1, "val_accuracy": 0.45}
+    result = with_run([by_loss, by_accuracy])
+    first, second = result.trials
+    assert (first.highest_val_accuracy, first.lowest_val_loss) == (0.45, 1.0)
+    assert (first.accuracy_regret, first.loss_regret) == (pytest.approx(0.05), 0.0)
+    assert (second.accuracy_regret, second.loss_regret) == (0.0, pytest.approx(0.1))
+    assert result.mean["accuracy_regret"].mean == pytest.approx(0.025)
+    assert result.mean["loss_regret"].mean == pytest.approx(0.05)
+    row = first.to_json()
+    assert (row["accuracy_regret"], row["loss_regret"], row["lowest_val_loss"]) == (first.accuracy_regret, 0.0, 1.0)
+    lost = with_run([{"history": epochs((LOST, 0.1)), "best_epoch": 0, "val_loss": LOST, "val_accuracy": LOST}])
+    assert (lost.trials[0].accuracy_regret, lost.trials[0].loss_regret) == (None, None)
+    assert lost.mean["loss_regret"].runs == 0
+
+
+def test_a_study_that_grows_takes_the_regret_of_earlier_trials_from_their_histories() -> None:
+    history = epochs((1.0, 0.4), (1.2, 0.5))
+    run = {"history": history, "best_epoch": 2, "val_loss": 1.2, "val_accuracy": 0.5}
+    earlier = with_run([run])
+    earlier = replace(earlier, trials=(replace(earlier.trials[0], lowest_val_loss=None),))
+    trials = [Trial(SMALL, seed) for seed in (0, 1)]
+    grown = summarise(
+        IDENTITY | {"seeds": [0, 1]}, trials, {1: run_of(trials[1], 0.5, 1.0)}, earlier=earlier, wall_seconds=1.0
+    )
+    assert [row.loss_regret for row in grown.trials] == [pytest.approx(0.2), 0.0]
+
+
+def test_figures_of_each_class_are_means_over_runs() -> None:
+    counts = [np.array([[3, 1, 0], [2, 2, 0], [1, 3, 0]]), np.array([[4, 0, 0], [0, 2, 2], [1, 0, 3]])]
+    result = with_run([{"confusion": of} for of in counts] + [{"confusion": None}])
+    assert [row.confusion and np.asarray(row.confusion).tolist() for row in result.trials] == [
+        *(of.tolist() for of in counts),
+        None,
+    ]
+    first = result.trials[0].by_class
+    assert first["precision"] == pytest.approx((3 / 6, 2 / 6, None))
+    assert first["recall"] == pytest.approx((3 / 4, 2 / 4, 0.0))
+    assert first["f1"] == pytest.approx((2 * 3 / 10, 2 * 2 / 10, 0.0))
+    assert result.trials[2].by_class == {"precision": None, "recall": None, "f1": None}
+    found = result.to_json()["by_class"]
+    assert found["confusion"] == ((counts[0] + counts[1]) / 2).tolist()
+    low, high = stats.t.interval(0.95, 1, 0.875, stats.sem([0.75, 1.0]))
+    assert low < 0
+    assert high > 1
+    assert [found["recall"][name][0] for name in ("mean", "low", "high", "runs")] == [0.875, 0.0, 1.0, 2]
+    assert [found["precision"][name][2] for name in ("mean", "low", "high", "runs")] == [3 / 5, None, None, 1]
+
+
+def test_without_confusions_there_are_no_figures_of_classes() -> None:
+    assert "by_class" not in with_run([{}]).to_json()
+    assert "class_names" not in with_run([{}]).to_json()

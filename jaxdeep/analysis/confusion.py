@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class, from the counts of which class the rows of each class get."""
+"""Precision, recall and F1 of each class, from the numbers of rows by true and predicted class."""
 
 from typing import Final, NamedTuple
 

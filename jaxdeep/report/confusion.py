@@ -1,4 +1,4 @@
-"""The picture of which classes a network takes for each other."""
+"""The picture of the classes that a network takes for each other."""
 
 from collections.abc import Sequence
 from pathlib import Path
