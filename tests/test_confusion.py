@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_fscore_support
 
 from jaxdeep.analysis.confusion import class_figures
-from jaxdeep.report.confusion import confusion_picture
+from jaxdeep.report.confusion import DARK, confusion_picture
 
 COUNTS = st.integers(1, 5).flatmap(
     lambda c: st.lists(st.lists(st.integers(0, 9), min_size=c, max_size=c), min_size=c, max_size=c)
@@ -85,5 +85,5 @@ def test_numbers_stay_within_their_cells_and_contrast_with_them(tmp_path, figure
     for text in axes.texts:
         assert text.get_window_extent().width < width
         row = int(text.get_position()[1])
-        is_dark = counts[row, int(text.get_position()[0])] / counts[row].sum() > 0.5
+        is_dark = counts[row, int(text.get_position()[0])] / counts[row].sum() > DARK
         assert text.get_color() == ("white" if is_dark else "black")

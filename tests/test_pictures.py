@@ -109,6 +109,20 @@ def test_a_single_run_has_no_band_and_no_cross_and_the_legend_says_nothing_of_th
     assert not figures[0].axes[0].collections
 
 
+def test_the_epoch_that_the_accuracy_chose_is_marked_and_named_so(tmp_path, figures) -> None:
+    epochs = tuple(
+        record._replace(val_accuracy=accuracy)
+        for record, accuracy in zip(history([2.0, 1.8, 1.7]), (0.3, 0.5, 0.5), strict=True)
+    )
+    config = {**IDENTITY["config"], "train": {**IDENTITY["config"]["train"], "monitor": "val_accuracy"}}
+    draw_study(study(histories=(epochs, epochs)), tmp_path)
+    draw_study(study(histories=(epochs, epochs), config=config), tmp_path)
+    marked = [[int(line.get_xdata()[0]) for line in of(figure, 1, "best")] for figure in figures]
+    assert marked == [[3, 3], [2, 2]]
+    assert ROLES["best"] in labels_of(figures[0])
+    assert curves.BY_ACCURACY in labels_of(figures[1])
+
+
 def test_each_kind_in_the_legend_is_drawn_and_each_kind_drawn_is_in_the_legend(tmp_path, figures) -> None:
     flat, wild = history([2.0] * 9), history([2.0, 1.9, 90.0, 1.8, 1.7, 1.7, 1.6, 1.6, 1.6, math.nan])
     learning_curves(tmp_path / "a.png", {"a": {1: flat, 2: flat[:4]}, "b": {1: wild, 2: wild}}, "title")

@@ -38,7 +38,7 @@ from jaxdeep.train.lr_finder import find_learning_rate
 from jaxdeep.train.saved import load_all, network_digest
 
 FIXTURE = Path(__file__).parent / "saved_1.npz"
-"""Written by version 0.2 in format 1: NAMED on named_dataset(), seed 3."""
+"""Written in format 1, before a run had train_loss and confusions: NAMED on named_dataset(), seed 3."""
 CONFIG = SMALL.updated({"train.epochs": 2, "model.dropout_sites": "head", "model.dropout_rate": 0.25})
 NAMED = CONFIG.updated(
     {
@@ -172,6 +172,7 @@ def test_format_1_is_read_and_predicts_what_it_did() -> None:
     assert (loaded.seed, loaded.config, loaded.best_epoch) == (3, NAMED, 2)
     assert repr(loaded) == "Run(seed=3, best_epoch=2 of 2, val_accuracy=0.0800, test_accuracy=0.1000)"
     assert loaded.data.info.name == "colours"
+    assert (np.isnan(loaded.train_loss), loaded.confusion) == (True, None)
     np.testing.assert_allclose(loaded.predict(frame(3)), PREDICTED, atol=2e-5)
     assert FIXTURE.stat().st_size < 20_000
 

@@ -14,7 +14,7 @@ MOST_CLASSES: Final = 20
 """Number of classes above which there is no picture, since its numbers could not be read."""
 LONGEST_NAME: Final = 16
 """Characters of a class's name beside its row."""
-DARK: Final = 0.5
+DARK: Final = 0.7
 """Share of a row above which its number is white."""
 
 

@@ -29,7 +29,8 @@ def draw_study(result: StudyResult, folder: Path) -> None:
     for trial, history in zip(result.trials, result.histories, strict=True):
         name = ", ".join(f"{labels[field]}={short(value)}" for field, value in trial.values.items())
         candidates.setdefault(name, {})[trial.key] = history
-    learning_curves(folder / "curves.png", candidates, title)
+    monitor = result.config["train"].get("monitor", "val_loss")
+    learning_curves(folder / "curves.png", candidates, title, monitor=monitor)
     if result.range_test is not None:
         rate_curves(folder / "rates.png", result, title)
     if (by_class := result.by_class) is not None and len(by_class["confusion"]) <= MOST_CLASSES:
