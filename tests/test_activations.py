@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from bench.peers import keras_mlp
 from jaxdeep.config import Model
 from jaxdeep.config.choices import Activation
 from jaxdeep.config.model import ALPHAS
@@ -47,14 +48,19 @@ DEFINITIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "swish": lambda x: x * special.expit(x),
     "gelu": lambda x: x * special.ndtr(x),
     "mish": lambda x: x * np.tanh(np.logaddexp(x, 0)),
+    "thresholded_relu": lambda x: np.where(x > 1, x, 0),
+    "glu": lambda x: x[:, : UNITS // 2] * special.expit(x[:, UNITS // 2 :]),
 }
 
 
 @cache
 def network(activation: Any, alpha: float | None = None, layers: int = 1, rate: float = 0.0) -> tuple[Callable, dict]:
-    """`apply`, compiled, of layers that do nothing but drop and bend: their kernels are the identity; its weights."""
+    """`apply`, compiled, of layers that do nothing but drop and bend: their kernels are the identity; its weights.
+
+    GLU has half as many units as inputs.
+    """
     model = Model(
-        (UNITS,) * layers,
+        (UNITS // 2 if activation == "glu" else UNITS,) * layers,
         activation,
         kernel_init="constant",
         head_init="constant",
@@ -65,7 +71,8 @@ def network(activation: Any, alpha: float | None = None, layers: int = 1, rate: 
     net = dnn(model, UNITS, UNITS, "float64")
     params, batch_stats = jax.jit(net.init)(jax.random.key(0))
     for stack in params.values():
-        stack["dense"]["kernel"] = jnp.broadcast_to(jnp.eye(UNITS), stack["dense"]["kernel"].shape)
+        shape = stack["dense"]["kernel"].shape
+        stack["dense"]["kernel"] = jnp.broadcast_to(jnp.eye(*shape[1:]), shape)
 
     def apply(params: dict, x: jax.Array, key: jax.Array | None = None, start: int = 0, stop: int = 1) -> jax.Array:
         y, _ = net.apply(params, batch_stats, x, key=key, dropout_rate=rate, start=start, stop=stop)
@@ -84,6 +91,10 @@ def in_keras(name: str, alpha: float | None) -> keras.layers.Layer:
             return keras.layers.PReLU(keras.initializers.Constant(0.25 if alpha is None else alpha))
         case "elu" if alpha is not None:
             return keras.layers.ELU(alpha)
+        case "thresholded_relu":
+            return keras_mlp.ThresholdedReLU(1.0 if alpha is None else alpha)
+        case "glu":
+            return keras_mlp.GLU()
     return keras.layers.Activation(name)
 
 
@@ -105,7 +116,7 @@ def gradients(function: Callable, *arguments: Any) -> tuple:
 
 @pytest.mark.parametrize(
     ("name", "alpha"),
-    [*((name, None) for name in NAMES), ("leaky_relu", 0.3), ("prelu", 0.1), ("elu", 0.5)],
+    [*((name, None) for name in NAMES), ("leaky_relu", 0.3), ("prelu", 0.1), ("elu", 0.5), ("thresholded_relu", 0.1)],
 )
 def test_an_activation_and_its_gradient_are_those_of_keras(name, alpha):
     apply, params = network(name, alpha)

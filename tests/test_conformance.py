@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_data import compilations, lean_compilation, small_dataset
+from small_data import compilations, lean_compilation, small_arrays, small_dataset
 
 from experiments import cifar, fashion_mnist
 from jaxdeep.cli.recipe import Recipe
@@ -111,6 +111,8 @@ ROWS: dict[str, Config] = {
     ),
     **{f"initialiser {name}": toolbox(model={"kernel_init": name}) for name in get_args(choices.Initializer)},
     "initialiser constant": toolbox(model={"kernel_init": "constant", "init_scale": 0.02}),
+    "initialiser zeros": toolbox(model={"head_init": "zeros"}),
+    "initialiser ones": toolbox(model={"head_init": "ones"}),
     "variance_scaling fan_out normal": toolbox(
         model={"kernel_init": "variance_scaling", "init_mode": "fan_out", "init_distribution": "normal"}
     ),
@@ -120,6 +122,15 @@ ROWS: dict[str, Config] = {
     "bn before": toolbox(model={"batch_norm": True}),
     "bn before, without biases": toolbox(model={"batch_norm": True, "use_bias": False}),
     "bn after": toolbox(model={"batch_norm": True, "batch_norm_place": "after"}),
+    "bn of inputs": toolbox(model={"batch_norm": True, "batch_norm_place": "input"}),
+    "bn and dropout of some layers": toolbox(
+        model={
+            "units": (36,) * 3,
+            "batch_norm": (True, False, True),
+            "batch_norm_place": "input",
+            "dropout_rate": (0.0, 0.2, 0.1, 0.0),
+        }
+    ),
     "bn of the input": toolbox(data={"scaling": "none"}, model={"batch_norm_input": True}),
     **{
         f"{kind} {sites}": toolbox(
@@ -130,6 +141,21 @@ ROWS: dict[str, Config] = {
         if sites != "none"
     },
     "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
+    "skip": toolbox(model={"units": (36,) * 3, "skip": True}),
+    "skip, bn and dropout": toolbox(
+        model={
+            "units": (36,) * 3,
+            "skip": True,
+            "batch_norm": True,
+            "dropout_sites": "after_hidden",
+            "dropout_rate": 0.1,
+        }
+    ),
+    "sigmoid head": toolbox(model={"head": "sigmoid"}),
+    **{
+        f"biases {name}": toolbox(model={"bias_init": name, "init_scale": 0.1 if name == "constant" else 1.0})
+        for name in get_args(choices.BiasInitializer)
+    },
     "l1": toolbox(regularize={"l1": 1e-3}),
     "l2": toolbox(regularize={"l2": 1e-3, "penalized": (0, 2)}),
     "l1 and l2": toolbox(regularize={"l1": 1e-3, "l2": 1e-3, "penalized": "head"}),
@@ -155,13 +181,38 @@ ROWS: dict[str, Config] = {
 QUICK_ROWS = (
     *("optimizer sgd", "optimizer nadam", "optimizer adamw", "optimizer optax.lion", "clip_global_norm"),
     *("exponential per epoch", "plateau", "onecycle with momentum", "warm-up and cosine"),
-    *("activation selu", "activation prelu", "activation rrelu", "initialiser orthogonal"),
+    *("activation selu", "activation prelu", "activation rrelu", "activation glu", "initialiser orthogonal"),
     *("bn before, without biases", "bn after", "bn of the input", "dropout every", "alpha_dropout head"),
     *("l1 and l2", "max_norm", "sparsity", "shift and flip", "own activation", "own optimizer", "own schedule"),
+    *(
+        "bn and dropout of some layers",
+        "skip, bn and dropout",
+        "sigmoid head",
+        "biases random_normal",
+        "activation glu",
+    ),
     *("cifar bn", "cifar alpha_dropout", "cifar onecycle", "fashion_mnist plateau"),
 )
 """One or more of each kind. The other rows are slow only by their number."""
 LEARNS_NO_CLASSES = {"cifar as_002_alpha_dropout": "alpha dropout between ELU layers: inference sees other moments"}
+
+
+def dataset_of(config: Config) -> Dataset:
+    """The small rows; for a sigmoid head those of the first two of their four classes."""
+    if config.model.head == "softmax":
+        return small_dataset(config)
+    parts = [(images[labels < 2], labels[labels < 2]) for images, labels in (small_arrays(400), small_arrays(120, 1))]
+    return Dataset.from_arrays(*parts[0], *parts[1], data=config.data)
+
+
+def of_two_layers(model: Model) -> Model:
+    """The model with two hidden layers of 36 units, which are the first two of the model with entries for layers."""
+    each = {}
+    if isinstance(model.batch_norm, tuple):
+        each["batch_norm"] = model.batch_norm[:2]
+    if isinstance(model.dropout_rate, tuple):
+        each["dropout_rate"] = model.dropout_rate[:3]
+    return replace(model, units=(36, 36), **each)
 
 
 class Row:
@@ -169,7 +220,7 @@ class Row:
 
     def __init__(self, name: str, config: Config) -> None:
         self.name, self.config = name, config
-        self.data = small_dataset(config)
+        self.data = dataset_of(config)
 
     @cached_property
     def run(self) -> Run:
@@ -238,10 +289,10 @@ def last_step(
 
 
 def test_compiled_equals_eager(row: Row) -> None:
-    model = replace(row.config.model, units=(36, 36))  # in all rows, so that primitives are compiled but once
+    model = of_two_layers(row.config.model)  # in all rows, so that primitives are compiled but once
     config = replace(row.config, model=model, train=replace(row.config.train, dtype="float64"))
     with jax.enable_x64(True):
-        data = small_dataset(config)
+        data = dataset_of(config)
         state = step.start(config, config.hyper(), data, jax.random.key(0))
         batch = forward.Batch(jnp.arange(32), jnp.arange(32) < 22)
         arguments = (state, config.hyper(), data, batch, jax.random.key(1))
@@ -256,7 +307,7 @@ def test_compiled_equals_eager(row: Row) -> None:
         begun = jax.tree.map(np.asarray, (state.params, state.batch_stats, state.opt_state))
     assert any((old != new).any() for old, new in zip(*map(jax.tree.leaves, (begun, expected[:3])), strict=True))
     # a bias before a BN has a gradient of rounding noise, which Nadam divides by 1e-7; measured: 5e-11, else 1.4e-14
-    noisy = model.batch_norm and model.batch_norm_place == "before" and model.use_bias
+    noisy = any(model.normed) and model.batch_norm_place == "before" and model.use_bias
     tolerance = 3e-10 if noisy else 1e-13
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert one.dtype == other.dtype
@@ -315,10 +366,12 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
     if "variance_scaling" in (model.kernel_init, model.head_init):
         yield "InitMode", model.init_mode
         yield "InitDistribution", model.init_distribution
-    if model.batch_norm:
+    yield "BiasInitializer", model.bias_init
+    yield "Head", model.head
+    if any(model.normed):
         yield "NormPlace", model.batch_norm_place
     yield "DropoutSites", model.dropout_sites
-    if model.dropout_sites != "none":
+    if any(model.dropped):
         yield "Dropout", model.dropout
     yield "Optimizer", config.optim.optimizer
     yield "ScheduleKind", config.schedule.kind

@@ -15,7 +15,8 @@ from small_data import QUICK
 
 from experiments.cifar import CONFIGS
 from jaxdeep.config import Model
-from jaxdeep.config.choices import DType
+from jaxdeep.config.choices import Dropout, DType
+from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import dnn
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -27,6 +28,11 @@ DROPPED = replace(NORMED, dropout="alpha_dropout", dropout_sites="every", dropou
 DROPPED_HEAD = replace(PLAIN, dropout_sites="head", dropout_rate=0.4)
 RANDOM_SLOPES = replace(PLAIN, activation="rrelu", batch_norm=True, batch_norm_place="after", use_bias=False)
 LEARNT_SLOPES = replace(PLAIN, activation="prelu", dropout_sites="after_hidden", dropout_rate=0.4)
+
+EACH = replace(PLAIN, batch_norm=(True, True, False, True), dropout_rate=(0.0, 0.0, 0.3, 0.3, 0.4))
+OF_INPUTS = replace(PLAIN, batch_norm=True, batch_norm_place="input", dropout_rate=(0.0, 0.2, 0.3, 0.4, 0.0))
+SKIPS = replace(NORMED, batch_norm_input=False, skip=True)
+GATED = replace(PLAIN, activation="glu", skip=True)
 
 quick = partial(jax.jit, compiler_options=QUICK)
 
@@ -81,6 +87,11 @@ def test_the_chapters_networks_have_the_chapters_sizes(name, trained, moving):
             2_368,
         ),
         (replace(CONFIGS["elu"].config.model, activation="prelu"), 3_072, 500_210 + 2_000, 0),
+        # digits 0-4 with batch normalisation before each of five layers: 4 values for each of 784 + 400 inputs
+        (Model((100,) * 5, batch_norm=True, batch_norm_place="input"), 784, 119_910 + 4 * 1_184, 2 * 1_184),
+        (Model((100,) * 5, batch_norm=(False, True, False, False, True)), 784, 119_910 + 800, 400),
+        (Model((100,) * 5, "glu"), 784, 2 * 118_900 + 1_010, 0),
+        (Model((100,) * 5, skip=True), 784, 119_910, 0),
     ],
 )
 def test_biases_norms_and_slopes_are_there_where_they_are_asked_for(model, inputs, size, moving):
@@ -108,7 +119,7 @@ def test_stacks_are_runs_of_equal_layers_and_hold_every_layer_once():
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))
-@pytest.mark.parametrize("model", [PLAIN, DROPPED, RANDOM_SLOPES, LEARNT_SLOPES])
+@pytest.mark.parametrize("model", [PLAIN, DROPPED, RANDOM_SLOPES, LEARNT_SLOPES, EACH, OF_INPUTS, SKIPS, GATED])
 def test_parameters_statistics_and_logits_have_the_configured_type(model, dtype):
     net = dnn(model, INPUTS, CLASSES, dtype)
     train = partial(net.apply, key=jax.random.key(1), update_stats=True)
@@ -182,11 +193,16 @@ def by_loop(model: Model, params: dict, batch_stats: dict) -> np.ndarray:
         (DROPPED, True, (0, 0, 1, 3, 4, 5)),
         (RANDOM_SLOPES, True, (0, 2, 5)),
         (LEARNT_SLOPES, True, (0, 1, 5)),
+        (EACH, True, (0, 2, 3, 5)),
+        (OF_INPUTS, True, (0, 2, 5)),
+        (SKIPS, True, (0, 1, 2, 5)),
+        (GATED, True, (0, 2, 5)),
     ],
 )
 def test_ranges_of_layers_compose_to_the_whole(model, training, stops):
     apply, params, batch_stats = network(model)
-    given = {"key": jax.random.key(4), "dropout_rate": 0.4, "update_stats": True} if training else {}
+    rate = model.dropout_rate if isinstance(model.dropout_rate, tuple) else 0.4
+    given = {"key": jax.random.key(4), "dropout_rate": rate, "update_stats": True} if training else {}
     whole, whole_stats = apply(params, batch_stats, rows(), **given)
     x, found = rows(), batch_stats
     for start, stop in pairwise(stops):
@@ -242,3 +258,81 @@ def test_a_key_changes_nothing_where_there_is_no_dropout(model):
     plain, _ = apply(params, batch_stats, rows())
     with_key, _ = apply(params, batch_stats, rows(), key=jax.random.key(7), dropout_rate=0.5)
     np.testing.assert_array_equal(plain, with_key)
+
+
+def test_layers_of_one_kind_and_of_other_rates_are_one_stack():
+    names = [stack.name for stack in dnn(EACH, INPUTS, CLASSES).stacks]
+    assert names == ["layer_0", "layer_1", "layer_2", "layer_3", "layer_4"]
+    other_rates = replace(PLAIN, units=(8,) * 4, dropout_rate=(0.0, 0.2, 0.3, 0.4, 0.0))
+    assert [stack.name for stack in dnn(other_rates, INPUTS, CLASSES).stacks] == ["layer_0", "layers_1_3", "layer_4"]
+
+
+@pytest.mark.parametrize("kind", get_args(Dropout))
+@pytest.mark.parametrize(("sites", "entries"), [("head", 1), ("after_hidden", 4), ("every", 5)])
+def test_an_entry_for_each_layer_gives_the_bits_of_the_same_rate_at_sites(kind, sites, entries):
+    by_sites = replace(PLAIN, dropout=kind, dropout_sites=sites, dropout_rate=0.25)
+    by_layers = replace(PLAIN, dropout=kind, dropout_rate=(0.0,) * (5 - entries) + (0.25,) * entries)
+    (one, params, stats), (other, same, _) = network(by_sites), network(by_layers)
+    assert not differ(params, same)
+    key = jax.random.key(2)
+    logits, _ = one(params, stats, rows(), key=key, dropout_rate=0.25)
+    for rates in (by_layers.dropout_rate, jnp.asarray(by_layers.dropout_rate), 0.25):
+        np.testing.assert_array_equal(other(params, stats, rows(), key=key, dropout_rate=rates)[0], logits)
+
+
+def test_each_layer_has_the_rate_of_its_entry():
+    """A rate of nearly 1 drops all inputs of its layer, which then gives its biases only."""
+    model = replace(PLAIN, units=(8, 8, 8, 8), dropout_rate=(0.0, 0.5, 0.5, 0.5, 0.0))
+    apply, params, stats = network(model)
+    for layer in (1, 2, 3):
+        rates = tuple(1 - 1e-15 if index == layer else 1e-15 * (0 < index < 4) for index in range(5))
+        given = {"key": jax.random.key(3), "dropout_rate": rates}
+        y, _ = apply(params, stats, rows(), stop=layer + 1, **given)
+        bias = keras_oracle.per_layer(params)[f"{layer}/dense/bias"]
+        np.testing.assert_allclose(y, np.broadcast_to(np.where(bias > 0, bias, np.expm1(bias)), y.shape), rtol=1e-12)
+        before, _ = apply(params, stats, rows(), stop=layer, **given)
+        np.testing.assert_allclose(before, apply(params, stats, rows(), stop=layer)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.2), jnp.ones((5, 1))])
+def test_rates_for_another_number_of_layers_are_refused(rates):
+    _, params, batch_stats = network(PLAIN)
+    with pytest.raises(ValueError, match=r"dropout_rate has the shape .*Give one rate or 5, one a layer"):
+        dnn(PLAIN, INPUTS, CLASSES, "float64").apply(params, batch_stats, rows(), dropout_rate=rates)
+
+
+def test_a_skip_adds_the_input_of_each_layer_as_wide_as_the_one_before():
+    model = replace(PLAIN, skip=True)  # 8, 8, 8, 6
+    apply, params, stats = network(model)
+    plain, _, _ = network(PLAIN)
+    x = rows()
+    for layer in range(5):
+        y, _ = apply(params, stats, x, start=layer, stop=layer + 1)
+        without, _ = plain(params, stats, x, start=layer, stop=layer + 1)
+        np.testing.assert_allclose(y, without + x if layer in (1, 2) else without, rtol=1e-14)
+        x = y
+
+
+SIGMOID = replace(PLAIN, head="sigmoid", dropout_sites="head", dropout_rate=0.4)
+
+
+def test_a_sigmoid_head_has_one_unit_and_gives_the_logits_0_and_z():
+    net, plain = (dnn(model, INPUTS, 2, "float64") for model in (SIGMOID, replace(SIGMOID, head="softmax")))
+    params, stats = net.init(jax.random.key(0))
+    assert net.stacks[-1].block.units == 1
+    assert params["layer_4"]["dense"]["kernel"].shape == (1, 1, 6)
+    hidden, _ = net.apply(params, stats, rows(), stop=4)
+    z = hidden @ params["layer_4"]["dense"]["kernel"][0].T
+    for logits in (net.apply(params, stats, rows())[0], net.apply(params, stats, hidden, start=4)[0]):
+        np.testing.assert_array_equal(logits[:, 0], 0)
+        np.testing.assert_allclose(logits[:, 1:], z, rtol=1e-14)
+    whole, _ = net.apply(params, stats, rows())
+    np.testing.assert_array_equal(net.apply(params, stats, whole, start=5)[0], whole)  # no layer, nothing added
+    assert plain.stacks[-1].block.units == 2
+
+
+def test_a_sigmoid_head_for_another_number_of_classes_is_refused():
+    with pytest.raises(
+        UserError, match=r"model\.head is 'sigmoid', which tells two classes apart, and the data have 4"
+    ):
+        dnn(SIGMOID, INPUTS, 4)

@@ -193,6 +193,16 @@ def test_with_random_layers_deep_in_float32_one_row_in_the_last_batch_leaves_all
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((found, stats)))
 
 
+@pytest.mark.parametrize("place", ["before", "input"])
+def test_behind_the_only_dropout_deep_in_float32_all_is_finite_too(place):
+    first_only = (0.3, *(0.0,) * 100)
+    units = (UNITS,) * 100
+    model = replace(NORMED, units=units, activation="relu", dropout_rate=first_only, batch_norm_place=place)
+    loss, found, stats = gradients(*case(model, 2, "float32"))
+    assert np.isfinite(loss)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((found, stats)))
+
+
 @pytest.mark.parametrize("left", [1, 5, 31])
 def test_what_fills_a_batch_up_are_its_own_rows(left):
     *_, batch, _ = case(depth(2), left, "float32")
