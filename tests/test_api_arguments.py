@@ -342,6 +342,11 @@ def test_float64_that_jax_does_not_have_is_refused_by_the_range_test_too() -> No
     refused(lambda: find_learning_rate(config, DATA, (1,)), "train.dtype is float64, which needs")
 
 
+def test_a_sigmoid_unit_for_more_than_two_classes_is_refused() -> None:
+    config = QUICK.updated({"model.head": "sigmoid"})
+    refused(lambda: fit(config, DATA), "model.head is 'sigmoid', which tells two classes apart, and the data have 4")
+
+
 def test_a_text_is_no_array_of_labels() -> None:
     assert as_labels("abcd", "labels").values.shape == ()
     with pytest.raises(UserError, match=r"labels \(\)"):

@@ -439,3 +439,13 @@ def test_devices_divide_the_members_and_do_not_communicate(tmp_path: Path, alone
         assert f"u32[{size // 2},2]" in text  # the keys of a device's share
         for collective in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter"):
             assert collective not in text
+
+
+def test_rates_of_layers_are_trained_side_by_side_each_trial_with_its_own() -> None:
+    rates = [(0.0, 0.1, 0.0, 0.3), (0.0, 0.3, 0.0, 0.1)]
+    configs = [replace(BASE, model=replace(SMALL.model, dropout_rate=each)) for each in rates]
+    tasks = [Task(config, DATA, 3) for config in configs]
+    story = story_of(tasks)
+    assert story.sizes("epoch")[0] == 2
+    assert_alike(story.runs, [fit(*task[:3]) for task in tasks])
+    assert story.runs[0].history[0].train_loss != story.runs[1].history[0].train_loss

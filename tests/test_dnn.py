@@ -332,7 +332,5 @@ def test_a_sigmoid_head_has_one_unit_and_gives_the_logits_0_and_z():
 
 
 def test_a_sigmoid_head_for_another_number_of_classes_is_refused():
-    with pytest.raises(
-        UserError, match=r"model\.head is 'sigmoid', which tells two classes apart, and the data have 4"
-    ):
+    with pytest.raises(UserError, match=r"'sigmoid', which tells two classes apart, and the data have 4"):
         dnn(SIGMOID, INPUTS, 4)

@@ -75,6 +75,11 @@ def test_the_small_configuration_has_nothing_to_find():
             {"model": {"kernel_init": "he_normal"}},
             {"model": {"kernel_init": "he_normal", "batch_norm": True}},
         ),
+        (
+            "selu-without-lecun",
+            {"model": {"kernel_init": "he_normal", "batch_norm": (True, False, True)}},
+            {"model": {"kernel_init": "he_normal", "batch_norm": (True, True, True)}},
+        ),
         ("selu-with-penalty", {"regularize": {"l2": 1e-4}}, {"regularize": {"l2": 1e-4, "penalized": "head"}}),
         ("selu-with-penalty", {"regularize": {"l1": 1e-4, "penalized": (1,)}}, {"regularize": {}}),
         (
@@ -88,6 +93,11 @@ def test_the_small_configuration_has_nothing_to_find():
             {"regularize": {"max_norm": 1.0, "constrained": "head"}},
         ),
         ("selu-with-dropout", {"model": PLAIN}, {"model": ALPHA}),
+        (
+            "selu-with-dropout",
+            {"model": {"dropout_rate": (0.0, 0.2, 0.0, 0.0)}},
+            {"model": {"dropout_rate": (0.0, 0.0, 0.0, 0.0)}},
+        ),
         ("selu-with-dropout", {"model": PLAIN}, {"model": {**PLAIN, "activation": "elu"}}),
         ("alpha-dropout-without-selu", {"model": {**ALPHA, "activation": "elu"}}, {"model": ALPHA}),
         (
@@ -228,7 +238,8 @@ def test_selus_inputs_are_looked_at_as_they_enter(scaling, make, is_standard):
     config = changed(data={"scaling": scaling, "valid_size": 20})
     assert names(config, data) == ([] if is_standard else ["selu-inputs-not-standardised"])
     assert names(replace(config, model=replace(config.model, activation="elu")), data) == []
-    assert names(replace(config, model=replace(config.model, batch_norm_input=True)), data) == []
+    for norms in ({"batch_norm_input": True}, {"batch_norm": (True, False, False)}):
+        assert names(replace(config, model=replace(config.model, **norms)), data) == []
 
 
 @pytest.mark.parametrize("columns", [1, 3, 40])
@@ -246,6 +257,10 @@ def test_mc_dropout_with_nothing_random_is_found_where_it_is_asked_for():
     (finding,) = lint(SMALL, DATASET, mc_dropout=True)
     assert (finding.name, finding.source) == ("mc-dropout-without-dropout", 1)
     assert lint(changed(model=ALPHA), DATASET, mc_dropout=True) == ()
+    each = {"dropout": "alpha_dropout", "dropout_rate": (0.0, 0.0, 0.0, 0.1)}
+    assert lint(changed(model=each), DATASET, mc_dropout=True) == ()
+    (finding,) = lint(changed(model={**each, "dropout_rate": (0.0,) * 4}), DATASET, mc_dropout=True)
+    assert finding.name == "mc-dropout-without-dropout"
 
 
 def relabelled(part: str, labels: np.ndarray) -> Dataset:

@@ -19,6 +19,7 @@ from jaxdeep.cli.command import parse
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.words import best_command, command_of, command_words
 from jaxdeep.config import Config
+from jaxdeep.errors import UserError
 from jaxdeep.run.uncertainty import UncertaintyRequest
 from jaxdeep.study.design import Design
 from jaxdeep.study.space import Span
@@ -41,6 +42,8 @@ def changed(config: Config, **parts: dict) -> Config:
     [
         ("selu", {}),
         ("selu", {"model": {"batch_norm": True, "use_bias": False, "units": (8, 8, 4)}, "data": {"flip": True}}),
+        ("selu", {"model": {"units": (8, 8), "batch_norm": (True, False), "dropout_rate": (0.0, 0.2, 0.1)}}),
+        ("selu", {"model": {"units": (8, 8), "skip": True, "head": "sigmoid", "bias_init": "random_normal"}}),
         ("bn", {"model": {"batch_norm": False, "batch_norm_input": False}}),
         ("sanity", {"data": {"train_size": None, "shift_pixels": 2}, "optim": {"clip_norm": 1e-5}}),
         ("onecycle", {"schedule": {"kind": "piecewise", "boundaries_epochs": (1, 2), "factors": (1.0, 0.5, 1e-7)}}),
@@ -57,6 +60,43 @@ def test_the_words_of_a_configuration_are_read_as_it(name, parts) -> None:
     assert (found.name, found.config, found.design) == (name, config, design)
     again = shlex.split(command_of(EXPERIMENT, found))
     assert again == words
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ([], True),
+        (["--model.batch-norm"], True),
+        (["--model.batch-norm", "True"], True),
+        (["--model.batch-norm", "False"], False),
+        (["--model.no-batch-norm"], False),
+        (["--model.no_batch_norm", "--epochs", "2"], False),
+        (["--model.batch-norm", "--model.no-batch-norm"], False),
+        (["--model.no-batch-norm", "--model.batch-norm"], True),
+        (["--model.batch-norm", "True", "False"], (True, False)),
+        (["--model.batch_norm", "False", "True", "--epochs", "2"], (False, True)),
+    ],
+)
+def test_batch_normalisation_is_switched_on_and_off_or_given_for_each_layer(words, value) -> None:
+    argv = ["--config", "bn", "--model.units", "8", "8", *words]
+    assert parse(EXPERIMENT, argv).config.model.batch_norm == value
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.batch-norm", "True", "False", "True"], "Allowed: one value, or 2, an entry for each hidden layer"),
+        (["--model.batch-norm", "yes"], "model.batch_norm is 'yes'. Allowed: True, False"),
+        (["--model.no-batch-norm", "True"], "'True' belongs to no flag"),
+        (["--model.no-batch-nor"], "Perhaps you mean --model.no-batch-norm"),
+        (["--model.dropout-rate"], "model.dropout_rate has no value. Allowed: one value"),
+        (["--model.dropout-rate", "0", "0.1"], "Allowed: one value, or 3, an entry for each dense layer"),
+        (["--model.dropout-rate", "0", "0", "x"], "model.dropout_rate is 'x'. Allowed: a number"),
+    ],
+)
+def test_values_that_are_not_of_the_layers_are_refused(words, message) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        parse(EXPERIMENT, ["--config", "bn", "--model.units", "8", "8", *words])
 
 
 @pytest.mark.parametrize(

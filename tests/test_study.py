@@ -34,6 +34,7 @@ NINE = replace(SANITY, train=replace(SANITY.train, epochs=9))
         ("train.batch_size=16:256:log", "train.batch_size", Span(16, 256, True, True)),
         ("schedule.decay_steps=1:1e4", "schedule.decay_steps", Span(1, 10_000, False, True)),
         ("optim.clip_value=0:1", "optim.clip_value", Span(0, 1, False, False)),
+        ("model.dropout_rate=0:0.5", "model.dropout_rate", Span(0, 0.5, False, False)),
         ("model.init_scale=-1:2", "model.init_scale", Span(-1, 2, False, False)),
     ],
 )
@@ -321,3 +322,9 @@ def test_studies_that_differ_are_told_apart_by_words_name_and_identity(study, da
 def test_a_value_of_a_grid_is_read_in_its_fields_type() -> None:
     texts = ["optim.clip_value=None,1", "model.units=8 8,16", "model.batch_norm=True,False", "train.batch_size=8,16"]
     assert list(parse_grid(texts).values()) == [(None, 1.0), ((8, 8), (16,)), (True, False), (8, 16)]
+    texts = ["model.batch_norm=True False,False True,True", "model.dropout_rate=0 0 0.1,0.2"]
+    assert list(parse_grid(texts).values()) == [((True, False), (False, True), True), ((0.0, 0.0, 0.1), 0.2)]
+    with pytest.raises(UserError, match=r"model.batch_norm is 'no'. Allowed: True, False"):
+        parse_grid(["model.batch_norm=True no"])
+    with pytest.raises(UserError, match=r"model.batch_norm has no value. Allowed: one value"):
+        parse_grid(["model.batch_norm="])

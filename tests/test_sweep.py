@@ -117,6 +117,20 @@ def test_what_programs_are_compiled_for_cannot_be_trained_and_has_no_traced_numb
     assert without.schedule.factor == SMALL.schedule.factor
 
 
+def test_rates_of_layers_share_one_program_where_the_same_layers_have_dropout() -> None:
+    rates = [(0.0, 0.1, 0.0, 0.3), (0.0, 0.2, 0.0, 0.2), (0.0, 0.3, 0.0, 0.1)]
+    configs = [replace(SMALL, model=replace(SMALL.model, dropout_rate=each)) for each in rates]
+    fit(configs[0], DATA, seed=0)
+    with compilations() as heard:
+        runs = fit_all([Trial(config, 3) for config in configs], DATA, workers=2)
+        alone = [fit(config, DATA, 3) for config in configs]
+    assert not heard
+    assert all(map(same, runs, alone))
+    assert len({run.history[-1].train_loss for run in runs}) == 3
+    everywhere = replace(SMALL, model=replace(SMALL.model, dropout_rate=(0.1, 0.1, 0.1, 0.1)))
+    assert everywhere.static() != configs[0].static()
+
+
 def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     class Stop(Exception):
         pass

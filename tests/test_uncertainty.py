@@ -141,6 +141,45 @@ def test_where_nothing_would_be_random_it_is_refused(changes: Any, options: Any,
         Network(**changes).sampled(**{"samples": 10, **options})
 
 
+def test_rates_for_each_layer_give_the_bits_of_the_same_rate_at_sites() -> None:
+    rates = (0.0, RATE, RATE, RATE)
+    given = (of := network("after_hidden")).params, of.stats, of.images, jax.random.key(2), 20
+    by_sites = mc_dropout(of.model, *given, dropout_rate=RATE)
+    model = dnn(replace(SMALL.model, dropout_rate=rates), INPUTS, CLASSES)
+    for each in (rates, list(rates), np.asarray(rates)):
+        jax.tree.map(np.testing.assert_array_equal, mc_dropout(model, *given, dropout_rate=each), by_sites)
+    assert np.all(mc_dropout(model, *given, dropout_rate=(0.0, 0.1, RATE, 0.0)).mean != by_sites.mean)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ((0.0, 0.0, 0.3), r"has 3 rates. Give 4, one for each dense layer"),
+        ((0.1, 0.1, 0.3, 0.3), "a layer with a rate above 0 has no dropout. Give it the rate 0"),
+        ((0.0, 0.0, 0.0, 0.0), "every pass would be the same. Give a layer with dropout a rate above 0"),
+        ((0.0, 0.1, 0.3, 1.0), "Give a rate above 0 and below 1"),
+        ((0.0, 0.1, 0.3, "half"), "Give a number"),
+    ],
+)
+def test_rates_that_are_not_of_the_layers_with_dropout_are_refused(rates: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        network("after_hidden").sampled(10, dropout_rate=rates)
+
+
+def test_a_sigmoid_unit_is_two_units_one_of_which_is_0() -> None:
+    model = replace(SMALL.model, dropout_sites="head", dropout_rate=RATE)
+    one, two = (dnn(replace(model, head=head), INPUTS, 2) for head in ("sigmoid", "softmax"))
+    params, stats = one.init(jax.random.key(0))
+    head = jax.tree.map(lambda leaf: jnp.concatenate([jnp.zeros_like(leaf), leaf], 1), params["layer_3"])
+    given = stats, jax.random.normal(jax.random.key(1), (IMAGES, INPUTS)), jax.random.key(2), 30
+    found = mc_dropout(one, params, *given, dropout_rate=RATE)
+    expected = mc_dropout(two, {**params, "layer_3": head}, *given, dropout_rate=RATE)
+    assert found.mean.shape == (IMAGES, 2)
+    np.testing.assert_allclose(found.mean.sum(1), 1, rtol=1e-6)
+    for ours, theirs in zip(found[:-1], expected[:-1], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -79,7 +79,7 @@ def mc_dropout(
     key: jax.Array,
     samples: int = 100,
     *,
-    dropout_rate: float | Sequence[float],
+    dropout_rate: float | Sequence[float] | np.ndarray,
     mask_bits: MaskBits = 16,
     keep_samples: bool = False,
 ) -> Uncertainty:

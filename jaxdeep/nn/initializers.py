@@ -1,6 +1,6 @@
 """Initialisers of kernels and biases by name.
 
-`jax.nn` has exactly Keras's distributions. Those that scale the variance are truncated at 2 sigma and corrected.
+`jax.nn` has exactly Keras's distributions. A truncated one of scaled variance is cut at 2 sigma and corrected.
 """
 
 from functools import lru_cache

@@ -87,7 +87,9 @@ class ProgramSpec(NamedTuple):
     @property
     def hyper(self) -> Hyper:
         """Return one trial's traced numbers as shapes."""
-        return Hyper(*[jax.ShapeDtypeStruct((), self.config.train.dtype)] * len(Hyper._fields))
+        number, rate = jax.ShapeDtypeStruct((), self.config.train.dtype), self.config.model.dropout_rate
+        hyper = Hyper(*[number] * len(Hyper._fields))
+        return hyper._replace(dropout_rate=(number,) * len(rate)) if isinstance(rate, tuple) else hyper
 
     @property
     def state(self) -> TrainState:
@@ -147,7 +149,8 @@ def traced(config: Config) -> Hyper:
         config: Configuration that holds the numbers and `train.dtype`.
 
     Returns:
-        Scalars on the device in the type `train.dtype`.
+        Scalars on the device in the type `train.dtype`. With a dropout rate for each layer that field is a tuple of
+        scalars.
     """
     return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
 
