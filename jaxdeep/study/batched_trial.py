@@ -9,7 +9,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.checks import check_fits
-from jaxdeep.train.evaluate import Evaluation
+from jaxdeep.train.evaluate import Evaluations
 from jaxdeep.train.fit import Run, finished, run_identity
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.phases import Stage, first_entry, folder_of_phase, stages_of
@@ -96,7 +96,7 @@ class BatchedTrial:
     def leave(
         self,
         state: TrainState,
-        evaluations: tuple[Evaluation, Evaluation],
+        evaluations: Evaluations,
         compile_seconds: float,
         checkpoint_seconds: float,
         until: int | None,
@@ -105,7 +105,7 @@ class BatchedTrial:
 
         Args:
             state: State after the phase's last epoch.
-            evaluations: Evaluations of the validation and the test rows by the best epoch's weights.
+            evaluations: Evaluations of all parts by the best epoch's weights.
             compile_seconds: Seconds in which the phase's programs were compiled.
             checkpoint_seconds: Seconds that the phase waited for checkpoints.
             until: Epoch after which the trial stops, or None.
