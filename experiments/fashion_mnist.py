@@ -95,6 +95,22 @@ DROPOUT: Final = replace(
     regularize=Regularize(),
 )
 MAX_NORM: Final = replace(L2, model=POWER.model, regularize=Regularize(max_norm=1.0, constrained="hidden"))
+TRANSFER_A: Final = LEAKY_RELU.updated(
+    {
+        "data.classes": (0, 1, 2, 3, 4, 7, 8, 9),
+        "model.units": (300, 100, 50, 50, 50),
+        "model.activation": "selu",
+        "model.alpha": None,
+        "model.kernel_init": "glorot_uniform",
+        "train.epochs": 20,
+    }
+)
+SCRATCH_B: Final = TRANSFER_A.updated({"data.classes": (5, 6), "data.train_size": 200, "model.head": "sigmoid"})
+TRANSFER: Final = SCRATCH_B.updated({"transfer.layers": 5, "transfer.unfreeze": 5, "transfer.unfreeze_epoch": 4})
+
+
+SELU_UNSCALED: Final = ("selu-without-lecun", "selu-inputs-not-standardised")
+"""Findings that the lecture notebook's networks of transfer show."""
 
 
 def _001(epochs: int, val_loss: float, val_accuracy: float, *test: float) -> tuple[Reported]:
@@ -130,6 +146,25 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
         "300-100 SELU, LeCun, max-norm 1 on the hidden kernels; Nadam 1e-3",
         _001(2, 0.3714, 0.8662),
         expected=("selu-with-max-norm",),
+    ),
+    "transfer_a": Recipe(
+        TRANSFER_A,
+        "eight classes, without sandals and shirts: 300-100-50-50-50 SELU, Glorot, inputs / 255; SGD 1e-3",
+        _001(20, 0.2333, 0.9200),
+        expected=SELU_UNSCALED,
+    ),
+    "scratch_b": Recipe(
+        SCRATCH_B,
+        "sandal or shirt, 200 images: the same network with new weights and one sigmoid unit",
+        _001(20, 0.1431, 0.9716, 0.1408, 0.9705),
+        expected=SELU_UNSCALED,
+    ),
+    "transfer": Recipe(
+        TRANSFER,
+        "the same 200 images on transfer_a's hidden layers: 4 epochs with them frozen, 16 with all trained",
+        _001(20, 0.0738, 0.9899, 0.0682, 0.9935),
+        expected=SELU_UNSCALED,
+        source="transfer_a",
     ),
 }
 
