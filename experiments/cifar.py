@@ -51,6 +51,8 @@ ONECYCLE: Final = ALPHA_DROPOUT.updated(
     }
 )
 AS_002: Final = ELU.updated({"data.scaling": "unit", "optim.learning_rate": 1e-3, "train.patience": 10})
+AS_002_ELU: Final = AS_002.updated({"data.validate_on_test": True})
+AS_002_SELU: Final = AS_002_ELU.updated({"model.activation": "selu", "model.kernel_init": "lecun_normal"})
 AS_002_BN: Final = AS_002.updated({"model.batch_norm": True, "model.use_bias": False})
 AS_002_ALPHA_DROPOUT: Final = AS_002.updated(
     {"model.dropout": "alpha_dropout", "model.dropout_sites": "after_hidden", "model.dropout_rate": 0.5}
@@ -83,6 +85,17 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
     ),
     "onecycle": Recipe(
         ONECYCLE, "8f: 8e's network by SGD with 1cycle, batches of 128, 15 epochs; never ran in the chapter"
+    ),
+    "as_002_elu": Recipe(
+        AS_002_ELU,
+        "an exhibit of what goes wrong: 002's ELU, inputs / 255, Nadam 1e-3, trained on 50,000 images and validated on "
+        "the test set; it reports nothing",
+        expected=("test-rows-for-validation",),
+    ),
+    "as_002_selu": Recipe(
+        AS_002_SELU,
+        "an exhibit of what goes wrong: 002's SELU without standardised inputs, validated on the test set",
+        expected=("selu-inputs-not-standardised", "test-rows-for-validation"),
     ),
     "as_002_bn": Recipe(
         AS_002_BN, "an exhibit: 002's batch normalisation, without biases, inputs / 255, Nadam 1e-3; it reports nothing"

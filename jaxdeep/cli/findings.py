@@ -9,6 +9,7 @@ from jaxdeep.cli.command import Command
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.subsets import selected
 from jaxdeep.errors import UserError, warn
 from jaxdeep.lint import Finding, compared, lint_config, lint_rows
 
@@ -33,7 +34,7 @@ def check_findings(experiment: Experiment, command: Command, config: Config, dat
     configs = dict.fromkeys(trial.config for trial in command.design.trials(config))
     of_configs = [finding for varied in configs for finding in lint_config(varied, data)]
     first: dict[str, Finding] = {}
-    for finding in (*of_configs, *lint_rows(data)):
+    for finding in (*of_configs, *lint_rows(selected(data, config.data))):
         first.setdefault(finding.name, finding)
     counts = Counter(finding.name for finding in of_configs)
     expected = experiment.recipes[command.name].expected

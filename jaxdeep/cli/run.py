@@ -134,7 +134,8 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
         data = Dataset.from_npz(experiment.source, config.data)
     else:
         images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
-        if images.synthetic and command.data == "auto" and config.data.train_size is None:
+        is_whole = config.data.train_size is None and config.data.per_class is None
+        if images.synthetic and command.data == "auto" and is_whole:
             config = config.updated({"data.train_size": FALLBACK_TRAIN_SIZE})
             print(f"training on its first {FALLBACK_TRAIN_SIZE:,} images; --data synthetic takes all", file=sys.stderr)
         data = Dataset.from_images(images, config.data)

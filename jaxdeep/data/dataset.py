@@ -162,8 +162,8 @@ class Dataset:
         many. A share in place of a number is one of all rows in `images`. Rows are taken as they stand: shuffle them
         first if they are sorted by class. With `data.resample`, each run draws its validation rows anew by its seed.
 
-        The data set holds all rows, of which `data.classes`, `data.per_class`, `data.valid_per_class` and
-        `data.validate_on_test` choose some when a run begins. `data.train_size` then counts the chosen rows.
+        The data set holds all rows, whatever rows `data.classes`, `data.per_class`, `data.valid_per_class` and
+        `data.validate_on_test` choose. A run takes its own rows when it begins. `data.train_size` then counts these.
 
         Arrays are copied. Lists, data frames and whatever has `__array__` are taken too. A data frame's columns are
         matched by name. Labels other than 0 .. C - 1 are encoded in sorted order, and `info.label_values` keeps them.

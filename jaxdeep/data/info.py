@@ -19,10 +19,10 @@ class Split(NamedTuple):
         images: Rows [N, D] of type uint8, float32 or float64, less the offset of their columns.
         labels: Classes [N] of type int32, in 0 .. C - 1.
         rows: Indices [n] of the split's rows, of type int32, if several splits share the images. None means all rows.
-        label_map: Class of the split [C] for each class of `labels`, of type int32. It is -1 for a class without rows
-            in the split. None means the same classes.
-        count: Number of rows that count, a scalar of type int32. The rows behind them repeat these and only fill the
-            shape, so that splits of different sizes share programs. None means all rows.
+        label_map: New class of each class in `labels`, [classes of the labels] of type int32. It is -1 for a class that
+            the split leaves out. None means the same classes.
+        count: Number of rows that count, a scalar of type int32. The rows behind them repeat real rows and only fill
+            the shape, so that splits of different sizes share programs. None means all rows.
     """
 
     images: jax.Array
@@ -33,7 +33,7 @@ class Split(NamedTuple):
 
     @property
     def capacity(self) -> int:
-        """Return the number of rows with those that only fill the shape."""
+        """Return the number of rows with rows that only fill the shape."""
         return len(self.labels) if self.rows is None else len(self.rows)
 
     @property

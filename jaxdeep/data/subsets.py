@@ -98,6 +98,21 @@ def is_subset(dataset: Dataset) -> bool:
     return dataset.train.label_map is not None or (own is not None and own.is_subset)
 
 
+def pooled(dataset: Dataset, datas: Sequence[Data]) -> Dataset:
+    """Return a data set whose training and validation rows share one array of images if a configuration needs it.
+
+    Subsets of the returned data set then share that array. Subsets of the given one would each have a copy.
+
+    Args:
+        dataset: Data set that several configurations choose rows of.
+        datas: These configurations.
+    """
+    if is_subset(dataset) or not any(data.takes_both for data in datas):
+        return dataset
+    train, valid = with_shared_rows(dataset.train, dataset.valid)
+    return replace(dataset, train=train, valid=valid)
+
+
 def unpadded(dataset: Dataset) -> Dataset:
     """Return the same data set without the rows that only fill its shape.
 
@@ -114,7 +129,7 @@ def unpadded(dataset: Dataset) -> Dataset:
 
 
 def with_constants(dataset: Dataset, data: Data, images: np.ndarray) -> Dataset:
-    """Return a data set whose scaling constants and column ranges are those of its own training rows.
+    """Return a data set with scaling constants and column ranges of its own training rows.
 
     Args:
         dataset: Data set whose rows are chosen.

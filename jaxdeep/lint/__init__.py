@@ -9,6 +9,7 @@ from typing import Final
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.subsets import selected
 from jaxdeep.lint import network, rates, rows
 from jaxdeep.lint.comparison import compared
 from jaxdeep.lint.finding import Finding
@@ -26,6 +27,7 @@ OF_CONFIG: Final = (
     rates.schedule_without_effect,
     rates.schedule_too_short,
     rates.schedule_cut_short,
+    rows.test_rows_for_validation,
 )
 """(config, data) -> a finding or None."""
 
@@ -44,7 +46,7 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
         The findings. There is none if nothing is odd.
 
     Raises:
-        UserError: An argument has another type, or the data set has no rows.
+        UserError: An argument has another type, or the data set has no such rows as the configuration chooses, or no rows.
 
     >>> import numpy as np
     >>> from jaxdeep.config import Data, Model
@@ -56,6 +58,7 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
     check_type("config", config, Config, "a Config")
     check_type("data", data, Dataset, "a Dataset, as Dataset.from_arrays makes it")
     data.check_has_rows()
+    data = _chosen(config, data)
     found = (*lint_config(config, data), *lint_rows(data))
     nothing_random = network.mc_dropout_without_dropout(config, data) if mc_dropout else None
     return found if nothing_random is None else (nothing_random, *found)
@@ -68,6 +71,7 @@ def lint_config(config: Config, data: Dataset) -> tuple[Finding, ...]:
         config: Configuration to train.
         data: Data set to train on.
     """
+    data = _chosen(config, data)
     found = (check(config, data) for check in OF_CONFIG)
     return tuple(finding for finding in found if finding is not None)
 
@@ -80,3 +84,8 @@ def lint_rows(data: Dataset) -> tuple[Finding, ...]:
     """
     found = (rows.labels_outside_classes(data), rows.class_without_rows(data), *rows.copied_rows(data))
     return tuple(finding for finding in found if finding is not None)
+
+
+def _chosen(config: Config, data: Dataset) -> Dataset:
+    """Return the rows that a configuration chooses."""
+    return selected(data, config.data) if config.data.is_subset else data

@@ -157,7 +157,7 @@ def _is_hidden(layers: Layers, model: Model) -> bool:
 def _moments(data: Dataset) -> tuple[float, float, int]:
     """Mean and variance of all values of training rows as they enter the network, and the number of these rows."""
     chosen = np.linspace(0, data.train.size - 1, min(data.train.size, ROWS)).astype(np.int32)
-    rows = chosen if data.train.rows is None else np.asarray(data.train.rows)[chosen]
+    rows = data.train.own_rows[chosen]
     values = (np.asarray(data.train.images[rows], np.float64) - np.asarray(data.mean)) * np.asarray(data.scale)
     varying = values[:, values.min(0) < values.max(0)]
     return (float(varying.mean()), float(varying.var()), len(rows)) if varying.size else (0.0, 1.0, len(rows))

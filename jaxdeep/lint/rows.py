@@ -5,12 +5,25 @@ from typing import Final
 
 import numpy as np
 
+from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split
 from jaxdeep.lint.finding import SHARE_OF_COPIES, Finding
 
 PARTS: Final = {"train": "training", "valid": "validation", "test": "test"}
 UNLESS: Final = "unless your rows repeat by nature"
+
+
+def test_rows_for_validation(config: Config, data: Dataset) -> Finding | None:
+    """Find that the test rows are the validation rows too."""
+    if not config.data.validate_on_test:
+        return None
+    return Finding(
+        "test-rows-for-validation",
+        f"data.validate_on_test is True: the {data.test.size:,} test rows choose the epoch, so figures on them are too "
+        "good. Set it to False.",
+        6,
+    )
 
 
 def labels_outside_classes(data: Dataset) -> Finding | None:
@@ -50,7 +63,8 @@ def copied_rows(data: Dataset) -> tuple[Finding, ...]:
     prints = {name: _fingerprints(getattr(data, name)) for name in PARTS}
     again = len(prints["train"]) - len(np.unique(prints["train"]))
     found = [_copies(prints, "train", "valid", 5), _copies(prints, "train", "test", 6)]
-    found.append(_copies(prints, "valid", "test", 6))
+    if data.valid is not data.test:  # or test_rows_for_validation finds it
+        found.append(_copies(prints, "valid", "test", 6))
     if again > SHARE_OF_COPIES * len(prints["train"]):
         found.append(
             Finding(
@@ -86,6 +100,6 @@ def _fingerprints(split: Split) -> np.ndarray:
     Any two of a million different rows share one at odds of 3e-8.
     """
     images, labels = np.asarray(split.images), split.own_labels
-    rows = range(len(images)) if split.rows is None else np.asarray(split.rows)
-    hashes = (hash((images[row].tobytes(), int(label))) for row, label in zip(rows, labels, strict=True))
+    rows = zip(split.own_rows, labels, strict=True)
+    hashes = (hash((images[row].tobytes(), int(label))) for row, label in rows)
     return np.fromiter(hashes, np.int64, len(labels))

@@ -66,6 +66,8 @@ def legend(comparison: Comparison) -> list[str]:
         )
     if any(pair.figures["val_accuracy"].chose_epoch for pair in comparison.pairs):
         lines.append("The validation rows chose the epochs. Their differences are too large, and get no verdict.")
+    if any(pair.figures["test_accuracy"].chose_epoch for pair in comparison.pairs):
+        lines.append("The test rows chose the epochs too (data.validate_on_test), which is a mistake.")
     over = "other folds" if comparison.pairs[0].folds else "other seeds and other rows"
     lines.append(f"A verdict is about two recipes, for {over} of the same kind after training on these rows.")
     return lines

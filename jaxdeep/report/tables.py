@@ -6,11 +6,12 @@ from typing import Any, Protocol
 from jaxdeep.config import short
 from jaxdeep.report.divergence import counted, named
 from jaxdeep.report.layout import fitted
-from jaxdeep.study.reported import other_settings
+from jaxdeep.study.reported import on_test_rows, other_settings
 from jaxdeep.study.result import FIGURES, StudyResult
 from jaxdeep.study.trial_result import Candidate, MeanFigure
 
 NO_BEST = "none is best (*): each of them lost a run (diverged)"
+ON_TEST_ROWS = "a mistake (data.validate_on_test): the test rows chose the epoch, so the test figures are too good"
 ROUNDING = 1e-6
 """Largest asymmetry of an interval that is due to rounding."""
 HEADERS = ("seed", "best epoch", "epochs", "val loss", "val acc.", "test loss", "test acc.", "seconds")
@@ -39,7 +40,8 @@ def study_table(result: StudyResult, width: int | None = None) -> str:
     """Return what a finished study prints: a row a trial and their mean, or a row a candidate.
 
     The chapter's figures follow a configuration that is unchanged. Otherwise a line says what was changed. The mean's
-    row and each candidate's say how many trials diverged. If every candidate lost a trial, a line says so.
+    row and each candidate's say how many trials diverged. If every candidate lost a trial, a line says so. So does a
+    line if the test rows chose the epoch.
 
     Args:
         result: Result of the study.
@@ -48,7 +50,9 @@ def study_table(result: StudyResult, width: int | None = None) -> str:
     title = f"{result.experiment} {result.name} on {result.data['name']} ({result.data['source']})"
     rows = _rows_of_candidates(result) if result.varied else _rows_of_trials(result)
     is_without_best = bool(result.varied) and result.best is None
-    return "\n".join((title, *fitted(rows, width), *([NO_BEST] if is_without_best else []), *_other_settings(result)))
+    notes = [NO_BEST] if is_without_best else []
+    notes += [ON_TEST_ROWS] if on_test_rows(result) else []
+    return "\n".join((title, *fitted(rows, width), *notes, *_other_settings(result)))
 
 
 def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:

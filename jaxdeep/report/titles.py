@@ -52,14 +52,23 @@ def title_of_comparison(studies: Sequence[StudyResult]) -> str:
 
 
 def data_in_words(identity: Mapping[str, Any]) -> str:
-    """Return the name of a data set, with `synthetic` and `subset` where it is one.
+    """Return the name of a data set, with `synthetic` and `subset` where it is one, and the mistake of its test rows.
 
     Args:
         identity: What a study is, as nested JSON values, with its data and its config.
     """
-    rows = (identity["config"].get("data") or {}).get("train_size")
+    data = identity["config"].get("data") or {}
+    rows, classes = data.get("train_size"), data.get("classes") or ()
+    drawn = [data.get("per_class"), data.get("valid_per_class")]
     marks = ["synthetic"] if identity["data"]["synthetic"] else []
+    marks += [f"classes {', '.join(map(str, classes))}"] if classes else []
     marks += [] if rows is None else [f"subset of {rows:,} training rows"]
+    marks += [
+        f"{count:,} {part} rows a class, draw {data.get('draw', 0)}"
+        for count, part in zip(drawn, ("training", "validation"), strict=True)
+        if count is not None
+    ]
+    marks += ["validated on the test rows"] if data.get("validate_on_test") else []
     name = identity["data"]["name"] or "data"
     return f"{name} ({', '.join(marks)})" if marks else str(name)
 

@@ -10,6 +10,7 @@ from jaxdeep.config import Config, differences
 from jaxdeep.config.identity import comparable
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import check_folds, check_resample
+from jaxdeep.data.subsets import pooled, subset_of
 from jaxdeep.errors import UserError
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.tables import study_table
@@ -49,6 +50,7 @@ def check_study(config: Config, data: Dataset, design: Design) -> tuple[Trial, .
         UserError: A configuration does not fit the rows, or a class has too few rows for folds or for `data.resample`.
     """
     trials = design.trials(config)
+    data = pooled(data, [trial.config.data for trial in trials])
     for varied in dict.fromkeys(trial.config for trial in trials):
         check_fits(varied, data)
     if design.folds is not None:
@@ -265,9 +267,8 @@ def _uncertainty(
     """Return the networks' uncertainty figures, together with the chapter's figures of MC dropout."""
     title = study.title
     name = title_of(study.identity, title.changed(study.config))
-    figures = evaluate_uncertainty(
-        request, name, title.dataset, study.data, runs, folder, data_dir, verbose=study.verbose
-    )
+    rows = subset_of(study.data, study.config.data)
+    figures = evaluate_uncertainty(request, name, title.dataset, rows, runs, folder, data_dir, verbose=study.verbose)
     is_comparable = request.mc_samples is not None and not study.identity["data"]["synthetic"]
     reported = title.reported_mc if is_comparable else ()
     command = None if title.command is None else " ".join((title.command, *request.words()))

@@ -12,6 +12,7 @@ from jaxdeep.config.identity import changed_fields
 from jaxdeep.config.seeds import LARGEST_SEED
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
+from jaxdeep.data.subsets import selected
 from jaxdeep.report.figures import draw_study
 from jaxdeep.report.range_test import seeds_without_suggestion
 from jaxdeep.report.rate_curves import RATE
@@ -151,7 +152,7 @@ def train_study(
 
 def _log_start(study: Plan, folder: RunFolder | None, earlier: StudyResult | None) -> None:
     """Log the study's data, device and number of trials."""
-    data, images = study.data, study.identity["data"]
+    data, images = selected(study.data, study.config.data), study.identity["data"]
     train, valid, test = (f"{split.size:,}" for split in (data.train, data.valid, data.test))
     folds = f" in {study.design.folds} folds" if study.design.folds else ""
     folds += " drawn for each seed" if study.config.data.resample else ""
@@ -172,7 +173,7 @@ def _fit(
     known = {} if earlier is None else {trial.name for trial in earlier.trials}
     places = [index for index, trial in enumerate(study.trials) if trial.name not in known]
     trials, brackets = [study.trials[index] for index in places], study.design.brackets(study.config)
-    rows = (folds if isinstance(folds, Dataset) else folds[0]).train.size
+    rows = (selected(folds, study.config.data) if isinstance(folds, Dataset) else folds[0]).train.size
     training = Training(trials, rows, epochs_of(brackets, trials) if brackets else None, folder)
     with study.watch(training) as watcher:
 

@@ -132,7 +132,7 @@ def evaluate_uncertainty(
         request: Uncertainty estimates to make.
         title: Title of the pictures.
         dataset: Name of the images, whatever their source, or None for rows that are no images.
-        data: Rows on which the networks were trained.
+        data: Rows on which the networks were trained. A subset is the networks' own.
         runs: Runs of all seeds, the diverged runs among them.
         folder: Folder of the pictures, or None to draw none.
         data_dir: Folder with the classic files of other image sets, or None.
@@ -153,8 +153,8 @@ def evaluate_uncertainty(
             f"Seeds {lost} diverged. Ask for more seeds, or lower optim.learning_rate."
         )
     others, left_out = _other_images(dataset, data, data_dir)
-    images = {VALID: np.asarray(data.valid.images), TEST: np.asarray(data.test.images), **others}
-    labels = {VALID: np.asarray(data.valid.labels), TEST: np.asarray(data.test.labels)}
+    images = {VALID: data.valid.own_images, TEST: data.test.own_images, **others}
+    labels = {VALID: data.valid.own_labels, TEST: data.test.own_labels}
     single = plain_predictor(trained, images)
     predictors, mc_samples = [single], None
     if request.mc_samples is not None:
@@ -227,7 +227,7 @@ def _first_image(data: Dataset, single: Predictor, mc_samples: McSamples | None)
 
     MC dropout adds their mean and standard deviation over the samples.
     """
-    label = int(data.test.labels[0])
+    label = int(data.test.own_labels[0])
     figures: dict[str, Any] = {"label": label, "plain": single.answers[TEST].probabilities[0, 0].tolist()}
     if mc_samples is not None:
         samples = mc_samples.first[0][:SHOWN]
@@ -244,9 +244,9 @@ def _draw(
     mc_samples: McSamples | None,
 ) -> None:
     """Draw the pictures. Images show MC dropout of the first seed's network, or else the ensemble."""
-    labels = np.asarray(data.test.labels)
+    labels = data.test.own_labels
     names = data.info.class_names if data.info else tuple(map(str, range(data.classes)))
-    images = np.asarray(data.test.images).reshape(-1, *data.image_shape)
+    images = data.test.own_images.reshape(-1, *data.image_shape)
     reliability_diagrams(folder / "reliability.png", predictors, labels, f"{title}, test images")
     risk_coverage_curves(folder / "risk_coverage.png", predictors, labels, f"{title}, test images")
     if not _are_images(data):

@@ -23,6 +23,7 @@ from jaxdeep.study.comparison import (
     Losses,
     Pair,
 )
+from jaxdeep.study.reported import on_test_rows
 from jaxdeep.study.result import FIGURES, StudyResult
 
 PARTS_OF_ROWS: Final = {"val_accuracy": "valid", "test_accuracy": "test"}
@@ -158,7 +159,15 @@ def _rows(study: StudyResult) -> dict[str, Any]:
     sizes = {part: getattr(study.correct, part).shape[1] for part in PARTS_OF_ROWS.values()}
     dealt = {"folds": study.folds, "dealt by seed": study.seeds[0]} if study.folds else {}
     resampled = {"resampled": True} if _is_resampled(study) else {}
-    return {"digest": study.data["digest"], **sizes, **dealt, **resampled}
+    return {"digest": study.data["digest"], **sizes, **dealt, **resampled, **_chosen(study)}
+
+
+def _chosen(study: StudyResult) -> dict[str, Any]:
+    """Return the fields that choose the validation and the test rows. Training rows may differ."""
+    data = comparable({"config": study.config})["config"]["data"]
+    classes = {"classes": list(data["classes"])} if data["classes"] else {}
+    drawn = {} if data["valid_per_class"] is None else {"validation draw": data["draw"]}
+    return {**classes, **drawn, **({"validated on": "test rows"} if data["validate_on_test"] else {})}
 
 
 def _common(first: StudyResult, second: StudyResult, figure: str) -> list[Key]:
@@ -218,7 +227,7 @@ def _with_verdict(
     comparisons: int,
     smallest_effect: float,
 ) -> FigureComparison:
-    chose_epoch = figure.startswith("val") and any(map(_chose_epoch, pair))
+    chose_epoch = any(_chose_epoch(study) for study in pair if figure.startswith("val") or on_test_rows(study))
     if difference is None:
         return FigureComparison(NOT_COMPARED, len(common), chose_epoch=chose_epoch)
     found = FigureComparison(

@@ -47,6 +47,17 @@ class ReportedMC:
     mc_dropout: float
 
 
+def on_test_rows(result: StudyResult) -> bool:
+    """Return whether the test rows of a study were its validation rows, so that they chose the epochs.
+
+    Args:
+        result: Result of the study. A study that varies the field counts too.
+    """
+    field = "validate_on_test"
+    varied = (candidate.values.get(f"data.{field}", False) for candidate in result.candidates)
+    return bool(result.config.get("data", {}).get(field, False)) or any(varied)
+
+
 def other_settings(result: StudyResult) -> str:
     """Return how a study differs from what the chapter ran, in words, or "" if its figures may stand side by side.
 

@@ -19,6 +19,7 @@ from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_callable, optional_whole, plain_verbose, several
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import datasets_of_seeds
+from jaxdeep.data.subsets import pooled, selected
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.progress import bar_of
@@ -227,7 +228,8 @@ def watched(
         epochs: Number of epochs of all trials together in a search, or None.
     """
     is_shown = is_watched(plain_verbose(verbose))
-    rows = data.train.size if isinstance(data, Dataset) else max((of.train.size for of in data), default=0)
+    chosen = [selected(data, trial.config.data) for trial in trials[:1]] if isinstance(data, Dataset) else data
+    rows = max((of.train.size for of in chosen), default=0)
     with bar_of(trials, rows, epochs=epochs, is_shown=is_shown) as bar:
 
         def follow(index: int, history: Sequence[EpochRecord]) -> None:
@@ -280,6 +282,7 @@ def _datasets(trials: Sequence[Trial], data: Dataset | Sequence[Dataset]) -> lis
     datasets = [_of_fold(data, trial) for trial in trials]
     if not isinstance(data, Dataset):
         return datasets
+    data = pooled(data, [trial.config.data for trial in trials])
     seeds: dict[Data, list[int]] = {}
     for trial in trials:
         seeds.setdefault(trial.config.data, []).append(trial.seed)

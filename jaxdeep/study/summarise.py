@@ -202,10 +202,14 @@ def _over_folds(rows: Sequence[TrialResult], values: Sequence[float], estimate: 
 
 
 def _correct(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correct:
-    """Stack the correct rows of the trials. Shorter validation rows are filled up with False."""
-    longest = max(len(valid) for valid, _ in rows)
-    valid = np.stack([np.pad(valid, (0, longest - len(valid))) for valid, _ in rows])
-    return Correct(valid, np.stack([test for _, test in rows]))
+    """Stack the correct rows of the trials. Shorter ones are filled up with False."""
+
+    def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+        longest = max(map(len, parts))
+        return np.stack([np.pad(part, (0, longest - len(part))) for part in parts])
+
+    valid, test = zip(*rows, strict=True)
+    return Correct(stacked(valid), stacked(test))
 
 
 def _class_names(run: Run) -> tuple[str, ...] | None:

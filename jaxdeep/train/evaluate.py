@@ -113,8 +113,9 @@ def confusion_counts(
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
         return label, jax.lax.argmax(logits, 1, label.dtype)[0]
 
-    labels, predicted = jax.lax.map(classify_row, jnp.arange(split.size), batch_size=EVALUATION_ROWS)
-    return jnp.zeros((data.classes, data.classes), jnp.int32).at[labels, predicted].add(1)
+    labels, predicted = jax.lax.map(classify_row, jnp.arange(split.capacity), batch_size=EVALUATION_ROWS)
+    counts = 1 if split.mask is None else split.mask.astype(jnp.int32)
+    return jnp.zeros((data.classes, data.classes), jnp.int32).at[labels, predicted].add(counts)
 
 
 def evaluate_splits(

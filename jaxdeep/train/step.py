@@ -164,7 +164,7 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
         if filling:
             last = order[(steps - 1) * batch_size :]
             order = jnp.concatenate([order, jnp.resize(last, (filling,))])
-    mask = jnp.arange(steps * batch_size) < count
+    mask = jnp.arange(steps * batch_size, dtype=jnp.int32) < count
     batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, mask)))
     if not filling and not is_padded:
         batches = batches._replace(mask=None)
