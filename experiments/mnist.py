@@ -1,8 +1,8 @@
 """The chapter's exercise on MNIST: digits 0 to 4, then digits 5 to 9 with few images, by transfer.
 
-The networks have five hidden layers of 100 ELU units and He initialisation. They are trained by Adam with early stopping
-on the first 20% of the training images, which the chapter's source takes from the end. The exercise is from source 003.
-It prints no figures.
+The networks have five hidden layers of 100 ELU units and He initialisation. Adam trains them with early stopping. The
+first 20% of the training images are for validation, where source 003, whose exercise it is, takes the last. It prints
+no figures.
 
     python -m experiments.mnist --config digits_0_4
     python -m experiments.mnist --config transfer_5_9 --transfer.unfreeze 2 --transfer.unfreeze-epoch None

@@ -411,6 +411,8 @@ def test_so_it_does_on_the_real_images(key):
 def test_the_exhibits_are_the_recipes_that_expect_something():
     expecting = {key[1]: recipe.expected for key, recipe in RECIPES.items() if recipe.expected}
     assert expecting == {
+        "as_002_elu": ("test-rows-for-validation",),
+        "as_002_selu": ("selu-inputs-not-standardised", "test-rows-for-validation"),
         "as_002_alpha_dropout": ("alpha-dropout-without-selu",),
         "max_norm": ("selu-with-max-norm",),
     }

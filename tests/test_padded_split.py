@@ -80,9 +80,8 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_on_all_rows_is_the_step_on_the_rows_alone(name) -> None:
     """Of 110 rows in a bucket of 112, all in one batch: the order does not matter."""
-    config = config_of(
-        **{"train.batch_size": 200, "optim.optimizer": "sgd", "optim.learning_rate": 0.1, **MODELS[name]}
-    )
+    whole = {"train.batch_size": 200, "optim.optimizer": "sgd", "optim.learning_rate": 0.1}
+    config = config_of(**whole, **MODELS[name])
     own = subset_of(BASE, config.data)
     alone = as_arrays(own)
     assert (own.train.size, own.train.capacity, alone.train.size) == (110, 112, 110)

@@ -237,8 +237,8 @@ def _drawn(
     for label in kept:
         rows = pool[labels[pool] == label]
         if len(rows) < (begin + 1 if end is None else end):
-            needed = f"{begin + 1 if end is None else end:,} with the validation rows" if begin else f"{end:,}"
-            raise UserError(f"{field} needs {needed} rows of class {label}, which has {len(rows):,}. Draw fewer rows.")
+            needed = f"{begin + 1 if end is None else end:,} rows{' with the validation rows' if begin else ''}"
+            raise UserError(f"{field} needs {needed} of class {label}, which has {len(rows):,}. Draw fewer rows.")
         drawn.append(np.random.default_rng((seed, label)).permutation(rows)[begin:end])
     return np.sort(np.concatenate(drawn))
 
