@@ -22,7 +22,7 @@ import jaxdeep.cli.main
 import jaxdeep.cli.run
 import jaxdeep.run.uncertainty
 from experiments import cifar, fashion_mnist
-from experiments.compress import record as compress_record
+from experiments import record as study_record
 from experiments.compress.__main__ import main as compress
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config
@@ -87,7 +87,7 @@ def small_commands() -> Iterator[Callable[[Sequence[str]], int]]:
         return jaxdeep.cli.main.main(name, dataset, small_recipes(recipes), given)
 
     with ExitStack() as stack:
-        for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty, compress_record):
+        for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty, study_record):
             stack.enter_context(patch.object(module, "load_images", real_images))
         stack.enter_context(patch.object(jaxdeep.cli.run, "use_compilation_cache", lambda: None))
         stack.enter_context(patch.object(jaxdeep.cli.console, "Config", lambda: small(Config())))

@@ -10,8 +10,9 @@ from small_commands import images
 from small_data import lean_compilation
 
 from docs.pages.compress import NONE, serve_section, sparse_section
+from experiments import record
 from experiments.compress import __main__ as command
-from experiments.compress import record, sparse
+from experiments.compress import sparse
 
 
 @pytest.fixture(scope="module")
@@ -117,4 +118,4 @@ def test_what_cannot_be_asked_is_one_line(words, message, capsys, tmp_path):
 
 
 def test_records_stand_where_the_page_reads_them():
-    assert Path("experiments/results/compress") == record.RECORDS.relative_to(record.ROOT)
+    assert Path("experiments/results") == record.RESULTS.relative_to(record.ROOT)

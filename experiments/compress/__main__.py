@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from experiments.compress import record as records
+from experiments import record as records
 from experiments.compress.figures import draw_serve, draw_sparse
-from experiments.compress.record import Points, Settings, stamp
 from experiments.compress.serve import run_serve
 from experiments.compress.sparse import BASE, METHODS, Study, run_sparse
+from experiments.record import Points, Settings, stamp
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import write_json
 from jaxdeep.train.devices import use_compilation_cache
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     """Finish the study, and write its record and its figure."""
     epochs = min(given.epochs, records.QUICK_EPOCHS) if given.quick else given.epochs
-    settings = Settings(given.question, given.dataset, epochs, given.quick, given.data)
+    settings = Settings("compress", given.question, given.dataset, epochs, given.quick, given.data)
     if given.record and (given.quick or given.data == "synthetic"):
         raise UserError("--record is for full studies of real images. Leave it out, or --quick and --data synthetic.")
     use_compilation_cache()
@@ -86,9 +86,11 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     if given.record:
         if data.is_synthetic:
             raise UserError("the images are synthetic: their figures are no results. Give the real ones by --data-dir.")
-        records.RECORDS.mkdir(parents=True, exist_ok=True)
+        (records.RESULTS / "compress").mkdir(parents=True, exist_ok=True)
         for name, ending in (("record.json", "json"), ("figure.png", "png"), ("figure.svg", "svg")):
-            shutil.copyfile(folder / name, records.RECORDS / f"{settings.question}-{settings.dataset}.{ending}")
+            shutil.copyfile(
+                folder / name, records.RESULTS / "compress" / f"{settings.question}-{settings.dataset}.{ending}"
+            )
 
 
 def lines(record: dict[str, Any]) -> list[str]:

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import jax.numpy as jnp
 
-from experiments.compress.record import estimate
 from experiments.compress.sparse import BASE, Study
 from experiments.compress.timing import latencies
+from experiments.record import estimate
 from jaxdeep.compress import fold_batch_norm, npz_bytes, quantize, weight_bytes
 from jaxdeep.compress.quantizing import Kind, QuantizedNetwork, server
 from jaxdeep.config import Config

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from experiments.compress.record import Points, Settings, estimate
 from experiments.fashion_mnist import L2
+from experiments.record import Points, Settings, estimate
 from jaxdeep.compress import csr_bytes, finetune, npz_bytes, prune, sparsity_of, weight_bytes, zero_below
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset

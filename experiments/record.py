@@ -1,4 +1,4 @@
-"""The settings of a study of compression, its points, which are stored as they are finished, and its record."""
+"""The settings of a study that is no grid, its points, which are stored as they are finished, and its record."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from jaxdeep.study.files import read_json, write_json
 from jaxdeep.train.devices import describe_device, describe_processor
 
 ROOT: Final = Path(__file__).parent.parent.parent
-RECORDS: Final = ROOT / "experiments" / "results" / "compress"
+RESULTS: Final = ROOT / "experiments" / "results"
 POINTS: Final = "points.json"
 QUICK_ROWS, QUICK_VALID_ROWS, QUICK_EPOCHS = 2_000, 1_000, 2
 """Training rows, validation rows and epochs of a quick study."""
@@ -32,13 +32,15 @@ class Settings:
     """What determines the points of a study.
 
     Attributes:
-        question: Question of the study, "sparse" or "serve".
+        experiment: Name of the experiment, such as "compress".
+        question: Question of the study, such as "sparse".
         dataset: Name of the image set.
         epochs: Number of epochs of each training.
         quick: Whether few rows and settings are used. Its figures are no results.
         source: Source of the images, as `load_images` takes it.
     """
 
+    experiment: str
     question: str
     dataset: str
     epochs: int
@@ -144,7 +146,6 @@ def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequenc
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     changed = _git("status", "--porcelain", "--", ".", ":!experiments/results")
     return {
-        "experiment": "compress",
         **asdict(settings),
         "seeds": list(seeds),
         "data": data.identity(),
@@ -152,7 +153,7 @@ def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequenc
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short", "HEAD"),
         "changed": None if changed is None else bool(changed),
-        "command": shlex.join(("python", "-m", "experiments.compress", *argv)),
+        "command": shlex.join(("python", "-m", f"experiments.{settings.experiment}", *argv)),
         "machine": {"processor": describe_processor(), "cores": cores, "device": describe_device()},
         "versions": {"python": platform.python_version(), **{of: metadata.version(of) for of in ("jax", "jaxlib")}},
     }
