@@ -15,6 +15,8 @@ from jaxdeep.compress import csr_bytes, finetune, npz_bytes, prune, sparsity_of,
 from jaxdeep.config import Config, Regularize, Train
 from jaxdeep.errors import UserError
 from jaxdeep.optim.sparsity import sparsity_after
+from jaxdeep.study.batched import fit_batched
+from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
 
 
@@ -123,6 +125,18 @@ def test_gradual_pruning_reaches_its_sparsity_by_its_schedule(scope):
     last = run.history[-1]
     assert (run.val_loss, run.val_accuracy) == (last.val_loss, last.val_accuracy)
     np.testing.assert_allclose(figures(prune(run, 0.0)), figures(run), rtol=1e-6)
+
+
+def test_runs_that_are_trained_side_by_side_are_pruned_like_a_run_alone():
+    pruning = {"regularize.sparsity": 0.8, "regularize.prune_end_epoch": 2, "train.epochs": 2}
+    config = TRAINED.updated(pruning)
+    data = small_dataset(config)
+    runs = fit_batched([Trial(config, seed) for seed in (0, 1)], [data, data], [None, None])
+    for run in runs:
+        alone = fit(config, data, seed=run.seed)
+        for name, kernel in kernels(alone).items():
+            np.testing.assert_allclose(kernels(run)[name], kernel, atol=2e-6)
+        assert sparsity_of(run) == sparsity_of(alone)
 
 
 def test_a_change_of_the_network_is_refused():

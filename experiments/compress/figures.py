@@ -9,6 +9,8 @@ from jaxdeep.report.pictures import save_figure
 from jaxdeep.report.style import GREY, series, set_title
 
 KILOBYTE: Final = 1_000
+MOST_LOST, FEWEST_KEPT = 20.0, 0.5
+"""Points of accuracy lost, and percent of weights, at the ends of the axes. Networks behind them learn nothing."""
 LOSS: Final = "loss of test accuracy (points)"
 
 
@@ -33,7 +35,7 @@ def draw_sparse(path: Path, record: Mapping[str, Any]) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
     accuracy, size = figure.subplots(1, 2)
     dense = record["dense"]
     for index, (method, curve) in enumerate(record["curves"].items()):
@@ -47,12 +49,13 @@ def draw_sparse(path: Path, record: Mapping[str, Any]) -> None:
     accuracy.axhline(100 * HALF_A_POINT, color=GREY, linewidth=1, linestyle="--")
     accuracy.set(ylabel=f"{LOSS}, 95% interval over seeds")
     accuracy.set_yscale("symlog", linthresh=1)
-    accuracy.legend(fontsize="small")
+    accuracy.set_ylim(top=MOST_LOST)
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     size.axhline(dense["npz_bytes"] / KILOBYTE, color=GREY, linewidth=1, linestyle="--")
     size.set(ylabel="kB: compressed npz (dotted: CSR)", yscale="log")
     for axes in (accuracy, size):
         axes.set(xlabel="weights that are not 0 (%)", xscale="log")
-        axes.invert_xaxis()
+        axes.set_xlim(120, FEWEST_KEPT)
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_formatter("{x:g}")
     set_title(figure, title_of(record, "Sparsity against accuracy"))
