@@ -86,7 +86,8 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     if given.record:
         if data.is_synthetic:
             raise UserError("the images are synthetic: their figures are no results. Give the real ones by --data-dir.")
-        (records.RESULTS / "compress").mkdir(parents=True, exist_ok=True)
+        target = records.RESULTS / "compress"
+        target.mkdir(parents=True, exist_ok=True)
         for name, ending in (("record.json", "json"), ("figure.png", "png"), ("figure.svg", "svg")):
             shutil.copyfile(
                 folder / name, records.RESULTS / "compress" / f"{settings.question}-{settings.dataset}.{ending}"
