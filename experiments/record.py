@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jaxdeep.analysis.statistics import Estimate, mean_over_runs
-from jaxdeep.config import Config
+from jaxdeep.config import Config, Data
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
@@ -72,8 +72,19 @@ class Settings:
         Raises:
             UserError: The images are not there.
         """
-        images = load_images(self.dataset, source=self.source, data_dir=data_dir)
-        return Dataset.from_images(images, self.config(base).data)
+        return self.load_rows(self.config(base).data, data_dir)
+
+    def load_rows(self, data: Data, data_dir: Path | None) -> Dataset:
+        """Return the rows of a study that divides and scales them in one way.
+
+        Args:
+            data: Division and scaling of the rows.
+            data_dir: Folder of the classic files, or None.
+
+        Raises:
+            UserError: The images are not there.
+        """
+        return Dataset.from_images(load_images(self.dataset, source=self.source, data_dir=data_dir), data)
 
 
 class Points:
