@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar, get_args, get_origin
 
 import tyro
 from tyro.constructors import (
@@ -24,6 +24,8 @@ from jaxdeep.errors import UserError
 
 PART_OF = {of: name for name, of in PARTS.items()}
 """Class of a configuration's part -> its name, such as "train"."""
+OFF = "\0"
+"""Word in place of a value behind a flag that `with_no` made, which takes no value. Nobody can type it."""
 C = TypeVar("C")
 
 
@@ -84,7 +86,7 @@ def read_flags(default: C, flags: Sequence[Flag], argv: Sequence[str], aliases: 
     """
     registry = ConstructorRegistry()
     registry.struct_rule(lambda info: _fields_of(info, flags))
-    switched_off = {with_no(flag.word): f"{flag.word}=False" for flag in flags if bool in get_args(flag.hint)}
+    switched_off = {with_no(flag.word): f"{flag.word}={OFF}" for flag in flags if bool in get_args(flag.hint)}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
@@ -140,6 +142,8 @@ def _typed(flag: Flag, hint: Any) -> Any:
     name = f"{PART_OF[flag.owner]}.{flag.field}" if flag.owner in PART_OF else flag.word
 
     def read(words: list[str]) -> Any:
+        if words and words[0] == OFF:
+            return _refusing(_refuse_stray)(words[1]) if len(words) > 1 else False
         return _refusing(read_words)(name, flag.hint, words or ["True"] * is_switch(flag.hint))
 
     spec = PrimitiveConstructorSpec(
@@ -192,11 +196,15 @@ def _refuse_unknown(word: str, flags: Sequence[Flag], aliases: Collection[str]) 
     """Raise UserError for a word that is no flag, with the nearest flag in the message."""
     given = word.partition("=")[0]
     if not given.startswith("-"):
-        raise UserError(f"{given!r} belongs to no flag. Give flags and their values, such as --seed 42.")
+        _refuse_stray(given)
     words = [*aliases, *(flag.word for flag in flags)]
     words += [with_no(flag.word) for flag in flags if flag.owner in PART_OF and is_switch(flag.hint)]
     near = perhaps(given.replace("_", "-"), words)
     raise UserError(f"there is no flag {given}.{near} --help and --help-all list the flags.")
+
+
+def _refuse_stray(word: str) -> NoReturn:
+    raise UserError(f"{word!r} belongs to no flag. Give flags and their values, such as --seed 42.")
 
 
 def with_no(word: str) -> str:
