@@ -53,7 +53,9 @@ def _runs(study: Study, name: str) -> list[dict[str, Any]]:
 def _cell(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the means of a cell over its runs, without the diverged ones, which are counted."""
     kept = [run for run in runs if "diverged" not in run]
-    means = {name: estimate([run[name] for run in kept]) for name in MEANS} if kept else dict.fromkeys(MEANS)
+    means: dict[str, Any] = (
+        {name: estimate([run[name] for run in kept]) for name in MEANS} if kept else dict.fromkeys(MEANS)
+    )
     return {**means, "runs": len(kept), "diverged": len(runs) - len(kept)}
 
 
