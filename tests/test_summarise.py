@@ -35,7 +35,7 @@ LOST = math.nan
 def run_of(trial: Trial, accuracy: float, loss: float) -> Run:
     """A run of one epoch with these figures of the validation and of the test rows."""
     parts = {name: SimpleNamespace(size=10) for name in ("train", "valid", "test")}
-    data: Any = SimpleNamespace(**parts)
+    data: Any = SimpleNamespace(**parts, info=SimpleNamespace(class_names=("a", "b", "c")))
     return Run(
         config=trial.config,
         data=data,
@@ -244,6 +244,7 @@ def test_figures_of_each_class_are_means_over_runs() -> None:
     assert first["recall"] == pytest.approx((3 / 4, 2 / 4, 0.0))
     assert first["f1"] == pytest.approx((2 * 3 / 10, 2 * 2 / 10, 0.0))
     assert result.trials[2].by_class == {"precision": None, "recall": None, "f1": None}
+    assert result.to_json()["class_names"] == ["a", "b", "c"]
     found = result.to_json()["by_class"]
     assert found["confusion"] == ((counts[0] + counts[1]) / 2).tolist()
     low, high = stats.t.interval(0.95, 1, 0.875, stats.sem([0.75, 1.0]))
