@@ -8,18 +8,18 @@ from jaxdeep.study.progress import bar_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
-from jaxdeep.train.progress import epoch_figures
+from jaxdeep.train.progress import epoch_figures, rows_of_run
 
 
 class Progress:
     """The progress of a study's trials on stderr, and a context."""
 
-    def __init__(self, trials: Sequence[Trial], images: int, epochs: int | None = None) -> None:
+    def __init__(self, trials: Sequence[Trial], images: int | Sequence[int], epochs: int | None = None) -> None:
         """Show a bar at once where stderr is a terminal.
 
         Args:
             trials: Trials of the study.
-            images: Number of training images in an epoch.
+            images: Number of training images in an epoch, of all trials or of each trial.
             epochs: Number of epochs of all trials together in a search, which trains few of them to their ends. None:
                 every trial is trained to its end.
         """
@@ -45,7 +45,7 @@ class Progress:
         last, trial = history[-1], self._trials[index]
         if self._in_lines and last.epoch > self._shown[index]:
             self._shown[index] = last.epoch
-            figures = epoch_figures(last, self._images)[0]
+            figures = epoch_figures(last, rows_of_run(self._images, index))[0]
             name = _spaced(trial.name)
             print(f"{name} epoch {last.epoch}/{trial.config.train.epochs}: {figures}", file=sys.stderr, flush=True)
 

@@ -24,7 +24,7 @@ from jaxdeep.study.halving import train_by_halving
 from jaxdeep.study.names import printable
 from jaxdeep.study.reported import Reported, ReportedMC
 from jaxdeep.study.result import StudyResult
-from jaxdeep.study.runner import train_all
+from jaxdeep.study.runner import rows_of_trials, train_all
 from jaxdeep.study.summarise import select, summarise
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import describe_device
@@ -173,8 +173,9 @@ def _fit(
     known = {} if earlier is None else {trial.name for trial in earlier.trials}
     places = [index for index, trial in enumerate(study.trials) if trial.name not in known]
     trials, brackets = [study.trials[index] for index in places], study.design.brackets(study.config)
-    rows = (selected(folds, study.config.data) if isinstance(folds, Dataset) else folds[0]).train.size
-    training = Training(trials, rows, epochs_of(brackets, trials) if brackets else None, folder)
+    training = Training(
+        trials, rows_of_trials(trials, folds), epochs_of(brackets, trials) if brackets else None, folder
+    )
     with study.watch(training) as watcher:
 
         def on_epoch(index: int, history: Sequence[EpochRecord]) -> None:

@@ -18,13 +18,13 @@ class Training(NamedTuple):
 
     Attributes:
         trials: Trials to train or continue. A watcher hears their indices in this order.
-        rows: Number of training rows of an epoch.
+        rows: Number of training rows in an epoch of each trial.
         epochs: Number of epochs of all trials together in a search. None if each trial is trained to its end.
         folder: Folder of the study, or None without one.
     """
 
     trials: Sequence[Trial]
-    rows: int
+    rows: Sequence[int]
     epochs: int | None
     folder: RunFolder | None
 

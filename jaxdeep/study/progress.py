@@ -11,12 +11,14 @@ from jaxdeep.train.progress import Bar
 SHORT: Final = {field: flag for flag, field in ALIASES.items()}
 
 
-def bar_of(trials: Sequence[Trial], rows: int, *, epochs: int | None = None, is_shown: bool = True) -> Bar:
+def bar_of(
+    trials: Sequence[Trial], rows: int | Sequence[int], *, epochs: int | None = None, is_shown: bool = True
+) -> Bar:
     """Return the bar of some trials.
 
     Args:
         trials: Trials that are trained.
-        rows: Number of training rows in an epoch.
+        rows: Number of training rows in an epoch, of all trials or of each trial.
         epochs: Number of epochs of all trials together in a search. None: every trial is trained to its end.
         is_shown: Whether the bar is shown.
     """

@@ -228,9 +228,7 @@ def watched(
         epochs: Number of epochs of all trials together in a search, or None.
     """
     is_shown = is_watched(plain_verbose(verbose))
-    chosen = [selected(data, trial.config.data) for trial in trials[:1]] if isinstance(data, Dataset) else data
-    rows = max((of.train.size for of in chosen), default=0)
-    with bar_of(trials, rows, epochs=epochs, is_shown=is_shown) as bar:
+    with bar_of(trials, rows_of_trials(trials, data), epochs=epochs, is_shown=is_shown) as bar:
 
         def follow(index: int, history: Sequence[EpochRecord]) -> None:
             bar.follow(index, history)
@@ -241,6 +239,20 @@ def watched(
             on_end(index, run)
 
         yield follow, end
+
+
+def rows_of_trials(trials: Sequence[Trial], data: Dataset | Sequence[Dataset]) -> list[int]:
+    """Return the number of training rows of each trial.
+
+    Args:
+        trials: Trials of a study.
+        data: Data set of all trials, or the folds. Folds differ by one row at most.
+    """
+    if not isinstance(data, Dataset):
+        return [max((fold.train.size for fold in data), default=0)] * len(trials)
+    data = pooled(data, [trial.config.data for trial in trials])
+    rows = {part: selected(data, part).train.size for part in dict.fromkeys(trial.config.data for trial in trials)}
+    return [rows[trial.config.data] for trial in trials]
 
 
 def first_diverged(trials: Sequence[Trial], runs: Sequence[Run]) -> tuple[int, int, str, int]:

@@ -20,7 +20,7 @@ class Bar:
         self,
         names: Sequence[str],
         epochs: Sequence[int],
-        rows: int,
+        rows: int | Sequence[int],
         *,
         total: int | None = None,
         is_shown: bool = True,
@@ -30,7 +30,7 @@ class Bar:
         Args:
             names: Name of each run, such as "seed 42".
             epochs: Number of epochs of each run, without early stopping.
-            rows: Number of training rows in an epoch.
+            rows: Number of training rows in an epoch, of all runs or of each run.
             total: Number of epochs of all runs together in a search, which trains few of them to their ends. None:
                 every run is trained to its end.
             is_shown: Whether there is a bar at all.
@@ -71,7 +71,9 @@ class Bar:
         width = (width_of(sys.stderr) or WITHOUT_TERMINAL) - used
         name = self._names[index] if len(self._names) > 1 else ""
         self._bar.set_description_str(self._title(), refresh=False)
-        self._bar.set_postfix_str(within(width, name, epoch_figures(last, self._rows)), refresh=False)
+        self._bar.set_postfix_str(
+            within(width, name, epoch_figures(last, rows_of_run(self._rows, index))), refresh=False
+        )
         self._bar.update(new)
 
     def write(self, line: str) -> None:
@@ -99,6 +101,16 @@ class Bar:
     def _title(self) -> str:
         """Return the only run's name, or how many of several are over."""
         return self._names[0] if len(self._names) == 1 else f"{self._over}/{len(self._names)} runs"
+
+
+def rows_of_run(rows: int | Sequence[int], index: int) -> int:
+    """Return the number of training rows in an epoch of a run.
+
+    Args:
+        rows: Number of rows of all runs, or of each run.
+        index: Index among the runs.
+    """
+    return rows if isinstance(rows, int) else rows[index]
 
 
 def epoch_figures(record: EpochRecord, rows: int) -> tuple[str, ...]:
