@@ -23,6 +23,9 @@ DIGITS_0_4: Final = Config(
 )
 DIGITS_0_4_BN: Final = DIGITS_0_4.updated({"model.batch_norm": True, "model.batch_norm_place": "input"})
 DIGITS_0_4_DROPOUT: Final = DIGITS_0_4.updated({"model.dropout_sites": "after_hidden", "model.dropout_rate": 0.2})
+DIGITS_0_4_PLACES: Final = DIGITS_0_4.updated(
+    {"model.batch_norm": (True,) * 5, "model.batch_norm_place": "input", "model.dropout_rate": (0.0, *(0.2,) * 5)}
+)
 SCRATCH_5_9: Final = DIGITS_0_4.updated(
     {"data.classes": (5, 6, 7, 8, 9), "data.per_class": 100, "data.valid_per_class": 30}
 )
@@ -32,6 +35,9 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
     "digits_0_4": Recipe(DIGITS_0_4, "digits 0 to 4: five layers of 100 ELU units, He; Adam 1e-3, early stopping"),
     "digits_0_4_bn": Recipe(DIGITS_0_4_BN, "the same with batch normalisation before each of the five layers"),
     "digits_0_4_dropout": Recipe(DIGITS_0_4_DROPOUT, "the same with dropout of .2 after each of the five layers"),
+    "digits_0_4_places": Recipe(
+        DIGITS_0_4_PLACES, "the same with both, layer by layer: the network whose places experiments.digits searches"
+    ),
     "scratch_5_9": Recipe(SCRATCH_5_9, "digits 5 to 9 with 100 images of each: the same network with new weights"),
     "transfer_5_9": Recipe(
         TRANSFER_5_9,

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from jaxdeep.config import shortened
 from jaxdeep.config.arguments import first_twice, several
+from jaxdeep.config.choices import Monitor
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study.brackets import Bracket, Rung, checked_brackets, epochs_of
@@ -44,10 +45,10 @@ def fit_by_halving(
     """Train the trials of a search as far as their candidates are promoted.
 
     A rung continues the trials of its candidates to its number of epochs. It promotes the candidates with the lowest
-    mean val_loss over their trials. A trial has the val_loss of its best epoch so far, or of its last epoch
-    with train.keep="last". Candidates with more diverged trials rank lower, whatever their losses. The decisions depend
-    on the runs only. An interrupted search therefore decides the same again. A candidate of several brackets is trained
-    once.
+    mean val_loss over their trials, or the highest mean val_accuracy with train.monitor="val_accuracy". A trial has the
+    figure of its best epoch so far, or of its last epoch with train.keep="last". Candidates with more diverged trials
+    rank lower, whatever their figures. The decisions depend on the runs only. An interrupted search therefore decides
+    the same again. A candidate of several brackets is trained once.
 
     Args:
         trials: Trials of all candidates, seeds and folds.
@@ -183,11 +184,17 @@ def _standings(
     for index, run in runs.items():
         if (candidate := trials[index].candidate) in histories:
             histories[candidate].append(run.history[:epochs])
-    is_last = {trial.candidate: trial.config.train.keep == "last" for trial in trials}
+    of_candidate = {trial.candidate: trial.config.train for trial in trials}
     places = {}
     for candidate, runs_each in histories.items():
         finished = [history for history in runs_each if not has_diverged(history)]
-        by_epoch = [[record.val_loss for record in history] for history in finished]
-        losses = [run_losses[-1] if is_last[candidate] else min(run_losses) for run_losses in by_epoch]
+        train = of_candidate[candidate]
+        by_epoch = [[_rank(record, train.monitor) for record in history] for history in finished]
+        losses = [ranks[-1] if train.keep == "last" else min(ranks) for ranks in by_epoch]
         places[candidate] = standing(losses, len(runs_each) - len(finished))
     return places
+
+
+def _rank(record: EpochRecord, monitor: Monitor) -> float:
+    """Return the figure of an epoch by which it is chosen. Lower is better."""
+    return record.val_loss if monitor == "val_loss" else -record.val_accuracy

@@ -177,10 +177,14 @@ class StudyResult:
     def best(self) -> Candidate | None:
         """Return the candidate that `standing` ranks first, or None if every candidate has diverged trials.
 
-        It has the lowest mean val_loss of all candidates without a diverged trial.
+        It has the lowest mean val_loss of all candidates without a diverged trial. With train.monitor="val_accuracy" it
+        has the highest mean val_accuracy.
         """
+        by_accuracy = self.config.get("train", {}).get("monitor") == "val_accuracy"
         places: list[Standing] = [
-            standing([candidate.mean["val_loss"].mean], sum(trial.diverged for trial in self.trials_of(candidate)))
+            standing(
+                [_rank(candidate, by_accuracy=by_accuracy)], sum(trial.diverged for trial in self.trials_of(candidate))
+            )
             for candidate in self.candidates
         ]
         first = min(range(len(places)), key=places.__getitem__, default=None)
@@ -238,6 +242,12 @@ class StudyResult:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"it is no summary of a study ({reason})") from error
+
+
+def _rank(candidate: Candidate, *, by_accuracy: bool) -> float | None:
+    """Return the mean by which a candidate is chosen. Lower is better."""
+    mean = candidate.mean["val_accuracy" if by_accuracy else "val_loss"].mean
+    return -mean if by_accuracy and mean is not None else mean
 
 
 def _counted(count: int, what: str) -> str:
