@@ -545,7 +545,14 @@ def test_what_is_traced_comes_from_the_configuration():
         regularize=Regularize(l1=0.125, l2=0.0625, max_norm=3.0),
     )
     assert config.hyper() == c.Hyper(
-        learning_rate=0.5, beta_1=0.75, dropout_rate=0.25, l1=0.125, l2=0.0625, max_norm=3.0, plateau_factor=0.375
+        learning_rate=0.5,
+        beta_1=0.75,
+        dropout_rate=0.25,
+        l1=0.125,
+        l2=0.0625,
+        max_norm=3.0,
+        plateau_factor=0.375,
+        rate_factor=1.0,
     )
     assert all(isinstance(value, float) for value in Config().hyper())
 

@@ -97,6 +97,8 @@ ALIEN = {
 @pytest.mark.parametrize("alien", list(ALIEN))
 def test_what_no_field_takes_is_refused_by_the_fields_name(alien) -> None:
     for part, of, name in FIELDS:
+        if hints_of(of)[name] is str and isinstance(ALIEN[alien], str):
+            continue
         message = refusal(lambda of=of, name=name: of(**{name: ALIEN[alien]}))
         assert message.startswith(f"{part}.{name} is ")
         assert ". Allowed: " in message or ", which cannot be recorded: " in message

@@ -80,11 +80,6 @@ class Transfer:
                 "transfer.gradual has no effect without transfer.unfreeze of 2 or more and an unfreeze_epoch. "
                 "Give them, or remove it."
             )
-        if self.unfreeze_epoch != 0 and not self.unfreeze:
-            raise UserError(
-                f"transfer.unfreeze_epoch is {self.unfreeze_epoch} and has no effect without transfer.unfreeze. "
-                "Give the number of layers to unfreeze, or remove it."
-            )
 
     def frozen_layers(self) -> tuple[int, ...]:
         """Return the indices of the layers that are frozen at first, in ascending order.
