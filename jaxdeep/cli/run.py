@@ -97,7 +97,8 @@ def source_folder(experiment: Experiment, command: Command) -> Path | None:
         The folder. None if the recipe has no source, the command names another one, or no layer is reused.
     """
     source, transfer = experiment.recipes[command.name].source, command.config.transfer
-    if source is None or transfer.source or not transfer.layers:
+    layers = {trial.config.transfer.layers for trial in command.design.trials(command.config)}
+    if source is None or transfer.source or layers == {0}:
         return None
     of_source = Command(
         name=source,

@@ -67,8 +67,16 @@ def obstacle(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
         return "Epochs can be raised, not lowered"
     if halving := wanted.get("halving"):
         return f"The rounds of --halving {halving} depend on the epochs"
-    kinds = wanted.get("grid", {}).get("schedule.kind") or [wanted["config"].get("schedule", {}).get("kind")]
-    for kind in kinds:
+    for kind in _values(wanted, "schedule", "kind"):
         if kind in AS_LONG_AS_THE_RUN:
             return f"The rates of schedule {kind} depend on the epochs"
+    unfreeze, epoch = (_values(wanted, "transfer", name) for name in ("unfreeze", "unfreeze_epoch"))
+    if None in epoch and any(unfreeze):
+        return "The phases of transfer.unfreeze_epoch None depend on the epochs"
     return None
+
+
+def _values(run: Mapping[str, Any], part: str, field: str) -> list[Any]:
+    """Return the values that the trials of a run have in a field. A run of an earlier version may lack the field."""
+    values = (run.get("grid") or {}).get(f"{part}.{field}")
+    return values or [of[field] for of in [run["config"].get(part) or {}] if field in of]

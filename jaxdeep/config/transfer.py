@@ -18,7 +18,7 @@ class Phase(NamedTuple):
 
     Attributes:
         frozen: Indices of the layers that are not trained, in ascending order.
-        last: Epoch of the run behind which the phase ends at the latest, counted from 1.
+        last: Epoch behind which the phase ends at the latest, counted from 1 over all phases.
         is_restored: Whether the phase begins with the best weights so far. Otherwise it begins with the latest ones.
     """
 
@@ -73,13 +73,18 @@ class Transfer:
             if self.layers is None and not self.source and getattr(self, name) != default:
                 raise UserError(
                     f"transfer.{name} is {getattr(self, name)!r} and has no effect without reused layers. "
-                    "Give transfer.source, or remove it."
+                    "Give transfer.source or transfer.layers, or remove it."
                 )
         if self.gradual and (self.unfreeze < 2 or self.unfreeze_epoch == 0):
             raise UserError(
                 "transfer.gradual has no effect without transfer.unfreeze of 2 or more and an unfreeze_epoch. "
                 "Give them, or remove it."
             )
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether layers are reused or frozen."""
+        return bool(self.source or self.layers is not None or self.frozen_layers())
 
     def frozen_layers(self) -> tuple[int, ...]:
         """Return the indices of the layers that are frozen at first, in ascending order.
@@ -97,7 +102,7 @@ class Transfer:
         A phase that ends by early stopping has an equal share of the epochs at most.
 
         Args:
-            epochs: Largest number of epochs of the run, 1 or more.
+            epochs: Largest number of epochs in all phases together, 1 or more.
 
         Raises:
             UserError: There are fewer frozen layers than `unfreeze`, or no epoch is left for the last phase.
@@ -107,9 +112,8 @@ class Transfer:
         """
         frozen, epoch = self.frozen_layers(), self.unfreeze_epoch
         if self.unfreeze > len(frozen):
-            raise UserError(
-                f"transfer.unfreeze is {self.unfreeze}, and {len(frozen)} layers are frozen. Give 0 to {len(frozen)}."
-            )
+            advice = f"Give 0 to {len(frozen)}." if frozen else "Give transfer.layers or transfer.frozen, or remove it."
+            raise UserError(f"transfer.unfreeze is {self.unfreeze}, and {len(frozen)} layers are frozen. {advice}")
         if not self.unfreeze or epoch == 0:
             return (Phase(frozen[: len(frozen) - self.unfreeze], epochs),)
         steps = (0, *(range(1, self.unfreeze + 1) if self.gradual else (self.unfreeze,)))

@@ -28,7 +28,7 @@ from jaxdeep.study.ranking import Standing
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.tuned import RATE, TriedRate, Tuned
 from jaxdeep.train.history import null_if_not_finite
-from jaxdeep.train.lr_finder import find_learning_rate
+from jaxdeep.train.lr_finder import check_trains_all, find_learning_rate
 
 LOG: Final = logging.getLogger("jaxdeep")
 EPOCHS: Final = "train.epochs"
@@ -120,6 +120,7 @@ class RateSearch:
             fresh: Fresh seeds.
         """
         config, data = self.entrant.load()
+        check_trains_all(config)
         check_study(config, data, fresh)
         self.own_rate = config.optim.learning_rate
         self.config = config.to_dict()

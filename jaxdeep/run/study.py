@@ -75,7 +75,7 @@ def study_identity(
     Returns:
         Nested JSON values.
     """
-    digest = source_digest(config, design.seeds[0], source)
+    digest = source_digest(config, design.seeds, source)
     return {
         "experiment": title.experiment,
         "name": title.name,

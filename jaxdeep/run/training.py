@@ -140,7 +140,7 @@ def train_study(
     if kept is not None and _extents(kept) == _extents(result):
         arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
         result = replace(kept, **arrays)
-    elif RATE in study.design.varied and not study.config.transfer.layers:
+    elif RATE in study.design.varied and not study.config.transfer.is_used:
         result = replace(result, range_test=(earlier and earlier.range_test) or study.range_test or _range_test(study))
     if folder is not None:
         folder.write_figures(result)

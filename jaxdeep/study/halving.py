@@ -59,7 +59,7 @@ def fit_by_halving(
         on_end: Function of a trial's index and its run. It is called once for each trial at the end of the search.
         on_rung: Function of a rung and its number of candidates. It is called when the rung begins.
         source: Trained run, saved network or run folder whose layers are reused, or a function of a trial that returns
-            one. None takes the one that `transfer.source` names, if it names one.
+            one. None takes what `transfer.source` names.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:

@@ -94,7 +94,7 @@ def fit_all(
         workers: Number of threads on a CPU. None takes one for each core that the process may use, if the memory
             suffices.
         source: Trained run, saved network or run folder whose layers are reused, or a function of a trial that returns
-            one. None takes the one that `transfer.source` names, if it names one.
+            one. None takes what `transfer.source` names.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jaxdeep.config import Config
+from jaxdeep.config.identity import comparable
+from jaxdeep.study.claim import WRITTEN_BY
 from jaxdeep.study.files import read_json
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.run import Run
+from jaxdeep.train.saved import END, NETWORKS
 from jaxdeep.train.source import Source, source_of
 
 SourceOfTrial = Run | Source | Path | str | Callable[[Trial], Any] | None
@@ -39,15 +42,15 @@ def sources_of(trials: Sequence[Trial], given: SourceOfTrial) -> list[Source | N
     return found
 
 
-def source_digest(config: Config, seed: int, given: Run | Path | str | None = None) -> str | None:
+def source_digest(config: Config, seeds: Sequence[int], given: Run | Path | str | None = None) -> str | None:
     """Return the digest by which a study identifies the networks that its trials start from.
 
-    A run's folder with several networks, one for each seed, is identified by its study without the seeds. The study
-    that starts from it can then grow by seeds, as the folder can.
+    A run's folder with a network for each seed is identified by its study without the seeds. The study that starts from
+    it can then grow by seeds, as the folder can. Any other source is identified by its network.
 
     Args:
         config: Configuration of the study.
-        seed: First seed of the study.
+        seeds: Seeds of the study.
         given: A run, or the path of a saved network or a run's folder. None takes what `transfer.source` names.
 
     Returns:
@@ -60,9 +63,11 @@ def source_digest(config: Config, seed: int, given: Run | Path | str | None = No
     if isinstance(given, str | os.PathLike):
         folder = Path(os.path.expanduser(given))
         record = folder / "config.json"
-        if record.is_file() and len(list((folder / "networks").glob("*.npz"))) > 1:
-            content = read_json(record)
-            of_study = {name: value for name, value in content.items() if name not in ("seeds", "jaxdeep")}
-            return hashlib.sha256(json.dumps(of_study, sort_keys=True).encode()).hexdigest()
-    source = source_of(config, seed, given)
+        count = len(list((folder / NETWORKS).glob(f"*{END}"))) if record.is_file() else 0
+        if count:
+            content = comparable(read_json(record))
+            if count > 1 or list(seeds) == content.get("seeds"):
+                of_study = {name: value for name, value in content.items() if name not in ("seeds", WRITTEN_BY)}
+                return hashlib.sha256(json.dumps(of_study, sort_keys=True).encode()).hexdigest()
+    source = source_of(config, seeds[0], given)
     return None if source is None else source.digest

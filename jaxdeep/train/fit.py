@@ -56,8 +56,8 @@ def fit(
             raises ends the run, after a checkpoint.
         until: Epoch behind which the run stops with a checkpoint, 1 or more. The same call without it goes on. None:
             the run is trained to its end.
-        source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes the one
-            that `transfer.source` names, if it names one. A source is never changed.
+        source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes what
+            `transfer.source` names. A source is never changed.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:

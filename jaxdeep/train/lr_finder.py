@@ -106,11 +106,7 @@ def find_learning_rate(
         raise UserError(f"learning rates {shown_range} are no rising range. Give 0 < lowest < highest in a float32.")
     seeds = plain_seeds(seeds)
     check_fits(config, data)
-    if config.transfer.layers or config.transfer.source:
-        raise UserError(
-            "a range test starts from new weights, and transfer reuses a source's. "
-            "Vary optim.learning_rate in a study, or remove transfer.source and transfer.layers."
-        )
+    check_trains_all(config)
     datasets = tuple(unpadded(own) for own in datasets_of_seeds(data, config.data, seeds).values())
     dtype = config.train.dtype
     epoch_steps = step.length_of(config, datasets[0]).epoch_steps
@@ -128,6 +124,22 @@ def find_learning_rate(
         return RangeTest(seeds, rates, losses, smoothed, turning, turning, rule)
     rule = f"1/{BELOW_TURNING:g} of {rule}"
     return RangeTest(seeds, rates, losses, smoothed, turning, turning / BELOW_TURNING, rule)
+
+
+def check_trains_all(config: Config) -> None:
+    """Refuse a configuration that a range test, which trains all layers from new weights, says nothing about.
+
+    Args:
+        config: Configuration whose learning rate is searched.
+
+    Raises:
+        UserError: Layers are reused or frozen.
+    """
+    if config.transfer.is_used:
+        raise UserError(
+            "a range test trains all layers from new weights, and transfer reuses or freezes some. "
+            "Vary optim.learning_rate in a study, or remove the fields of transfer."
+        )
 
 
 class _OwnRows(NamedTuple):

@@ -1,4 +1,4 @@
-"""The phases of a run, in each of which the same layers are frozen, and the states between them."""
+"""The phases of a run and the states between them. In a phase the same layers are frozen."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +21,8 @@ class Entry(NamedTuple):
     """What a phase begins with.
 
     Attributes:
-        layers: Layers that are known before the phase. In the first phase they are the reused ones, and those that
-            never change. Later they are all layers.
+        layers: Layers that are known before the phase. In the first phase they are the reused ones and the ones
+            that are computed once. Later they are all layers.
         best: All layers of the best epoch so far. None in the first phase.
         before: State after the phase before. None in the first phase.
     """
@@ -37,8 +37,8 @@ class Stage:
     """A phase of a run as a training of its own.
 
     Attributes:
-        config: Configuration of the run.
-        data: Data set of the run.
+        config: Configuration that is trained.
+        data: Data set that it is trained on.
         phase: Frozen layers and last epoch of the phase.
     """
 
@@ -110,7 +110,7 @@ class Stage:
         return Entry({**entry.layers, **latest_layers}, {**entry.layers, **best_layers}, before)
 
     def whole(self, state: TrainState, entry: Entry) -> TrainState:
-        """Return a state whose best weights are those of the whole network, as a run without frozen layers has them.
+        """Return a state whose best weights include all layers, as without frozen ones.
 
         Args:
             state: State after the phase's last epoch.
@@ -128,8 +128,8 @@ def stages_of(config: Config, data: Dataset) -> tuple[Stage, ...]:
     """Return the phases of a run in their order.
 
     Args:
-        config: Configuration of the run.
-        data: Data set of the run.
+        config: Configuration that is trained.
+        data: Data set that it is trained on.
     """
     return tuple(Stage(config, data, phase) for phase in config.transfer.phases(config.train.epochs))
 
@@ -140,7 +140,7 @@ def first_entry(stage: Stage, source: Source | None, key: jax.Array) -> Entry:
     Args:
         stage: First phase of a run.
         source: Network that the run starts from, or None.
-        key: Random key of the run.
+        key: Random key of all phases.
     """
     known = reused_layers(stage.config, source)
     missing = [index for index in range(stage.trained.first) if index not in known]
@@ -155,7 +155,7 @@ def folder_of_phase(folder: Path | None, number: int) -> Path | None:
     """Return the folder for the checkpoints of a phase.
 
     Args:
-        folder: Folder for the checkpoints of the run, or None.
+        folder: Folder for the checkpoints of all phases, or None.
         number: Number of the phase, counted from 0. The first one has the run's own folder.
     """
     return folder if folder is None or not number else folder / f"phase_{number}"

@@ -23,8 +23,15 @@ from jaxdeep.train.saved import load, load_all, network_digest
 
 Layers = dict[int, tuple[Any, Any]]
 """Weights and moving statistics of single layers by their index, as NumPy arrays."""
-OF_REUSED: Final = ("activation", "alpha", "norm_input", "norm_place", "skip", "dtype")
-"""Attributes of a block that a reused layer must share with the source's layer."""
+OF_REUSED: Final = {
+    "activation": "activation",
+    "alpha": "alpha",
+    "norm_input": "batch_norm_input",
+    "norm_place": "batch_norm",
+    "skip": "skip",
+    "dtype": "dtype",
+}
+"""Attributes of a block that a reused layer must share with the source's layer, with their names for a user."""
 
 
 def layers_of(model: Network, params: Params, batch_stats: BatchStats) -> Layers:
@@ -85,7 +92,12 @@ class Source:
         Raises:
             UserError: The run has no best epoch.
         """
-        run.check_trained()
+        if not run.best_epoch:
+            why = "diverged" if run.diverged else "was stopped"
+            raise UserError(
+                f"the source, a run with seed {run.seed}, {why} before it had a best epoch: its weights are untrained. "
+                "Give another source."
+            )
         return cls(run)
 
     @cached_property
@@ -110,7 +122,7 @@ def source_of(config: Config, seed: int, given: Any = None) -> Source | None:
 
     Args:
         config: Configuration to train.
-        seed: Seed of the run. From a folder with several networks it takes the one of this seed.
+        seed: Seed that is trained with. It chooses among several networks of a folder.
         given: A run, a source, or the path of a saved network or a run folder. None takes `transfer.source`.
 
     Returns:
@@ -130,7 +142,7 @@ def source_of(config: Config, seed: int, given: Any = None) -> Source | None:
 
 
 def _loaded(path: Path, seed: int) -> Run:
-    """Return the saved run of a path. Of several in a folder it is the one with the seed."""
+    """Return the saved run of a path. The seed chooses among several in a folder."""
     if not path.is_dir():
         return load(path)
     runs = load_all(path)
@@ -182,10 +194,11 @@ def prepared(config: Config, data: Dataset, source: Source | None) -> Dataset:
     Raises:
         UserError: The reused layers or the rows are not like the source's.
     """
-    if source is None or not config.transfer.layers:
+    transfer = config.transfer
+    if source is None or not (transfer.layers or transfer.head == "kept"):
         return data
     _check_source(config, data, source)
-    if config.data.scaling == "none":
+    if config.data.scaling == "none" or not transfer.layers:
         return data
     offsets = [
         0.0 if of.info is None or of.info.columns is None or of.info.columns.offset is None else of.info.columns.offset
@@ -228,10 +241,12 @@ def _check_source(config: Config, data: Dataset, source: Source) -> None:
             "Give the source's, since its layers know that scale."
         )
     wanted, found = (_stack_of_layers(model_of(*of)) for of in ((config, data), (source.run.config, source.run.data)))
-    kept = [*range(layers), *([len(config.network.units)] if transfer.head == "kept" else [])]
-    for index in kept:
-        at = source.hidden if index == len(config.network.units) else index
-        _check_layer(index, wanted[index], found[at])
+    for index in range(layers):
+        advice = f"Give the model the source's values, or reuse {index or 'no'} layers."
+        _check_layer(f"layer {index} is reused", wanted[index], found[index], advice)
+    if transfer.head == "kept":
+        advice = "Give the source's classes and its last width, or set transfer.head to new."
+        _check_layer("the output layer is kept", wanted[-1], found[-1], advice)
 
 
 def _stack_of_layers(model: Network) -> list[Stack]:
@@ -239,18 +254,15 @@ def _stack_of_layers(model: Network) -> list[Stack]:
     return [stack for stack in model.stacks for _ in range(stack.length)]
 
 
-def _check_layer(index: int, wanted: Stack, found: Stack) -> None:
+def _check_layer(which: str, wanted: Stack, found: Stack, advice: str) -> None:
     """Refuse a reused layer that another kind of layer would take the place of."""
     pairs: dict[str, Sequence[Any]] = {
         "inputs": (found.inputs, wanted.inputs),
         "units": (found.block.units, wanted.block.units),
-        "biases": (found.block.bias_init is not None, wanted.block.bias_init is not None),
-        **{name: (getattr(found.block, name), getattr(wanted.block, name)) for name in OF_REUSED},
+        "use_bias": (found.block.bias_init is not None, wanted.block.bias_init is not None),
+        **{name: (getattr(found.block, of), getattr(wanted.block, of)) for of, name in OF_REUSED.items()},
     }
     if differing := [
         f"{name} {short(was)} there, {short(now)} here" for name, (was, now) in pairs.items() if was != now
     ]:
-        raise UserError(
-            f"layer {index} is reused, and the source has another layer there: {'; '.join(differing)}. "
-            "Give model the source's values, or reuse fewer layers."
-        )
+        raise UserError(f"{which}, and the source has another layer there: {', '.join(differing)}. {advice}")
