@@ -11,12 +11,14 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from bench import results
+from docs.pages import transfer
 from docs.pages.compress import serve_section, sparse_section
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
@@ -25,13 +27,14 @@ from docs.pages.schedules import draw_schedules
 from docs.pages.studies import controls_table, draw_exercise_8, studies_page, verdicts
 from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
-from experiments import cifar, fashion_mnist
+from experiments import cifar, fashion_mnist, mnist
 from jaxdeep.errors import UserError
 
 ROOT: Final = Path(__file__).parent.parent
 BENCH_RECORDS: Final = ROOT / "bench" / "records"
 RESULTS: Final = "experiments/results"
-RECORDS: Final = Records({"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS}, ROOT / RESULTS)
+RECIPES: Final = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS, "mnist": mnist.CONFIGS}
+RECORDS: Final = Records(RECIPES, ROOT / RESULTS)
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "first_run": lambda: first_run(RECORDS),
     "exercise": lambda: exercise_table(RECORDS),
@@ -45,6 +48,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "sparse": lambda: sparse_section(RECORDS.folder),
     "serve": lambda: serve_section(RECORDS.folder),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
+    **{f"transfer_{of}": partial(transfer.section, ROOT / RESULTS, of) for of in transfer.TABLES},
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
@@ -58,6 +62,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/compress.md": ("sparse", "serve"),
     "docs/speed.md": ("throughput", "startup", "mc_dropout"),
     "docs/trust.md": ("keras",),
+    "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
 }
 """The tables of each page, which stand between their marks."""
 NOTEBOOKS: Final[Mapping[str, str]] = {
