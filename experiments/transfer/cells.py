@@ -56,7 +56,7 @@ class Question:
         """Return the seed of a draw.
 
         Args:
-            seed: Seed of the run.
+            seed: Seed of the weights and of the order of the rows.
             draw: Number of the draw, counted from 0.
         """
         return seed - FIRST_SEED if self.couples else draw

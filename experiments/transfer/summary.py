@@ -83,7 +83,7 @@ def _gain(
 def _both(
     runs: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Return the pairs of runs of which neither diverged."""
+    """Return the pairs of runs without a diverged one."""
     return [(one, other) for one, other in zip(runs, base, strict=True) if "diverged" not in {*one, *other}]
 
 

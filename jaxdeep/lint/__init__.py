@@ -46,7 +46,7 @@ def lint(config: Config, data: Dataset, *, mc_dropout: bool = False) -> tuple[Fi
         The findings. There is none if nothing is odd.
 
     Raises:
-        UserError: An argument has another type, or the data set has no rows, or not those that the configuration
+        UserError: An argument has another type, or the data set has no rows, or lacks rows that the configuration
             chooses.
 
     >>> import numpy as np

@@ -99,7 +99,7 @@ def initial_weights(model: Network, key: jax.Array) -> tuple[Params, BatchStats]
 
     Args:
         model: Network to train.
-        key: Random key of the run.
+        key: Random key that the whole training is drawn from.
     """
     return model.init(jax.random.split(key)[0])
 
