@@ -88,7 +88,7 @@ def _both(
 
 
 def _ratio(runs: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the errors of the other cell over those of this one, all runs together. None without an error."""
+    """Return the other cell's errors divided by this cell's, all runs together. None without an error."""
     wrong = sum(run.get("wrong", 0) for run in runs)
     return sum(run.get("wrong", 0) for run in base) / wrong if wrong else None
 
