@@ -24,7 +24,7 @@ from docs.pages.notebook import notebook
 from docs.pages.records import Records
 from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
 from docs.pages.schedules import draw_schedules
-from docs.pages.studies import controls_table, draw_exercise_8, studies_page, verdicts
+from docs.pages.studies import controls_table, draw_exercise_8, onecycle_table, studies_page, verdicts
 from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist, mnist
@@ -41,6 +41,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "cifar": lambda: cifar_table(RECORDS),
     "verdicts": lambda: verdicts(RECORDS),
     "controls": lambda: controls_table(RECORDS),
+    "onecycle": lambda: onecycle_table(RECORDS),
     "tuned": lambda: tuned_table(RECORDS),
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
     "uncertainty": lambda: summary_table(RECORDS),
@@ -56,7 +57,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "README.md": ("first_run", "exercise"),
-    "docs/results.md": ("cifar", "verdicts", "controls", "tuned", "fashion_mnist"),
+    "docs/results.md": ("cifar", "verdicts", "controls", "tuned", "onecycle", "fashion_mnist"),
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
     "docs/compress.md": ("sparse", "serve"),

@@ -31,6 +31,8 @@ CONTROLS: Final = {
     "alpha_dropout, 15 epochs": "alpha_dropout,train.epochs=15",
 }
 """Records that differ from a configuration of the exercise in one field, by the name that the tables give them."""
+CHAPTERS_ONECYCLE: Final = "onecycle,optim.learning_rate=0.05"
+"""Record of onecycle with the highest rate that the chapter prints."""
 PAIRS_OF_CONTROLS: Final = (
     ("selu, rate 5e-4", "selu"),
     ("alpha_dropout", "selu, rate 5e-4"),
@@ -109,6 +111,22 @@ def controls_table(records: Records) -> str:
         records: Records of `cifar`.
     """
     return pairs_table(compare_controls(records))
+
+
+def onecycle_table(records: Records) -> str:
+    """Return the rows of onecycle at the chapter's highest rate and at the range test's, and the verdict on them.
+
+    Args:
+        records: Records of `cifar`.
+    """
+    chapter = replace(records.study("cifar", CHAPTERS_ONECYCLE), name="onecycle, rate .05")
+    studies = [chapter, records.study("cifar", "onecycle")]
+    rows = [
+        (study.name, runs_of(study), *(with_interval(study.mean[of]) for of in ("val_accuracy", "test_accuracy")))
+        for study in studies
+    ]
+    means = markdown_table(("configuration", "seeds", "val accuracy", "test accuracy"), rows)
+    return f"{means}\n\n{pairs_table(compare_studies(studies))}"
 
 
 def pairs_table(comparison: Comparison) -> str:
