@@ -38,7 +38,7 @@ def contest(
     workload: Workload,
     rounds: int,
     *,
-    work: Literal["epoch", "prediction"] = "epoch",
+    work: Literal["epoch", "prediction", "training"] = "epoch",
     afterwards: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Warm up all contestants with the first piece of work, then time the other pieces in turn.
@@ -47,12 +47,12 @@ def contest(
         names: Names of contestants that can run here, in the order of their turns.
         workload: Images, weights and orders. Epochs need rounds + 1 orders.
         rounds: Number of timed rounds.
-        work: Name of the work in a turn, "epoch" or "prediction".
+        work: Name of the work in a turn.
         afterwards: Further requests after the last round, such as "memory".
 
     Returns:
         A mapping for each contestant. `platform`, `precision` and `import_bytes` describe it. `warm_up` is the first
-        piece of work. `epochs` or `predictions` lists the timed pieces. Each further request has its answer under its
+        piece of work. `epochs`, `predictions` or `trainings` lists the timed pieces. Each further request has its answer under its
         name. `failed` says in one line why a contestant failed.
     """
     timed = f"{work}s"

@@ -72,7 +72,18 @@ PREDICTORS: Final[Mapping[str, Contestant]] = {
 }
 """Name of a contestant that predicts -> contestant."""
 
-CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS}
+JAXDEEP_TRANSFER: Final = JAXDEEP._replace(module="bench.peers.jaxdeep_transfer")
+KERAS_TRANSFER: Final = KERAS_JAX._replace(module="bench.peers.keras_transfer")
+TRANSFERS: Final[Mapping[str, Contestant]] = {
+    "jaxdeep-cached": JAXDEEP_TRANSFER,
+    "jaxdeep-frozen": JAXDEEP_TRANSFER._replace(options={"way": "frozen"}),
+    "jaxdeep-all": JAXDEEP_TRANSFER._replace(options={"way": "all"}),
+    "keras-jax-cached": KERAS_TRANSFER,
+    "keras-jax-frozen": KERAS_TRANSFER._replace(options={"way": "frozen"}),
+}
+"""Name of a contestant that reuses trained layers -> contestant."""
+
+CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS, **TRANSFERS}
 """Name of a contestant -> contestant."""
 
 SINGLE_RUNS: Final = tuple(name for name in TRAINERS if name != "jaxdeep-study")

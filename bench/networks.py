@@ -27,6 +27,23 @@ MC_DROPOUT: Final[Mapping[str, BenchNetwork]] = {
 }
 """Name of a network -> network. The first has dropout before the output layer alone, the second on its inputs too."""
 
+_FROZEN: Final = Config().updated(
+    {
+        "model.activation": "elu",
+        "model.units": (100,) * 5,
+        "data.classes": (5, 6, 7, 8, 9),
+        "data.valid_size": 10_000,
+        "data.valid_per_class": 30,
+        "transfer.layers": 5,
+        "train.batch_size": 20,
+    }
+)
+TRANSFER: Final[Mapping[str, Config]] = {
+    "mnist_500": _FROZEN.updated({"data.per_class": 100, "train.epochs": 100, "train.patience": 100}),
+    "mnist_all": _FROZEN.updated({"train.epochs": 5, "train.patience": 5}),
+}
+"""Name -> configuration of a new output layer for MNIST's digits 5 to 9, on five frozen layers of digits 0 to 4."""
+
 
 def names_for(question: str) -> Collection[str]:
     """Return the names of the networks that a question can be asked about.
@@ -37,4 +54,4 @@ def names_for(question: str) -> Collection[str]:
     Returns:
         The names, as the keys of a mapping.
     """
-    return MC_DROPOUT if question == "mc_dropout" else cifar.CONFIGS
+    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER}.get(question, cifar.CONFIGS)

@@ -20,6 +20,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "parts": "bench.parts",
     "floor": "bench.floor",
     "mc_dropout": "bench.mc_dropout",
+    "transfer": "bench.transfer",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import mc_dropout, startup, targets, throughput
+from bench import mc_dropout, startup, targets, throughput, transfer
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -134,6 +134,19 @@ def mc_dropout_table(device: Device) -> str:
     """
     entries = device.get("mc_dropout", {}).values()
     return _joined([(f"`{entry['config']}`", mc_dropout.table(entry)) for entry in entries])
+
+
+def transfer_table(device: Device) -> str:
+    """Return the time of a training on top of frozen layers, of all contestants.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown.
+    """
+    entries = device.get("transfer", {}).values()
+    return _joined([(f"`{entry['config']}`", transfer.table(entry)) for entry in entries])
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from bench import mc_dropout
+from bench import mc_dropout, transfer
 from bench.floor import share
 from bench.rounds import Spread, ratio, spread
 from bench.throughput import ratios, step_ms
@@ -126,6 +126,20 @@ def sampling(network: str, contestant: str, reference: str, entries: Entries) ->
     return mc_dropout.ratios(entry, contestant, reference) if entry else None
 
 
+def caching(size: str, entries: Entries) -> Spread | None:
+    """Return the time of a training that runs frozen layers in every step, over the time with their outputs cached.
+
+    Args:
+        size: Name of the size.
+        entries: Entries of one device.
+
+    Returns:
+        Ratio of the times, or None if it was not measured.
+    """
+    entry = entries.get("transfer", {}).get(size)
+    return transfer.ratios(entry, "jaxdeep-frozen", transfer.REFERENCE) if entry else None
+
+
 TORCH = ("torch", "torch-compile")
 KERAS_JAX = ("keras-jax", "keras-jax-50")
 TARGETS: Final = (
@@ -190,6 +204,14 @@ TARGETS: Final = (
         "<",
         3,
         partial(sampling, "alpha_dropout", "jaxdeep-mc", "jaxdeep-plain"),
+    ),
+    Target(
+        "transfer-cache",
+        "a new output layer on five frozen ones, 500 rows: times the frozen layers in every step",
+        "cpu",
+        ">=",
+        5,
+        partial(caching, "mnist_500"),
     ),
     Target("compile-20", "compilation of all, 20 layers, s", None, "<", 2.5, partial(compilation, "jaxdeep-cold", 20)),
     Target("compile-100", "compilation of all, 100 layers, s", None, "<", 4, partial(compilation, "jaxdeep-cold", 100)),

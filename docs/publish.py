@@ -53,6 +53,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
+    "transfer": lambda: bench_table(results.transfer_table),
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -61,7 +62,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
     "docs/compress.md": ("sparse", "serve"),
-    "docs/speed.md": ("throughput", "startup", "mc_dropout"),
+    "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer"),
     "docs/trust.md": ("keras",),
     "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
 }

@@ -17,6 +17,7 @@ from bench.contestants import CONTESTANTS
 from bench.peers.predictor import PeerPredictor
 from bench.peers.serving import Answer, serve
 from bench.peers.trainer import Trainer
+from bench.peers.transfer import PeerTransfer
 from bench.peers.workload import load
 
 
@@ -35,7 +36,7 @@ def build(name: str, path: str) -> tuple[Mapping[str, Any], Answer]:
     contestant = CONTESTANTS[name]
     module = importlib.import_module(contestant.module)
     import_bytes = _bytes("VmHWM")
-    built: Trainer | PeerPredictor = module.build(load(Path(path)), **contestant.options)
+    built: Trainer | PeerPredictor | PeerTransfer = module.build(load(Path(path)), **contestant.options)
     build_bytes = _bytes("VmHWM")
     _forget_peak()
     held_bytes = _bytes("VmRSS")
