@@ -52,8 +52,8 @@ def contest(
 
     Returns:
         A mapping for each contestant. `platform`, `precision` and `import_bytes` describe it. `warm_up` is the first
-        piece of work. `epochs`, `predictions` or `trainings` lists the timed pieces. Each further request has its answer under its
-        name. `failed` says in one line why a contestant failed.
+        piece of work. `epochs`, `predictions` or `trainings` lists the timed pieces. Each further request has its
+        answer under its name. `failed` says in one line why a contestant failed.
     """
     timed = f"{work}s"
     outcomes: dict[str, dict[str, Any]] = {name: {} for name in names}

@@ -140,7 +140,10 @@ def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options
     parser.add_argument("questions", nargs="*", metavar="QUESTION", default=[])
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"number of timed rounds (default {ROUNDS})")
     parser.add_argument(
-        "--configs", nargs="+", metavar="NAME", help="names in experiments.cifar (`mc_dropout` and `transfer` have their own)"
+        "--configs",
+        nargs="+",
+        metavar="NAME",
+        help="names in experiments.cifar (mc_dropout and transfer have their own)",
     )
     parser.add_argument("--batch-sizes", nargs="+", type=_count, metavar="B")
     parser.add_argument("--layers", nargs="+", type=_count, metavar="L", help="numbers of hidden layers")

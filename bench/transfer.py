@@ -1,16 +1,17 @@
 """`transfer`: seconds to train a new output layer for MNIST's digits 5 to 9 on five frozen layers of digits 0 to 4.
 
 The hidden layers have 100 ELU units each. Their source is trained for two epochs, which is enough for a speed. The
-first size has 100 training rows of each digit and 100 epochs, the second has all rows and 5 epochs. Both have batches of
-20, and 30 validation rows of each digit. No training stops early.
+first size has 100 training rows of each digit and 100 epochs, the second has all rows and 5 epochs. Both have batches
+of 20, and 30 validation rows of each digit. No training stops early.
 
 jaxdeep-cached is `fit` as it is. It computes the outputs of the frozen layers once. jaxdeep-frozen is told not to, so
 that these layers run in every step. Only the output layer has gradients. jaxdeep-all trains all layers. Keras runs on
 JAX with hidden layers of `trainable=False`. keras-jax-cached trains its output layer on what `predict` returned once.
 
-A training begins with the rows on the device and ends with the last epoch. It includes the outputs of the frozen layers,
-which jaxdeep computes for the 4,861 test rows too. It includes the validation rows after each epoch as well. The whole
-call also chooses the rows and evaluates the best weights on all rows. The first call includes any compilation.
+A training begins with the rows on the device and ends with the last epoch. It includes `frozen outputs`, the time of
+computing them for training and validation rows, and the validation rows after each epoch. The whole call also chooses
+the rows, computes outputs for the 4,861 test rows, and evaluates the best weights on all rows. The first call includes
+any compilation. Keras's calls evaluate no test rows, and its later calls go on with the weights of the ones before.
 
 `losses differ` is the largest difference of a training or validation loss in any epoch from jaxdeep-cached's. Keras has
 another order of the rows, so that only its last loss is judged.

@@ -13,8 +13,11 @@ from small_data import QUICK
 
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.folds import datasets_of_seeds
+from jaxdeep.data.info import Split
 from jaxdeep.nn import layers
 from jaxdeep.train import forward, step
+from jaxdeep.train.evaluate import confusion_counts
 from jaxdeep.train.state import TrainState, init_state
 
 BATCH, CLASSES, UNITS = 32, 3, 10
@@ -207,3 +210,25 @@ def test_behind_the_only_dropout_deep_in_float32_all_is_finite_too(place):
 def test_what_fills_a_batch_up_are_its_own_rows(left):
     *_, batch, _ = case(depth(2), left, "float32")
     assert set(np.asarray(batch.rows)) == set(np.asarray(batch.rows[:left]))
+
+
+@pytest.mark.parametrize("count", [1, 5, 7, 8])
+def test_a_padded_split_has_the_order_of_its_numbers(count: int) -> None:
+    """Rows that count come in the order of their random numbers, whatever stands behind them."""
+    split = Split(jnp.zeros((8, 2)), jnp.zeros(8, jnp.int32), count=jnp.int32(count))
+    key = jax.random.key(count)
+    order = np.asarray(step._padded_order(key, split, 3, 3))
+    np.testing.assert_array_equal(order[:count], np.argsort(jax.random.bits(key, (8,))[:count], stable=True))
+    assert set(order) == set(range(count))
+
+
+def test_rows_that_only_fill_a_split_are_in_no_confusion() -> None:
+    labels = np.arange(90) % CLASSES
+    rows = np.random.default_rng(0).normal(size=(90, 4))
+    config = Config(replace(DATA, classes=(2, 0), per_class=10), Model((UNITS,)))
+    whole = Dataset.from_arrays(rows[:70], labels[:70], rows[70:], labels[70:], data=config.data)
+    data = datasets_of_seeds(whole, config.data, (0,))[0]
+    assert data.test.size == 13 < data.test.capacity
+    state = quick(partial(step.start, config, config.hyper(), data))(jax.random.key(0))
+    found = quick(partial(confusion_counts, config))(state.params, state.batch_stats, data, data.test)
+    np.testing.assert_array_equal(found.sum(1), np.bincount(data.test.own_labels))

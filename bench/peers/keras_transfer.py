@@ -32,7 +32,7 @@ def build(workload: Workload, way: Way = "cached") -> PeerTransfer:
     *hidden, head = whole.layers
     for layer in hidden:
         layer.trainable = way == "all"
-    body = keras.Sequential([keras.Input(whole.input_shape[1:]), *hidden])
+    body: Any = keras.Sequential([keras.Input(whole.input_shape[1:]), *hidden])
     model: Any = keras.Sequential([keras.Input(body.output_shape[1:]), head]) if way == "cached" else whole
     compiled(model, SimpleNamespace(**workload.config["optim"]))
     rows, settings = chosen_rows(workload), workload.config["train"]

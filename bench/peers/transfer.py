@@ -18,9 +18,10 @@ class Training(NamedTuple):
     """A whole training.
 
     Attributes:
-        seconds: Seconds from the data on the device to the end of the last epoch. They include the outputs of the frozen
-            layers, and the validation rows after each epoch.
-        feature_seconds: Seconds in which the outputs of the frozen layers were computed, 0 if they were not.
+        seconds: Seconds from the data on the device to the end of the last epoch. They include feature_seconds, and the
+            validation rows after each epoch. The outputs of layers for test rows are left out.
+        feature_seconds: Seconds in which the outputs of the frozen layers were computed for the training and the
+            validation rows. 0 if they were not computed once.
         call_seconds: Seconds of the whole call. They include any compilation.
         losses: Mean loss in nats of the training rows and of the validation rows, for each epoch.
     """

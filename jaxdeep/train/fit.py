@@ -137,18 +137,19 @@ def train(
             history = resumed or history
             if resumed and on_epoch is not None:
                 on_epoch(history)
-            while len(history) < last and not is_over(config, state, began):
+            is_last = len(history) >= last or bool(is_over(config, state, began))
+            while not is_last:
                 since = time.perf_counter()
                 state, metrics = program.epoch(state, hyper, own_data)
                 figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
                 history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - since))
+                is_last = len(history) >= last or bool(is_over(config, state, began))
                 try:
                     if on_epoch is not None:
                         on_epoch(history)
                 except BaseException:
                     checkpointer.save(state, history, at_once=True)
                     raise
-                is_last = len(history) >= last or bool(is_over(config, state, began))
                 checkpointer.save(state, history, at_once=is_last)
         compile_seconds += program.compile_seconds
         checkpoint_seconds += checkpointer.seconds

@@ -187,8 +187,9 @@ def _padded_order(key: jax.Array, train: Split, batch_size: int, steps: int) -> 
         Indices [steps x B] of rows that count.
     """
     places, count = jnp.arange(train.capacity, dtype=jnp.int32), jnp.asarray(train.size, jnp.int32)
-    numbers = jax.random.bits(key, (train.capacity,))
-    *_, order = jax.lax.sort((places >= count, numbers, places), num_keys=2)
+    numbers = jax.random.bits(key, (train.capacity,), jnp.uint32)
+    numbers = jnp.where(places < count, numbers, jnp.uint32(2**32 - 1))  # the sort is stable, so the others come last
+    _, order = jax.lax.sort((numbers, places), num_keys=1)  # two keys take nearly twice the time
     begins = (count - 1) // batch_size * batch_size
     places = jnp.arange(steps * batch_size, dtype=jnp.int32)
     return order[jnp.where(places < count, places, begins + (places - count) % (count - begins))]
