@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from bench import results
-from docs.pages import transfer
+from docs.pages import digits, transfer
 from docs.pages.compress import serve_section, sparse_section
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
@@ -49,6 +49,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "sparse": lambda: sparse_section(RECORDS.folder),
     "serve": lambda: serve_section(RECORDS.folder),
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
+    "digits": lambda: digits.networks_table(RECORDS),
+    "digits_verdicts": lambda: digits.verdicts_table(RECORDS),
+    "digits_rates": lambda: digits.search_table(RECORDS, "optim.learning_rate"),
+    "digits_placements": lambda: digits.search_table(RECORDS, "model.batch_norm"),
     **{f"transfer_{of}": partial(transfer.section, ROOT / RESULTS, of) for of in transfer.TABLES},
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
@@ -64,6 +68,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/compress.md": ("sparse", "serve"),
     "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer"),
     "docs/trust.md": ("keras",),
+    "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
     "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
 }
 """The tables of each page, which stand between their marks."""
