@@ -2,7 +2,7 @@
 
 from jaxdeep.analysis.ensembles import ensemble
 from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict
-from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train
+from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train, Transfer
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import stratified_folds
 from jaxdeep.data.sources import load_images
@@ -42,6 +42,7 @@ __all__ = [
     "Schedule",
     "StudyResult",
     "Train",
+    "Transfer",
     "Trial",
     "Tuning",
     "TuningResult",
