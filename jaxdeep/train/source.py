@@ -15,6 +15,7 @@ from jaxdeep.config import Config, short
 from jaxdeep.config.choices import check
 from jaxdeep.config.values import shown
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.row_ranges import BRIGHT
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Network, Params, Stack
 from jaxdeep.train.forward import model_of
@@ -240,6 +241,7 @@ def _check_source(config: Config, data: Dataset, source: Source) -> None:
             f"data.scaling is {config.data.scaling}, and the source's is {source.run.config.data.scaling}. "
             "Give the source's, since its layers know that scale."
         )
+    _check_pixels(data, source)
     wanted, found = (_stack_of_layers(model_of(*of)) for of in ((config, data), (source.run.config, source.run.data)))
     for index in range(layers):
         advice = f"Give the model the source's values, or reuse {index or 'no'} layers."
@@ -247,6 +249,19 @@ def _check_source(config: Config, data: Dataset, source: Source) -> None:
     if transfer.head == "kept":
         advice = "Give the source's classes and its last width, or set transfer.head to new."
         _check_layer("the output layer is kept", wanted[-1], found[-1], advice)
+
+
+def _check_pixels(data: Dataset, source: Source) -> None:
+    """Refuse rows in 0..1 for a source that was trained on pixels in bytes, and the reverse."""
+    known = [of.info.columns for of in (source.run.data, data) if of.info and of.info.columns]
+    if len(known) < 2 or min(columns.low.min() for columns in known) < 0:
+        return
+    was, now = (float(columns.high.max()) for columns in known)
+    if min(was, now) <= 1 and max(was, now) >= BRIGHT:
+        raise UserError(
+            f"the source's rows are in 0..{was:g}, and these are in 0..{now:g}, another scale of pixels. "
+            "Give rows of the source's scale."
+        )
 
 
 def _stack_of_layers(model: Network) -> list[Stack]:
