@@ -182,3 +182,13 @@ def test_the_updates_of_reused_layers_are_multiplied() -> None:
         for whole, part, old in zip(*(jax.tree.leaves(of[index][0]) for of in (plain, slow, begun)), strict=True):
             np.testing.assert_allclose(part - old, factor * (whole - old), rtol=2e-3, atol=1e-6)
             assert not np.array_equal(whole, old)
+
+
+def test_the_confusions_of_chosen_classes_are_those_of_their_own_test_rows() -> None:
+    """The rows behind them only fill the shape."""
+    config = TARGET.updated({"data.classes": (3, 1), "train.epochs": 1})
+    data = small_dataset(SMALL)
+    run = fit(config, data, source=drawn_source(SMALL, data))
+    assert run.confusion is not None
+    assert run.confusion.sum() == run.data.test.size == run.test_correct.size < data.test.size
+    assert np.trace(run.confusion) == run.test_correct.sum()

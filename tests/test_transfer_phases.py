@@ -160,8 +160,8 @@ def test_a_folder_of_a_study_knows_the_epoch_of_the_latest_phase(tmp_path: Path,
 
 
 def test_a_run_that_diverges_in_the_first_phase_ends_there() -> None:
-    changes = {"optim.optimizer": "sgd", "optim.learning_rate": 0.01, "train.keep": "best"}
-    wild = {"schedule.kind": "piecewise", "schedule.boundaries_epochs": (1,), "schedule.factors": (1.0, 1e39)}
+    changes = {"optim.optimizer": "sgd", "optim.learning_rate": 3.0, "train.keep": "best"}
+    wild = {"schedule.kind": "piecewise", "schedule.boundaries_epochs": (1,), "schedule.factors": (1.0, 1e38)}
     with Begun() as begun, pytest.warns(JaxdeepWarning, match=r"diverged in epoch 2: .* weights are from epoch 1\."):
         run = fit(THAWED.updated({**changes, **wild}), DATA, source=SOURCE)
     assert len(begun.phases) == 1

@@ -14,6 +14,7 @@ THINGS: Final = {
     "schedule": "the schedule",
     "train": "the loop",
     "data": "the images",
+    "transfer": "the reused layers",
 }
 """Things that can be compared, by part of a configuration."""
 

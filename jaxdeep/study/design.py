@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from jaxdeep.config import Config, short
+from jaxdeep.config import Config, Static, Trained, short
 from jaxdeep.config.config import TRACED
 from jaxdeep.config.made import plain
 from jaxdeep.config.seeds import LARGEST_SEED, plain_seed, plain_seeds
@@ -247,10 +247,18 @@ def programs_of(trials: Sequence[Trial], varied: Sequence[str]) -> str:
     Returns:
         Words such as "4 runs, 1 compiled program".
     """
-    count = len({trial.config.static() for trial in trials})
+    count = len({static for config in {trial.config for trial in trials} for static in _statics(config)})
     runs = f"{len(trials)} runs, {count} compiled program{'s' if count > 1 else ''}"
     fixed = [name for name in varied if name not in TRACED]
     return f"{runs}: one for each value of {' and '.join(fixed)}" if count > 1 and fixed else runs
+
+
+def _statics(config: Config) -> Iterator[Static]:
+    """Yield what the programs of each phase of a configuration are compiled for."""
+    transfer = config.transfer
+    slowed = (transfer.layers or 0) if transfer.rate_factor != 1 else 0
+    for phase in transfer.phases(config.train.epochs):
+        yield config.static(Trained(phase.frozen, slowed=slowed))
 
 
 def _key(candidate: Values) -> tuple[Any, ...]:
