@@ -58,6 +58,7 @@ def made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.contest, "SECONDS_BETWEEN_TURNS", 0)
 
 
+@pytest.mark.slow
 def test_a_contest_of_trainings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +102,7 @@ def test_peers_are_handed_the_rows_that_jaxdeep_chooses(tmp_path: Path, monkeypa
     assert source.history[-1].train_loss < source.history[0].train_loss
 
 
+@pytest.mark.slow
 def test_the_other_ways_train_on_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras's output layer learns the same by both ways. All layers that are trained learn more than one."""
     made_small(monkeypatch)
