@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from small_data import compilations, lean_compilation, small_arrays, small_dataset
 
-from experiments import cifar, fashion_mnist
+from experiments import cifar, fashion_mnist, mnist
 from jaxdeep.cli.recipe import Recipe
-from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, choices
+from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, Transfer, choices
 from jaxdeep.config.parts import PARTS
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.subsets import subset_of
@@ -63,15 +63,21 @@ def toolbox(**changes: Mapping[str, Any]) -> Config:
 
 
 def small(config: Config) -> Config:
-    """A configuration of the experiments on small rows: narrower, shallower and shorter, all else its own."""
+    """A configuration of the experiments on small rows: narrower, shallower and shorter, all else its own.
+
+    All classes are kept, and one that starts from a source starts from new weights.
+    """
     edges = len(config.schedule.boundaries_epochs)
+    subset = {"classes": (), "per_class": None, "valid_per_class": None}
+    model = config.model.rebuilt(min(len(config.model.units), 4), ())
     return replace(
         config,
-        data=replace(config.data, valid_size=60, train_size=None),
-        model=replace(config.model, units=tuple(max(units // 4, 8) for units in config.model.units[:4])),
+        data=replace(config.data, valid_size=60, train_size=None, **subset),
+        model=replace(model, units=tuple(max(units // 4, 8) for units in model.units)),
         optim=replace(config.optim, learning_rate=RATES.get(str(config.optim.optimizer), 1e-2)),
         train=replace(config.train, epochs=EPOCHS, patience=EPOCHS),
         schedule=replace(config.schedule, total_steps=None, boundaries_epochs=tuple(range(1, edges + 1))),
+        transfer=Transfer(),
     )
 
 
@@ -141,6 +147,9 @@ ROWS: dict[str, Config] = {
         for sites in get_args(choices.DropoutSites)
         if sites != "none"
     },
+    "a frozen layer": toolbox(
+        model={"units": (36,) * 3}, transfer={"frozen": (0, 1), "unfreeze": 1, "unfreeze_epoch": 2}
+    ),
     "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
     "skip": toolbox(model={"units": (36,) * 3, "skip": True}),
     "skip, bn and dropout": toolbox(
@@ -177,6 +186,7 @@ ROWS: dict[str, Config] = {
     "own schedule": toolbox(schedule={"kind": a_users_own.sawtooth}),
     **of_experiment("cifar", cifar.CONFIGS),
     **of_experiment("fashion_mnist", fashion_mnist.CONFIGS),
+    **of_experiment("mnist", mnist.CONFIGS),
 }
 
 
@@ -409,8 +419,9 @@ def test_every_field_is_given_in_some_row() -> None:
         for field in fields(kind)
         if len(given(part, field.name)) < 2
     }
-    # the rows are cut to size and have a split of their own; each makes a step in float64
+    # the rows are cut to size and have a split of their own; each makes a step in float64; none has a source
     assert same == {
+        *(f"transfer.{name}" for name in ("source", "layers", "added", "head", "gradual", "rate_factor")),
         "data.valid_size",
         "data.train_size",
         "data.resample",

@@ -135,9 +135,9 @@ def train(
             start = stage.entered(program.start(hyper, own_data, key), entry)
             state, resumed = checkpointer.resume(start)
             history = resumed or history
-            if resumed and on_epoch is not None:
-                on_epoch(history)
             is_last = len(history) >= last or bool(is_over(config, state, began))
+            if resumed and on_epoch is not None and not (is_last and stage is not stages[-1]):
+                on_epoch(history)  # otherwise the next phase does
             while not is_last:
                 since = time.perf_counter()
                 state, metrics = program.epoch(state, hyper, own_data)

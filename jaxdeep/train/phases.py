@@ -1,7 +1,7 @@
 """The phases of a run and the states between them. In a phase the same layers are frozen."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxdeep.config import Config, Phase, Static, Trained
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.nn.dnn import Network
+from jaxdeep.nn.dnn import BatchStats, Network, Params
 from jaxdeep.train.features import computed_once, shapes_with_features, with_features
 from jaxdeep.train.forward import model_of
 from jaxdeep.train.source import Layers, Source, layers_of, reused_layers, stacks_of
@@ -146,9 +146,15 @@ def first_entry(stage: Stage, source: Source | None, key: jax.Array) -> Entry:
     missing = [index for index in range(stage.trained.first) if index not in known]
     if missing:  # frozen layers with new weights
         model = model_of(stage.config, stage.data)
-        fresh = layers_of(model, *jax.jit(lambda key: initial_weights(model, key))(key))
+        fresh = layers_of(model, *_fresh(model, key))
         known |= {index: fresh[index] for index in missing}
     return Entry(known)
+
+
+@partial(jax.jit, static_argnums=0)
+def _fresh(model: Network, key: jax.Array) -> tuple[Params, BatchStats]:
+    """Return new weights and moving statistics."""
+    return initial_weights(model, key)
 
 
 def folder_of_phase(folder: Path | None, number: int) -> Path | None:
