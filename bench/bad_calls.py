@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.attempts import Attempt, call, calls
 from bench.bad_data import CONFIG, DATA, dataset, labels, rows
-from bench.bad_values import ALIEN, JSON, OF_TYPE, fields
+from bench.bad_values import ALIEN, JSON, OF_TYPE, alien_to, fields
 from jaxdeep import (
     Bracket,
     Config,
@@ -52,10 +52,10 @@ def bad_calls(inputs: Path) -> list[Attempt]:
 
 def _fields() -> Iterator[Attempt]:
     for field in fields():
-        for name, value in {**ALIEN, **OF_TYPE[field.kind]}.items():
+        for name, value in {**alien_to(field, ALIEN), **OF_TYPE[field.kind]}.items():
             wrong = {field.name: value}
             yield call("call: a field's value", f"{field.dotted}: {name}", lambda f=field, w=wrong: f.owner(**w))
-        for name, value in JSON.items():
+        for name, value in alien_to(field, JSON).items():
             plain = {field.part: {field.name: value}}
             yield call("call: Config.from_dict", f"{field.dotted}: {name}", lambda plain=plain: Config.from_dict(plain))
         if not field.optional:

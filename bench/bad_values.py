@@ -2,6 +2,7 @@
 
 import math
 import types
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
@@ -49,6 +50,7 @@ OF_TYPE: Final[dict[str, dict[str, Any]]] = {
         "None inside": (None,),
     },
     "name": {"swoosh": "swoosh", "a list": ["selu"], "a number": 1, "in capitals": "SELU"},
+    "str": {"a list": ["runs"], "a number": 1, "True": True},
 }
 """Type of a field -> values that no such field takes."""
 WORDS: Final[dict[str, tuple[str, ...]]] = {
@@ -57,6 +59,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "float": ("x", "", "nan", "inf", "-1e400", "-1e39", "1,5"),
     "tuple": ("x", "2.5", "", "-1", "nan"),
     "name": ("swoosh", "", "1", "None"),
+    "str": ("no/such/network.npz", "1"),
 }
 """Type of a field -> words of the command line that no such field takes."""
 
@@ -68,7 +71,7 @@ class BadField(NamedTuple):
         part: Name of the configuration's part, such as "train".
         name: Name of the field, such as "epochs".
         owner: Class of the part.
-        kind: Type of the field: "bool", "int", "float", "tuple" or "name".
+        kind: Type of the field: "bool", "int", "float", "tuple", "name" or "str".
         optional: Whether None is allowed.
     """
 
@@ -91,6 +94,16 @@ def fields() -> list[BadField]:
         for part, owner in PARTS.items()
         for name, hint in hints_of(owner).items()
     ]
+
+
+def alien_to(field: BadField, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a field does not take. A field of any string takes those that are strings.
+
+    Args:
+        field: Field of a configuration.
+        values: Values by their names.
+    """
+    return {name: value for name, value in values.items() if field.kind != "str" or not isinstance(value, str)}
 
 
 def _kind(hint: Any) -> str:

@@ -415,6 +415,9 @@ def test_the_exhibits_are_the_recipes_that_expect_something():
         "as_002_selu": ("selu-inputs-not-standardised", "test-rows-for-validation"),
         "as_002_alpha_dropout": ("alpha-dropout-without-selu",),
         "max_norm": ("selu-with-max-norm",),
+        **dict.fromkeys(
+            ("transfer_a", "scratch_b", "transfer"), ("selu-without-lecun", "selu-inputs-not-standardised")
+        ),
     }
     assert Recipe(BASE, "").expected == ()
 

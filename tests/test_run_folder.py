@@ -45,7 +45,7 @@ def finished(
     trials: Sequence[Trial] = (ONE,), identity: Mapping[str, Any] = IDENTITY, wall_seconds: float | None = 1.0
 ) -> StudyResult:
     """A study of these trials, of which the first tells one of the rows of each part, the second two, and so on."""
-    parts = (SimpleNamespace(size=size) for size in (9, 5, 7))
+    parts = (SimpleNamespace(size=size, capacity=size) for size in (9, 5, 7))
     data: Any = SimpleNamespace(**dict(zip(("train", "valid", "test"), parts, strict=True)))
     runs = [
         Run(

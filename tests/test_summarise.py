@@ -34,7 +34,7 @@ LOST = math.nan
 
 def run_of(trial: Trial, accuracy: float, loss: float) -> Run:
     """A run of one epoch with these figures of the validation and of the test rows."""
-    parts = {name: SimpleNamespace(size=10) for name in ("train", "valid", "test")}
+    parts = {name: SimpleNamespace(size=10, capacity=10) for name in ("train", "valid", "test")}
     data: Any = SimpleNamespace(**parts, info=SimpleNamespace(class_names=("a", "b", "c")))
     return Run(
         config=trial.config,

@@ -30,7 +30,8 @@ def with_weights(run: Run, params: Params, batch_stats: BatchStats, config: Conf
     config = run.config if config is None else config
     check_fits(config, run.data)
     evaluate = compiled(("evaluate",), spec_of(config, [run.data]), None).calls["evaluate"]
-    valid, test = jax.device_get(evaluate(params, batch_stats, traced(config), run.data))
+    found = jax.device_get(evaluate(params, batch_stats, traced(config), run.data))
+    valid, test = found.valid, found.test
     return replace(
         run,
         config=config,
@@ -40,6 +41,9 @@ def with_weights(run: Run, params: Params, batch_stats: BatchStats, config: Conf
         val_accuracy=float(valid.accuracy),
         test_loss=float(test.loss),
         test_accuracy=float(test.accuracy),
-        val_correct=np.asarray(valid.correct),
-        test_correct=np.asarray(test.correct),
+        train_loss=float(found.train_loss),
+        train_accuracy=float(found.train_accuracy),
+        confusion=None if found.confusion is None else np.asarray(found.confusion),
+        val_correct=np.asarray(valid.correct)[: run.data.valid.size],
+        test_correct=np.asarray(test.correct)[: run.data.test.size],
     )
