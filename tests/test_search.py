@@ -104,7 +104,8 @@ class MadeUp:
     trained: Counter = field(default_factory=Counter)
     stop_at: int | None = None
 
-    def fit_all(self, trials, data, *, checkpoints, on_epoch, until) -> list[Any]:
+    def fit_all(self, trials, data, *, checkpoints, on_epoch, until, source) -> list[Any]:
+        assert source is None
         del data, checkpoints
         runs = []
         for index, trial in enumerate(trials):
