@@ -52,7 +52,7 @@ def bad_calls(inputs: Path) -> list[Attempt]:
 
 def _fields() -> Iterator[Attempt]:
     for field in fields():
-        for name, value in {**alien_to(field, ALIEN), **OF_TYPE[field.kind]}.items():
+        for name, value in alien_to(field, {**ALIEN, **OF_TYPE[field.kind]}).items():
             wrong = {field.name: value}
             yield call("call: a field's value", f"{field.dotted}: {name}", lambda f=field, w=wrong: f.owner(**w))
         for name, value in alien_to(field, JSON).items():

@@ -97,13 +97,18 @@ def fields() -> list[BadField]:
 
 
 def alien_to(field: BadField, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a field does not take. A field of any string takes those that are strings.
+    """Return the values that a field does not take: no strings for a field of strings, no bools for a field of bools.
 
     Args:
         field: Field of a configuration.
         values: Values by their names.
     """
-    return {name: value for name, value in values.items() if field.kind != "str" or not isinstance(value, str)}
+    hint = hints_of(field.owner)[field.name]
+    taken = tuple(kind for kind in (str, bool) if kind is hint or kind in get_args(hint))
+    is_taken = {
+        name: isinstance(value[0] if isinstance(value, tuple) else value, taken) for name, value in values.items()
+    }
+    return {name: value for name, value in values.items() if not (taken and is_taken[name])}
 
 
 def _kind(hint: Any) -> str:

@@ -20,7 +20,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json, write_json
 from jaxdeep.train.devices import describe_device, describe_processor
 
-ROOT: Final = Path(__file__).parent.parent.parent
+ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "experiments" / "results"
 POINTS: Final = "points.json"
 QUICK_ROWS, QUICK_VALID_ROWS, QUICK_EPOCHS = 2_000, 1_000, 2

@@ -13,6 +13,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.choices import PruneScope, check
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import scalar
+from jaxdeep.errors import UserError
 from jaxdeep.optim.sparsity import kernels_of, pruned, with_kernels
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_run
@@ -107,8 +108,15 @@ def finetune(run: Run, changes: Mapping[str, Any], seed: int | None = None) -> R
     """
     _check_run(run)
     seed = run.seed if seed is None else plain_seed(seed)
-    whole = Transfer(layers=len(run.config.network.units), head="kept", frozen="none")
-    config = replace(run.config, model=run.config.network, transfer=whole).updated(changes)
+    network = run.config.network
+    config = replace(run.config, model=network, transfer=Transfer()).updated(changes)
+    if config.model.units != network.units:
+        raise UserError(
+            "changes give the network other weights than the run's. Leave model.units, model.activation, batch "
+            "normalisation, biases and train.dtype as they are."
+        )
+    whole = Transfer(layers=len(network.units), head="kept", frozen="none")
+    config = replace(config, transfer=whole)
     source = Source.of(run)
     check_fits(config, run.data)
     tuned = train(config, prepared(config, run.data, source), seed, source=source)

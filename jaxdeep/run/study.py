@@ -25,7 +25,7 @@ from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import printable
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import train_all
-from jaxdeep.study.sources import source_digest
+from jaxdeep.study.sources import source_digest, sources_of
 from jaxdeep.study.stored import SUMMARY, Stored
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checks import check_fits
@@ -129,6 +129,7 @@ def run_design(
     """
     config = resolved(config, source_of(config, design.seeds[0], source))
     trials = check_study(config, data, design)
+    sources_of(trials, source)  # before a folder is made
     request.check(config, data, len(design.seeds))
     identity = study_identity(title, config, data, design, source)
     study = Plan(config, data, design, trials, identity, title, watch, verbose, range_test, source)
