@@ -72,7 +72,9 @@ def _cells(record: Mapping[str, Any]) -> str:
         ends = f"{POINTS * gain['low_corrected']:+.2f} to {POINTS * gain['high_corrected']:+.2f}"
         points, ratio = f"{POINTS * gain['difference']:+.2f} ({ends})", gain["error_ratio"]
         words = "no error" if ratio is None else f"{ratio:.2f}"
-        rows.append((name, _accuracy(cell), f"{cell['test_loss']['mean']:.4f}", points, gain["answer"], words))
+        answer = gain["answer"]
+        answer = {True: "better", False: "worse"}[gain["difference"] > 0] if answer == "different" else answer
+        rows.append((name, _accuracy(cell), f"{cell['test_loss']['mean']:.4f}", points, answer, words))
     return markdown_table(("network", "test accuracy", "test loss", "gain, points", "answer", "error ratio"), rows)
 
 

@@ -118,5 +118,5 @@ def lines(record: Mapping[str, Any]) -> list[str]:
     for name, cell in record["cells"].items():
         accuracy, gain = cell["test_accuracy"], cell.get("gain")
         text = f"  {name}: {accuracy['mean']:.4f} ± {_half(accuracy):.4f}"
-        found.append(text if gain is None else f"{text}, {gain['answer']} from scratch ({gain['difference']:+.4f})")
+        found.append(text if gain is None else f"{text}, {gain['answer']}: {gain['difference']:+.4f} to scratch")
     return found
