@@ -317,8 +317,7 @@ def test_the_page_of_studies_has_no_bold_row_that_lost_a_run(whole, is_best_left
 
 def test_no_committed_record_has_a_run_that_diverged() -> None:
     """So that no figure of theirs depends on what is done with one."""
-    others = (".find-lr.json", ".tune.json")
-    found = [read_study(path) for path in RECORDS.folder.glob("*/*.json") if not path.name.endswith(others)]
+    found = list(map(read_study, RECORDS.summaries()))
     assert len(found) > 20
     assert sum(result.diverged for result in found) == 0
 

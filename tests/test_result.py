@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs import publish
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 from jaxdeep.study.compare import compare_studies
@@ -21,8 +22,7 @@ from jaxdeep.study.stored import read_study
 from jaxdeep.study.trial_result import Candidate, MeanFigure, TrialResult
 
 RATE, UNITS = "optim.learning_rate", "model.units"
-RESULTS = Path(__file__).parent.parent / "experiments" / "results"
-RECORDS = sorted(path for path in RESULTS.glob("*/*.json") if not path.name.endswith((".find-lr.json", ".tune.json")))
+RECORDS = publish.RECORDS.summaries()
 
 FINITE = st.floats(-1e6, 1e6)
 FIGURE = st.none() | FINITE

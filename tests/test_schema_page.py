@@ -110,11 +110,7 @@ def written(tmp_path_factory) -> set[str]:
 
 def records() -> set[str]:
     """Return the keys of all committed records."""
-    paths = [
-        path
-        for path in publish.RECORDS.folder.glob("*/*.json")
-        if not path.name.endswith((".find-lr.json", ".tune.json"))
-    ]
+    paths = publish.RECORDS.summaries()
     return {of for path in paths for key in keys_of(json.loads(path.read_text())) for of in described_as(key)}
 
 

@@ -95,6 +95,16 @@ class Records:
         study = read_study(summary, *others)
         return replace(study, changed=self.changed(study.identity()))
 
+    def summaries(self, *experiments: str) -> list[Path]:
+        """Return the paths of the recorded summaries of studies, without range tests and tunings.
+
+        Args:
+            experiments: Names of experiments. None means all that have recipes.
+        """
+        folders = [self.folder / name for name in experiments or self.recipes]
+        paths = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+        return [path for path in paths if not path.name.endswith((".find-lr.json", ".tune.json"))]
+
     def studies(self, experiment: str, *, grids: bool = False) -> dict[str, StudyResult]:
         """Return an experiment's recorded studies by the names of their records, in the order of its configurations.
 
@@ -102,10 +112,12 @@ class Records:
             experiment: name of the experiment.
             grids: whether to return the studies over a whole grid, in place of single configurations.
         """
-        others = (".find-lr.json", ".tune.json")
-        paths = [path for path in (self.folder / experiment).glob("*.json") if not path.name.endswith(others)]
         order = list(self.recipes[experiment])
-        found = [study for study in map(self._read, paths) if (_is_grid(study) if grids else is_single(study))]
+        found = [
+            study
+            for study in map(self._read, self.summaries(experiment))
+            if (_is_grid(study) if grids else is_single(study))
+        ]
         named = {self.name_of(study.identity()): study for study in found}
         return dict(sorted(named.items(), key=lambda item: (order.index(item[1].name), item[0])))
 
