@@ -25,8 +25,8 @@ SAMPLES: Final = 64
 
 def rates() -> list[str]:
     """Return the words of the search for a learning rate."""
-    rate = ("--grid", "optim.learning_rate=0.01,0.001,0.0001", "--halving", "successive", "--epochs", "10")
-    return ["--config", "digits_0_4", "--train.monitor", "val_accuracy", *rate]
+    search = ("--grid", "optim.learning_rate=0.01,0.001,0.0001", "--halving", "successive")
+    return ["--config", "digits_0_4", "--train.monitor", "val_accuracy", "--epochs", "10", *search, "--seeds", "3"]
 
 
 def placements() -> list[str]:

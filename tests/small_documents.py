@@ -21,7 +21,7 @@ import jaxdeep.cli.find_lr
 import jaxdeep.cli.main
 import jaxdeep.cli.run
 import jaxdeep.run.uncertainty
-from experiments import cifar, fashion_mnist
+from experiments import cifar, fashion_mnist, mnist
 from experiments import record as study_record
 from experiments.compress.__main__ import main as compress
 from jaxdeep.cli.recipe import Recipe
@@ -39,6 +39,7 @@ LIMITS: Final = {
 EXPERIMENTS: Final = {
     "experiments.cifar": ("cifar", "cifar10", cifar.CONFIGS),
     "experiments.fashion_mnist": ("fashion_mnist", "fashion_mnist", fashion_mnist.CONFIGS),
+    "experiments.mnist": ("mnist", "mnist", mnist.CONFIGS),
 }
 
 
@@ -56,9 +57,25 @@ def capped(words: Sequence[str]) -> list[str]:
 
 
 def small(config: Config) -> Config:
-    """Return a configuration with at most three layers of eight units and three epochs."""
-    units = tuple(min(count, 8) for count in config.model.units[:3])
-    return config.updated({"model.units": units, "train.epochs": min(config.train.epochs, 3)})
+    """Return a configuration with at most three layers of eight units, three epochs and five rows of a class."""
+    model, transfer, data = config.model.rebuilt(min(len(config.model.units), 3), ()), config.transfer, config.data
+    layers = None if transfer.layers is None else min(transfer.layers, 3)
+    return replace(
+        config,
+        data=replace(
+            data,
+            per_class=None if data.per_class is None else 5,
+            valid_per_class=None if data.valid_per_class is None else 2,
+        ),
+        model=replace(model, units=tuple(min(count, 8) for count in model.units)),
+        train=replace(config.train, epochs=min(config.train.epochs, 3)),
+        transfer=replace(
+            transfer,
+            layers=layers,
+            unfreeze=min(transfer.unfreeze, 3),
+            unfreeze_epoch=transfer.unfreeze_epoch and min(transfer.unfreeze_epoch, 1),
+        ),
+    )
 
 
 def small_recipes(recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:

@@ -123,7 +123,8 @@ def run_line(line: str, run: Callable[[list[str]], int]) -> str:
 
 def check_module(module: str, given: list[str]) -> None:
     """Refuse a module that does not exist, or a flag that its source does not name."""
-    path = ROOT / (module.replace(".", "/") + ".py")
+    place = ROOT / module.replace(".", "/")
+    path = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
     assert path.is_file() or module in ("pytest", "pip", "mkdocs"), f"no module {module}"
     if path.is_file():
         flags = [word for word in given if word.startswith("--")]
