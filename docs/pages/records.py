@@ -58,13 +58,13 @@ class Records:
             raise UserError(f"{run} holds neither {' nor '.join(KINDS)}: not a finished run")
         for kind in kinds:
             record = read_json(run / kind)
-            has_epochs = "mean" in record and "folds" not in record  # no table reads the epochs of other studies
+            has_epochs = "mean" in record and "folds" not in record  # no page shows the epochs of other studies
             if record["data"]["synthetic"]:
                 raise UserError(f"{run} is a run on synthetic images: its figures are no results")
             target = self.folder / record["experiment"]
             target.mkdir(parents=True, exist_ok=True)
             for name, ending in KINDS[kind].items():
-                if (run / name).exists() and (has_epochs or name != "metrics.jsonl"):
+                if (run / name).exists() and (has_epochs or not name.startswith(("metrics.", "curves."))):
                     shutil.copyfile(run / name, target / f"{self.name_of(record)}{ending}")
 
     def name_of(self, record: Mapping[str, Any]) -> str:
