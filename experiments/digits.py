@@ -21,7 +21,7 @@ LAYERS: Final = len(DIGITS_0_4.model.units)
 RATE: Final = 0.2
 """Dropout rate of the source."""
 SAMPLES: Final = 32
-"""Number of candidates. Each has programs of its own, and XLA for a CPU runs out of memory for those of 64 (LOG.md)."""
+"""Number of candidates. Each has programs of its own, and for 64 XLA runs out of memory on a CPU (LOG.md)."""
 
 
 def rates() -> list[str]:
