@@ -161,7 +161,6 @@ def test_a_function_of_the_users_own_is_given_as_a_run(tmp_path: Path) -> None:
     [
         ({"rate_factor": 0.1}, r"transfer\.rate_factor is 0\.1 .* Give transfer\.source or transfer\.layers, or .*"),
         ({"rate_factor": 0.0, "layers": 1}, r"transfer\.rate_factor is 0\.0\. Allowed: above 0 and finite\."),
-        ({"unfreeze_epoch": 3}, r"transfer\.unfreeze_epoch is 3 .* without transfer\.unfreeze\. .*"),
         ({"layers": 2, "unfreeze": 1, "unfreeze_epoch": 2, "gradual": True}, r"transfer\.gradual has no effect .*"),
         ({"frozen": (1, 1)}, r"transfer\.frozen is \(1, 1\)\. Allowed: reused, none, or different indices\."),
         ({"layers": -1}, r"transfer\.layers is -1\. Allowed: 0 or more, or None\."),
