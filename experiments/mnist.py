@@ -26,6 +26,15 @@ DIGITS_0_4_DROPOUT: Final = DIGITS_0_4.updated({"model.dropout_sites": "after_hi
 DIGITS_0_4_PLACES: Final = DIGITS_0_4.updated(
     {"model.batch_norm": (True,) * 5, "model.batch_norm_place": "input", "model.dropout_rate": (0.0, *(0.2,) * 5)}
 )
+DIGITS_0_4_BEST: Final = DIGITS_0_4_PLACES.updated(
+    {
+        "model.batch_norm": (False, True, True, True, False),
+        "model.dropout_rate": (0.0, 0.0, 0.0, 0.2, 0.0, 0.0),
+        "optim.learning_rate": 0.000894,
+        "train.epochs": 50,
+        "train.monitor": "val_accuracy",
+    }
+)
 SCRATCH_5_9: Final = DIGITS_0_4.updated(
     {"data.classes": (5, 6, 7, 8, 9), "data.per_class": 100, "data.valid_per_class": 30}
 )
@@ -37,6 +46,10 @@ CONFIGS: Final[Mapping[str, Recipe]] = {
     "digits_0_4_dropout": Recipe(DIGITS_0_4_DROPOUT, "the same with dropout of .2 after each of the five layers"),
     "digits_0_4_places": Recipe(
         DIGITS_0_4_PLACES, "the same with both, layer by layer: the network whose places experiments.digits searches"
+    ),
+    "digits_0_4_best": Recipe(
+        DIGITS_0_4_BEST,
+        "the best of that search: batch normalisation before layers 2 to 4, dropout of .2 after layer 3",
     ),
     "scratch_5_9": Recipe(SCRATCH_5_9, "digits 5 to 9 with 100 images of each: the same network with new weights"),
     "transfer_5_9": Recipe(
