@@ -77,7 +77,8 @@ def search_table(records: Records, search: str) -> str:
     names = (name.partition(".")[2].replace("_", " ") for name in study.varied)
     table = markdown_table((*names, "epochs", "val accuracy", "test accuracy"), rows)
     return (
-        f"{len(study.candidates)} candidates, {len(study.seeds)} seeds. The ones that were trained longest:\n\n{table}"
+        f"{len(study.candidates)} candidates, {len(study.seeds)} seed{'' if len(study.seeds) == 1 else 's'}. "
+        f"The ones that were trained longest:\n\n{table}"
     )
 
 
