@@ -1,11 +1,12 @@
 """The settings of a study that is no grid, its points, which are stored as they are finished, and its record."""
 
 import json
-import os
 import platform
 import shlex
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,6 +19,8 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json, write_json
+from jaxdeep.study.runner import cores
+from jaxdeep.study.summarise import commit
 from jaxdeep.train.devices import describe_device, describe_processor
 
 ROOT: Final = Path(__file__).parent.parent
@@ -154,7 +157,6 @@ def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequenc
         data: Rows of the study.
         argv: Words of the command behind its module.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     changed = _git("status", "--porcelain", "--", ".", ":!experiments/results")
     return {
         **asdict(settings),
@@ -162,10 +164,10 @@ def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequenc
         "data": data.identity(),
         "rows": {"train": data.train.size, "valid": data.valid.size, "test": data.test.size},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "--short", "HEAD"),
+        "commit": commit(),
         "changed": None if changed is None else bool(changed),
         "command": shlex.join(("python", "-m", f"experiments.{settings.experiment}", *argv)),
-        "machine": {"processor": describe_processor(), "cores": cores, "device": describe_device()},
+        "machine": {"processor": describe_processor(), "cores": cores(), "device": describe_device()},
         "versions": {"python": platform.python_version(), **{of: metadata.version(of) for of in ("jax", "jaxlib")}},
     }
 
@@ -177,3 +179,57 @@ def _git(*argv: str) -> str | None:
     except OSError:
         return None
     return None if done.returncode else done.stdout.strip()
+
+
+def check_recordable(settings: Settings, *, wanted: bool) -> None:
+    """Refuse to record a study whose figures are no results.
+
+    Args:
+        settings: Settings of the study.
+        wanted: Whether a record is asked for.
+
+    Raises:
+        UserError: The study is a quick one, or its images are synthetic.
+    """
+    if wanted and (settings.quick or settings.source == "synthetic"):
+        raise UserError("--record is for full studies of real images. Leave it out, or --quick and --data synthetic.")
+
+
+def copy_record(folder: Path, settings: Settings, data: Dataset, name: str) -> None:
+    """Copy a finished study's record and figure into the repository.
+
+    Args:
+        folder: Folder of the study.
+        settings: Settings of the study.
+        data: Rows of the study.
+        name: Name of the record.
+
+    Raises:
+        UserError: The images are synthetic.
+    """
+    if data.is_synthetic:
+        raise UserError("the images are synthetic: their figures are no results. Give the real ones by --data-dir.")
+    target = RESULTS / settings.experiment
+    target.mkdir(parents=True, exist_ok=True)
+    for file, ending in (("record.json", "json"), ("figure.png", "png"), ("figure.svg", "svg")):
+        shutil.copyfile(folder / file, target / f"{name}.{ending}")
+
+
+def exit_status(run: Callable[[], None]) -> int:
+    """Run a study's command, and turn an error that the user can mend, or Ctrl-C, into a line on stderr.
+
+    Args:
+        run: Function that finishes the study.
+
+    Returns:
+        0, 2 for an error that the user can mend, or 130 after Ctrl-C.
+    """
+    try:
+        run()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command continues", file=sys.stderr)
+        return 130
+    return 0

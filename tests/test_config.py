@@ -376,7 +376,7 @@ def test_a_field_that_the_choice_does_not_use_is_refused(part, given, field, use
         (
             lambda: Model(dropout_sites="head", dropout_rate=(0.0, 0.0, 0.1)),
             "model.dropout_sites is 'head', and model.dropout_rate has an entry for each layer, "
-            "which says where there is dropout. Leave model.dropout_sites out.",
+            "and these entries say which layers have dropout. Leave model.dropout_sites out.",
         ),
         (
             lambda: Model((8, 4, 8), skip=True),

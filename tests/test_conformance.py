@@ -211,7 +211,7 @@ LEARNS_NO_CLASSES = {"cifar as_002_alpha_dropout": "alpha dropout between ELU la
 
 
 def dataset_of(config: Config) -> Dataset:
-    """The small rows; for a sigmoid head those of the first two of their four classes."""
+    """The small rows. A sigmoid head gets the rows of their first two classes."""
     if config.model.head == "softmax":
         return small_dataset(config)
     parts = [(images[labels < 2], labels[labels < 2]) for images, labels in (small_arrays(400), small_arrays(120, 1))]

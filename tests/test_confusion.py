@@ -1,4 +1,4 @@
-"""Figures of each class are those of scikit-learn, and the picture shows them readably."""
+"""Figures of each class equal scikit-learn's, and the picture shows them readably."""
 
 import warnings
 from pathlib import Path

@@ -130,7 +130,7 @@ def test_99_of_the_first_200_sandals_and_shirts_are_shirts() -> None:
 
 @st.composite
 def draws(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
-    """Labels of 200 rows, of which the first 50 are for validation, and fields of a draw that they allow."""
+    """Labels of 200 rows, and fields of a draw that they allow. The first 50 rows are for validation."""
     labels = np.asarray(draw(st.permutations((np.arange(200) % 4).tolist())), np.int32)
     fewest = min(np.bincount(labels[50:], minlength=4))
     valid = draw(st.none() | st.integers(1, 10))

@@ -8,7 +8,6 @@ A killed command goes on where it was. The folder holds points.json, checkpoints
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from experiments import record as records
 from experiments.compress.figures import draw_serve, draw_sparse
 from experiments.compress.serve import run_serve
 from experiments.compress.sparse import BASE, METHODS, Study, run_sparse
-from experiments.record import Points, Settings, stamp
+from experiments.record import Points, Settings, check_recordable, copy_record, exit_status, stamp
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import write_json
 from jaxdeep.train.devices import use_compilation_cache
@@ -51,26 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Words of the command line, or None for the process's own.
 
     Returns:
-        The exit status: 0, or 2 for an error that the user can mend.
+        The exit status: 0, 2 for an error that the user can mend, or 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     given = parser().parse_args(words)
-    try:
-        if given.seeds < 1 or given.epochs < 1:
-            raise UserError(f"--seeds is {given.seeds} and --epochs is {given.epochs}. Give 1 or more of each.")
-        _run(given, words)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: _run(given, words))
 
 
 def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     """Finish the study, and write its record and its figure."""
+    if given.seeds < 1 or given.epochs < 1:
+        raise UserError(f"--seeds is {given.seeds} and --epochs is {given.epochs}. Give 1 or more of each.")
     epochs = min(given.epochs, records.QUICK_EPOCHS) if given.quick else given.epochs
     settings = Settings("compress", given.question, given.dataset, epochs, given.quick, given.data)
-    if given.record and (given.quick or given.data == "synthetic"):
-        raise UserError("--record is for full studies of real images. Leave it out, or --quick and --data synthetic.")
+    check_recordable(settings, wanted=given.record)
     use_compilation_cache()
     folder = given.workdir or Path("runs") / "compress" / settings.name
     data = settings.load(BASE, given.data_dir)
@@ -84,14 +77,7 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     print("\n".join(lines(record)))
     print(f"{folder}: record.json, figure.png, figure.svg")
     if given.record:
-        if data.is_synthetic:
-            raise UserError("the images are synthetic: their figures are no results. Give the real ones by --data-dir.")
-        target = records.RESULTS / "compress"
-        target.mkdir(parents=True, exist_ok=True)
-        for name, ending in (("record.json", "json"), ("figure.png", "png"), ("figure.svg", "svg")):
-            shutil.copyfile(
-                folder / name, records.RESULTS / "compress" / f"{settings.question}-{settings.dataset}.{ending}"
-            )
+        copy_record(folder, settings, data, f"{settings.question}-{settings.dataset}")
 
 
 def lines(record: dict[str, Any]) -> list[str]:

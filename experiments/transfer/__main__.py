@@ -10,13 +10,11 @@ A killed command continues where it was. The folder holds points.json, the sourc
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import record as records
-from experiments.record import Points, Settings, stamp
+from experiments.record import Points, Settings, check_recordable, copy_record, exit_status, stamp
 from experiments.transfer.cells import FIRST_SEED, QUESTIONS
 from experiments.transfer.figures import draw, lines
 from experiments.transfer.study import Study, train_cells
@@ -57,15 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     given = parser().parse_args(words)
-    try:
-        _run(given, words)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command continues", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: _run(given, words))
 
 
 def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
@@ -74,10 +64,9 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     count = given.seeds or (QUICK_SEEDS if given.quick else SEEDS[given.question])
     if given.seeds is not None and given.seeds < 2:
         raise UserError(f"--seeds is {given.seeds}. Give 2 or more, since every figure has an interval.")
-    if given.record and (given.quick or given.data == "synthetic"):
-        raise UserError("--record is for full studies of real images. Leave it out, or --quick and --data synthetic.")
     base = question.cells[0].config
     settings = Settings("transfer", given.question, question.dataset, base.train.epochs, given.quick, given.data)
+    check_recordable(settings, wanted=given.record)
     use_compilation_cache()
     folder = given.workdir or Path("runs") / "transfer" / settings.name
     data = settings.load_rows(base.data.base(), given.data_dir)
@@ -90,12 +79,7 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
     print("\n".join(lines(record)))
     print(f"{folder}: record.json, figure.png, figure.svg")
     if given.record:
-        if data.is_synthetic:
-            raise UserError("the images are synthetic: their figures are no results. Give the real ones by --data-dir.")
-        target = records.RESULTS / "transfer"
-        target.mkdir(parents=True, exist_ok=True)
-        for name, ending in (("record.json", "json"), ("figure.png", "png"), ("figure.svg", "svg")):
-            shutil.copyfile(folder / name, target / f"{given.question}.{ending}")
+        copy_record(folder, settings, data, given.question)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class Model:
             if self.dropout_sites != "none":
                 raise UserError(
                     f"model.dropout_sites is {self.dropout_sites!r}, and model.dropout_rate has an entry for each "
-                    "layer, which says where there is dropout. Leave model.dropout_sites out."
+                    "layer, and these entries say which layers have dropout. Leave model.dropout_sites out."
                 )
         elif (self.dropout_rate > 0) != (self.dropout_sites != "none"):
             raise UserError(

@@ -75,10 +75,10 @@ def fit_batched(
             groups.setdefault(batched[index].spec(), []).append(index)
         going = []
         for indices in groups.values():
-            for index in _train_group(indices, batched, on_epoch, until, memory):
-                going.append(index)
+            has_next = set(_train_group(indices, batched, on_epoch, until, memory))
+            going += [index for index in indices if index in has_next]
             for index in indices:
-                if index not in going:
+                if index not in has_next:
                     on_end(index, _run_of(batched[index]))
     return list(map(_run_of, batched))
 
