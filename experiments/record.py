@@ -157,16 +157,27 @@ def stamp(settings: Settings, seeds: Sequence[int], data: Dataset, argv: Sequenc
         data: Rows of the study.
         argv: Words of the command behind its module.
     """
-    changed = _git("status", "--porcelain", "--", ".", ":!experiments/results")
     return {
         **asdict(settings),
         "seeds": list(seeds),
         "data": data.identity(),
         "rows": {"train": data.train.size, "valid": data.valid.size, "test": data.test.size},
+        **origin(shlex.join(("python", "-m", f"experiments.{settings.experiment}", *argv))),
+    }
+
+
+def origin(command: str) -> dict[str, Any]:
+    """Return when, where and by what a record is made, as JSON values.
+
+    Args:
+        command: Command that repeats it.
+    """
+    changed = _git("status", "--porcelain", "--", ".", ":!experiments/results")
+    return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "changed": None if changed is None else bool(changed),
-        "command": shlex.join(("python", "-m", f"experiments.{settings.experiment}", *argv)),
+        "command": command,
         "machine": {"processor": describe_processor(), "cores": cores(), "device": describe_device()},
         "versions": {"python": platform.python_version(), **{of: metadata.version(of) for of in ("jax", "jaxlib")}},
     }

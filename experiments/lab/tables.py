@@ -1,0 +1,85 @@
+"""Tables of arms, as claims show them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments.lab.claim import Table
+from experiments.lab.kept import Arm
+from experiments.lab.lab import values_of
+from jaxdeep.analysis.statistics import mean_over_runs
+from jaxdeep.study.tuned import TriedRate
+
+
+def estimate_text(values: Sequence[float], digits: int = 4) -> str:
+    """Return a mean with half of its 95% interval as text.
+
+    Args:
+        values: Figure of each seed. Values that are not finite do not count.
+        digits: Number of decimals.
+    """
+    of = mean_over_runs(values)
+    if of.mean is None:
+        return "none"
+    half = "" if of.low is None else f" ± {of.mean - of.low:.{digits}f}"
+    return f"{of.mean:.{digits}f}{half}"
+
+
+def arms_table(
+    arms: Mapping[str, Arm], title: str = "Each at its own best learning rate", **more: Sequence[str]
+) -> Table:
+    """Return a row for each arm: learning rate, validation loss, test accuracy, training accuracy, diverged seeds.
+
+    Args:
+        arms: Trained arms by name.
+        title: Title of the table.
+        more: Cells of further columns by heading, one for each arm.
+    """
+    columns = ["", "learning rate", "seeds", "val loss", "test accuracy", "training accuracy", "diverged"]
+    rows = []
+    for index, (name, arm) in enumerate(arms.items()):
+        figures = [estimate_text(values_of(arm, of)) for of in ("val_loss", "test_accuracy", "train_accuracy")]
+        further = [cells[index] for cells in more.values()]
+        rows.append([name, f"{arm.rate:g}", str(len(arm.study.trials)), *figures, str(arm.study.diverged), *further])
+    return Table(title, [*columns, *(name.replace("_", " ") for name in more)], rows)
+
+
+def rates_table(arms: Mapping[str, Arm]) -> Table:
+    """Return the validation loss of every learning rate that was searched.
+
+    Args:
+        arms: Tuned arms by name.
+    """
+    rows = []
+    for name, arm in arms.items():
+        if arm.tuning is not None:
+            for tried in arm.tuning.configurations[0].rates:
+                loss = mean_loss(tried)
+                text = "none" if loss is None else f"{loss:.4f}"
+                rows.append([name, f"{tried.rate:g}", text, str(sum(tried.diverged))])
+    return Table("Searches of the learning rate", ["", "learning rate", "mean val loss", "diverged"], rows)
+
+
+def good_range(arm: Arm, factor: float = 1.1) -> float:
+    """Return the width of the range of good learning rates of a search, in decades.
+
+    Args:
+        arm: Tuned arm.
+        factor: Largest ratio of a good rate's mean validation loss to the lowest one.
+    """
+    assert arm.tuning is not None
+    means = {of.rate: mean_loss(of) for of in arm.tuning.configurations[0].rates if not any(of.diverged)}
+    losses = {rate: loss for rate, loss in means.items() if loss is not None}
+    best = min(losses.values())
+    good = [rate for rate, loss in losses.items() if loss <= factor * best]
+    return float(np.log10(max(good) / min(good)))
+
+
+def mean_loss(tried: TriedRate) -> float | None:
+    """Return the mean validation loss of a learning rate over the seeds of a search, or None if no seed has one.
+
+    Args:
+        tried: Trials of a learning rate.
+    """
+    finite = [loss for loss in tried.val_loss if loss is not None]
+    return float(np.mean(finite)) if finite else None
