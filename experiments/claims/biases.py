@@ -2,28 +2,18 @@
 
 from typing import Final
 
-from experiments.lab.claim import Claim, Outcome, Part
-from experiments.lab.contrasts import accuracy
+from experiments.lab.claim import Claim, Outcome
 from experiments.lab.lab import BASE, REDUCED, Lab, arms_of
-from experiments.lab.tables import arms_table
+from experiments.lab.parts import same
+from experiments.lab.tables import arms_table, rates_table
 
-ARMS: Final = {
-    "zeros": {"model.bias_init": "zeros"},
-    "random": {"model.bias_init": "random_normal"},
-}
+ARMS: Final = {"zeros": {"model.bias_init": "zeros"}, "random": {"model.bias_init": "random_normal"}}
 
 
 def measure(lab: Lab) -> Outcome:
     """Compare biases that begin at zero with random ones."""
     arms = lab.tuned(arms_of(BASE, ARMS))
-    part = Part(
-        "zeros - random",
-        "The test accuracies differ by less than half a point.",
-        accuracy(arms["zeros"], arms["random"]),
-        low=-0.5,
-        high=0.5,
-    )
-    return Outcome([part], [arms_table(arms)], REDUCED)
+    return Outcome([same(arms, "zeros", "random")], [arms_table(arms), rates_table(arms)], REDUCED)
 
 
 CLAIM: Final = Claim(

@@ -26,12 +26,29 @@ def latencies(
     Returns:
         Median, minimum and maximum over rounds of each network, in microseconds a batch.
     """
+    times = times_by_round(networks, rows, rounds)
+    return {name: {"median": median(of), "min": min(of), "max": max(of)} for name, of in times.items()}
+
+
+def times_by_round(
+    networks: Mapping[str, Callable[[jax.Array], Any]], rows: jax.Array, rounds: int
+) -> dict[str, list[float]]:
+    """Return the time of a call of each network in each round.
+
+    Args:
+        networks: Compiled functions of rows by name.
+        rows: Stored rows [B, D] of every call.
+        rounds: Number of rounds, 1 or more.
+
+    Returns:
+        Microseconds a batch of each round by the name of the network.
+    """
     calls = {name: _calls_a_turn(network, rows) for name, network in networks.items()}
     times: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(rounds):
         for name, network in networks.items():
             times[name].append(_seconds(network, rows, calls[name]) / calls[name] * 1e6)
-    return {name: {"median": median(of), "min": min(of), "max": max(of)} for name, of in times.items()}
+    return times
 
 
 def _calls_a_turn(network: Callable[[jax.Array], Any], rows: jax.Array) -> int:

@@ -1,6 +1,7 @@
 """Tables of arms, as claims show them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from experiments.lab.kept import Arm
 from experiments.lab.lab import values_of
 from jaxdeep.analysis.statistics import mean_over_runs
 from jaxdeep.study.tuned import TriedRate
+
+OWN_RATE: Final = "Each at its own best learning rate"
 
 
 def estimate_text(values: Sequence[float], digits: int = 4) -> str:
@@ -25,23 +28,20 @@ def estimate_text(values: Sequence[float], digits: int = 4) -> str:
     return f"{of.mean:.{digits}f}{half}"
 
 
-def arms_table(
-    arms: Mapping[str, Arm], title: str = "Each at its own best learning rate", **more: Sequence[str]
-) -> Table:
+def arms_table(arms: Mapping[str, Arm], more: Mapping[str, Sequence[str]] | None = None) -> Table:
     """Return a row for each arm: learning rate, validation loss, test accuracy, training accuracy, diverged seeds.
 
     Args:
         arms: Trained arms by name.
-        title: Title of the table.
         more: Cells of further columns by heading, one for each arm.
     """
     columns = ["", "learning rate", "seeds", "val loss", "test accuracy", "training accuracy", "diverged"]
     rows = []
     for index, (name, arm) in enumerate(arms.items()):
         figures = [estimate_text(values_of(arm, of)) for of in ("val_loss", "test_accuracy", "train_accuracy")]
-        further = [cells[index] for cells in more.values()]
+        further = [cells[index] for cells in (more or {}).values()]
         rows.append([name, f"{arm.rate:g}", str(len(arm.study.trials)), *figures, str(arm.study.diverged), *further])
-    return Table(title, [*columns, *(name.replace("_", " ") for name in more)], rows)
+    return Table(OWN_RATE, [*columns, *(more or {})], rows)
 
 
 def rates_table(arms: Mapping[str, Arm]) -> Table:
