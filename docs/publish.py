@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from bench import results
-from docs.pages import digits, transfer
+from docs.pages import claims, digits, transfer
 from docs.pages.compress import serve_section, sparse_section
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
@@ -28,6 +28,7 @@ from docs.pages.studies import controls_table, draw_exercise_8, onecycle_table, 
 from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist, mnist
+from experiments.claims.table import CLAIMS
 from jaxdeep.errors import UserError
 
 ROOT: Final = Path(__file__).parent.parent
@@ -35,6 +36,7 @@ BENCH_RECORDS: Final = ROOT / "bench" / "records"
 RESULTS: Final = "experiments/results"
 RECIPES: Final = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS, "mnist": mnist.CONFIGS}
 RECORDS: Final = Records(RECIPES, ROOT / RESULTS)
+STATEMENTS: Final = {name: (claim.statement, claim.sources) for name, claim in CLAIMS.items()}
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "first_run": lambda: first_run(RECORDS),
     "exercise": lambda: exercise_table(RECORDS),
@@ -54,6 +56,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "digits_rates": lambda: digits.search_table(RECORDS, "optim.learning_rate"),
     "digits_placements": lambda: digits.search_table(RECORDS, "model.batch_norm"),
     **{f"transfer_{of}": partial(transfer.section, ROOT / RESULTS, of) for of in transfer.TABLES},
+    "claims": lambda: claims.verdicts_table(RECORDS.folder, STATEMENTS),
+    "claims_parts": lambda: claims.parts_table(RECORDS.folder, STATEMENTS),
+    "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
+    "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults"),
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
@@ -69,6 +75,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer"),
     "docs/trust.md": ("keras",),
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
+    "docs/claims.md": ("claims", "claims_parts", "claims_optimizers", "claims_defaults"),
     "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
 }
 """The tables of each page, which stand between their marks."""

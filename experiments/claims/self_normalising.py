@@ -14,7 +14,7 @@ from jaxdeep import Model
 SELU: Final = Model(units=(100,) * 1_000, activation="selu", kernel_init="lecun_normal")
 EVERY: Final = 100
 KEPT: Final = 0.7
-"""Smallest standard deviation after 1,000 layers that counts as kept, and 1 over the largest. The chapter's lowest is .83."""
+"""Smallest standard deviation that counts as kept after 1,000 layers, and 1 over the largest."""
 BREAKERS: Final[dict[str, dict[str, Any]]] = {
     "dropout .1": {"dropout_sites": "after_hidden"},
     "skips": {"skip": True},

@@ -64,18 +64,18 @@ class Finding:
     verdict: Verdict
 
     def to_json(self) -> dict[str, Any]:
-        """Return the finding as JSON values. An infinite end is None."""
+        """Return the finding as JSON values. A number that is not finite is None."""
         part = self.part
-        bounds = {"claimed_low": part.low, "claimed_high": part.high, "low": self.low, "high": self.high}
+        numbers = {"effect": self.effect, "low": self.low, "high": self.high}
+        numbers |= {"claimed_low": part.low, "claimed_high": part.high}
         return {
             "name": part.name,
             "statement": part.statement,
             "unit": part.unit,
-            "effect": self.effect,
             "n": part.difference.pairs,
             "margin": part.margin,
             "verdict": self.verdict,
-            **{name: value if math.isfinite(value) else None for name, value in bounds.items()},
+            **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
         }
 
 

@@ -109,15 +109,15 @@ def unknown(count: int) -> Difference:
     return Difference(math.nan, math.nan, math.nan, math.nan, count, 0.0, 1.0, 0.0)
 
 
-def scaled(of: Difference, factor: float) -> Difference:
+def scaled(effect: Difference, factor: float) -> Difference:
     """Return a difference in another unit.
 
     Args:
-        of: Difference to scale.
+        effect: Difference to scale.
         factor: Positive factor of the unit.
     """
-    sizes = {name: getattr(of, name) * factor for name in ("difference", "low", "high", "error")}
-    return of._replace(**sizes, fixed=of.fixed * factor**2)
+    sizes = {name: getattr(effect, name) * factor for name in ("difference", "low", "high", "error")}
+    return effect._replace(**sizes, fixed=effect.fixed * factor**2)
 
 
 def epochs_to(arm: Arm, target: float, figure: str = "val_loss") -> list[float]:

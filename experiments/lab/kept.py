@@ -52,9 +52,9 @@ def kept(path: Path, name: str, train: Callable[[], tuple[StudyResult, Tuning | 
         train: Function that returns the study and the search of its learning rate.
     """
     if path.exists() and path.with_suffix(".npz").exists():
-        return replace(_read(path), name=name)
+        return _read(path, name)
     study, tuning = train()
-    arm = Arm(name, replace(study, runs={}), tuning)
+    arm = Arm(name, replace(study, name=name, runs={}), tuning)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, arm)
     return arm
@@ -73,11 +73,11 @@ def _write(path: Path, arm: Arm) -> None:
     write_json(path, content)
 
 
-def _read(path: Path) -> Arm:
+def _read(path: Path, name: str) -> Arm:
     content = read_json(path)
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as rows:
         correct = Correct(rows["valid"], rows["test"])
     histories = tuple(tuple(from_rows(history)) for history in content["histories"])
-    study = replace(StudyResult.from_json(content["study"]), histories=histories, correct=correct)
+    study = replace(StudyResult.from_json(content["study"]), name=name, histories=histories, correct=correct)
     tuning = content["tuning"]
-    return Arm("", study, None if tuning is None else Tuning.from_json(tuning))
+    return Arm(name, study, None if tuning is None else Tuning.from_json(tuning))

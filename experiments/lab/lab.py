@@ -110,7 +110,7 @@ class Lab:
             seeds: Number of fresh seeds.
             rates: Number of learning rates of each search.
             search_seeds: Number of seeds of each rate of a search.
-            search_epochs: Number of epochs of a search. None takes those of the configuration.
+            search_epochs: Number of epochs of a search. None takes the configuration's own.
             dataset: Name of the image set.
         """
         budget = Budget(3, 1, 1) if self.quick else Budget(rates, search_seeds, search_epochs)

@@ -71,7 +71,7 @@ QUESTIONS: Final[Mapping[int, Question]] = {
         "002 contradicts the four others.",
     ),
 }
-"""The questions by number. The sources' answers are those of `docs/sources.md`, in our words."""
+"""The questions by number. The sources' answers are in our words."""
 
 
 def question_text(number: int, results: Sequence[Mapping[str, Any] | None]) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Final
 from experiments.lab.claim import Claim
 
 WIDTH: Final = 80
+NAME_WIDTH: Final = 24
+VERDICT_WIDTH: Final = 17
 
 
 def line_of(claim: Claim, result: Mapping[str, Any] | None) -> str:
@@ -17,7 +19,8 @@ def line_of(claim: Claim, result: Mapping[str, Any] | None) -> str:
         result: Its result, or None.
     """
     verdict = "not measured" if result is None else result["verdict"] + (" (quick)" if result["quick"] else "")
-    return textwrap.shorten(f"{claim.name:18} {verdict:12} {claim.statement}", 120, placeholder=" ...")
+    statement = textwrap.shorten(claim.statement, WIDTH, placeholder=" ...")
+    return f"{claim.name:{NAME_WIDTH}} {verdict:{VERDICT_WIDTH}} {statement}"
 
 
 def result_text(result: Mapping[str, Any]) -> str:

@@ -1,0 +1,105 @@
+"""Tables of the measured claims, for docs/claims.md."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jaxdeep.report.tables import markdown_table
+from jaxdeep.study.files import read_json
+
+FOLDER: Final = "claims"
+NOT_MEASURED: Final = "not measured yet"
+NONE: Final = "Not measured yet."
+
+
+def verdicts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[str]]]) -> str:
+    """Return a row for each claim with its verdict, and their counts.
+
+    Args:
+        results: Folder of all records.
+        statements: Statement and sources of each claim by its name.
+    """
+    found = {name: record_of(results, name) for name in statements}
+    rows = [
+        (f"`{name}`", statement, ", ".join(sources), _verdict(found[name]))
+        for name, (statement, sources) in statements.items()
+    ]
+    verdicts = [record["verdict"] for record in found.values() if record]
+    counts = ", ".join(f"{verdicts.count(of)} {of}" for of in ("holds", "fails", "undecided"))
+    missing = len(found) - len(verdicts)
+    left = f", {missing} {NOT_MEASURED}" if missing else ""
+    return f"{len(found)} claims: {counts}{left}.\n\n" + markdown_table(
+        ("claim", "statement", "sources", "verdict"), rows
+    )
+
+
+def parts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[str]]]) -> str:
+    """Return a row for each part of each measured claim.
+
+    Args:
+        results: Folder of all records.
+        statements: Statement and sources of each claim by its name.
+    """
+    records = {name: record_of(results, name) for name in statements}
+    rows = [
+        (f"`{name}`", part["name"], effect(part), claimed(part), part["unit"], str(part["n"]), part["verdict"])
+        for name, record in records.items()
+        if record
+        for part in record["parts"]
+    ]
+    columns = ("claim", "part", "effect (95% interval)", "claimed", "unit", "n", "verdict")
+    return markdown_table(columns, rows) if rows else NONE
+
+
+def table_of(results: Path, name: str, index: int = 0) -> str:
+    """Return one of the tables of a claim.
+
+    Args:
+        results: Folder of all records.
+        name: Name of the claim.
+        index: Index of the table in its record.
+    """
+    record = record_of(results, name)
+    if record is None:
+        return NONE
+    table = record["tables"][index]
+    return markdown_table(tuple(table["columns"]), [tuple(row) for row in table["rows"]])
+
+
+def record_of(results: Path, name: str) -> dict[str, Any] | None:
+    """Return the record of a claim, or None.
+
+    Args:
+        results: Folder of all records.
+        name: Name of the claim.
+    """
+    path = results / FOLDER / f"{name}.json"
+    return read_json(path) if path.exists() else None
+
+
+def effect(part: Mapping[str, Any]) -> str:
+    """Return the effect of a part with its interval.
+
+    Args:
+        part: Part of a claim's record.
+    """
+    if part["effect"] is None:
+        return "not known"
+    low, high = (None if part[end] is None else f"{part[end]:.3g}" for end in ("low", "high"))
+    return f"{part['effect']:.3g}" + ("" if low == high else f" ({low} to {high})")
+
+
+def claimed(part: Mapping[str, Any]) -> str:
+    """Return the range that a claim says an effect lies in.
+
+    Args:
+        part: Part of a claim's record.
+    """
+    low, high = part["claimed_low"], part["claimed_high"]
+    if low is None or high is None:
+        return "any" if low is high else f"> {low:g}" if high is None else f"< {high:g}"
+    return f"{low:.3g} to {high:.3g}"
+
+
+def _verdict(record: Mapping[str, Any] | None) -> str:
+    return NOT_MEASURED if record is None else f"**{record['verdict']}**"
