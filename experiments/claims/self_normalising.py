@@ -16,13 +16,12 @@ EVERY: Final = 100
 KEPT: Final = 0.7
 """Smallest standard deviation that counts as kept after 1,000 layers, and 1 over the largest."""
 BREAKERS: Final[dict[str, dict[str, Any]]] = {
-    "dropout .1": {"dropout_sites": "after_hidden"},
+    "dropout .1": {"dropout_sites": "after_hidden", "dropout_rate": 0.1},
     "skips": {"skip": True},
     "He": {"kernel_init": "he_normal"},
     "ELU": {"activation": "elu"},
 }
 """Changes that break self-normalisation, as the chapter says or as it follows."""
-DROPOUT_RATE: Final = 0.1
 
 
 def moments(seed: int, *, mean: float = 0.0, **changes: Any) -> Moments:
@@ -33,8 +32,8 @@ def moments(seed: int, *, mean: float = 0.0, **changes: Any) -> Moments:
         mean: Mean of the inputs.
         changes: Changed fields of the model.
     """
-    rate = DROPOUT_RATE if "dropout_sites" in changes else 0.0
     model = replace(SELU, **changes)
+    rate = float(np.max(model.dropout_rate))
     return moments_at_start(model, seed, every=EVERY, mean=mean, dropout_rate=rate, gradients=False)
 
 

@@ -58,6 +58,7 @@ def draw_sparse(path: Path, record: Mapping[str, Any]) -> None:
         axes.set_xlim(120, FEWEST_KEPT)
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
     set_title(figure, title_of(record, "Sparsity against accuracy"))
     save_figure(path, figure, dpi=120)
 

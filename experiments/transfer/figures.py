@@ -91,6 +91,7 @@ def _draw_pairs(path: Path, record: Mapping[str, Any]) -> None:
     axes.set_xticks(range(len(pairs)), [name for name, _ in pairs], rotation=90, fontsize="small")
     axes.set(yscale="log", xlabel="classes of the pair", ylabel="error from scratch / error with transfer")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.grid(alpha=0.3)
     set_title(figure, title_of(record))
     save_figure(path, figure, dpi=120)
