@@ -1,4 +1,4 @@
-"""Generate the documents' tables, STUDIES.md, UNCERTAINTY.md, two figures and the tour's notebook from the records.
+"""Generate the documents' tables, STUDIES.md, UNCERTAINTY.md, a figure and the tour's notebook from the records.
 
 python -m docs.publish                           # say which of them differ from the records, and edit nothing
 python -m docs.publish --write                   # write them
@@ -13,23 +13,27 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from bench import results
 from docs.pages import claims, digits, transfer
 from docs.pages.compress import serve_section, sparse_section
+from docs.pages.figures import gallery, reference_table
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
 from docs.pages.results import cifar_table, exercise_table, fashion_mnist_table, first_run, keras_table
-from docs.pages.schedules import draw_schedules
 from docs.pages.studies import controls_table, draw_exercise_8, onecycle_table, studies_page, verdicts
 from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist, mnist
 from experiments.claims.table import CLAIMS
+from experiments.figures.chapter_logs import missing_runs
+from experiments.figures.drawn import LIST, with_references
+from experiments.figures.self_normalisation import lines_table
 from jaxdeep.errors import UserError
+from jaxdeep.study.files import read_json, write_json
 
 ROOT: Final = Path(__file__).parent.parent
 BENCH_RECORDS: Final = ROOT / "bench" / "records"
@@ -37,6 +41,7 @@ RESULTS: Final = "experiments/results"
 RECIPES: Final = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS, "mnist": mnist.CONFIGS}
 RECORDS: Final = Records(RECIPES, ROOT / RESULTS)
 STATEMENTS: Final = {name: (claim.statement, claim.sources) for name, claim in CLAIMS.items()}
+FIGURES: Final = ROOT / RESULTS / "figures" / LIST
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "first_run": lambda: first_run(RECORDS),
     "exercise": lambda: exercise_table(RECORDS),
@@ -60,6 +65,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "claims_parts": lambda: claims.parts_table(RECORDS.folder, STATEMENTS),
     "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
     "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults"),
+    "ten_lines": lines_table,
+    "gallery": lambda: gallery(figures_list()["figures"]),
+    "without_record": missing_runs,
+    "figure_references": lambda: reference_table(figures_list()["figures"]),
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
@@ -76,6 +85,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/trust.md": ("keras",),
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
     "docs/claims.md": ("claims", "claims_parts", "claims_optimizers", "claims_defaults"),
+    "docs/figures.md": ("ten_lines", "gallery", "without_record", "figure_references"),
     "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
 }
 """The tables of each page, which stand between their marks."""
@@ -87,7 +97,8 @@ FILES: Final = (
     *PAGES,
     *NOTEBOOKS,
     *(f"{RESULTS}/{name}" for name in ("STUDIES.md", "UNCERTAINTY.md")),
-    *(f"{RESULTS}/{name}.{kind}" for name in ("schedules", "exercise_8") for kind in ("png", "svg")),
+    f"{RESULTS}/figures/{LIST}",
+    *(f"{RESULTS}/exercise_8.{kind}" for kind in ("png", "svg")),
 )
 """The paths, below the repository, of the files that are generated wholly or in part."""
 LEVELS, SHARE_OF_PIXELS = 16, 1e-3
@@ -145,8 +156,14 @@ def write(folder: Path) -> None:
         (folder / path).write_text(notebook((ROOT / page).read_text()))
     (folder / RESULTS / "STUDIES.md").write_text(studies_page(RECORDS, tuned_section(RECORDS)))
     (folder / RESULTS / "UNCERTAINTY.md").write_text(uncertainty_page(RECORDS))
-    draw_schedules(folder / RESULTS / "schedules.png", RECORDS)
+    (folder / RESULTS / "figures").mkdir(exist_ok=True)
+    write_json(folder / RESULTS / "figures" / LIST, figures_list())
     draw_exercise_8(folder / RESULTS / "exercise_8.png", RECORDS)
+
+
+def figures_list() -> dict[str, Any]:
+    """Return the list of the chapter's figures, with the pictures that the records have now."""
+    return with_references(read_json(FIGURES), ROOT / RESULTS)
 
 
 def differing(root: Path = ROOT) -> list[str]:
@@ -157,10 +174,10 @@ def differing(root: Path = ROOT) -> list[str]:
     """
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
-        return [name for name in FILES if not _are_equal(Path(folder) / name, root / name)]
+        return [name for name in FILES if not are_equal(Path(folder) / name, root / name)]
 
 
-def _are_equal(one: Path, other: Path) -> bool:
+def are_equal(one: Path, other: Path) -> bool:
     """Return whether two files hold the same text, or the same picture but for what processors round apart."""
     if not other.exists():
         return False

@@ -6,18 +6,15 @@ pictures stay as they are. Run the record's command again and take the run to dr
 
 from pathlib import Path
 
-import numpy as np
-
 from docs.pages.records import Records
 from docs.publish import RECORDS
 from jaxdeep.report.figures import histories_by_key
 from jaxdeep.report.learning_curves import learning_curves
-from jaxdeep.report.range_test import range_test_curves
+from jaxdeep.report.range_test import range_test_curves, range_test_of
 from jaxdeep.report.rate_curves import rate_curves
 from jaxdeep.report.titles import title_of, title_of_study
 from jaxdeep.report.uncertainty_figures import sample_curves
 from jaxdeep.study.files import read_json
-from jaxdeep.train.lr_finder import RangeTest, smoothed_losses
 
 
 def redraw(records: Records) -> list[Path]:
@@ -48,16 +45,8 @@ def redraw(records: Records) -> list[Path]:
         for path in sorted(folder.glob("*.find-lr.json")):
             record = read_json(path)
             drawn.append(path.with_suffix(".png"))
-            range_test_curves(drawn[-1], _range_test(record), title_of(record, records.changed(record)))
+            range_test_curves(drawn[-1], range_test_of(record), title_of(record, records.changed(record)))
     return drawn
-
-
-def _range_test(record: dict) -> RangeTest:
-    rates, losses, turning, suggestions = (
-        np.asarray(record[name], float) for name in ("rates", "losses", "turning_points", "suggestions")
-    )
-    test = RangeTest(tuple(record["seeds"]), rates, losses, losses, turning, suggestions, record["rule"])
-    return test._replace(smoothed=np.stack([smoothed_losses(of_seed, rates) for of_seed in losses]))
 
 
 if __name__ == "__main__":

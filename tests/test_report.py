@@ -8,7 +8,6 @@ import pytest
 
 from docs import publish
 from docs.pages.records import Records
-from docs.pages.schedules import panels
 from docs.pages.studies import EXERCISE
 from docs.publish import RECORDS
 from jaxdeep.errors import UserError
@@ -207,18 +206,6 @@ def test_a_range_test_is_taken_beside_the_runs(recorded, tmp_path) -> None:
     recorded.take(folder)
     names = {path.name for path in (tmp_path / "results" / "cifar").iterdir()}
     assert names == {"selu.find-lr.json", "selu.find-lr.png"}
-
-
-def test_its_curves_begin_and_end_as_the_chapter_says() -> None:
-    drawn = {panel.title.split()[0]: panel.rates for panel in panels(RECORDS)}
-    ends = {name: (rates.learning_rate[0], rates.learning_rate[-1]) for name, rates in drawn.items()}
-    assert ends["power"] == pytest.approx((0.01, 0.01 / (1 + (25 * 1719 - 1) / 10_000)))
-    assert ends["exponential"] == pytest.approx((0.01, 0.01 * 0.1 ** (24 / 20)))
-    assert ends["piecewise"] == pytest.approx((0.01, 0.001))
-    assert ends["1cycle,"][0] == pytest.approx(0.005)
-    assert drawn["1cycle,"].learning_rate.max() == pytest.approx(0.05)
-    assert (drawn["1cycle,"].beta_1.min(), drawn["1cycle,"].beta_1.max()) == pytest.approx((0.85, 0.95))
-    assert ends["plateau"][0] == pytest.approx(0.02)
 
 
 def test_synthetic_and_unfinished_runs_are_no_results(recorded, tmp_path) -> None:

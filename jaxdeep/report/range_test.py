@@ -1,5 +1,6 @@
 """Batch loss against learning rate, from a range test."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from jaxdeep.report.style import GREY, mark_clipped, series, set_title
 from jaxdeep.study.summarise import commit
 from jaxdeep.train.devices import describe_processor
 from jaxdeep.train.history import null_if_not_finite
-from jaxdeep.train.lr_finder import RangeTest
+from jaxdeep.train.lr_finder import RangeTest, smoothed_losses
 
 MOST_POINTS: Final = 2_000
 """Number of points above which the SVG file holds them as pixels."""
@@ -45,6 +46,19 @@ def range_test_json(test: RangeTest) -> dict[str, Any]:
         "processor": describe_processor(),
         "commit": commit(),
     }
+
+
+def range_test_of(record: Mapping[str, Any]) -> RangeTest:
+    """Return the range test that a lr_finder.json holds, with its losses smoothed anew.
+
+    Args:
+        record: Content of a lr_finder.json.
+    """
+    rates, losses, turning, suggestions = (
+        np.asarray(record[name], float) for name in ("rates", "losses", "turning_points", "suggestions")
+    )
+    test = RangeTest(tuple(record["seeds"]), rates, losses, losses, turning, suggestions, record["rule"])
+    return test._replace(smoothed=np.stack([smoothed_losses(of_seed, rates) for of_seed in losses]))
 
 
 def range_test_curves(path: Path, test: RangeTest, title: str) -> None:
