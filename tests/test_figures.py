@@ -233,8 +233,10 @@ def test_a_figure_is_three_files_and_the_same_bytes_again(tmp_path) -> None:
 
 
 def test_the_list_keeps_the_figures_that_are_not_drawn_now(tmp_path) -> None:
-    for name in ("terminal_velocity", "sigmoid_saturation", "terminal_velocity"):
-        assert command.main(["--figure", name, "--out", str(tmp_path)]) == 0
+    for name in ("terminal_velocity", "sigmoid_saturation"):
+        (tmp_path / f"{name}.png").touch()
+        drawn.write_list(tmp_path, [{"name": name, "file": f"{name}.png"}])
+    drawn.write_list(tmp_path, [{"name": "signals", "file": "gone.png"}])
     entries = json.loads((tmp_path / "figures.json").read_text())["figures"]
     assert [of["name"] for of in entries] == ["sigmoid_saturation", "terminal_velocity"]
 

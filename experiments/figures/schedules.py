@@ -116,7 +116,7 @@ def _by_step(title: str, config: Config) -> Curve:
 def _jumps(rates: np.ndarray) -> np.ndarray:
     """Return the indices on both sides of each jump or corner of a schedule."""
     bend = np.abs(np.diff(rates, 2))
-    found = np.flatnonzero(bend > 1e-3 * np.ptp(rates))
+    found = np.flatnonzero(bend > 1e-4 * np.ptp(rates))
     return np.unique(np.concatenate([found, found + 1, found + 2])) if len(found) else found
 
 
