@@ -76,12 +76,13 @@ def test_what_is_altered_differs(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(publish, "write", write)
     assert not publish.differing(tmp_path)
     first, second, *_ = publish.FILES
-    pictures = {kind: [name for name in publish.FILES if name.endswith(kind)] for kind in (".png", ".svg")}
+    pictures = [name for name in publish.FILES if name.endswith((".png", ".svg"))]
+    other = publish.ROOT / publish.RESULTS / "figures" / "schedules"
     (tmp_path / first).write_text((publish.ROOT / first).read_text() + "\n")
     (tmp_path / second).unlink()
-    for picture, other in pictures.values():
-        (tmp_path / picture).write_bytes((publish.ROOT / other).read_bytes())
-    assert publish.differing(tmp_path) == [first, second, *(picture for picture, _ in pictures.values())]
+    for picture in pictures:
+        (tmp_path / picture).write_bytes(other.with_suffix(Path(picture).suffix).read_bytes())
+    assert publish.differing(tmp_path) == [first, second, *pictures]
 
 
 @pytest.mark.parametrize("text", ["", "<!-- table: keras -->\n", "<!-- table: keras -->\n<!-- end: keras -->" * 2])
