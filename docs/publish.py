@@ -18,8 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench import results
-from docs.pages import claims, digits, transfer
-from docs.pages.compress import serve_section, sparse_section
+from docs.pages import claims, compress, digits, transfer
 from docs.pages.figures import gallery, reference_table
 from docs.pages.notebook import notebook
 from docs.pages.records import Records
@@ -29,9 +28,11 @@ from docs.pages.tuning import tuned_section, tuned_table
 from docs.pages.uncertainty import found_table, summary_table, uncertainty_page
 from experiments import cifar, fashion_mnist, mnist
 from experiments.claims.table import CLAIMS
+from experiments.compress.tables import TABLES as COMPRESS_TABLES
 from experiments.figures.chapter_logs import missing_runs
 from experiments.figures.drawn import LIST, with_references
 from experiments.figures.self_normalisation import lines_table
+from experiments.transfer.tables import TABLES as TRANSFER_TABLES
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json, write_json
 
@@ -53,14 +54,12 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "fashion_mnist": lambda: fashion_mnist_table(RECORDS),
     "uncertainty": lambda: summary_table(RECORDS),
     "uncertainty_found": lambda: found_table(RECORDS),
-    "sparse": lambda: sparse_section(RECORDS.folder),
-    "serve": lambda: serve_section(RECORDS.folder),
+    **{of: partial(compress.section, ROOT / RESULTS, of, tables) for of, tables in COMPRESS_TABLES.items()},
     "keras": lambda: keras_table(RECORDS, BENCH_RECORDS.glob("keras-*.json")),
     "digits": lambda: digits.networks_table(RECORDS),
     "digits_verdicts": lambda: digits.verdicts_table(RECORDS),
     "digits_rates": lambda: digits.search_table(RECORDS, "optim.learning_rate"),
     "digits_placements": lambda: digits.search_table(RECORDS, "model.batch_norm"),
-    **{f"transfer_{of}": partial(transfer.section, ROOT / RESULTS, of) for of in transfer.TABLES},
     "claims": lambda: claims.verdicts_table(RECORDS.folder, STATEMENTS),
     "claims_parts": lambda: claims.parts_table(RECORDS.folder, STATEMENTS),
     "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
@@ -69,6 +68,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "gallery": lambda: gallery(figures_list()["figures"]),
     "without_record": missing_runs,
     "figure_references": lambda: reference_table(figures_list()["figures"]),
+    **{
+        f"transfer_{of}": partial(transfer.section, ROOT / RESULTS, of, tables)
+        for of, tables in TRANSFER_TABLES.items()
+    },
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
@@ -86,7 +89,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
     "docs/claims.md": ("claims", "claims_parts", "claims_optimizers", "claims_defaults"),
     "docs/figures.md": ("ten_lines", "gallery", "without_record", "figure_references"),
-    "docs/transfer.md": tuple(f"transfer_{of}" for of in transfer.TABLES),
+    "docs/transfer.md": tuple(f"transfer_{of}" for of in TRANSFER_TABLES),
 }
 """The tables of each page, which stand between their marks."""
 NOTEBOOKS: Final[Mapping[str, str]] = {

@@ -9,10 +9,11 @@ import pytest
 from small_commands import images
 from small_data import lean_compilation
 
-from docs.pages.compress import NONE, serve_section, sparse_section
+from docs.pages.compress import NONE, section
 from experiments import record
 from experiments.compress import __main__ as command
 from experiments.compress import sparse
+from experiments.compress.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +72,10 @@ def test_the_record_has_every_curve_with_intervals(folder):
 
 
 def test_the_page_has_a_table_of_each_record(folder, tmp_path):
-    assert sparse_section(tmp_path) == serve_section(tmp_path) == NONE
+    assert {section(tmp_path, of, tables) for of, tables in TABLES.items()} == {NONE}
     (tmp_path / "compress").mkdir()
     shutil.copy(folder[0] / "record.json", tmp_path / "compress" / "sparse-fashion_mnist.json")
-    lines = sparse_section(tmp_path).splitlines()
+    lines = section(tmp_path, "sparse", TABLES["sparse"]).splitlines()
     assert "fashion_mnist, 2 epochs, 2 seeds, on" in lines[0]
     assert len([line for line in lines if line.startswith("| ")]) == 2 + len(sparse.METHODS)
     assert lines[-1].endswith("(../experiments/results/compress/sparse-fashion_mnist.png)")
@@ -98,7 +99,8 @@ def test_networks_for_low_latency_have_their_figures(tmp_path, monkeypatch):
     assert found["ELU"]["accuracy_loss"]["mean"] == 0
     (tmp_path / "compress").mkdir()
     shutil.copy(tmp_path / "record.json", tmp_path / "compress" / "serve-fashion_mnist.json")
-    assert len([line for line in serve_section(tmp_path).splitlines() if line.startswith("| ")]) == 1 + len(found)
+    lines = section(tmp_path, "serve", TABLES["serve"]).splitlines()
+    assert len([line for line in lines if line.startswith("| ")]) == 1 + len(found)
 
 
 @pytest.mark.parametrize(
