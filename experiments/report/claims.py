@@ -1,0 +1,225 @@
+"""The claims of the chapter: all verdicts in one table, then each claim with its parts, tables and figure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from xml.etree.ElementTree import Element
+
+from experiments.report.entries import Entry
+from experiments.report.records import facts_of, marks_of
+from jaxdeep.report.page.document import Section
+from jaxdeep.report.page.elements import Names, Node, code, element
+from jaxdeep.report.page.facts import facts_list
+from jaxdeep.report.page.pictures import Embedder, Picture
+from jaxdeep.report.page.tables import Table, badge, mark_nodes, table_nodes
+
+VERDICTS: Final = ("holds", "fails", "undecided")
+
+
+def figure_text(value: Any) -> str:
+    """Return a number with three digits, or another value as text.
+
+    >>> figure_text(0.12345), figure_text(12345.6), figure_text(-2.0), figure_text(None), figure_text("no")
+    ('0.123', '12,346', '-2.00', '-', 'no')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    size = abs(value)
+    if isinstance(value, int) or size >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or value == 0 else f"{value:.3g}"
+
+
+def effect_text(part: Mapping[str, Any]) -> str:
+    """Return an effect with its interval and its unit.
+
+    Args:
+        part: Part of a claim.
+
+    >>> effect_text({"effect": 1.2, "low": 0.5, "high": 1.9, "unit": "points"})
+    '1.20 (0.500 to 1.90) points'
+    """
+    text = figure_text(part.get("effect"))
+    if part.get("low") is not None or part.get("high") is not None:
+        text += f" ({figure_text(part.get('low'))} to {figure_text(part.get('high'))})"
+    return f"{text} {part.get('unit') or ''}".strip()
+
+
+def claimed_text(part: Mapping[str, Any]) -> str:
+    """Return the range of the effect in which the statement holds.
+
+    >>> claimed_text({"claimed_low": 0, "claimed_high": None}), claimed_text({"claimed_low": 1, "claimed_high": 2})
+    ('above 0', '1 to 2')
+    """
+    low, high = part.get("claimed_low"), part.get("claimed_high")
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"above {figure_text(low)}"
+    return f"below {figure_text(high)}" if low is None else f"{figure_text(low)} to {figure_text(high)}"
+
+
+def parts_of(claim: Entry) -> list[Mapping[str, Any]]:
+    """Return the parts of a claim.
+
+    Args:
+        claim: Entry of a claim.
+    """
+    return [part for part in claim.content.get("parts") or () if isinstance(part, Mapping)]
+
+
+def statement_of(claim: Entry) -> str:
+    """Return the statement of a claim, or its name without one.
+
+    Args:
+        claim: Entry of a claim.
+    """
+    return str(claim.content.get("statement") or claim.name)
+
+
+def ordered(claims: Sequence[Entry]) -> list[Entry]:
+    """Return claims in the order of the chapter's questions, then of their names.
+
+    Args:
+        claims: Entries of claims.
+    """
+
+    def place(claim: Entry) -> tuple[float, str]:
+        numbers = [of for of in claim.content.get("questions") or () if isinstance(of, int | float)]
+        return min(numbers, default=float("inf")), claim.name
+
+    return sorted(claims, key=place)
+
+
+def totals(claims: Sequence[Entry]) -> Element:
+    """Return the number of claims with each verdict.
+
+    Args:
+        claims: Entries of claims.
+    """
+    found = [str(claim.content.get("verdict", "undecided")) for claim in claims]
+    names = [*VERDICTS, *sorted({*found} - {*VERDICTS})]
+    return element(
+        "ul", (element("li", badge(of), f" {found.count(of)} of {len(found)}") for of in names), class_="totals"
+    )
+
+
+def verdicts_table(claims: Sequence[Entry], ids: Mapping[str, str]) -> Table:
+    """Return a row for each claim: statement, verdict, effects with intervals, number of runs, and command.
+
+    Args:
+        claims: Entries of claims.
+        ids: Name of each claim's section by the name of the claim.
+    """
+    rows: list[Sequence[Node]] = []
+    for claim in claims:
+        parts = parts_of(claim)
+        link = element("a", statement_of(claim), href=f"#{ids[claim.name]}")
+        head = element("div", link, mark_nodes(marks_of(claim.content)), class_="wide")
+        command = claim.content.get("command")
+        rows.append(
+            (
+                head,
+                badge(str(claim.content.get("verdict", "undecided"))),
+                element("ul", (element("li", line) for line in _effects(parts)), class_="wide"),
+                _counts(parts),
+                element("div", code(str(command)), class_="wide") if command else "",
+            )
+        )
+    columns = ("claim", "verdict", "effect with its 95% interval", "n", "command")
+    return Table("Verdicts of all claims", columns, rows)
+
+
+def _effects(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for part in parts:
+        name = f"{part.get('name')}: " if len(parts) > 1 and part.get("name") else ""
+        yield f"{name}{effect_text(part)}"
+
+
+def _counts(parts: Sequence[Mapping[str, Any]]) -> str:
+    counts = sorted({part["n"] for part in parts if isinstance(part.get("n"), int)})
+    return "" if not counts else f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def claim_section(claim: Entry, name: str, names: Names, embedder: Embedder) -> Section:
+    """Return a claim with its parts, tables and figure.
+
+    Args:
+        claim: Entry of a claim.
+        name: Name of its section in links.
+        names: Gives tables their ids.
+        embedder: Turns pictures into data.
+    """
+    content, statement = claim.content, statement_of(claim)
+    verdict, marks = str(content.get("verdict", "undecided")), marks_of(content)
+    said = content.get("verdict_text")
+    nodes: list[Node] = [element("p", badge(verdict), f" {said}" if said else None)]
+    nodes += (
+        [element("p", element("strong", "Tested: "), str(content["hypothesis"]))] if content.get("hypothesis") else []
+    )
+    nodes += (
+        [element("p", f"Smaller than in the chapter: {content['reduced']}", class_="note")]
+        if content.get("reduced")
+        else []
+    )
+    parts = parts_of(claim)
+    nodes += table_nodes(_parts_table(parts, statement, marks), names)
+    for path in (claim.origin.pictures or {}).values():
+        alt = f"Figure of the claim: {statement}. It {verdict if verdict != 'undecided' else 'is undecided'}."
+        effects = "; ".join(_effects(parts))
+        nodes.append(embedder.figure(Picture(path, f"{alt} {effects}".strip(), f"{statement}.", True, marks)))
+    for table in content.get("tables") or ():
+        rows = [[figure_text(cell) if cell is not None else "" for cell in row] for row in table.get("rows", ())]
+        columns = [str(column) for column in table.get("columns", ())]
+        nodes += table_nodes(Table(str(table.get("title") or statement), columns, rows, marks), names)
+    sources, questions = content.get("sources") or (), content.get("questions") or ()
+    facts = {
+        "Stated in": ", ".join(map(str, sources)),
+        "Question": ", ".join(map(str, questions)),
+        **facts_of(content, claim.origin),
+    }
+    nodes.append(facts_list(facts))
+    return Section(name, statement, nodes, short=claim.name.replace("_", " "), marks=mark_nodes(marks)[1::2])
+
+
+def _parts_table(parts: Sequence[Mapping[str, Any]], statement: str, marks: tuple[str, ...]) -> Table:
+    rows: list[Sequence[Node]] = [
+        (
+            element("div", str(part.get("statement") or part.get("name") or ""), class_="wide"),
+            effect_text(part),
+            claimed_text(part),
+            figure_text(part.get("n")),
+            badge(str(part.get("verdict", "undecided"))),
+        )
+        for part in parts
+    ]
+    columns = ("what is tested", "effect with its 95% interval", "claimed", "n", "verdict")
+    return Table(f"Parts of the claim: {statement}", columns, rows, marks)
+
+
+def claims_section(claims: Sequence[Entry], names: Names, embedder: Embedder) -> Section:
+    """Return the verdicts of all claims, then each claim.
+
+    Args:
+        claims: Entries of claims.
+        names: Gives sections and tables their ids.
+        embedder: Turns pictures into data.
+    """
+    name = names.of("claims")
+    if not claims:
+        none = element("p", "No claim is recorded yet. ", code("python -m experiments.claims"), " tests them.")
+        return Section(name, "Verdicts of the claims", [none])
+    claims = ordered(claims)
+    ids = {claim.name: names.of("claim", claim.name) for claim in claims}
+    lead = (
+        "A claim is a statement of the chapter that can be measured. It holds if the whole 95% interval of each effect "
+        "lies in the claimed range, fails if the interval of one lies outside, and is undecided otherwise."
+    )
+    content = [element("p", lead), totals(claims), *table_nodes(verdicts_table(claims, ids), names)]
+    groups: dict[str, list[Section]] = {}
+    for claim in claims:
+        group = str(claim.content.get("section") or "Other claims")
+        groups.setdefault(group, []).append(claim_section(claim, ids[claim.name], names, embedder))
+    parts = [Section(names.of("claims", group), group, parts=sections) for group, sections in groups.items()]
+    return Section(name, "Verdicts of the claims", content, parts)
