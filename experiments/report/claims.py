@@ -1,11 +1,13 @@
 """The claims of the chapter: all verdicts in one table, then each claim with its parts, tables and figure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
-from experiments.report.entries import Entry
+from experiments.report.entries import FAULTS, Entry, Fault
 from experiments.report.records import facts_of, marks_of
+from experiments.report.repository import reason_of
 from jaxdeep.report.page.document import Section
 from jaxdeep.report.page.elements import Names, Node, code, element
 from jaxdeep.report.page.facts import facts_list
@@ -28,7 +30,7 @@ def figure_text(value: Any) -> str:
     size = abs(value)
     if isinstance(value, int) or size >= 1_000:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or value == 0 else f"{value:.3g}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or value == 0 else f"{value:#.3g}"
 
 
 def effect_text(part: Mapping[str, Any]) -> str:
@@ -56,8 +58,8 @@ def claimed_text(part: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return ""
     if high is None:
-        return f"above {figure_text(low)}"
-    return f"below {figure_text(high)}" if low is None else f"{figure_text(low)} to {figure_text(high)}"
+        return f"above {low:g}"
+    return f"below {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
 def parts_of(claim: Entry) -> list[Mapping[str, Any]]:
@@ -86,7 +88,8 @@ def ordered(claims: Sequence[Entry]) -> list[Entry]:
     """
 
     def place(claim: Entry) -> tuple[float, str]:
-        numbers = [of for of in claim.content.get("questions") or () if isinstance(of, int | float)]
+        questions = claim.content.get("questions")
+        numbers = [of for of in questions if isinstance(of, int | float)] if isinstance(questions, list) else []
         return min(numbers, default=float("inf")), claim.name
 
     return sorted(claims, key=place)
@@ -105,30 +108,17 @@ def totals(claims: Sequence[Entry]) -> Element:
     )
 
 
-def verdicts_table(claims: Sequence[Entry], ids: Mapping[str, str]) -> Table:
-    """Return a row for each claim: statement, verdict, effects with intervals, number of runs, and command.
-
-    Args:
-        claims: Entries of claims.
-        ids: Name of each claim's section by the name of the claim.
-    """
-    rows: list[Sequence[Node]] = []
-    for claim in claims:
-        parts = parts_of(claim)
-        link = element("a", statement_of(claim), href=f"#{ids[claim.name]}")
-        head = element("div", link, mark_nodes(marks_of(claim.content)), class_="wide")
-        command = claim.content.get("command")
-        rows.append(
-            (
-                head,
-                badge(str(claim.content.get("verdict", "undecided"))),
-                element("ul", (element("li", line) for line in _effects(parts)), class_="wide"),
-                _counts(parts),
-                element("div", code(str(command)), class_="wide") if command else "",
-            )
-        )
-    columns = ("claim", "verdict", "effect with its 95% interval", "n", "command")
-    return Table("Verdicts of all claims", columns, rows)
+def _row(claim: Entry, name: str) -> Sequence[Node]:
+    """Return a claim's row among all verdicts: statement, verdict, effects with intervals, number of runs, command."""
+    parts, command = parts_of(claim), claim.content.get("command")
+    link = element("a", statement_of(claim), href=f"#{name}")
+    return (
+        element("div", link, mark_nodes(marks_of(claim.content)), class_="wide"),
+        badge(str(claim.content.get("verdict", "undecided"))),
+        element("ul", (element("li", line) for line in _effects(parts)), class_="wide"),
+        _counts(parts),
+        element("div", code(str(command)), class_="wide") if command else "",
+    )
 
 
 def _effects(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -198,28 +188,37 @@ def _parts_table(parts: Sequence[Mapping[str, Any]], statement: str, marks: tupl
     return Table(f"Parts of the claim: {statement}", columns, rows, marks)
 
 
-def claims_section(claims: Sequence[Entry], names: Names, embedder: Embedder) -> Section:
+def claims_section(claims: Sequence[Entry], names: Names, embedder: Embedder, faults: list[Fault]) -> Section:
     """Return the verdicts of all claims, then each claim.
 
     Args:
         claims: Entries of claims.
         names: Gives sections and tables their ids.
         embedder: Turns pictures into data.
+        faults: Takes the claims that cannot be shown.
     """
     name = names.of("claims")
-    if not claims:
+    shown, rows = [], []
+    groups: dict[str, list[Section]] = {}
+    for claim in ordered(claims):
+        own = names.of("claim", claim.name)
+        try:
+            row, section = _row(claim, own), claim_section(claim, own, names, embedder)
+        except FAULTS as error:
+            faults.append(Fault(claim.origin.folder or claim.name, reason_of(error, Path(claim.name))))
+            continue
+        shown.append(claim)
+        rows.append(row)
+        groups.setdefault(str(claim.content.get("section") or "Other claims"), []).append(section)
+    if not shown:
         none = element("p", "No claim is recorded yet. ", code("python -m experiments.claims"), " tests them.")
         return Section(name, "Verdicts of the claims", [none])
-    claims = ordered(claims)
-    ids = {claim.name: names.of("claim", claim.name) for claim in claims}
+    columns = ("claim", "verdict", "effect with its 95% interval", "n", "command")
     lead = (
-        "A claim is a statement of the chapter that can be measured. It holds if the whole 95% interval of each effect "
-        "lies in the claimed range, fails if the interval of one lies outside, and is undecided otherwise."
+        "A claim is a statement of the chapter that can be measured. Its verdict rests on the 95% intervals of its "
+        "effects, beside the range that the statement claims."
     )
-    content = [element("p", lead), totals(claims), *table_nodes(verdicts_table(claims, ids), names)]
-    groups: dict[str, list[Section]] = {}
-    for claim in claims:
-        group = str(claim.content.get("section") or "Other claims")
-        groups.setdefault(group, []).append(claim_section(claim, ids[claim.name], names, embedder))
+    table = Table("Verdicts of all claims", columns, rows)
+    content = [element("p", lead), totals(shown), *table_nodes(table, names)]
     parts = [Section(names.of("claims", group), group, parts=sections) for group, sections in groups.items()]
     return Section(name, "Verdicts of the claims", content, parts)

@@ -34,7 +34,7 @@ def report_html(root: Path, runs: Path) -> str:
     claims = records.of("claim")
     faults: list[Fault] = []
     sections = [
-        claims_section(claims, builder.names, builder.embedder),
+        claims_section(claims, builder.names, builder.embedder, faults),
         builder.chapter(records),
         builder.experiments(records),
         builder.runs(found),

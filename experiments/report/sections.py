@@ -117,8 +117,8 @@ class Builder:
             title = "Figures that need no training"
             parts.append(Section(self.names.of("runs", title), title, self._figures(runs.figures)))
         lead = (
-            f"{len(parts)} finished below {runs.folder.name}/, on the machine that wrote this page. "
-            "They are no records until you take them into the repository."
+            f"What is finished below {runs.folder.name}/, on the machine that wrote this page: {len(parts)} in all. "
+            "These are no records until you take them into the repository."
         )
         content: list[Node] = [element("p", lead if parts else "There are no finished runs on this machine.")]
         return Section(self.names.of("runs"), "Runs on this machine", content, parts, short="Runs")

@@ -93,7 +93,8 @@ def _section(section: Section, level: int) -> Element:
     name = f"{section.id}-title"
     heading = element(f"h{min(level, 6)}", section.title, _spaced(section.marks), id=name)
     inside = (_section(part, level + 1) for part in section.parts)
-    return element("section", heading, section.content, inside, id=section.id, aria_labelledby=name, tabindex="-1")
+    landmark = name if level == 2 else None  # a landmark for each of a hundred parts would lead nobody
+    return element("section", heading, section.content, inside, id=section.id, aria_labelledby=landmark, tabindex="-1")
 
 
 def _spaced(nodes: Sequence[Node]) -> Iterator[Node]:
@@ -118,6 +119,7 @@ def _links(sections: Sequence[Section], depth: int) -> Element:
         elif depth + 1 < DEEPEST:
             items.append(element("li", link, _links(section.parts, depth + 1)))
         else:
-            fold = element("summary", f"{len(section.parts)} parts")
+            count = len(section.parts)
+            fold = element("summary", f"{count} part{'' if count == 1 else 's'}")
             items.append(element("li", link, element("details", fold, _links(section.parts, depth + 1))))
     return element("ol", items)
