@@ -62,7 +62,7 @@ def test_the_wheel_holds_jaxdeep_alone(built) -> None:
     names = zipfile.ZipFile(built[1]).namelist()
     assert {name.split("/")[0] for name in names} == ALONE
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "jaxdeep").rglob("*.py")} | {"jaxdeep/py.typed"}
-    assert sources <= set(names)
+    assert sources | {f"jaxdeep/report/page/{name}" for name in ("style.css", "script.js")} <= set(names)
 
 
 def test_the_source_distribution_holds_what_a_build_needs_and_no_records(built) -> None:
