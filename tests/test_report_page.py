@@ -225,6 +225,26 @@ def test_ids_of_any_words_are_plain_and_unique() -> None:
     ]
 
 
+def luminance(color: str) -> float:
+    """Relative luminance of a colour, as WCAG 2 defines it."""
+    shares = (int(color[index : index + 2], 16) / 255 for index in (1, 3, 5))
+    linear = [of / 12.92 if of <= 0.04045 else ((of + 0.055) / 1.055) ** 2.4 for of in shares]
+    return sum(weight * of for weight, of in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_contrast_of_all_words_is_aa_in_light_and_dark_and_both_ways_to_the_dark_agree() -> None:
+    style = (ROOT / "jaxdeep" / "report" / "page" / "style.css").read_text()
+    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", part)) for part in re.findall(r"\{([^{}]*)\}", style)]
+    light, button, system = [of for of in schemes if "paper" in of]
+    assert button == system
+    on_paper = [(of, ground) for of in ("ink", "soft", "accent", "no") for ground in ("paper", "panel")]
+    badges = [(of, f"{of}-paper") for of in ("yes", "no", "open", "even", "mark")]
+    for colors in (light, button):
+        for words, ground in (*on_paper, *badges, ("paper", "ink")):
+            low, high = sorted((luminance(colors[words]), luminance(colors[ground])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (words, ground)
+
+
 def test_attributes_are_escaped() -> None:
     heard: list[Any] = []
     reader = HTMLParser()
