@@ -11,11 +11,14 @@ from jaxdeep.errors import UserError
 from jaxdeep.report.page.study import KINDS, Origin
 from jaxdeep.study.comparison import Comparison
 from jaxdeep.study.files import read_json
+from jaxdeep.study.result import StudyResult
 from jaxdeep.study.stored import read_study
 from jaxdeep.study.tuning import Tuning
 
 Kind = Literal["study", "claim", "record", "tuning", "comparison", "range test"]
 RECIPES: Final = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS, "mnist": mnist.CONFIGS}
+FIRST_SEED: Final = 42
+"""Seed that an experiment's command begins with."""
 FAULTS: Final = (OSError, UserError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 """Errors that a damaged or foreign file may raise, wherever it is read."""
 
@@ -108,7 +111,16 @@ def read_entry(path: Path, name: str, origin: Origin) -> Entry:
         found = differences(recipe.config.to_dict(), Config.from_dict(study.config).to_dict())
         study = replace(study, changed={field: value for field, (_, value) in found.items()})
         entry = replace(entry, origin=replace(entry.origin, description=recipe.description))
+        study = replace(study, command=study.command or _command(study))
     return replace(entry, value=study)
+
+
+def _command(study: StudyResult) -> str | None:
+    """Return the command of a study of an unchanged configuration, which version 0.1 did not record."""
+    seeds = len(study.seeds)
+    if study.changed or study.varied or study.folds or study.seeds != tuple(range(FIRST_SEED, FIRST_SEED + seeds)):
+        return None
+    return f"python -m experiments.{study.experiment} --config {study.name} --seeds {seeds}"
 
 
 def pictures_of(folder: Path, stem: str = "") -> dict[str, Path]:

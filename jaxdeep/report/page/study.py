@@ -85,7 +85,7 @@ def study_nodes(study: StudyResult, origin: Origin, names: Names, embedder: Embe
     nodes += table_nodes(figures_table(study), names)
     nodes += [element("p", line, class_="note fault") for line in diverged_lines(study)]
     facts: dict[str, Node] = {
-        "Command": command_node(study.command),
+        "Command": command_node(study.command) if study.command else "not recorded",
         "Data": data_in_full(study.data),
         "Seeds": f"{seeds_in_words(study.seeds)}: {', '.join(map(str, study.seeds))}",
         "Date": origin.date or "not known",
