@@ -176,8 +176,8 @@ def test_the_page_of_the_repository_is_small(tmp_path: Path) -> None:
     page = report_html(ROOT, tmp_path)
     assert len(page.encode()) < 10_000_000
     assert gather_records(ROOT / "experiments" / "results").faults == []
-    for command in ("cifar --config elu --seeds 10", "fashion_mnist --config bn --seeds 10", "transfer top --record"):
-        assert f"<dd><code>python -m experiments.{command}</code></dd>" in page
+    for words in ("cifar --config elu --seeds 10", "fashion_mnist --config bn --seeds 10", "transfer top --record"):
+        assert f"<dd><code>python -m experiments.{words}</code></dd>" in page
     table = (ROOT / "README.md").read_text().partition("<!-- table: exercise -->")[2].partition("<!-- end")[0]
     for figure in re.findall(r"\d\.\d{4} ± \d\.\d{4}", table):
         assert figure in page
