@@ -25,9 +25,10 @@ def verdicts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[s
         for name, (statement, sources) in statements.items()
     ]
     verdicts = [record["verdict"] for record in found.values() if record]
-    counts = ", ".join(f"{verdicts.count(of)} {of}" for of in ("holds", "fails", "undecided"))
+    words = {"holds": "hold", "fails": "fail", "undecided": "are undecided"}
+    counts = ", ".join(f"{verdicts.count(of)} {word}" for of, word in words.items())
     missing = len(found) - len(verdicts)
-    left = f", {missing} {NOT_MEASURED}" if missing else ""
+    left = f", {missing} are {NOT_MEASURED}" if missing else ""
     return f"{len(found)} claims: {counts}{left}.\n\n" + markdown_table(
         ("claim", "statement", "sources", "verdict"), rows
     )
