@@ -75,10 +75,11 @@ def duration(seconds: float | None) -> str:
     """
     if seconds is None:
         return ""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    if round(seconds) < 3_600:
+        return "{} min {:02} s".format(*divmod(round(seconds), 60))
+    return "{} h {:02} min".format(*divmod(round(seconds / 60), 60))
 
 
 def configuration_nodes(config: Mapping[str, Any], changed: Mapping[str, Any] | None) -> list[Element]:
