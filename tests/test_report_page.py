@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from small_commands import images
 from small_data import lean_compilation
-from small_report import NASTY, broken_runs, claim, repository, write
+from small_report import DRAWING, NASTY, broken_runs, claim, repository, write
 
 import jaxdeep.cli.main
 import jaxdeep.cli.run
@@ -91,6 +91,16 @@ def test_a_damaged_file_of_a_finished_run_is_named(runs: Path, tmp_path: Path) -
     (tmp_path / "runs" / "real" / "curves.png").write_bytes(b"")
     (entry,) = gather_runs(tmp_path / "runs").entries
     assert entry.origin.faults == ("curves.png is not what was written.",)
+
+
+def test_measured_claims_are_found_and_their_networks_are_no_runs(tmp_path: Path) -> None:
+    write(tmp_path / "claims" / "leak.quick.json", claim("leak", quick=True))
+    write(tmp_path / "claims" / "leak.quick.svg", DRAWING)
+    write(tmp_path / "claims" / "tuned" / "0a1b.json", {"study": {}})
+    found = gather_runs(tmp_path)
+    assert [(entry.kind, entry.name) for entry in found.entries] == [("claim", "leak")]
+    assert found.entries[0].origin.pictures
+    assert found.faults == []
 
 
 def test_the_order_of_the_page(page: str) -> None:
@@ -176,6 +186,7 @@ def test_the_page_of_the_repository_is_small(tmp_path: Path) -> None:
     page = report_html(ROOT, tmp_path)
     assert len(page.encode()) < 10_000_000
     assert gather_records(ROOT / "experiments" / "results").faults == []
+    assert "Everything that was found is shown." in page
     for words in ("cifar --config elu --seeds 10", "fashion_mnist --config bn --seeds 10", "transfer top --record"):
         assert f"<dd><code>python -m experiments.{words}</code></dd>" in page
     table = (ROOT / "README.md").read_text().partition("<!-- table: exercise -->")[2].partition("<!-- end")[0]

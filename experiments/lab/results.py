@@ -117,7 +117,6 @@ def to_json(claim: Claim, lab: Lab, outcome: Outcome) -> dict[str, Any]:
         "tables": [asdict(table) for table in outcome.tables],
         "quick": lab.quick,
         "data": _data(claim, lab),
-        "seeds": max(finding.part.difference.pairs for finding in found),
         **origin(command_of(claim, lab)),
     }
 

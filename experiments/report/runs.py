@@ -16,8 +16,10 @@ FINISHED: Final = (SUMMARY, "record.json", "tune.json", "comparison.json", "lr_f
 """Files that a finished run, study or test leaves."""
 STARTED: Final = ("config.json", "metrics.jsonl", "points.json", "wall.json", "curves.png")
 """Files of a folder whose command has not finished."""
-INSIDE: Final = ("checkpoints", "tensorboard", "networks", "sources", "profile", "search")
+INSIDE: Final = ("checkpoints", "tensorboard", "networks", "sources", "profile", "search", "tuned", "trained")
 """Folders that belong to a run."""
+CLAIMS: Final = "claims"
+"""Folder of measured claims. Its inner folders hold their networks."""
 OWN_PICTURES: Final = {"record.json": "figure", "lr_finder.json": "lr_finder", "comparison.json": "curves"}
 """Name of the picture beside a file that is no summary."""
 
@@ -36,6 +38,7 @@ def gather_runs(runs: Path) -> Gathered:
     for name, folders, files in os.walk(runs, onerror=refused):
         folder = Path(name)
         finished = [file for file in FINISHED if file in files]
+        finished += [file for file in sorted(files) if folder.name == CLAIMS and file.endswith(".json")]
         for file in finished:
             _add(found, folder / file, alone=len(finished) == 1)
         if LISTING in files:
@@ -57,6 +60,7 @@ def _add(found: Gathered, path: Path, *, alone: bool) -> None:
     try:
         date = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
         pictures = pictures_of(folder) if path.name == SUMMARY else dict(_own_picture(path))
+        pictures |= pictures_of(folder, path.stem) if folder.name == CLAIMS else {}
         faults = tuple(_faults(folder)) if path.name == SUMMARY else ()
         entry: Entry = read_entry(path, shown, Origin(date, "", pictures, shown, faults))
         found.entries.append(entry)
