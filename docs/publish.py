@@ -32,6 +32,7 @@ from experiments.compress.tables import TABLES as COMPRESS_TABLES
 from experiments.figures.chapter_logs import missing_runs
 from experiments.figures.drawn import LIST, with_references
 from experiments.figures.self_normalisation import lines_table
+from experiments.lab.text import claimed_text, effect_text
 from experiments.transfer.tables import TABLES as TRANSFER_TABLES
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json, write_json
@@ -61,7 +62,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "digits_rates": lambda: digits.search_table(RECORDS, "optim.learning_rate"),
     "digits_placements": lambda: digits.search_table(RECORDS, "model.batch_norm"),
     "claims": lambda: claims.verdicts_table(RECORDS.folder, STATEMENTS),
-    "claims_parts": lambda: claims.parts_table(RECORDS.folder, STATEMENTS),
+    "claims_parts": lambda: claims.parts_table(RECORDS.folder, CLAIMS, effect_text, claimed_text),
     "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
     "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults"),
     "ten_lines": lines_table,

@@ -192,17 +192,18 @@ def _git(*argv: str) -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
-def check_recordable(settings: Settings, *, wanted: bool) -> None:
+def check_recordable(*, wanted: bool, quick: bool, source: str) -> None:
     """Refuse to record a study whose figures are no results.
 
     Args:
-        settings: Settings of the study.
         wanted: Whether a record is asked for.
+        quick: Whether the study is a quick one.
+        source: Source of the images, as `load_images` takes it.
 
     Raises:
         UserError: The study is a quick one, or its images are synthetic.
     """
-    if wanted and (settings.quick or settings.source == "synthetic"):
+    if wanted and (quick or source == "synthetic"):
         raise UserError("--record is for full studies of real images. Leave it out, or --quick and --data synthetic.")
 
 

@@ -176,10 +176,8 @@ def fixed(_: Lab) -> Outcome:
 
 
 @pytest.fixture
-def claim(monkeypatch: pytest.MonkeyPatch) -> Claim:
-    claim = Claim("fixed", "One is more than nothing.", "Dropout", "One.", fixed, questions=(7,), dataset=None)
-    monkeypatch.setitem(dict(CLAIMS), "fixed", claim)
-    return claim
+def claim() -> Claim:
+    return Claim("fixed", "One is more than nothing.", "Dropout", "One.", fixed, questions=(7,), dataset=None)
 
 
 def test_a_result_is_computed_once_and_says_where_it_comes_from(claim: Claim, tmp_path: Path) -> None:
@@ -205,7 +203,7 @@ def test_a_quick_result_is_stored_apart_and_is_not_published(claim: Claim, tmp_p
     [
         (["--claim", "activation"], "--claim is activation. Did you mean activations?"),
         (["--question", "9"], "--question is 9. Give 1 to 7."),
-        (["--quick", "--record"], "--record is for full measurements"),
+        (["--quick", "--record"], "--record is for full studies"),
         (["--data", "imagenet"], "--data is imagenet. Give auto or synthetic."),
     ],
 )

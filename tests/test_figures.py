@@ -265,7 +265,7 @@ def test_missing_records_are_an_error_of_one_line(tmp_path, capsys, monkeypatch)
 
 
 OF_ONE_MACHINE = ("self_normalisation",)
-"""Figures of values that pass through so many layers that processors, which round apart, draw other lines."""
+"""Figures of many layers, whose lines depend on the rounding of the processor."""
 
 
 @pytest.mark.parametrize("name", [of for of in FIGURES if not of.startswith("samples") and of not in OF_ONE_MACHINE])

@@ -1,6 +1,6 @@
 """Tables of the measured claims, for docs/claims.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ from jaxdeep.study.files import read_json
 FOLDER: Final = "claims"
 NOT_MEASURED: Final = "not measured yet"
 NONE: Final = "Not measured yet."
+Text = Callable[[Mapping[str, Any]], str]
+"""Returns the text of a part of a claim."""
 
 
 def verdicts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[str]]]) -> str:
@@ -34,21 +36,23 @@ def verdicts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[s
     )
 
 
-def parts_table(results: Path, statements: Mapping[str, tuple[str, Sequence[str]]]) -> str:
+def parts_table(results: Path, names: Iterable[str], effect: Text, claimed: Text) -> str:
     """Return a row for each part of each measured claim.
 
     Args:
         results: Folder of all records.
-        statements: Statement and sources of each claim by its name.
+        names: Names of the claims.
+        effect: Returns the effect of a part as text.
+        claimed: Returns the range that a claim says as text.
     """
-    records = {name: record_of(results, name) for name in statements}
+    records = {name: record_of(results, name) for name in names}
     rows = [
-        (f"`{name}`", part["name"], effect(part), claimed(part), part["unit"], str(part["n"]), part["verdict"])
+        (f"`{name}`", part["name"], effect(part), claimed(part), str(part["n"]), part["verdict"])
         for name, record in records.items()
         if record
         for part in record["parts"]
     ]
-    columns = ("claim", "part", "effect (95% interval)", "claimed", "unit", "n", "verdict")
+    columns = ("claim", "part", "effect (95% interval)", "claimed", "n", "verdict")
     return markdown_table(columns, rows) if rows else NONE
 
 
@@ -76,30 +80,6 @@ def record_of(results: Path, name: str) -> dict[str, Any] | None:
     """
     path = results / FOLDER / f"{name}.json"
     return read_json(path) if path.exists() else None
-
-
-def effect(part: Mapping[str, Any]) -> str:
-    """Return the effect of a part with its interval.
-
-    Args:
-        part: Part of a claim's record.
-    """
-    if part["effect"] is None:
-        return "not known"
-    low, high = (None if part[end] is None else f"{part[end]:.3g}" for end in ("low", "high"))
-    return f"{part['effect']:.3g}" + ("" if low == high else f" ({low} to {high})")
-
-
-def claimed(part: Mapping[str, Any]) -> str:
-    """Return the range that a claim says an effect lies in.
-
-    Args:
-        part: Part of a claim's record.
-    """
-    low, high = part["claimed_low"], part["claimed_high"]
-    if low is None or high is None:
-        return "any" if low is high else f"> {low:g}" if high is None else f"< {high:g}"
-    return f"{low:.3g} to {high:.3g}"
 
 
 def _verdict(record: Mapping[str, Any] | None) -> str:

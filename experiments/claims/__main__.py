@@ -22,7 +22,7 @@ from experiments.lab.lab import Lab
 from experiments.lab.questions import QUESTIONS, question_text
 from experiments.lab.results import measured, publish, stored
 from experiments.lab.text import line_of, result_text
-from experiments.record import exit_status
+from experiments.record import check_recordable, exit_status
 from jaxdeep.errors import UserError
 from jaxdeep.train.devices import use_compilation_cache
 
@@ -63,10 +63,7 @@ def _run(given: argparse.Namespace) -> None:
     """Show or measure the claims that were named."""
     if given.data not in ("auto", "synthetic"):
         raise UserError(f"--data is {given.data}. Give auto or synthetic.")
-    if given.record and (given.quick or given.data == "synthetic"):
-        raise UserError(
-            "--record is for full measurements of real images. Leave it out, or --quick and --data synthetic."
-        )
+    check_recordable(wanted=given.record, quick=given.quick, source=given.data)
     lab = Lab(given.workdir, given.quick, given.data, given.data_dir)
     claims = _chosen(given)
     if given.list:

@@ -50,7 +50,7 @@ def measure(lab: Lab) -> Outcome:
     parts = [
         Part(
             f"adagrad - {name}",
-            f"AdaGrad's good learning rates span more decades than those of {name}.",
+            f"AdaGrad's good learning rates span more decades than {name}'s.",
             difference(widths["adagrad"], widths[name]),
             "decades of the learning rate",
         )

@@ -93,5 +93,4 @@ CLAIM: Final = Claim(
     section="Batch normalisation",
     hypothesis="Six parts, with momentum at its own best rate: epochs, accuracy, rates, seconds, time, raw inputs.",
     measure=measure,
-    sources=("000", "001", "004"),
 )

@@ -8,6 +8,7 @@ from experiments.lab.claim import Claim, Outcome, Part, Table
 from experiments.lab.contrasts import difference, mean, scaled
 from experiments.lab.lab import BASE, Lab
 from experiments.lab.signals import dead_share
+from jaxdeep.analysis.differences import Difference
 
 MOMENTUM: Final = {"optim.optimizer": "momentum", "train.epochs": 5, "data.train_size": 10_000}
 RATES: Final = (0.003, 0.01, 0.03, 0.1)
@@ -63,7 +64,7 @@ def measure(lab: Lab) -> Outcome:
     return Outcome(parts, [table], "10,000 of the training images, 5 x 100 units, 5 epochs of momentum")
 
 
-def _percent(shares: list[float]):
+def _percent(shares: list[float]) -> Difference:
     return scaled(mean(shares), 100)
 
 

@@ -47,5 +47,4 @@ CLAIM: Final = Claim(
     section="Summary and practical guidelines",
     hypothesis="On three sets it beats Table 11-4 (LeCun, SELU, 1cycle) and the cheat sheet (dropout .1, Adam).",
     measure=measure,
-    sources=("001",),
 )

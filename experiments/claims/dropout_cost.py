@@ -11,7 +11,7 @@ from experiments.lab.contrasts import ratio
 from experiments.lab.lab import BASE, Lab, arms_of
 from experiments.lab.tables import estimate_text
 from experiments.lab.timing import NOTE, ROUNDS, batch_microseconds, epoch_seconds
-from jaxdeep import Run, load_images, mc_predict
+from jaxdeep import Run, mc_predict
 
 SHORT: Final = BASE.updated({"data.train_size": 5_000, "train.epochs": 2})
 ARMS: Final = {"no dropout": {}, "dropout": {"model.dropout_sites": "every", "model.dropout_rate": 0.2}}
@@ -40,7 +40,7 @@ def mc_seconds(run: Run, images: np.ndarray, rounds: int) -> dict[int, list[floa
 def measure(lab: Lab) -> Outcome:
     """Time predictions with and without dropout layers, and MC dropout by its number of samples."""
     configs = arms_of(SHORT, ARMS)
-    images = load_images("fashion_mnist", source=lab.source, data_dir=lab.data_dir)
+    images = lab.images()
     runs = {name: lab.runs(config, seeds=1)[0] for name, config in configs.items()}
     times = batch_microseconds(lab, runs, BATCH)
     epochs = epoch_seconds(lab, configs)

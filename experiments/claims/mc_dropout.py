@@ -3,16 +3,18 @@
 from typing import Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab.claim import INFINITY, Claim, Outcome, Part, Table
 from experiments.lab.contrasts import difference, scaled
 from experiments.lab.lab import BASE, REDUCED, Lab
 from experiments.lab.tables import estimate_text
-from jaxdeep import Run, load_images, mc_predict
+from jaxdeep import Run, mc_predict
 from jaxdeep.analysis.calibration import calibration
 from jaxdeep.analysis.differences import Difference, paired_scores
 from jaxdeep.analysis.metrics import auroc, brier_scores, correct, log_losses
+from jaxdeep.analysis.uncertainty import entropy
 
 DROPOUT: Final = BASE.updated({"model.dropout_sites": "every", "model.dropout_rate": 0.2})
 SAMPLES: Final = 100
@@ -38,14 +40,14 @@ def entropies(probabilities: np.ndarray) -> np.ndarray:
     Args:
         probabilities: Probabilities [N, C].
     """
-    return -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(1)
+    return np.asarray(entropy(jnp.asarray(probabilities)))
 
 
 def measure(lab: Lab) -> Outcome:
     """Compare MC dropout with the plain network, image by image and on images of another kind."""
     runs = lab.runs(DROPOUT, seeds=8)
-    images = load_images("fashion_mnist", source=lab.source, data_dir=lab.data_dir)
-    others = load_images("mnist", source=lab.source, data_dir=lab.data_dir).test_images
+    images = lab.images()
+    others = lab.images("mnist").test_images
     labels = images.test_labels.astype(np.int32)
     found = {of: [answers(run, images.test_images, by_mc=of == "MC") for run in runs] for of in ("MC", "plain")}
     unlike = {of: [entropies(answers(run, others, by_mc=of == "MC")) for run in runs] for of in found}

@@ -2,46 +2,17 @@
 
 from typing import Final
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
+from experiments.figures.bowl import START, path, speeds
 from experiments.lab.claim import Claim, Outcome, Part
 from experiments.lab.contrasts import exact
 from experiments.lab.lab import BASE, Lab, arms_of
 from experiments.lab.parts import epochs_ratio, target_cells, target_of
 from experiments.lab.tables import arms_table, rates_table
 from jaxdeep import Optim
-from jaxdeep.optim.optimizers import optimizer
-from jaxdeep.optim.schedules import Rates
 
-RATE: Final = 0.01
 STEPS: Final = 20_000
-CURVATURE: Final = 1.0
-"""Second derivative of the bowl of one dimension."""
-
-
-def path(beta: float, *, constant: bool, steps: int = STEPS) -> np.ndarray:
-    """Return the positions of momentum optimisation from 1 on.
-
-    Args:
-        beta: Momentum.
-        constant: Whether the gradient is 1 everywhere, in place of that of a bowl round 0.
-        steps: Number of steps.
-    """
-    rates = Rates(jnp.float32(RATE), jnp.float32(beta))
-    transformation = optimizer(Optim(optimizer="momentum", learning_rate=RATE, beta_1=beta), rates)
-
-    def step(carry, _):
-        x, state = carry
-        updates, state = transformation.update(jnp.ones(()) if constant else CURVATURE * x, state, x)
-        x = optax.apply_updates(x, updates)
-        return (x, state), x
-
-    start = jnp.ones(())
-    _, positions = jax.lax.scan(step, (start, transformation.init(start)), None, steps)
-    return np.asarray(positions)
 
 
 def crossings(positions: np.ndarray) -> int:
@@ -58,15 +29,14 @@ ARMS: Final = {"beta .9": {}, "beta .99999": {"optim.beta_1": 0.99999}}
 
 def measure(lab: Lab) -> Outcome:
     """Follow momentum on a slope and in a bowl, and train networks with it."""
-    slope = np.abs(np.diff(path(0.9, constant=True, steps=1_000)))
-    near_one, usual = path(0.99999, constant=False), path(0.9, constant=False)
+    near_one, usual = (path(Optim("momentum", 0.01, beta_1=beta), STEPS)[:, 0] / START[0] for beta in (0.99999, 0.9))
     base = BASE.updated({"optim.optimizer": "momentum", "optim.learning_rate": 0.01})
     arms = lab.tuned(arms_of(base, ARMS), seeds=5)
     parts = [
         Part(
             "speed on a slope, beta .9",
             "The steps come to 10 times the plain ones.",
-            exact(float(slope[-1]) / RATE, 1),
+            exact(float(speeds(0.9)[-1]), 1),
             RATIO_OF,
             9.9,
             10.1,
@@ -96,7 +66,7 @@ def measure(lab: Lab) -> Outcome:
         epochs_ratio(arms, "beta .99999", "beta .9", 1.0, float("inf"), "later than"),
     ]
     cells = target_cells(arms, target_of(list(arms.values())))
-    reduced = "20,000 of the training images, 5 x 100 units, 10 epochs; a bowl of one dimension"
+    reduced = "20,000 of the training images, 5 x 100 units, 10 epochs; a bowl along its axis"
     return Outcome(parts, [arms_table(arms, cells), rates_table(arms)], reduced)
 
 

@@ -19,9 +19,8 @@ def measure(lab: Lab) -> Outcome:
 
 CLAIM: Final = Claim(
     name="nadam_decay",
-    statement="Nadam's momentum schedule, .96^t or .96^(.004 t), makes no difference.",
+    statement="Does it matter whether Nadam's momentum schedule is .96^t or .96^(.004 t)?",
     section="Faster optimizers",
-    hypothesis="Both end within half a point of test accuracy of each other, each at its own best rate.",
+    hypothesis="It does not: both end within half a point of test accuracy of each other, each at its own best rate.",
     measure=measure,
-    sources=("000", "001"),
 )

@@ -32,6 +32,19 @@ def arms_named(lab: Lab, *names: str) -> dict[str, Arm]:
     return lab.tuned(arms_of(BASE, {name: {"optim.optimizer": name} for name in names}))
 
 
+def duel(lab: Lab, first: str, second: str) -> Outcome:
+    """Compare two optimizers in accuracy and in epochs to a common loss.
+
+    Args:
+        lab: Laboratory that trains both.
+        first: Name of the optimizer that a claim prefers.
+        second: Name of the other optimizer.
+    """
+    arms = arms_named(lab, first, second)
+    parts = [better(arms, first, second), epochs_ratio(arms, first, second)]
+    return Outcome(parts, [arms_table(arms), rates_table(arms)], REDUCED)
+
+
 def measure(lab: Lab) -> Outcome:
     """Measure speed and quality of all optimizers of the table."""
     arms = arms_named(lab, *STARS)

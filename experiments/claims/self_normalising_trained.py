@@ -58,6 +58,5 @@ CLAIM: Final = Claim(
     section="Nonsaturating activation functions",
     hypothesis="After training, the last hidden layer's standard deviation differs by 1.43 or more from plain SELU's.",
     measure=measure,
-    sources=("001",),
     questions=(3,),
 )

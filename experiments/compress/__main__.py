@@ -63,7 +63,7 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
         raise UserError(f"--seeds is {given.seeds} and --epochs is {given.epochs}. Give 1 or more of each.")
     epochs = min(given.epochs, records.QUICK_EPOCHS) if given.quick else given.epochs
     settings = Settings("compress", given.question, given.dataset, epochs, given.quick, given.data)
-    check_recordable(settings, wanted=given.record)
+    check_recordable(wanted=given.record, quick=given.quick, source=given.data)
     use_compilation_cache()
     folder = given.workdir or Path("runs") / "compress" / settings.name
     data = settings.load(BASE, given.data_dir)

@@ -88,7 +88,7 @@ def draw_serve(path: Path, record: Mapping[str, Any]) -> None:
         words = f"batch of {int(batch):,}"
         latency.plot(times, rows, linestyle="", marker=look.marker or "o", color=look.color, label=words)
     latency.set(xlabel="microseconds a batch, median", xscale="log")
-    latency.legend(fontsize="small")
+    latency.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, columnspacing=1)
     for index, (name, words) in enumerate((("bytes", "in memory"), ("npz_bytes", "compressed npz"))):
         look = series(index, 2)
         sizes = [of[name] / KILOBYTE for of in networks.values()]

@@ -3,18 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from experiments.compress.sparse import METHODS
 from experiments.grids import Grid, Grids, with_half
-
-METHODS: Final[Mapping[str, str]] = {
-    "zero": "smallest weights zeroed",
-    "zero by layer": "zeroed in each layer alone",
-    "fine-tune": "zeroed and fine-tuned",
-    "gradual": "gradual pruning while training",
-    "l1": "l1 alone",
-    "l1 and zero": "l1, then tiny weights zeroed",
-    "ftrl": "FTRL with l1",
-}
-"""Words of each method. A method without words stands under its own name."""
 
 
 def sparse_tables(record: Mapping[str, Any]) -> list[Grid]:
@@ -28,7 +18,7 @@ def sparse_tables(record: Mapping[str, Any]) -> list[Grid]:
     for method, curve in record["curves"].items():
         share = record["within_half_a_point"][method]
         found = next((point for point in curve if share is not None and point["sparsity"] == share), None)
-        words = METHODS.get(method) or method
+        words = METHODS[method]
         if found is None:
             rows.append((words, "none of its networks", "-", "-", "-", "-"))
         else:

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 
 from experiments.lab.kept import Arm
-from experiments.lab.lab import values_of
 from jaxdeep.analysis.differences import Difference, from_variance, paired, paired_correct
 
 PERCENT: Final = 100.0
@@ -55,17 +54,6 @@ def ratio(first: Sequence[float], second: Sequence[float]) -> Difference:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return difference([float(np.log(value)) for value in first], [float(np.log(value)) for value in second])
-
-
-def figure_of(arm: Arm, other: Arm, figure: str) -> Difference:
-    """Return the difference of a figure of two arms over seeds.
-
-    Args:
-        arm: Arm whose figure is the minuend.
-        other: Arm whose figure is the subtrahend.
-        figure: Name of a figure of a trial, such as "test_loss".
-    """
-    return difference(values_of(arm, figure), values_of(other, figure))
 
 
 def mean(values: Sequence[float]) -> Difference:

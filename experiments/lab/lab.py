@@ -84,6 +84,14 @@ class Lab:
         is_small = bool(config.data.classes) or (rows is not None and rows <= QUICK_ROWS)
         return config.updated({**({} if is_small else few), "train.epochs": epochs, "train.patience": epochs})
 
+    def images(self, dataset: str = "fashion_mnist") -> Images:
+        """Return the images of a set.
+
+        Args:
+            dataset: Name of the image set.
+        """
+        return _images(dataset, self.source, self.data_dir)
+
     def rows(self, config: Config, dataset: str = "fashion_mnist") -> Dataset:
         """Return the rows of a configuration.
 
@@ -175,15 +183,6 @@ class Lab:
         """Return the folder of a configuration's networks."""
         text = json.dumps([config.to_dict(), self.source == "synthetic", *what], sort_keys=True, default=str)
         return self.folder / kind / hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def of_base(changes: Mapping[str, Any] | None = None) -> Config:
-    """Return BASE with changes.
-
-    Args:
-        changes: Value of each changed field by dotted name.
-    """
-    return BASE.updated(dict(changes or {}))
 
 
 def arms_of(base: Config, changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:

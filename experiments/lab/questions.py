@@ -26,11 +26,11 @@ class Question:
 QUESTIONS: Final[Mapping[int, Question]] = {
     1: Question(
         "May all weights begin with the same value, if He's initialiser drew that value?",
-        {"all": "No. Equal units stay equal, and a layer learns like one unit."},
+        {"chapter": "No. Equal units stay equal, and a layer learns like one unit."},
     ),
     2: Question(
         "May biases begin at zero?",
-        {"all": "Yes. Zero and random biases make no difference."},
+        {"chapter": "Yes. Zero and random biases make no difference."},
     ),
     3: Question(
         "What speaks for SELU?",
@@ -44,19 +44,19 @@ QUESTIONS: Final[Mapping[int, Question]] = {
     4: Question(
         "Which activation when?",
         {
-            "all": "In general SELU > ELU > leaky ReLU > ReLU > tanh > logistic. Leaky ReLU or ReLU for low latency.",
+            "chapter": "SELU > ELU > leaky ReLU > ReLU > tanh > logistic. For low latency leaky ReLU or ReLU.",
             "004": "Swish, Mish and GLU win on large problems.",
         },
         "Only 004 names gated activations.",
     ),
     5: Question(
         "What may happen with a momentum of .99999?",
-        {"all": "It overshoots, comes back, and oscillates for long before it converges."},
+        {"chapter": "It overshoots, comes back, and oscillates for long before it converges."},
     ),
     6: Question(
         "What are three ways to a sparse model?",
         {
-            "all": "Zero tiny weights; train with strong l1; prune gradually while training.",
+            "chapter": "Zero tiny weights; train with strong l1; prune gradually while training.",
             "002": "Dropout makes a model sparse too.",
         },
         "Only 002 counts dropout.",
@@ -66,12 +66,12 @@ QUESTIONS: Final[Mapping[int, Question]] = {
         {
             "000, 001, 003, 004": "Dropout halves the speed of convergence, and costs nothing at inference.",
             "002": "No significant slow-down.",
-            "all": "MC dropout costs as many passes as it has samples.",
+            "chapter": "MC dropout costs as many passes as it has samples.",
         },
         "002 contradicts the four others.",
     ),
 }
-"""The questions by number. The sources' answers are in our words."""
+"""The questions by number. The chapter is what its sources agree on. All answers are in our words."""
 
 
 def question_text(number: int, results: Sequence[Mapping[str, Any] | None]) -> str:

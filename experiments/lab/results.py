@@ -16,7 +16,6 @@ from experiments.lab.claim import Claim, Outcome, findings, overall
 from experiments.lab.figure import draw_findings
 from experiments.lab.lab import Lab
 from experiments.record import RESULTS, origin
-from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
 from jaxdeep.study.files import read_json, write_json
 
@@ -125,7 +124,7 @@ def _data(claim: Claim, lab: Lab) -> dict[str, Any]:
     """Return the name and the origin of the images."""
     if claim.dataset is None:
         return {"name": "none", "source": "no images", "synthetic": False}
-    images = load_images(claim.dataset, source=lab.source, data_dir=lab.data_dir)
+    images = lab.images(claim.dataset)
     return {"name": images.name, "source": images.source, "synthetic": images.name.startswith("synthetic")}
 
 

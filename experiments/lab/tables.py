@@ -60,21 +60,6 @@ def rates_table(arms: Mapping[str, Arm]) -> Table:
     return Table("Searches of the learning rate", ["", "learning rate", "mean val loss", "diverged"], rows)
 
 
-def good_range(arm: Arm, factor: float = 1.1) -> float:
-    """Return the width of the range of good learning rates of a search, in decades.
-
-    Args:
-        arm: Tuned arm.
-        factor: Largest ratio of a good rate's mean validation loss to the lowest one.
-    """
-    assert arm.tuning is not None
-    means = {of.rate: mean_loss(of) for of in arm.tuning.configurations[0].rates if not any(of.diverged)}
-    losses = {rate: loss for rate, loss in means.items() if loss is not None}
-    best = min(losses.values())
-    good = [rate for rate, loss in losses.items() if loss <= factor * best]
-    return float(np.log10(max(good) / min(good)))
-
-
 def mean_loss(tried: TriedRate) -> float | None:
     """Return the mean validation loss of a learning rate over the seeds of a search, or None if no seed has one.
 

@@ -33,22 +33,51 @@ def result_text(result: Mapping[str, Any]) -> str:
     synthetic = ", synthetic images" if result["data"]["synthetic"] else ""
     lines = [f"{result['name']}: {result['verdict']}{marks}{synthetic}"]
     lines += textwrap.wrap(result["statement"], WIDTH, initial_indent="  ", subsequent_indent="  ")
-    return "\n".join(
-        [*lines, *(f"  {part['verdict']:9} {part['name']}: {effect_text(part)}" for part in result["parts"])]
-    )
+    for part in result["parts"]:
+        lines.append(f"  {part['verdict']:9} {part['name']}: {effect_text(part)}, n = {part['n']}")
+    return "\n".join(lines)
+
+
+def figure_text(value: Any) -> str:
+    """Return a number with three digits, or another value as text.
+
+    >>> figure_text(0.12345), figure_text(12345.6), figure_text(-2.0), figure_text(None), figure_text("no")
+    ('0.123', '12,346', '-2.00', '-', 'no')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    size = abs(value)
+    if isinstance(value, int) or size >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or value == 0 else f"{value:#.3g}"
 
 
 def effect_text(part: Mapping[str, Any]) -> str:
-    """Return the effect of a part with its interval, number of seeds and unit.
+    """Return an effect with its interval and its unit. A count without an error has no interval.
 
     Args:
-        part: Part of a result as JSON values.
+        part: Part of a claim.
 
-    >>> effect_text({"effect": 1.25, "low": 0.5, "high": 2.0, "n": 5, "unit": "ratio"})
-    '1.25 (0.5 to 2), n = 5, ratio'
+    >>> effect_text({"effect": 1.2, "low": 0.5, "high": 1.9, "unit": "points"})
+    '1.20 (0.500 to 1.90) points'
     """
-    if part["effect"] is None:
-        return f"not known, n = {part['n']}"
-    numbers = [f"{part[name]:.3g}" for name in ("effect", "low", "high")]
-    interval = "" if part["low"] == part["high"] else f" ({numbers[1]} to {numbers[2]})"
-    return f"{numbers[0]}{interval}, n = {part['n']}, {part['unit']}"
+    text = figure_text(part.get("effect"))
+    if part.get("low") != part.get("high"):
+        text += f" ({figure_text(part.get('low'))} to {figure_text(part.get('high'))})"
+    return f"{text} {part.get('unit') or ''}".strip()
+
+
+def claimed_text(part: Mapping[str, Any]) -> str:
+    """Return the range of the effect in which the statement holds.
+
+    >>> claimed_text({"claimed_low": 0, "claimed_high": None}), claimed_text({"claimed_low": 1, "claimed_high": 2})
+    ('above 0', '1 to 2')
+    """
+    low, high = part.get("claimed_low"), part.get("claimed_high")
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"above {low:g}"
+    return f"below {high:g}" if low is None else f"{low:g} to {high:g}"

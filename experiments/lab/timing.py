@@ -47,18 +47,5 @@ def batch_microseconds(lab: Lab, runs: Mapping[str, Run], batch: int) -> dict[st
     return times_by_round(servers, rows, _rounds(lab))
 
 
-def call_microseconds(
-    lab: Lab, calls: Mapping[str, Callable[[jax.Array], Any]], rows: jax.Array
-) -> dict[str, list[float]]:
-    """Return the microseconds of a call of each function in each round.
-
-    Args:
-        lab: Laboratory that is measured in.
-        calls: Compiled function of rows by name.
-        rows: Rows [B, D] of every call.
-    """
-    return times_by_round(calls, rows, _rounds(lab))
-
-
 def _rounds(lab: Lab) -> int:
     return QUICK_ROUNDS if lab.quick else ROUNDS

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
+from experiments.lab.text import claimed_text, effect_text, figure_text
 from experiments.report.entries import FAULTS, Entry, Fault
 from experiments.report.records import facts_of, marks_of
 from experiments.report.repository import reason_of
@@ -15,51 +16,6 @@ from jaxdeep.report.page.pictures import Embedder, Picture
 from jaxdeep.report.page.tables import Table, badge, mark_nodes, table_nodes
 
 VERDICTS: Final = ("holds", "fails", "undecided")
-
-
-def figure_text(value: Any) -> str:
-    """Return a number with three digits, or another value as text.
-
-    >>> figure_text(0.12345), figure_text(12345.6), figure_text(-2.0), figure_text(None), figure_text("no")
-    ('0.123', '12,346', '-2.00', '-', 'no')
-    """
-    if value is None:
-        return "-"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    size = abs(value)
-    if isinstance(value, int) or size >= 1_000:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 or value == 0 else f"{value:#.3g}"
-
-
-def effect_text(part: Mapping[str, Any]) -> str:
-    """Return an effect with its interval and its unit.
-
-    Args:
-        part: Part of a claim.
-
-    >>> effect_text({"effect": 1.2, "low": 0.5, "high": 1.9, "unit": "points"})
-    '1.20 (0.500 to 1.90) points'
-    """
-    text = figure_text(part.get("effect"))
-    if part.get("low") is not None or part.get("high") is not None:
-        text += f" ({figure_text(part.get('low'))} to {figure_text(part.get('high'))})"
-    return f"{text} {part.get('unit') or ''}".strip()
-
-
-def claimed_text(part: Mapping[str, Any]) -> str:
-    """Return the range of the effect in which the statement holds.
-
-    >>> claimed_text({"claimed_low": 0, "claimed_high": None}), claimed_text({"claimed_low": 1, "claimed_high": 2})
-    ('above 0', '1 to 2')
-    """
-    low, high = part.get("claimed_low"), part.get("claimed_high")
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"above {low:g}"
-    return f"below {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
 def parts_of(claim: Entry) -> list[Mapping[str, Any]]:

@@ -66,7 +66,7 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> None:
         raise UserError(f"--seeds is {given.seeds}. Give 2 or more, since every figure has an interval.")
     base = question.cells[0].config
     settings = Settings("transfer", given.question, question.dataset, base.train.epochs, given.quick, given.data)
-    check_recordable(settings, wanted=given.record)
+    check_recordable(wanted=given.record, quick=given.quick, source=given.data)
     use_compilation_cache()
     folder = given.workdir or Path("runs") / "transfer" / settings.name
     data = settings.load_rows(base.data.base(), given.data_dir)
