@@ -22,6 +22,11 @@ class Train:
     """Epoch with the weights that are kept and tested. best has the best monitor."""
     monitor: Monitor = "val_loss"
     """Figure that chooses the best epoch: the lowest val_loss, or the highest val_accuracy."""
+    diagnostics: bool = False
+    """Whether activations, gradients, updates and dead units of each layer are recorded before each epoch's first step.
+
+    Weights and figures keep their bits. It is a part of a run's identity, so that all epochs of a run record the same.
+    """
 
     def __post_init__(self) -> None:
         make_plain("train", self)

@@ -164,11 +164,12 @@ def table(result: StudyResult | Comparison | TuningResult, width: int | None = N
 def draw(result: StudyResult, folder: Path | str) -> None:
     """Draw the learning curves of a study, and its confusions or its accuracy against the learning rate.
 
-    Confusions need a study that varies nothing, and the learning rate one that varies it.
+    Confusions need a study that varies nothing, and the learning rate one that varies it. With `train.diagnostics` the
+    figures of each layer are drawn too.
 
     Args:
         result: what `run_study` returned.
-        folder: folder of curves.png, confusion.png and rates.png, which is made if there is none.
+        folder: folder of curves.png, confusion.png, rates.png and diagnostics.png, which is made if there is none.
 
     Raises:
         UserError: the result holds no histories, or the folder cannot be written to.

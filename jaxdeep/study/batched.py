@@ -24,7 +24,7 @@ from jaxdeep.study.batched_trial import BatchedTrial
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checkpoint import SECONDS_BETWEEN_CHECKPOINTS
 from jaxdeep.train.fit import Run
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.history import EpochRecord, epoch_record
 from jaxdeep.train.programs import ProgramSpec, spec_of
 from jaxdeep.train.source import Source
 from jaxdeep.train.state import TrainState, is_over
@@ -202,9 +202,8 @@ class _Chunk:
         going = {index: row for row, index in enumerate(self._rows) if index is not None}
         seconds = (time.perf_counter() - began) / len(going)
         for index, row in going.items():
-            figures = {name: float(values[row]) for name, values in metrics._asdict().items()}
             history = self._trials[index].history
-            history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=seconds))
+            history.append(epoch_record(len(history) + 1, jax.tree.map(itemgetter(row), metrics), seconds))
         for writing in self._writing:
             if writing.done():
                 writing.result()  # or a full disk would be reported at the next checkpoint

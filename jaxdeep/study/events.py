@@ -12,13 +12,17 @@ CRC_MASK = 0xA282EAD8
 """Constant by which TensorFlow masks the checksums of its records."""
 
 
-def append_events(path: Path, epoch: int, figures: Mapping[str, float]) -> None:
+def append_events(
+    path: Path, epoch: int, figures: Mapping[str, float], hyperparameters: Mapping[str, Any] | None = None
+) -> None:
     """Append the figures of one epoch to an event file. The first call makes the file.
 
     Args:
         path: Path of the file. Its name must hold "tfevents" for TensorBoard to find it.
         epoch: Epoch that TensorBoard shows as the step, counted from 1.
         figures: Value of each figure by name.
+        hyperparameters: Number, boolean or text of each hyperparameter by name. A new file begins with them. None: the
+            file holds none.
 
     Raises:
         UserError: The file cannot be written, for example because the disk is full.
@@ -29,11 +33,32 @@ def append_events(path: Path, epoch: int, figures: Mapping[str, float]) -> None:
     now = time.time()
     values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
     events = [] if path.exists() else [Event(wall_time=now, file_version="brain.Event:2")]
+    if events and hyperparameters is not None:
+        events.append(Event(wall_time=now, summary=Summary(value=[_session(hyperparameters, now)])))
     events.append(Event(wall_time=now, step=epoch, summary=Summary(value=values)))
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.write(b"".join(map(_record, events)))
+
+
+def _session(hyperparameters: Mapping[str, Any], now: float) -> Any:
+    """Return hyperparameters as the value that TensorBoard's HPARAMS plugin reads.
+
+    Its union of all runs' hyperparameters makes the columns of the tab. So no run states them for the others.
+    """
+    from tensorboardX.proto import plugin_hparams_pb2, summary_pb2
+
+    protocol: Any = plugin_hparams_pb2
+    summary: Any = summary_pb2
+    session = protocol.SessionStartInfo(start_time_secs=now)
+    for name, value in hyperparameters.items():
+        kind = "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+        setattr(session.hparams[name], f"{kind}_value", value)
+    content = protocol.HParamsPluginData(version=0, session_start_info=session).SerializeToString()
+    plugin = summary.SummaryMetadata.PluginData(plugin_name="hparams", content=content)
+    metadata = summary.SummaryMetadata(plugin_data=plugin)
+    return summary.Summary.Value(tag="_hparams_/session_start_info", metadata=metadata)
 
 
 def _record(event: Any) -> bytes:

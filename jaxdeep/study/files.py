@@ -10,10 +10,14 @@ from typing import Any, Final
 
 from jaxdeep.errors import UserError
 from jaxdeep.files import replace_file
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.diagnostics import Diagnostics
+from jaxdeep.train.history import EpochRecord, diagnosed
 
 LIST: Final = re.compile(r'\[\n([^][{}"]*)\n *\]')
 """A list without texts, lists and objects in it, as `json.dumps` breaks it into lines."""
+
+DIAGNOSTICS: Final = "diagnostics"
+"""Key of the layers' figures in a row of metrics.jsonl. A row without them lacks it."""
 
 
 def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
@@ -33,7 +37,9 @@ def read_metrics(path: Path) -> list[tuple[dict[str, Any], EpochRecord]]:
         for line in path.read_text().splitlines():
             row = json.loads(line)
             figures: Any = {name: math.nan if row[name] is None else row[name] for name in EpochRecord._fields}
-            rows.append((row, EpochRecord(**figures)))
+            layers = row.get(DIAGNOSTICS)
+            diagnostics = None if layers is None else Diagnostics.from_json(layers)
+            rows.append((row, diagnosed(EpochRecord(**figures), diagnostics)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
     return rows

@@ -1,6 +1,7 @@
 """The folder of a study: its identity, its figures by epoch and its result.
 
-    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  curves.svg  (rates.png  rates.svg)  wall.json
+    config.json  metrics.jsonl  summary.json  hits.npz  curves.png  curves.svg  wall.json
+    (rates.png  rates.svg)  (diagnostics.png  diagnostics.svg)
     tensorboard/  checkpoints/  networks/  (profile/)
 
 A folder belongs to one configuration, one design and one source of data. metrics.jsonl and the TensorBoard events
@@ -34,13 +35,14 @@ from jaxdeep.study.claim import (
     says,
     version_there,
 )
-from jaxdeep.study.events import append_events
-from jaxdeep.study.files import write_bytes, write_json, write_text, writing
+from jaxdeep.study.files import DIAGNOSTICS, write_bytes, write_json, write_text, writing
 from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import folder_name
 from jaxdeep.study.result import IDENTITY, StudyResult
 from jaxdeep.study.stored import EARLIER_PICTURES, UNCERTAINTY_PICTURES, Stored, correct_bytes, read_stored, sealed
+from jaxdeep.study.tensorboard import append_epoch
 from jaxdeep.study.trial import Trial
+from jaxdeep.study.trial_result import TrialResult
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
 from jaxdeep.train.saved import END, NETWORKS, saved_bytes
 from jaxdeep.version import __version__
@@ -200,7 +202,7 @@ class RunFolder:
             for record in history[len(known) :]:
                 known.append(record)
                 self._metrics.write(self._line(trial.labels, record))
-                self._write_events(trial.name, record)
+                self._write_events(trial, record)
             self._metrics.flush()
         if time.perf_counter() - self._noted > SECONDS_BETWEEN_NOTES:
             self._note_wall()
@@ -254,7 +256,7 @@ class RunFolder:
     def _append_events(self, result: StudyResult) -> None:
         for trial, history in zip(result.trials, result.histories, strict=True):
             for record in history:
-                self._write_events(trial.name, record)
+                self._write_events(trial, record)
 
     def _lines(self, result: StudyResult) -> Iterator[str]:
         for trial, history in zip(result.trials, result.histories, strict=True):
@@ -273,19 +275,19 @@ class RunFolder:
         self._noted = time.perf_counter()
 
     def _line(self, labels: Mapping[str, Any], record: EpochRecord) -> str:
-        return json.dumps({**labels, **finite(record), **self._marks}) + "\n"
+        return json.dumps({**labels, **figures_of(record), **self._marks}) + "\n"
 
-    def _write_events(self, name: str, record: EpochRecord) -> None:
-        figures = finite(record)
-        epoch = figures.pop("epoch")
-        path = self.path / "tensorboard" / folder_name(name) / self._events
-        append_events(path, epoch, {name: value for name, value in figures.items() if value is not None})
+    def _write_events(self, trial: Trial | TrialResult, record: EpochRecord) -> None:
+        run = self.path / "tensorboard" / folder_name(trial.name)
+        append_epoch(run, self._events, record, self._identity["config"], trial.labels)
 
 
-def finite(record: EpochRecord) -> dict[str, Any]:
+def figures_of(record: EpochRecord) -> dict[str, Any]:
     """Return the figures of an epoch for JSON. Figures that are not finite become None.
 
     Args:
         record: Figures of one epoch.
     """
-    return {name: null_if_not_finite(value) for name, value in record._asdict().items()}
+    figures = {name: null_if_not_finite(value) for name, value in record._asdict().items()}
+    layers = record.diagnostics
+    return figures if layers is None else {**figures, DIAGNOSTICS: layers.to_json()}

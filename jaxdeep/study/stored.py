@@ -25,7 +25,9 @@ from jaxdeep.train.history import EpochRecord
 SUMMARY, METRICS, CORRECT, EVENTS = "summary.json", "metrics.jsonl", "hits.npz", "tensorboard"
 """Names of the files and of the folder of events."""
 KINDS_OF_PICTURES = ("png", "svg")
-STUDY_PICTURES = tuple(f"{name}.{kind}" for name in ("curves", "rates", "confusion") for kind in KINDS_OF_PICTURES)
+STUDY_PICTURES = tuple(
+    f"{name}.{kind}" for name in ("curves", "rates", "confusion", "diagnostics") for kind in KINDS_OF_PICTURES
+)
 UNCERTAINTY_PICTURES = tuple(
     f"{name}.{kind}"
     for name in ("reliability", "risk_coverage", "samples", "certainty", "first_image")

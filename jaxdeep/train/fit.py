@@ -17,7 +17,7 @@ from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_run
 from jaxdeep.train.folders import checked_folder
-from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.history import EpochRecord, epoch_record
 from jaxdeep.train.phases import first_entry, folder_of_phase, stages_of
 from jaxdeep.train.programs import compile_program, traced
 from jaxdeep.train.progress import Bar
@@ -141,8 +141,8 @@ def train(
             while not is_last:
                 since = time.perf_counter()
                 state, metrics = program.epoch(state, hyper, own_data)
-                figures = {name: float(value) for name, value in jax.device_get(metrics)._asdict().items()}
-                history.append(EpochRecord(epoch=len(history) + 1, **figures, seconds=time.perf_counter() - since))
+                metrics = jax.device_get(metrics)
+                history.append(epoch_record(len(history) + 1, metrics, time.perf_counter() - since))
                 is_last = len(history) >= last or bool(is_over(config, state, began))
                 try:
                     if on_epoch is not None:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxdeep.errors import UserError
+from jaxdeep.train.diagnostics import Diagnostics
 
 
 class EpochRecord(NamedTuple):
@@ -31,6 +32,49 @@ class EpochRecord(NamedTuple):
     val_accuracy: float
     learning_rate: float
     seconds: float
+
+    @property
+    def diagnostics(self) -> Diagnostics | None:
+        """Return the figures of each layer before the epoch's first step. None without `train.diagnostics`."""
+        return None
+
+
+class DiagnosedRecord(EpochRecord):
+    """The figures of an epoch with the diagnostics of its layers. As a tuple it holds the seven figures alone."""
+
+    _diagnostics: Diagnostics | None = None
+
+    @property
+    def diagnostics(self) -> Diagnostics | None:
+        """Return the figures of each layer before the epoch's first step."""
+        return self._diagnostics
+
+
+def diagnosed(record: EpochRecord, diagnostics: Diagnostics | None) -> EpochRecord:
+    """Return a record with the diagnostics of its epoch.
+
+    Args:
+        record: Figures of one epoch.
+        diagnostics: Figures of each layer, or None to return the record as it is.
+    """
+    if diagnostics is None:
+        return record
+    found = DiagnosedRecord(*record)
+    found._diagnostics = diagnostics
+    return found
+
+
+def epoch_record(epoch: int, metrics: Any, seconds: float) -> EpochRecord:
+    """Return the record of an epoch that a compiled program has trained.
+
+    Args:
+        epoch: Number of the epoch, 1 or more.
+        metrics: Figures of one run as `run_epoch` returns them, on the host.
+        seconds: Wall time of the epoch in seconds.
+    """
+    figures = {name: float(getattr(metrics, name)) for name in EpochRecord._fields[1:-1]}
+    diagnostics = metrics.diagnostics
+    return diagnosed(EpochRecord(epoch, **figures, seconds=seconds), diagnostics and diagnostics.on_host())
 
 
 def has_diverged(history: Sequence[EpochRecord]) -> bool:
@@ -57,17 +101,21 @@ def null_if_not_finite(value: Any) -> Any:
 def to_rows(history: Sequence[EpochRecord]) -> list[list[Any]]:
     """Return a history as JSON values, a list of seven numbers for each epoch.
 
+    Diagnostics are an eighth entry, which is a mapping of their names to lists.
+
     Args:
         history: Epochs of one run.
     """
-    return [[null_if_not_finite(value) for value in record] for record in history]
+    layers = ([] if record.diagnostics is None else [record.diagnostics.to_json()] for record in history)
+    return [[*map(null_if_not_finite, record), *of] for record, of in zip(history, layers, strict=True)]
 
 
 def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
     """Return the history that `to_rows` has made JSON values of.
 
     Args:
-        rows: Seven numbers for each of the epochs 1, 2, ... A number that is not finite is None, and becomes NaN.
+        rows: Seven numbers for each of the epochs 1, 2, ..., and the diagnostics if they were recorded. A number that
+            is not finite is None, and becomes NaN.
 
     Raises:
         ValueError: The rows are something else.
@@ -76,12 +124,18 @@ def from_rows(rows: Sequence[Sequence[Any]]) -> list[EpochRecord]:
     >>> from_rows(to_rows([record]))[0].val_loss
     nan
     """
-    for epoch, row in enumerate(rows, 1):
-        numbers = all(value is None or type(value) in (int, float) for value in row)
-        if len(row) != len(EpochRecord._fields) or not numbers or row[0] != epoch:
-            raise ValueError(f"not the figures of epoch {epoch}: {row}")
-    figures = ([math.nan if value is None else value for value in row[1:]] for row in rows)
-    return [EpochRecord(row[0], *values) for row, values in zip(rows, figures, strict=True)]
+    return [_record_of(epoch, row) for epoch, row in enumerate(rows, 1)]
+
+
+def _record_of(epoch: int, row: Sequence[Any]) -> EpochRecord:
+    """Return the record of one epoch from its JSON values."""
+    width = len(EpochRecord._fields)
+    numbers, others = row[:width], row[width:]
+    are_numbers = all(value is None or type(value) in (int, float) for value in numbers)
+    if len(numbers) != width or len(others) > 1 or not are_numbers or row[0] != epoch:
+        raise ValueError(f"not the figures of epoch {epoch}: {row}")
+    figures = (math.nan if value is None else value for value in numbers[1:])
+    return diagnosed(EpochRecord(epoch, *figures), Diagnostics.from_json(others[0]) if others else None)
 
 
 def as_json(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,15 @@ import optax
 from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split
-from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.plateau import next_plateau
 from jaxdeep.optim.schedules import Length, Rates, rates_at
 from jaxdeep.optim.sparsity import pruned, sparsity_after
+from jaxdeep.train.diagnose import diagnose
+from jaxdeep.train.diagnostics import Diagnostics
 from jaxdeep.train.evaluate import evaluate
-from jaxdeep.train.forward import Batch, batch_loss, model_of
-from jaxdeep.train.state import Best, TrainState, init_state, trained_part, transformation
+from jaxdeep.train.forward import Batch, model_of
+from jaxdeep.train.state import Best, TrainState, init_state, trained_part
+from jaxdeep.train.update import batch_update
 
 
 class Metrics(NamedTuple):
@@ -31,6 +33,7 @@ class Metrics(NamedTuple):
         val_loss: Mean loss of the validation rows after the epoch in nats.
         val_accuracy: Share of the validation rows that are classified correctly after the epoch, in [0, 1].
         learning_rate: Learning rate of the epoch's last step.
+        diagnostics: Figures of each layer before the epoch's first step. None without `train.diagnostics`.
     """
 
     train_loss: jax.Array
@@ -38,6 +41,7 @@ class Metrics(NamedTuple):
     val_loss: jax.Array
     val_accuracy: jax.Array
     learning_rate: jax.Array
+    diagnostics: Diagnostics | None = None
 
 
 def train_step(
@@ -58,18 +62,11 @@ def train_step(
         The state with new params, batch_stats and opt_state. Then the batch's summed loss in nats and the number of its
         rows that are classified correctly.
     """
-    model = model_of(config, data)
-    trained = trained_part(model, state.params)
-
-    def loss_of(trained: Params) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
-        return batch_loss({**state.params, **trained}, config, state.batch_stats, hyper, data, batch, key)
-
-    (loss, (batch_stats, correct)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
-    updates, opt_state = transformation(config, model, hyper, rates).update(gradients, state.opt_state, trained)
-    new: Any = optax.apply_updates(trained, updates)
+    update = batch_update(config, state, hyper, rates, data, batch, key)
+    new: Any = optax.apply_updates(update.trained, update.updates)
     params = {**state.params, **new}
-    state = state._replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
-    return state, (loss * batch.size(loss.dtype), correct)
+    state = state._replace(params=params, batch_stats=update.batch_stats, opt_state=update.opt_state)
+    return state, (update.loss * batch.size(update.loss.dtype), update.correct)
 
 
 def length_of(config: Settings, data: Dataset) -> Length:
@@ -196,7 +193,12 @@ def _padded_order(key: jax.Array, train: Split, batch_size: int, steps: int) -> 
 
 
 def train_epoch(
-    config: Settings, state: TrainState, hyper: Hyper, rates: Rates, data: Dataset
+    config: Settings,
+    state: TrainState,
+    hyper: Hyper,
+    rates: Rates,
+    data: Dataset,
+    batches: tuple[Batch, jax.Array] | None = None,
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """Take a step on each of the epoch's batches.
 
@@ -206,6 +208,7 @@ def train_epoch(
         hyper: Traced numbers of the configuration.
         rates: Learning rate and momentum of each step from `epoch_rates`. Their leaves have the shape [steps].
         data: Data set whose training rows are used.
+        batches: Batches and keys from `epoch_batches`. None draws them.
 
     Returns:
         The state after the epoch's steps. Then the training rows' mean loss in nats and their accuracy in [0, 1].
@@ -223,8 +226,8 @@ def train_epoch(
         nothing = jax.tree.map(lambda figure: jnp.zeros(figure.shape, figure.dtype), jax.eval_shape(take, state)[1])
         return jax.lax.cond(batch.mask[0], take, lambda state: (state, nothing), state)
 
-    batches, keys = epoch_batches(config, state, data)
-    state, (losses, correct) = jax.lax.scan(step, state, (batches, keys, rates))
+    of_steps, keys = epoch_batches(config, state, data) if batches is None else batches
+    state, (losses, correct) = jax.lax.scan(step, state, (of_steps, keys, rates))
     count = data.train.size if data.train.count is None else data.train.count.astype(losses.dtype)
     return state, (losses.sum() / count, correct.sum(dtype=losses.dtype) / count)
 
@@ -242,7 +245,9 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
         The state after the epoch and the epoch's figures.
     """
     rates = epoch_rates(config, state, hyper, data)
-    state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data)
+    batches = epoch_batches(config, state, data)
+    diagnostics = diagnose(config, state, hyper, rates, data, *batches) if config.train.diagnostics else None
+    state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data, batches)
     if config.regularize.prunes:
         share = sparsity_after(config.regularize, state.epoch + 1, config.train.dtype)
         model = model_of(config, data)
@@ -259,7 +264,8 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
         plateau = next_plateau(config.schedule, state.plateau, val_loss, hyper.plateau_factor)
         state = state._replace(plateau=plateau)
     last = -1 if data.train.count is None else length_of(config, data).epoch_steps - 1
-    return state, Metrics(train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[last])
+    figures = (train_loss, train_accuracy, val_loss, val_accuracy, rates.learning_rate[last])
+    return state, Metrics(*figures, diagnostics)
 
 
 def is_better(config: Settings, candidate: Best, best: Best) -> jax.Array:
