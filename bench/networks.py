@@ -45,6 +45,14 @@ TRANSFER: Final[Mapping[str, Config]] = {
 """Name -> configuration of a new output layer for MNIST's digits 5 to 9, on five frozen layers of digits 0 to 4."""
 
 
+DIAGNOSTICS: Final[Mapping[str, tuple[str, Config]]] = {
+    "selu": ("cifar10", cifar.CONFIGS["selu"].config),
+    "bn": ("cifar10", cifar.CONFIGS["bn"].config),
+    "fashion": ("fashion_mnist", fashion_mnist.CONFIGS["leaky_relu"].config),
+}
+"""Name of a network -> name of its images and its configuration."""
+
+
 def names_for(question: str) -> Collection[str]:
     """Return the names of the networks that a question can be asked about.
 
@@ -54,4 +62,4 @@ def names_for(question: str) -> Collection[str]:
     Returns:
         The names, as the keys of a mapping.
     """
-    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER}.get(question, cifar.CONFIGS)
+    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER, "diagnostics": DIAGNOSTICS}.get(question, cifar.CONFIGS)

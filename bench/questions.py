@@ -21,6 +21,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "floor": "bench.floor",
     "mc_dropout": "bench.mc_dropout",
     "transfer": "bench.transfer",
+    "diagnostics": "bench.diagnostics",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
 }

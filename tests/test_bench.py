@@ -182,3 +182,27 @@ def test_goals_are_the_chapters() -> None:
     found = LINE.search(line)
     assert found is not None
     assert found.groups() == ("3", "1.8000", "0.3000")
+
+
+def test_the_cost_of_diagnostics_is_timed_in_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from small_data import SMALL, lean_compilation, small_dataset
+
+    from bench import diagnostics
+
+    calls: list[str] = []
+    epochs = diagnostics._epochs
+
+    def followed(config: Any, data: Any, folder: Path) -> Any:
+        for number in epochs(config, data, folder):
+            calls.append(folder.name)
+            yield number
+
+    monkeypatch.setattr(diagnostics, "_epochs", followed)
+    with lean_compilation():
+        seconds = diagnostics.timed(SMALL, small_dataset(SMALL), 2)
+    assert calls == ["off", "on"] * 3
+    assert [len(of) for of in seconds.values()] == [2, 2]
+    kept = {"config": "selu", "data": "d", "synthetic": True, "rows": 150, "layers": 4}
+    kept["seconds"] = {"off": [1.0, 2.0], "on": [1.1, 2.0]}
+    assert diagnostics.title(kept) == "selu, 4 layers, 150 training rows of d, synthetic"
+    assert [row[0] for row in diagnostics.table(kept)] == ["diagnostics", "off", "on"]

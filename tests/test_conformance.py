@@ -151,6 +151,7 @@ ROWS: dict[str, Config] = {
         model={"units": (36,) * 3}, transfer={"frozen": (0, 1), "unfreeze": 1, "unfreeze_epoch": 2}
     ),
     "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
+    "diagnostics": toolbox(model={"units": (36,) * 3}, train={"diagnostics": True}),
     "skip": toolbox(model={"units": (36,) * 3, "skip": True}),
     "skip, bn and dropout": toolbox(
         model={

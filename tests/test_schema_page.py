@@ -81,7 +81,7 @@ def written(tmp_path_factory) -> set[str]:
     folder = tmp_path_factory.mktemp("schema")
     found: set[str] = set()
     commands = {
-        "--config elu --epochs 1 --workdir a": ("summary.json", ""),
+        "--config elu --epochs 1 --workdir a --train.diagnostics": ("summary.json", ""),
         "--config elu --epochs 1 --transfer.source ../0/a": ("summary.json", ""),
         "--config alpha_dropout --seeds 2 --mc-samples 3 --ensemble": ("summary.json", ""),
         "--config elu --grid lr=1e-4,1e-3": ("summary.json", ""),
