@@ -11,7 +11,8 @@ from experiments.lab.signals import dead_share
 from jaxdeep.analysis.differences import Difference
 
 MOMENTUM: Final = {"optim.optimizer": "momentum", "train.epochs": 5, "data.train_size": 10_000}
-RATES: Final = (0.003, 0.01, 0.03, 0.1)
+RATES: Final = (0.003, 0.01, 0.03, 0.05, 0.07, 0.1)
+SEEDS: Final = 10
 ACTIVATIONS: Final = {"ReLU": "relu", "leaky ReLU": "leaky_relu", "ELU": "elu"}
 UNIT: Final = "percent of hidden units"
 
@@ -23,49 +24,48 @@ def measure(lab: Lab) -> Outcome:
     for name, activation in ACTIVATIONS.items():
         for rate in RATES:
             config = base.updated({"model.activation": activation, "optim.learning_rate": rate})
-            runs = lab.runs(config, seeds=5)
+            runs = lab.runs(config, seeds=SEEDS)
             shares[name, rate] = [dead_share(run) if not run.diverged else float("nan") for run in runs]
-    relu = [shares["ReLU", rate] for rate in RATES]
-    usable = [own for own in relu if np.isfinite(own).sum() > 1]
+    by_rate = [np.asarray(shares["ReLU", rate]) for rate in RATES]
+    usable = [own for own in by_rate if np.isfinite(own).mean() >= 0.5]
+    largest, smallest = usable[-1], by_rate[0]
+    most = max(usable, key=np.nanmean)
     parts = [
         Part(
             "dead at the largest rate",
-            "At the largest rate at least 1% of the units are dead.",
-            _percent(usable[-1]),
+            "At the largest rate at which half of the networks do not diverge, 1% of the units or more are dead.",
+            _percent(largest),
             UNIT,
             1.0,
         ),
         Part(
             "at most half",
-            "No more than half of the units are dead at any rate.",
-            _percent(usable[-1]),
+            "No more than half of the units are dead at the rate with the most dead units.",
+            _percent(most),
             UNIT,
             -1.0,
             50.0,
         ),
         Part(
             "largest - smallest rate",
-            "More units are dead at the largest rate than at the smallest.",
-            scaled(difference(usable[-1], usable[0]), 100),
+            "More units are dead at the largest of these rates than at the smallest.",
+            scaled(difference(list(largest), list(smallest)), 100),
             UNIT,
         ),
     ]
-    rows = [
-        [
-            name,
-            *(
-                f"{100 * np.nanmean(shares[name, rate]):.1f}" if np.isfinite(shares[name, rate]).any() else "diverged"
-                for rate in RATES
-            ),
-        ]
-        for name in ACTIVATIONS
-    ]
-    table = Table("Dead units in percent, by learning rate", ["", *(f"{rate:g}" for rate in RATES)], rows)
+    rows = [[name, *(_cell(shares[name, rate]) for rate in RATES)] for name in ACTIVATIONS]
+    title = "Hidden units that never give more than 0, in percent, and the networks that did not diverge"
+    table = Table(title, ["", *(f"{rate:g}" for rate in RATES)], rows)
     return Outcome(parts, [table], "10,000 of the training images, 5 x 100 units, 5 epochs of momentum")
 
 
-def _percent(shares: list[float]) -> Difference:
-    return scaled(mean(shares), 100)
+def _cell(shares: list[float]) -> str:
+    finite = [100 * share for share in shares if np.isfinite(share)]
+    return f"{np.mean(finite):.1f} ({len(finite)} of {len(shares)})" if finite else "all diverged"
+
+
+def _percent(shares: np.ndarray) -> Difference:
+    return scaled(mean(list(shares)), 100)
 
 
 CLAIM: Final = Claim(

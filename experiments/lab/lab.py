@@ -12,6 +12,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
+import jax
+
 from experiments.lab.kept import Arm, kept
 from jaxdeep import (
     Budget,
@@ -99,7 +101,8 @@ class Lab:
             config: Configuration, whose division and scaling are used.
             dataset: Name of the image set.
         """
-        return _rows(dataset, self.source, self.data_dir, self.shrunk(config).data)
+        doubles = jax.config.read("jax_enable_x64")
+        return _rows(dataset, self.source, self.data_dir, self.shrunk(config).data, doubles)
 
     def tuned(
         self,
@@ -201,7 +204,8 @@ def _images(dataset: str, source: str, data_dir: Path | None) -> Images:
 
 
 @lru_cache(maxsize=8)
-def _rows(dataset: str, source: str, data_dir: Path | None, data: Data) -> Dataset:
+def _rows(dataset: str, source: str, data_dir: Path | None, data: Data, doubles: bool) -> Dataset:
+    del doubles  # the means and scales of single and of double precision are kept apart
     return Dataset.from_images(_images(dataset, source, data_dir), data)
 
 
