@@ -24,6 +24,8 @@ from experiments.report.repository import gather_records
 from experiments.report.runs import gather_runs
 from jaxdeep.report.page.elements import Names, element, html_of
 from jaxdeep.report.page.pictures import Embedder, Picture, embedded
+from jaxdeep.report.page.study import KINDS
+from jaxdeep.study.stored import STUDY_PICTURES, UNCERTAINTY_PICTURES
 
 NETWORK = re.compile(r'(?:src|href|xlink:href|action|data)="(?!data:|#)|url\((?!data:|#|%23)|@import', re.IGNORECASE)
 """Anything that the browser would fetch, or a link that leaves the page."""
@@ -70,6 +72,10 @@ def test_what_is_finished_is_gathered(runs: Path) -> None:
     real = next(entry for entry in found.entries if entry.name == "cifar/real")
     assert set(real.origin.pictures or {}) == {"curves", "confusion"}
     assert real.origin.faults == ()
+
+
+def test_every_picture_of_a_run_has_its_place_on_the_page() -> None:
+    assert {Path(name).stem for name in (*STUDY_PICTURES, *UNCERTAINTY_PICTURES)} == set(KINDS)
 
 
 def test_what_is_broken_is_listed_with_what_is_wrong(page: str, runs: Path) -> None:

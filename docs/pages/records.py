@@ -20,7 +20,7 @@ KINDS: Final = {
         "metrics.jsonl": ".jsonl",
         "hits.npz": ".npz",
         **{f"curves.{kind}": f".{kind}" for kind in KINDS_OF_PICTURES},
-        **{f"rates.{kind}": f".rates.{kind}" for kind in KINDS_OF_PICTURES},
+        **{f"{name}.{kind}": f".{name}.{kind}" for name in ("rates", "diagnostics") for kind in KINDS_OF_PICTURES},
         **{name: f".{name}" for name in UNCERTAINTY_PICTURES},
     },
     "lr_finder.json": {

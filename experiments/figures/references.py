@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from experiments.figures.figure import SECTIONS
 from jaxdeep.study.files import read_json
 
-(_, _, _, TRANSFERS, _, RATES, REGULARISERS, EXERCISE, _, COMPRESSION) = SECTIONS
+(INITIALISERS, _, _, TRANSFERS, _, RATES, REGULARISERS, EXERCISE, _, COMPRESSION) = SECTIONS
 
 
 class Kind(NamedTuple):
@@ -41,6 +41,12 @@ KINDS: Final = (
         RATES,
         "Accuracy against learning rate",
         "A search over learning rates, as one study. The range test stands beside it.",
+    ),
+    Kind(
+        "*/*.diagnostics.png",
+        INITIALISERS,
+        "Layers during training",
+        "Activations, gradients, updates and dead units of each layer, before each epoch's first step.",
     ),
     Kind(
         "*/*.find-lr.png",

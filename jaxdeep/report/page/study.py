@@ -32,6 +32,7 @@ KINDS: Final = {
     "curves": "Loss and accuracy of training and validation by epoch",
     "rates": "Validation and test accuracy against the learning rate",
     "confusion": "Mean number of test rows of each true class by predicted class",
+    "diagnostics": "Activations, gradients, updates and dead units of each layer, before each epoch's first step",
     "samples": "Accuracy and NLL against the number of MC dropout samples",
     "reliability": "Reliability diagrams: accuracy against confidence",
     "risk_coverage": "Error rate of the images kept, by the share of images kept",
