@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import mc_dropout, startup, targets, throughput, transfer
+from bench import diagnostics, mc_dropout, startup, targets, throughput, transfer
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -147,6 +147,19 @@ def transfer_table(device: Device) -> str:
     """
     entries = device.get("transfer", {}).values()
     return _joined([(f"`{entry['config']}`", transfer.table(entry)) for entry in entries])
+
+
+def diagnostics_table(device: Device) -> str:
+    """Return the seconds of an epoch with and without diagnostics.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown.
+    """
+    entries = device.get("diagnostics", {}).values()
+    return _joined([(f"`{entry['config']}`", diagnostics.table(entry)) for entry in entries])
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

@@ -64,7 +64,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "claims": lambda: claims.verdicts_table(RECORDS.folder, STATEMENTS),
     "claims_parts": lambda: claims.parts_table(RECORDS.folder, CLAIMS, effect_text, claimed_text),
     "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
-    "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults"),
+    "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults", 0, 2, 4),
     "ten_lines": lines_table,
     "gallery": lambda: gallery(figures_list()["figures"]),
     "without_record": missing_runs,
@@ -77,6 +77,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "startup": lambda: bench_table(results.startup_table),
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
     "transfer": lambda: bench_table(results.transfer_table),
+    "diagnostics": lambda: bench_table(results.diagnostics_table),
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -85,7 +86,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
     "docs/compress.md": ("sparse", "serve"),
-    "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer"),
+    "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer", "diagnostics"),
     "docs/trust.md": ("keras",),
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
     "docs/claims.md": ("claims", "claims_parts", "claims_optimizers", "claims_defaults"),

@@ -56,19 +56,19 @@ def parts_table(results: Path, names: Iterable[str], effect: Text, claimed: Text
     return markdown_table(columns, rows) if rows else NONE
 
 
-def table_of(results: Path, name: str, index: int = 0) -> str:
-    """Return one of the tables of a claim.
+def table_of(results: Path, name: str, *indices: int) -> str:
+    """Return one of the tables of a claim, or the rows of several as one table.
 
     Args:
         results: Folder of all records.
         name: Name of the claim.
-        index: Index of the table in its record.
+        indices: Indices of tables with equal columns in the record. None takes the first table.
     """
     record = record_of(results, name)
     if record is None:
         return NONE
-    table = record["tables"][index]
-    return markdown_table(tuple(table["columns"]), [tuple(row) for row in table["rows"]])
+    tables = [record["tables"][index] for index in indices or (0,)]
+    return markdown_table(tuple(tables[0]["columns"]), [tuple(row) for table in tables for row in table["rows"]])
 
 
 def record_of(results: Path, name: str) -> dict[str, Any] | None:
