@@ -1,9 +1,10 @@
 """The networks of the bench by name, from experiments.cifar or its own."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from experiments import cifar, fashion_mnist
+from experiments import cifar, fashion_mnist, mnist
+from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config
 
 
@@ -53,6 +54,19 @@ DIAGNOSTICS: Final[Mapping[str, tuple[str, Config]]] = {
 """Name of a network -> name of its images and its configuration."""
 
 
+def _new(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, Recipe]]:
+    """Yield the configurations that begin with new weights."""
+    return ((name, recipe) for name, recipe in recipes.items() if recipe.source is None)
+
+
+KERNELS: Final[Mapping[str, tuple[tuple[int, ...], Config]]] = {
+    **{name: ((32, 32, 3), recipe.config) for name, recipe in cifar.CONFIGS.items()},
+    **{f"fashion_mnist/{name}": ((28, 28), recipe.config) for name, recipe in _new(fashion_mnist.CONFIGS)},
+    **{f"mnist/{name}": ((28, 28), recipe.config) for name, recipe in _new(mnist.CONFIGS)},
+}
+"""Name of a network -> shape of its images and its configuration. Networks on reused layers are not among them."""
+
+
 def names_for(question: str) -> Collection[str]:
     """Return the names of the networks that a question can be asked about.
 
@@ -62,4 +76,6 @@ def names_for(question: str) -> Collection[str]:
     Returns:
         The names, as the keys of a mapping.
     """
-    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER, "diagnostics": DIAGNOSTICS}.get(question, cifar.CONFIGS)
+    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER, "diagnostics": DIAGNOSTICS, "kernels": KERNELS}.get(
+        question, cifar.CONFIGS
+    )

@@ -22,6 +22,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "mc_dropout": "bench.mc_dropout",
     "transfer": "bench.transfer",
     "diagnostics": "bench.diagnostics",
+    "kernels": "bench.kernels",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
 }

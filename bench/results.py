@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import diagnostics, mc_dropout, startup, targets, throughput, transfer
+from bench import diagnostics, kernels, mc_dropout, startup, targets, throughput, transfer
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -160,6 +160,19 @@ def diagnostics_table(device: Device) -> str:
     """
     entries = device.get("diagnostics", {}).values()
     return _joined([(f"`{entry['config']}`", diagnostics.table(entry)) for entry in entries])
+
+
+def kernels_table(device: Device) -> str:
+    """Return what accelerators would run, as their compilers say.
+
+    Args:
+        device: Machine that compiled, with its entries.
+
+    Returns:
+        Markdown.
+    """
+    entries = device.get("kernels", {}).values()
+    return _joined([(f"`{entry['config']}`, {entry['target']}", kernels.table(entry)) for entry in entries])
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

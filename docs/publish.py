@@ -78,6 +78,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "mc_dropout": lambda: bench_table(results.mc_dropout_table),
     "transfer": lambda: bench_table(results.transfer_table),
     "diagnostics": lambda: bench_table(results.diagnostics_table),
+    "kernels": lambda: bench_table(results.kernels_table),
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -86,7 +87,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
     "docs/compress.md": ("sparse", "serve"),
-    "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer", "diagnostics"),
+    "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer", "diagnostics", "kernels"),
     "docs/trust.md": ("keras",),
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),
     "docs/claims.md": ("claims", "claims_parts", "claims_optimizers", "claims_defaults"),

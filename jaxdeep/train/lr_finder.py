@@ -115,7 +115,9 @@ def find_learning_rate(
     rates = lowest * (highest / lowest) ** (np.arange(steps) / steps)
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     arguments = (traced(config), datasets[0], jnp.asarray(rates, dtype), keys, _own_rows(config, datasets))
-    program = compile_with(jax.jit(partial(_all_losses, config.static(), epochs)).lower(*arguments), FAST)
+    is_parallel = jax.default_backend() != "cpu"
+    losses_of = partial(all_losses, config.static(), epochs, is_parallel)
+    program = compile_with(jax.jit(losses_of).lower(*arguments), FAST)
     losses = np.asarray(program(*arguments), np.float64)
     smoothed = np.stack([smoothed_losses(seed_losses, rates) for seed_losses in losses])
     turning = np.asarray([_turning_point(rates, seed_losses) for seed_losses in smoothed])
@@ -167,9 +169,10 @@ def _own_rows(config: Config, datasets: Sequence[Dataset]) -> _OwnRows | None:
     )
 
 
-def _all_losses(
+def all_losses(
     config: Settings,
     epochs: int,
+    is_parallel: bool,
     hyper: Hyper,
     data: Dataset,
     rates: jax.Array,
@@ -178,7 +181,18 @@ def _all_losses(
 ) -> jax.Array:
     """Return the batch losses [S, N] of all seeds.
 
-    A `vmap` is faster on an accelerator. One seed after the other is faster on a CPU.
+    Args:
+        config: Static fields of the configuration.
+        epochs: Number of epochs.
+        is_parallel: Whether the seeds run side by side, by `vmap`. One seed after the other is faster on a CPU.
+        hyper: Traced numbers of the configuration.
+        data: Data set whose training rows are used.
+        rates: Learning rate [N] of each step.
+        keys: Random key [S] of each seed.
+        own_rows: Training rows of each seed. None if all seeds share them.
+
+    Returns:
+        Losses in nats. They are NaN from a seed's divergence on.
     """
 
     def seed_losses(of_seed: tuple[jax.Array, _OwnRows | None]) -> jax.Array:
@@ -190,7 +204,7 @@ def _all_losses(
         return _losses(config, epochs, hyper, own_data, rates, key)
 
     seeds = (keys, own_rows)
-    return jax.lax.map(seed_losses, seeds) if jax.default_backend() == "cpu" else jax.vmap(seed_losses)(seeds)
+    return jax.vmap(seed_losses)(seeds) if is_parallel else jax.lax.map(seed_losses, seeds)
 
 
 def _losses(config: Settings, epochs: int, hyper: Hyper, data: Dataset, rates: jax.Array, key: jax.Array) -> jax.Array:

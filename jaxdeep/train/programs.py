@@ -204,17 +204,33 @@ def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Com
     return Compiled(calls, time.perf_counter() - began)
 
 
-def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
-    """Trace a program.
+class Traceable(NamedTuple):
+    """A program before it is traced, with the shapes that it is traced for.
+
+    Attributes:
+        function: Function of one trial, or of S trials with a leading axis.
+        arguments: Arguments with shapes for leaves.
+        mapped: Axis of trials of each argument: 0, or None for what the trials share.
+        donated: Positions of the arguments whose memory the program takes.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    mapped: tuple[Any, ...]
+    donated: tuple[int, ...]
+
+
+def traceable(name: str, spec: ProgramSpec, size: int | None = None, state: Any = None) -> Traceable:
+    """Return a program and the shapes of its arguments.
 
     Args:
         name: Name of the program from NAMES.
         spec: Configuration and shapes to compile for.
-        size: Number of trials. None traces one trial without an axis of trials.
-        state: Shapes of the state of all trials. None if they are not known yet.
+        size: Number of trials. None means one trial without an axis of trials.
+        state: Shapes of the state of all trials. None finds them.
 
     Returns:
-        A traced program that can be compiled.
+        The function and its arguments.
     """
 
     def with_trials_axis(tree: Any) -> Any:
@@ -235,17 +251,33 @@ def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
     if name == "evaluate":
         function, arguments, mapped = evaluate_splits, (state.params, state.batch_stats, hyper, data), (0, 0, 0, axes)
     # JAX drops a trace with its partial. It would keep one of 16 MB for a function that stays.
-    function, shardings = partial(function, spec.config), None
+    function = partial(function, spec.config)
     if size is not None:
         function = jax.vmap(function, in_axes=mapped)
+    return Traceable(function, arguments, mapped, (0,) if name == "epoch" else ())
+
+
+def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
+    """Trace a program.
+
+    Args:
+        name: Name of the program from NAMES.
+        spec: Configuration and shapes to compile for.
+        size: Number of trials. None traces one trial without an axis of trials.
+        state: Shapes of the state of all trials. None if they are not known yet.
+
+    Returns:
+        A traced program that can be compiled.
+    """
+    function, arguments, mapped, donated = traceable(name, spec, size, state)
+    shardings = None
     if size is not None and jax.local_device_count() > 1:
         specs = jax.tree.map(lambda axis: _partition(axis is None), mapped, is_leaf=lambda axis: axis is None)
         function = jax.shard_map(function, mesh=_mesh(), in_specs=specs, out_specs=_partition(False), check_vma=False)
         shardings = jax.tree.map(
             partial(NamedSharding, _mesh()), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
         )
-    jitted = jax.jit(function, in_shardings=shardings, donate_argnums=(0,) if name == "epoch" else ())
-    return jitted.lower(*arguments)
+    return jax.jit(function, in_shardings=shardings, donate_argnums=donated).lower(*arguments)
 
 
 def _key() -> Any:
