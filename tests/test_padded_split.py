@@ -88,7 +88,7 @@ def test_a_step_on_all_rows_is_the_step_on_the_rows_alone(name) -> None:
     plain = replace(config, data=alone.info.data)  # pyright: ignore[reportOptionalMemberAccess]
     (before, after, metrics), (same, other, expected) = first_epoch(config, own), first_epoch(plain, alone)
     jax.tree.map(np.testing.assert_array_equal, before, same)
-    for figure, wanted in zip(metrics, expected, strict=True):
+    for figure, wanted in zip(jax.tree.leaves(metrics), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(figure, wanted, rtol=2e-5)
     for one, two in zip(*(jax.tree.leaves((of.params, of.batch_stats)) for of in (after, other)), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)

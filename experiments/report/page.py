@@ -16,7 +16,7 @@ from jaxdeep.report.page.pictures import Embedder
 from jaxdeep.study.summarise import commit
 from jaxdeep.version import __version__
 
-ROOM: Final = 8_000_000
+ROOM: Final = 8_800_000
 """Characters that the pictures of a page take, at most. A page stays under 10 MB."""
 TITLE: Final = "Training deep neural networks: the chapter's claims and figures, measured"
 

@@ -58,7 +58,7 @@ def identity_there(folder: Path, wanted: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def says(config: Path, identity: Mapping[str, Any]) -> bool:
-    """Return whether a config.json can be read and holds the identity of a study.
+    """Return whether a config.json can be read and holds the identity of a study, without a field that it lacks.
 
     Args:
         config: Path of the config.json.
@@ -68,7 +68,14 @@ def says(config: Path, identity: Mapping[str, Any]) -> bool:
     if stored is None:
         return False
     stored.pop(WRITTEN_BY, None)
-    return relation(stored, identity) is Relation.SAME
+    is_known = _names(stored.get("config")) <= _names(identity["config"])
+    return is_known and relation(stored, identity) is Relation.SAME
+
+
+def _names(config: Any) -> set[tuple[str, str]]:
+    """Return the fields of a configuration as pairs of names. None stands for what is no configuration."""
+    parts = config.items() if isinstance(config, Mapping) else ()
+    return {(part, field) for part, fields in parts if isinstance(fields, Mapping) for field in fields}
 
 
 def version_there(folder: Path) -> str:
