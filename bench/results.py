@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import diagnostics, kernels, mc_dropout, startup, targets, throughput, transfer
+from bench import startup, targets, throughput
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -123,56 +123,23 @@ def startup_table(device: Device) -> str:
     return _joined([(f"`{entry['config']}`, {entry['layers']} layers", startup.table(entry)) for entry in entries])
 
 
-def mc_dropout_table(device: Device) -> str:
-    """Return the time of 100 MC dropout samples of 10,000 images, of all contestants.
+def question_table(question: str, device: Device) -> str:
+    """Return the entries of a question as one table, with the network of each in the first column.
 
     Args:
+        question: Name of a question whose entries have tables of the same columns.
         device: Machine with its entries.
 
     Returns:
         Markdown.
     """
-    entries = device.get("mc_dropout", {}).values()
-    return _joined([(f"`{entry['config']}`", mc_dropout.table(entry)) for entry in entries])
+    asked = module(question)
+    return _joined([(_network(entry), asked.table(entry)) for entry in device.get(question, {}).values()])
 
 
-def transfer_table(device: Device) -> str:
-    """Return the time of a training on top of frozen layers, of all contestants.
-
-    Args:
-        device: Machine with its entries.
-
-    Returns:
-        Markdown.
-    """
-    entries = device.get("transfer", {}).values()
-    return _joined([(f"`{entry['config']}`", transfer.table(entry)) for entry in entries])
-
-
-def diagnostics_table(device: Device) -> str:
-    """Return the seconds of an epoch with and without diagnostics.
-
-    Args:
-        device: Machine with its entries.
-
-    Returns:
-        Markdown.
-    """
-    entries = device.get("diagnostics", {}).values()
-    return _joined([(f"`{entry['config']}`", diagnostics.table(entry)) for entry in entries])
-
-
-def kernels_table(device: Device) -> str:
-    """Return what accelerators would run, as their compilers say.
-
-    Args:
-        device: Machine that compiled, with its entries.
-
-    Returns:
-        Markdown.
-    """
-    entries = device.get("kernels", {}).values()
-    return _joined([(f"`{entry['config']}`, {entry['target']}", kernels.table(entry)) for entry in entries])
+def _network(entry: Mapping[str, Any]) -> str:
+    """Return the network of an entry, and what it was compiled for."""
+    return ", ".join((f"`{entry['config']}`", *([entry["target"]] if "target" in entry else [])))
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

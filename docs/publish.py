@@ -44,6 +44,18 @@ RECIPES: Final = {"cifar": cifar.CONFIGS, "fashion_mnist": fashion_mnist.CONFIGS
 RECORDS: Final = Records(RECIPES, ROOT / RESULTS)
 STATEMENTS: Final = {name: (claim.statement, claim.sources) for name, claim in CLAIMS.items()}
 FIGURES: Final = ROOT / RESULTS / "figures" / LIST
+
+
+def bench_table(of_device: Callable[[results.Device], str]) -> str:
+    """Return a table of the bench for each machine that has records.
+
+    Args:
+        of_device: makes a machine's table, or "" where it has no entries.
+    """
+    found = [(device.machine["name"], of_device(device)) for device in results.devices()]
+    return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "first_run": lambda: first_run(RECORDS),
     "exercise": lambda: exercise_table(RECORDS),
@@ -75,10 +87,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     },
     "throughput": lambda: bench_table(results.headline_table),
     "startup": lambda: bench_table(results.startup_table),
-    "mc_dropout": lambda: bench_table(results.mc_dropout_table),
-    "transfer": lambda: bench_table(results.transfer_table),
-    "diagnostics": lambda: bench_table(results.diagnostics_table),
-    "kernels": lambda: bench_table(results.kernels_table),
+    **{
+        question: partial(bench_table, partial(results.question_table, question))
+        for question in ("mc_dropout", "transfer", "diagnostics", "kernels")
+    },
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -225,16 +237,6 @@ def with_tables(text: str, page: str, tables: Sequence[str]) -> str:
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}{TABLES[name]()}\n{end}{rest.partition(end)[2]}"
     return text
-
-
-def bench_table(of_device: Callable[[results.Device], str]) -> str:
-    """Return a table of the bench for each machine that has records.
-
-    Args:
-        of_device: makes a machine's table, or "" where it has no entries.
-    """
-    found = [(device.machine["name"], of_device(device)) for device in results.devices()]
-    return "\n\n".join(f"{name}:\n\n{table}" for name, table in found if table)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def test_a_contest_of_trainings(
     assert main(["results", "--records", str(tmp_path / "records")]) == 0
     assert "| jaxdeep-frozen |" in (tmp_path / "RESULTS.md").read_text()
     (device,) = results.devices(tmp_path / "records")
-    assert results.transfer_table(device).count("`mnist_500`") == len(NAMES)
+    assert results.question_table("transfer", device).count("`mnist_500`") == len(NAMES)
 
 
 def test_peers_are_handed_the_rows_that_jaxdeep_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
