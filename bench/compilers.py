@@ -19,7 +19,7 @@ from typing import Any, Final
 from bench.hlo import COLLECTIVES, entry_of
 
 ROWS: Final = 2_200
-"""Training and validation rows of the described data set. The number of steps does not change what a step runs."""
+"""Rows of the described data set, test rows included. The number of steps does not change what a step runs."""
 VALID_ROWS: Final = 500
 TRIALS: Final = (8, 128)
 """Numbers of trials that are compiled side by side."""
@@ -115,20 +115,18 @@ def installed() -> list[str]:
     return [name for name, target in TARGETS.items() if find_spec(target.module) is not None]
 
 
-def described(target: Target, topology: str | None = None) -> list[Any]:
+def described(target: Target) -> list[Any]:
     """Return devices that are described and not there.
 
     Args:
         target: Accelerator to describe.
-        topology: Name of its topology. None takes the target's own.
     """
     from jax._src import xla_bridge
     from jax.experimental import topologies
 
-    name = topology or target.topology
     if target.platform == "tpu":
-        return list(topologies.get_topology_desc(platform="tpu", topology_name=name).devices)
-    found = topologies.get_topology_desc(platform="cuda", target_config=H100, topology=name)
+        return list(topologies.get_topology_desc(platform="tpu", topology_name=target.topology).devices)
+    found = topologies.get_topology_desc(platform="cuda", target_config=H100, topology=target.topology)
     named: Any = xla_bridge.canonicalize_platform
 
     def with_cuda(platform: str) -> str:  # it knows only platforms that have a device (jax issue 23971)

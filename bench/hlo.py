@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 FREE: Final = frozenset(
-    ("parameter", "tuple", "get-tuple-element", "constant", "bitcast", "after-all", "partition-id", "opt-barrier")
+    (
+        *("parameter", "tuple", "get-tuple-element", "constant", "bitcast", "after-all", "partition-id", "opt-barrier"),
+        *("async-update", "async-done"),  # the end of what async-start runs
+    )
 )
 """Operations that run nothing."""
-CONTROL: Final = frozenset({"while", "conditional", "call", "async-start", "async-done", "async-update"})
-"""Operations that run other computations."""
+CONTROL: Final = frozenset({"call", "async-start"})
+"""Operations that run another computation once."""
 CUSTOM: Final = "custom-call "
 """Beginning of the name of a custom call. Its target follows."""
 IDLE: Final = frozenset({f"{CUSTOM}AllocateBuffer", f"{CUSTOM}ConcatBitcast"})
