@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import DType, Keep, Monitor, check
+from jaxdeep.config.choices import DType, Keep, Kernels, Monitor, check
 from jaxdeep.config.fields import make_plain
 
 
@@ -26,6 +26,12 @@ class Train:
     """Whether activations, gradients, updates and dead units of each layer are recorded before each epoch's first step.
 
     Weights and figures keep their bits. It is a part of a run's identity, so that all epochs of a run record the same.
+    """
+    kernels: Kernels = "auto"
+    """How a training step runs equal hidden layers. xla leaves them to XLA, and fused makes one kernel of them.
+
+    auto is xla. A layer that fused does not cover runs as with xla, and a warning says so. It is a part of a run's
+    identity, since rounding differs.
     """
 
     def __post_init__(self) -> None:

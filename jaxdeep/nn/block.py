@@ -1,5 +1,6 @@
 """One layer of a network as a Flax module: dropout, batch normalisation, the dense product and the activation."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -9,8 +10,7 @@ from flax import linen as nn
 from jaxdeep.config.choices import ActivationChoice, Dropout, DType, NormPlace
 from jaxdeep.config.model import ALPHAS
 from jaxdeep.nn.activations import activation
-from jaxdeep.nn.layers import DROPOUTS, Dense, MaskBits, PReLU, rrelu
-from jaxdeep.nn.stack import perturb
+from jaxdeep.nn.layers import DROPOUTS, Dense, Draws, MaskBits, PReLU, dropout_mask, rrelu, rrelu_slopes
 
 RRELU_DRAW = 1
 """Number that a layer's key is folded with for RReLU's slopes. The dropout mask is drawn from the key itself."""
@@ -62,23 +62,19 @@ class Block(nn.Module):
     def __call__(
         self,
         x: jax.Array,
-        key: jax.Array | None = None,
-        dropout_rate: jax.Array | float = 0.0,
+        draws: Draws = Draws(),  # noqa: B008 (immutable)
         update_stats: bool = False,
         mask: jax.Array | None = None,
-        perturbation: jax.Array | None = None,
-        mask_bits: MaskBits = 32,
+        perturb: Callable[[jax.Array], jax.Array] | None = None,
     ) -> tuple[jax.Array, jax.Array]:
         """Run the layer on a batch.
 
         Args:
             x: Input rows [B, D].
-            key: Random key of the dropout mask and of RReLU's slopes. None switches both off.
-            dropout_rate: Share of inputs that are dropped, in [0, 1).
+            draws: Dropout mask and RReLU's slopes from `draw`. Without them both are off.
             update_stats: Whether batch normalisation uses the batch's statistics and updates the moving ones.
             mask: Booleans [B, 1]. Batch normalisation counts the rows with True. None counts all rows.
-            perturbation: Zeros [products, B] whose gradient is that of the dense product, for `run_stack`.
-            mask_bits: Random bits for each value of the dropout mask.
+            perturb: Function that the dense product [B, products] passes through, for the gradient by it.
 
         Returns:
             The output [B, units] and the input of the dense product [B, D].
@@ -96,20 +92,45 @@ class Block(nn.Module):
         )
         if self.norm_input:
             x = norm(name="norm_input")(x, mask=mask)
-        if self.dropout is not None and key is not None:
-            x = DROPOUTS[self.dropout](key, x, dropout_rate, mask_bits)
+        if self.dropout is not None and draws.kept is not None:
+            x = DROPOUTS[self.dropout](x, draws.kept, draws.rate)
         if self.norm_place == "input":
             x = self._settled(norm(name="norm")(x, mask=mask), mask)
         dense_input = x
         x = Dense(self.products, self.kernel_init, self.bias_init, self.dtype, name="dense")(x)
-        if perturbation is not None:
-            x = perturb(x, perturbation)
+        if perturb is not None:
+            x = perturb(x)
         if self.norm_place == "before":
             x = self._settled(norm(name="norm")(x, mask=mask), mask)
-        x = self._activate(x, key)
+        x = self._activate(x, draws.slopes)
         if self.norm_place == "after":
             x = self._settled(norm(name="norm")(x, mask=mask), mask)
         return x + shortcut if self.skip else x, dense_input
+
+    def draw(
+        self, key: jax.Array | None, shape: tuple[int, int], rate: jax.Array | float, mask_bits: MaskBits = 32
+    ) -> Draws:
+        """Draw the random numbers of a batch.
+
+        Args:
+            key: Random key of the layer. None switches dropout and RReLU's slopes off.
+            shape: Shape [B, D] of the input.
+            rate: Share of inputs that are dropped, in [0, 1).
+            mask_bits: Random bits for each value of the dropout mask.
+
+        Returns:
+            Mask, rate and slopes. Those that the layer does not use are left out.
+        """
+        if key is None:
+            return Draws()
+        draws = Draws()
+        if self.dropout is not None:
+            kept, rate = dropout_mask(key, shape, self.dtype, rate, mask_bits)
+            draws = Draws(kept, rate)
+        if self.activation == "rrelu":
+            slopes_key = jax.random.fold_in(key, RRELU_DRAW)
+            draws = draws._replace(slopes=rrelu_slopes(slopes_key, (shape[0], self.units), self.dtype))
+        return draws
 
     def _settled(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         """Set the rows outside the mask to 0 behind a normalisation if random numbers were drawn up to this layer.
@@ -119,13 +140,13 @@ class Block(nn.Module):
         """
         return jnp.where(mask, x, jnp.zeros((), x.dtype)) if mask is not None and self.settles else x
 
-    def _activate(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
+    def _activate(self, x: jax.Array, slopes: jax.Array | None) -> jax.Array:
         """Apply the activation, with its weights or random numbers if it has any."""
         match self.activation:
             case "prelu":
                 return PReLU(ALPHAS["prelu"] if self.alpha is None else self.alpha, self.dtype, name="prelu")(x)
             case "rrelu":
-                return rrelu(x, None if key is None else jax.random.fold_in(key, RRELU_DRAW))
+                return rrelu(x, slopes)
         return activation(self.activation, self.alpha)(x)
 
     @property

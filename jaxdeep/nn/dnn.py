@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep import config
-from jaxdeep.config.choices import DType
+from jaxdeep.config.choices import DType, Kernels
+from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
 from jaxdeep.nn.initializers import initializer
-from jaxdeep.nn.layers import MaskBits
+from jaxdeep.nn.fused import run_fused, why_not
+from jaxdeep.nn.layers import Draws, MaskBits
 from jaxdeep.nn.stack import Layer, run_stack
 
 Params = Any
@@ -96,6 +98,7 @@ def dnn(
     - `mask` holds booleans [B]. Batch normalisation then counts only the rows with True.
     - `start` and `stop` are the range of layers. By default all layers from `trained.first` on run.
     - `mask_bits` is the number of random bits for each value of a dropout mask.
+    - `kernels` is "fused" if `fused` runs the stacks that it covers. It warns once of a stack that it does not cover.
 
     Args:
         model: Architecture of the network.
@@ -136,6 +139,7 @@ def dnn(
         start: int = begin,
         stop: int | None = None,
         mask_bits: MaskBits = 32,
+        kernels: Kernels = "xla",
     ) -> tuple[jax.Array, BatchStats]:
         end = layers if stop is None else stop
         if not begin <= start <= end <= layers:
@@ -154,12 +158,15 @@ def dnn(
                 continue
 
             part = slice(low - first, high - first)
-            kernels, weights = _without_kernel(_part(params[name], part))
+            layer_kernels, weights = _without_kernel(_part(params[name], part))
             own_rates = rates[low:high] if rates.ndim else jnp.broadcast_to(rates, (high - low,))
             others = (weights, _part(batch_stats[name], part), own_rates)
             updates = update_stats and not frozen
             layer = partial(_layer, block, updates, mask_bits)
-            x, stats = _run(layer, kernels, others, jnp.arange(low, high), (key, mask), x)
+            run = _run
+            if kernels == "fused" and high - low > 1 and _can_fuse(name, block, len(x), updates):
+                run = _run_fused
+            x, stats = run(layer, layer_kernels, others, jnp.arange(low, high), (key, mask), x)
             if updates:
                 new_stats[name] = _with_part(batch_stats[name], part, stats)
         if model.head == "sigmoid" and start < end == layers:
@@ -178,16 +185,16 @@ def _layer(
     other: Any,
     index: jax.Array,
     shared: Any,
-    perturbation: jax.Array | None,
+    perturb: Callable[[jax.Array], jax.Array] | None,
 ) -> tuple[jax.Array, jax.Array, BatchStats]:
     """Run one layer in the form that `run_stack` takes."""
     weights, stats, rate = other
     key, mask = shared
     layer_key = jax.random.fold_in(key, index) if key is not None and block.is_random else None
+    draws = block.draw(layer_key, x.shape, rate, mask_bits)
     variables = {"params": {**weights, "dense": {**weights["dense"], "kernel": kernel}}, "batch_stats": stats}
     mutable = ["batch_stats"] if update_stats else []
-    arguments = (x, layer_key, rate, update_stats, mask, perturbation, mask_bits)
-    (y, dense_input), updated = block.apply(variables, *arguments, mutable=mutable)
+    (y, dense_input), updated = block.apply(variables, x, draws, update_stats, mask, perturb, mutable=mutable)
     return y, dense_input, updated.get("batch_stats", stats)
 
 
@@ -203,6 +210,29 @@ def _run(
     kernel, other, index = jax.tree.map(lambda leaf: leaf[0], (kernels, others, indices))
     y, _, stats = layer(x, kernel, other, index, shared, None)
     return y, jax.tree.map(lambda leaf: leaf[None], stats)
+
+
+@lru_cache
+def _can_fuse(name: str, block: Block, rows: int, updates: bool) -> bool:
+    """Return whether a stack's layers can be fused. If not, say why, once for each stack and number of rows."""
+    reason = why_not(block, rows, updates)
+    if reason is not None:
+        warn(f"train.kernels is fused, and {name} runs as with xla: {reason}")
+    return reason is None
+
+
+def _run_fused(
+    layer: partial, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
+) -> tuple[jax.Array, BatchStats]:
+    """Run a stack of layers as one kernel. Their random numbers are drawn before it."""
+    block, updates, mask_bits = layer.args
+    (weights, stats, rates), (key, mask) = others, shared
+
+    def draw(index: jax.Array, rate: jax.Array) -> Draws:
+        return block.draw(jax.random.fold_in(key, index), x.shape, rate, mask_bits)
+
+    draws = jax.vmap(draw)(indices, rates) if key is not None and block.is_random else Draws()
+    return run_fused(block, updates, kernels, weights, stats, draws, mask, x)
 
 
 def _without_kernel(weights: Any) -> tuple[jax.Array, Any]:

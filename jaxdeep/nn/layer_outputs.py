@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep.nn.dnn import BatchStats, Network, Params
+from jaxdeep.nn.layers import Draws
 
 Observe = Callable[[jax.Array, jax.Array], Any]
 """Function of a layer's output [B, U] before its skip connection and behind it. It returns a pytree of figures."""
@@ -41,7 +42,7 @@ def observed(
 
         def layer(x: jax.Array, variables: Any, plain=plain, skip=block.skip, updates=not frozen) -> Any:
             mutable = ["batch_stats"] if updates else []
-            (inner, _), _ = plain.apply(variables, x, None, 0.0, updates, of_rows, mutable=mutable)
+            (inner, _), _ = plain.apply(variables, x, Draws(), updates, of_rows, mutable=mutable)
             y = inner + x if skip else inner
             return y, observe(inner, y)
 

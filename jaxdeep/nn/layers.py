@@ -1,7 +1,8 @@
 """The dense layer, dropout and alpha dropout, and the activations that have weights or random numbers."""
 
+import math
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,15 +82,42 @@ RRELU_SLOPES: Final = (1 / 8, 1 / 3)
 """Smallest and largest slope of RReLU below 0."""
 
 
-def rrelu(x: jax.Array, key: jax.Array | None) -> jax.Array:
+class Draws(NamedTuple):
+    """Random numbers of a layer for a batch.
+
+    Attributes:
+        kept: Booleans like the layer's input, True for the values that dropout keeps. None without dropout.
+        rate: Dropout rate, rounded to the mask's bits. It broadcasts against the input.
+        slopes: Slopes of RReLU like the layer's output. None for their mean.
+    """
+
+    kept: jax.Array | None = None
+    rate: jax.Array | float = 0.0
+    slopes: jax.Array | None = None
+
+
+def rrelu_slopes(key: jax.Array, shape: tuple[int, ...], dtype: DType) -> jax.Array:
+    """Draw RReLU's slopes from the uniform distribution U(1/8, 1/3).
+
+    Args:
+        key: Random key of the slopes.
+        shape: Shape of the values that the slopes are for.
+        dtype: Type of the slopes.
+
+    Returns:
+        Slopes of that shape.
+    """
+    return jax.random.uniform(key, shape, dtype, *RRELU_SLOPES)
+
+
+def rrelu(x: jax.Array, slopes: jax.Array | None) -> jax.Array:
     """Return x above 0 and a x below with a random slope a.
 
-    Each value has its own slope from the uniform distribution U(1/8, 1/3). Without a key the slope is the mean of the
-    two limits.
+    Each value has its own slope. Without slopes it is the mean of the two limits.
 
     Args:
         x: Values of any shape.
-        key: Random key of the slopes. None in inference.
+        slopes: Slopes like x from `rrelu_slopes`. None in inference.
 
     Returns:
         An array like x.
@@ -97,43 +125,36 @@ def rrelu(x: jax.Array, key: jax.Array | None) -> jax.Array:
     Source: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network" (2015), section 2.4,
     with PyTorch's range.
     """
-    low, high = RRELU_SLOPES
-    mean = jnp.asarray((low + high) / 2, x.dtype)
-    slope = mean if key is None else jax.random.uniform(key, x.shape, x.dtype, low, high)
+    slope = jnp.asarray(sum(RRELU_SLOPES) / 2, x.dtype) if slopes is None else slopes
     return jnp.where(x > 0, x, slope * x)
 
 
-def dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits = 32) -> jax.Array:
+def dropout(x: jax.Array, kept: jax.Array, rate: jax.Array | float) -> jax.Array:
     """Set a share of the values to zero and scale the others by 1 / (1 - rate).
 
     Args:
-        key: Random key. The mask depends on nothing else but the shape, the type and the rate.
         x: Values of any shape.
+        kept: Booleans like x from `dropout_mask`, True for the values that stay.
         rate: Share of values that are dropped, in [0, 1). It may be traced.
-        bits: Random bits for each value. With 8 or 16 bits the rate is rounded to a multiple of 1/256 or 1/65,536 below
-            1. A rate above 0 stays above 0.
 
     Returns:
         An array like x.
 
     Source: Srivastava et al., "Dropout" (2014), in the inverted form that Keras has.
     """
-    mask, rate = _mask_and_rate(key, x, rate, bits)
-    return jnp.where(mask, x / (1 - rate), 0)
+    return jnp.where(kept, x / (1 - rate), 0)
 
 
-def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits = 32) -> jax.Array:
+def alpha_dropout(x: jax.Array, kept: jax.Array, rate: jax.Array | float) -> jax.Array:
     """Set a share of the values to SELU's lower bound and restore mean 0 and variance 1 by an affine map.
 
     Let a' = -scale x alpha be SELU's value at minus infinity and q the rate. The result is a (x or a') + b with a = ((1
     - q)(1 + q a'^2))^(-1/2) and b = -a a' q.
 
     Args:
-        key: Random key. The mask depends on nothing else but the shape, the type and the rate.
         x: Activations of mean 0 and variance 1 of any shape.
+        kept: Booleans like x from `dropout_mask`, True for the values that stay.
         rate: Share of values that are dropped, in [0, 1). It may be traced.
-        bits: Random bits for each value. With 8 or 16 bits the rate is rounded to a multiple of 1/256 or 1/65,536 below
-            1. A rate above 0 stays above 0.
 
     Returns:
         An array like x.
@@ -142,20 +163,33 @@ def alpha_dropout(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: M
     are Keras's.
     """
     bound = -SELU_SCALE * SELU_ALPHA
-    mask, rate = _mask_and_rate(key, x, rate, bits)
     scale = ((1 - rate) * (1 + rate * bound**2)) ** -0.5
-    return scale * jnp.where(mask, x, bound) - scale * bound * rate
+    return scale * jnp.where(kept, x, bound) - scale * bound * rate
 
 
-def _mask_and_rate(key: jax.Array, x: jax.Array, rate: jax.Array | float, bits: MaskBits) -> tuple[jax.Array, Any]:
-    """Return the mask of the values that stay, and the rate rounded to the mask's bits."""
+def dropout_mask(
+    key: jax.Array, shape: tuple[int, ...], dtype: DType, rate: jax.Array | float, bits: MaskBits = 32
+) -> tuple[jax.Array, Any]:
+    """Draw the mask of the values that dropout keeps.
+
+    Args:
+        key: Random key. The mask depends on nothing else but the arguments.
+        shape: Shape of the values.
+        dtype: Type of the values.
+        rate: Share of values that are dropped, in [0, 1). It may be traced.
+        bits: Random bits for each value. With 8 or 16 bits the rate is rounded to a multiple of 1/256 or 1/65,536 below
+            1. A rate above 0 stays above 0.
+
+    Returns:
+        Booleans of that shape, True for the values that stay, and the rate rounded to the mask's bits.
+    """
     if bits == 32:
-        return jax.random.uniform(key, x.shape, x.dtype) >= rate, rate
-    levels, type_ = 2**bits, jnp.dtype(f"uint{bits}")
-    exact_rate = jnp.asarray(rate, x.dtype)
-    dropped = jnp.clip(jnp.round(exact_rate * levels), (exact_rate > 0).astype(x.dtype), levels - 1)
-    random_values = jax.lax.bitcast_convert_type(_words(key, -(-x.size * bits // 32)), type_).reshape(-1)[: x.size]
-    return random_values.reshape(x.shape) >= dropped.astype(type_), dropped / levels
+        return jax.random.uniform(key, shape, dtype) >= rate, rate
+    levels, type_, size = 2**bits, jnp.dtype(f"uint{bits}"), math.prod(shape)
+    exact_rate = jnp.asarray(rate, dtype)
+    dropped = jnp.clip(jnp.round(exact_rate * levels), (exact_rate > 0).astype(dtype), levels - 1)
+    random_values = jax.lax.bitcast_convert_type(_words(key, -(-size * bits // 32)), type_).reshape(-1)[:size]
+    return random_values.reshape(shape) >= dropped.astype(type_), dropped / levels
 
 
 def _words(key: jax.Array, count: int) -> jax.Array:
@@ -173,4 +207,4 @@ DROPOUTS: Final[dict[Dropout, Callable[..., jax.Array]]] = {
     "dropout": dropout,
     "alpha_dropout": alpha_dropout,
 }
-"""Dropout functions (key, x, rate, bits) -> y by name."""
+"""Dropout functions (x, kept, rate) -> y by name."""

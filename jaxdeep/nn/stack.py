@@ -21,9 +21,9 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
     """Run L equal layers.
 
     Args:
-        layer: Function (x, kernel, other, fixed, shared, perturbation) -> (y, dense input, extra). It computes its
-            dense product as dense input @ kernel^T and uses the kernel nowhere else. If the perturbation [U, B] is not
-            None, it passes the product through `perturb`.
+        layer: Function (x, kernel, other, fixed, shared, perturb) -> (y, dense input, extra). It computes its dense
+            product [B, U] as dense input @ kernel^T and uses the kernel nowhere else. If perturb is not None, the
+            product passes through that function.
         kernels: Kernels [L, U, D] with D = U.
         others: Pytree of floating arrays [L, ...] with each layer's other parameters.
         fixed: Pytree of arrays [L, ...] that have no gradient.
@@ -64,7 +64,8 @@ def _scan(
 
     def body(x: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         kernel, other, fixed, perturbation = inputs
-        y, dense_input, extra = layer(x, kernel, other, fixed, shared, perturbation)
+        perturbed = None if perturbation is None else partial(perturb, perturbation=perturbation)
+        y, dense_input, extra = layer(x, kernel, other, fixed, shared, perturbed)
         return y, (extra, dense_input)
 
     y, (extras, dense_inputs) = jax.lax.scan(body, x, (kernels, others, fixed, perturbations))

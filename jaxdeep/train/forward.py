@@ -136,6 +136,7 @@ def batch_loss(
         dropout_rate=hyper.dropout_rate,
         update_stats=True,
         mask=batch.mask,
+        kernels=config.train.kernels,
     )
 
     loss = jnp.sum(cross_entropy(logits, labels), where=batch.mask) / batch.size(logits.dtype)
