@@ -17,8 +17,8 @@ from jaxdeep import config
 from jaxdeep.config.choices import DType, Kernels
 from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
-from jaxdeep.nn.initializers import initializer
 from jaxdeep.nn.fused import run_fused, why_not
+from jaxdeep.nn.initializers import initializer
 from jaxdeep.nn.layers import Draws, MaskBits
 from jaxdeep.nn.stack import Layer, run_stack
 

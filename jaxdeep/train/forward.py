@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxdeep.config import Hyper, Settings, Static, Trained
 from jaxdeep.data.augmentation import augmented
@@ -89,7 +88,19 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     Returns:
         Cross-entropies [B] in nats.
     """
-    return optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
+    of_labels = jax.lax.platform_dependent(logits, labels, cpu=_gathered, default=_summed)
+    return jax.nn.logsumexp(logits, 1) - of_labels
+
+
+def _gathered(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the labels' logits."""
+    return jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
+
+
+def _summed(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the labels' logits. The gradient of a gather is a scatter, which is a kernel of its own on a GPU."""
+    is_label = labels[:, None] == jnp.arange(logits.shape[1], dtype=labels.dtype)[None]
+    return jnp.sum(logits, 1, where=is_label)
 
 
 def is_correct(logits: jax.Array, labels: jax.Array) -> jax.Array:
