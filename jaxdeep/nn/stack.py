@@ -7,11 +7,15 @@ batched product makes all kernels' gradients dW_l = dy_l^T x_l.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 
+from jaxdeep.nn.platform import platform
+
+MOST_UNROLLED: Final = 32
+"""Most layers that an accelerator runs without a loop. More of them would take too long to compile."""
 Layer = Callable[..., tuple[jax.Array, jax.Array, Any]]
 """Function of one layer that `run_stack` calls."""
 
@@ -33,7 +37,7 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
     Returns:
         The last layer's y [B, U] and the extras stacked along a leading axis [L, ...].
     """
-    (y, extras), _ = _scan(layer, kernels, others, fixed, shared, x, None)
+    (y, extras), _ = _scan(layer, kernels, others, fixed, shared, x, None, 1)
     return y, extras
 
 
@@ -58,7 +62,7 @@ perturb.defvjp(lambda product, perturbation: (product, None), lambda _, gradient
 
 
 def _scan(
-    layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, perturbations: Any
+    layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, perturbations: Any, unroll: int
 ) -> tuple:
     """Run the layers by a scan and also return each layer's dense input."""
 
@@ -68,15 +72,18 @@ def _scan(
         y, dense_input, extra = layer(x, kernel, other, fixed, shared, perturbed)
         return y, (extra, dense_input)
 
-    y, (extras, dense_inputs) = jax.lax.scan(body, x, (kernels, others, fixed, perturbations))
+    y, (extras, dense_inputs) = jax.lax.scan(body, x, (kernels, others, fixed, perturbations), unroll=unroll)
     return (y, extras), dense_inputs
 
 
 def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
     """Run the layers and keep what the backward pass needs."""
 
+    # A CPU computes longer than it loops. An accelerator would run kernels that only slice and count.
+    unroll = 1 if platform() == "cpu" else min(len(kernels), MOST_UNROLLED)
+
     def run(others: Any, x: jax.Array, perturbations: jax.Array) -> tuple:
-        return _scan(layer, kernels, others, fixed, shared, x, perturbations)
+        return _scan(layer, kernels, others, fixed, shared, x, perturbations, unroll)
 
     perturbations = jnp.zeros((*kernels.shape[:2], len(x)), x.dtype)
     outputs, pull_back, dense_inputs = jax.vjp(run, others, x, perturbations, has_aux=True)
