@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdeep.nn.layers import MaskBits, alpha_dropout, dropout
+from jaxdeep.nn.layers import MaskBits, alpha_dropout, dropout, dropout_mask
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -40,7 +40,7 @@ def test_a_mask_is_cut_from_both_words_of_each_block_of_threefry(shape: tuple[in
     counters[words:] = 0
     drawn = np.concatenate(threefry(np.asarray(jax.random.key_data(key)), *np.split(counters, 2)))[:words]
     kept = drawn.view(f"uint{bits}")[: int(np.prod(shape))].reshape(shape) >= round(rate * 2**bits)
-    np.testing.assert_array_equal(np.asarray(dropout(key, jnp.ones(shape), rate, bits)) > 0, kept)
+    np.testing.assert_array_equal(dropout_mask(key, shape, "float32", rate, bits)[0], kept)
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
@@ -48,7 +48,7 @@ def test_the_halves_of_a_mask_and_the_masks_of_other_keys_are_independent(impl: 
     """Five standard errors of a correlation, and of a share."""
     count = 2**18
     keys = jax.random.split(jax.random.key(1, impl=impl), 2)
-    masks = np.asarray(jax.vmap(lambda key: dropout(key, jnp.ones(count), 0.25, 16) > 0)(keys), float)
+    masks = np.asarray(jax.vmap(lambda key: dropout_mask(key, (count,), "float32", 0.25, 16)[0])(keys), float)
     assert np.abs(masks.mean(1) - 0.75).max() < 5 * np.sqrt(0.25 * 0.75 / count)
     one, other = masks
     for a, b in (np.split(one, 2), (one[1:], one[:-1]), (one[2:], one[:-2]), (one[4:], one[:-4]), (one, other)):
@@ -60,7 +60,8 @@ def test_the_halves_of_a_mask_and_the_masks_of_other_keys_are_independent(impl: 
 @pytest.mark.parametrize("rate", [1e-7, 1 - 2**-24])
 def test_a_rate_between_0_and_1_drops_some_and_keeps_some_and_all_is_finite(drop: Any, bits: Any, rate: float) -> None:
     key, x = jax.random.key(0), jnp.ones(2**20)
-    found, moved = (np.asarray(drop(key, of, rate, bits)) for of in (x, x + 1))
+    mask = dropout_mask(key, x.shape, "float32", rate, bits)
+    found, moved = (np.asarray(drop(of, *mask)) for of in (x, x + 1))
     rarer = (found == moved).mean() if rate < 0.5 else (found != moved).mean()
     assert np.isfinite(found).all()
     assert rarer > 0
@@ -70,4 +71,5 @@ def test_a_rate_between_0_and_1_drops_some_and_keeps_some_and_all_is_finite(drop
 def test_a_rate_of_0_drops_nothing_with_few_bits_either() -> None:
     x = jnp.linspace(-1, 1, 1_000)
     for drop in (dropout, alpha_dropout):
-        np.testing.assert_allclose(drop(jax.random.key(0), x, jnp.asarray(0.0), 8), x, rtol=1e-6)
+        mask = dropout_mask(jax.random.key(0), x.shape, "float32", jnp.asarray(0.0), 8)
+        np.testing.assert_allclose(drop(x, *mask), x, rtol=1e-6)

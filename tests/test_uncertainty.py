@@ -16,7 +16,7 @@ from jaxdeep.analysis.uncertainty import entropy, features, mc_dropout
 from jaxdeep.config import Config
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import dnn
-from jaxdeep.nn.layers import alpha_dropout, dropout
+from jaxdeep.nn.layers import alpha_dropout, dropout, dropout_mask
 
 INPUTS, IMAGES, RATE = int(np.prod(SHAPE)), 53, 0.3
 NETWORKS = {
@@ -255,7 +255,8 @@ def test_mc_dropout_can_be_traced() -> None:
 @pytest.mark.parametrize("bits", [8, 16])
 def test_fewer_bits_drop_at_the_nearest_rate_they_have_and_keep_the_mean(drop: Any, bits: Any) -> None:
     rate, x = 0.1, jnp.ones(400_000) if drop is dropout else jnp.resize(jnp.asarray([1.0, -1.0]), 400_000)
-    found = np.asarray(jax.jit(drop, static_argnums=3)(jax.random.key(1), x, rate, bits))
+    masked = jax.jit(lambda key, x, rate: drop(x, *dropout_mask(key, x.shape, "float32", rate, bits)))
+    found = np.asarray(masked(jax.random.key(1), x, rate))
     lowest = 0.0 if drop is dropout else found.min()
     share = np.mean(np.isclose(found, lowest, atol=1e-5))
     assert share == pytest.approx(round(rate * 2**bits) / 2**bits, abs=4 * np.sqrt(0.09 / len(x)))

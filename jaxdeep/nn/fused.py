@@ -32,7 +32,14 @@ LARGEST_TILE: Final = 64
 """Most rows of a tile, which an instance of the kernel holds in registers."""
 LARGEST_BATCH: Final = 128
 """Most rows of a batch whose statistics are taken in one tile."""
-NOT_ELEMENT_WISE: Final = ("softmax", "glu")
+MOST_LAYERS: Final = 50
+"""Most layers of a kernel, which a TPU holds in its memory of 16 MB at once. A deeper stack takes several kernels."""
+NOT_COVERED: Final = {
+    "softmax": "softmax is not element-wise",
+    "glu": "glu is not element-wise",
+    "gelu": "Pallas lowers no erfc, which gelu needs",
+}
+"""Why the kernels do not cover an activation, by its name."""
 
 
 class Fused(NamedTuple):
@@ -76,10 +83,10 @@ def why_not(block: Block, rows: int, update_stats: bool) -> str | None:
     """
     if callable(block.activation):
         return "its activation is a function of its own"
-    if block.activation in NOT_ELEMENT_WISE:
-        return f"{block.activation} is not element-wise"
+    if block.activation in NOT_COVERED:
+        return NOT_COVERED[block.activation]
     if block.units > LANES:
-        return f"it has {block.units} units and the kernel holds {LANES}"
+        return f"its {block.units} units are more than the {LANES} that a kernel holds"
     if block.norm_place is not None and update_stats and rows > LARGEST_BATCH:
         return f"batch normalisation needs its {rows} rows in one tile, which holds {LARGEST_BATCH}"
     return None
@@ -134,14 +141,13 @@ def run_fused(
     if draws.kept is not None:
         rate = jnp.broadcast_to(jnp.asarray(draws.rate, x.dtype)[:, None], (length, LANES))
     fixed = ((jax.tree.map(wide, stats), rate), of_batch(draws.kept), of_batch(draws.slopes))
-    y, new = _stack(
-        Fused(block, update_stats, length, tile, tiles),
-        jnp.pad(x, (of_rows, of_units)),
-        jnp.pad(kernels, ((0, 0), of_units, of_units)),
-        jax.tree.map(wide, weights),
-        fixed,
-        mask,
-    )
+    layers = (jnp.pad(kernels, ((0, 0), of_units, of_units)), jax.tree.map(wide, weights), fixed)
+    y, moved = jnp.pad(x, (of_rows, of_units)), []
+    for first in range(0, length, MOST_LAYERS):
+        part = jax.tree.map(lambda leaf, first=first: leaf[first : first + MOST_LAYERS], layers)
+        y, new = _stack(Fused(block, update_stats, len(part[0]), tile, tiles), y, *part, mask)
+        moved.append(new)
+    new = jax.tree.map(lambda *leaves: jnp.concatenate(leaves) if len(leaves) > 1 else leaves[0], *moved)
     return y[:rows, :units], jax.tree.map(lambda leaf: leaf[:, :units], new)
 
 

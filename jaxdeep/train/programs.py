@@ -19,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxdeep.config import Config, Hyper, Static, Trained
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Params
+from jaxdeep.nn.platform import platform
 from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.devices import use_compilation_cache
@@ -38,6 +39,20 @@ QUICK_TO_COMPILE: Final = {"xla_backend_optimization_level": "0", "xla_cpu_use_f
 They compile in a quarter of the time and give the same bits.
 """
 
+UNSPLIT: Final = {"xla_gpu_experimental_force_split_k": "1"}
+"""Options of XLA for a GPU and a step whose products are short.
+
+XLA would divide a product's sum among several kernels' blocks. It pads both factors for that, each by a kernel of its
+own.
+"""
+LONGEST_UNSPLIT: Final = 1_024
+"""Longest sum of a product that is not divided. One block of a GPU adds a longer one up for longer than two pads take.
+
+The bound is the model of `python -m bench kernels`, and was not measured on a GPU.
+"""
+
+OF_A_GPU: Final = "xla_gpu_"
+"""How the names of XLA's options for a GPU begin."""
 NAMES: Final = ("start", "epoch", "evaluate")
 """Names of the programs in the order in which they are compiled."""
 AXIS: Final = "trials"
@@ -198,7 +213,7 @@ def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Com
             lowered = _lowered(name, spec, size, state)
             if name == "start":
                 state = lowered.out_info
-            options = QUICK_TO_COMPILE if name == "start" else FAST
+            options = QUICK_TO_COMPILE if name == "start" else step_options(spec)
             compiling[name] = pool.submit(compile_with, lowered, options)
     calls = {name: future.result() for name, future in compiling.items()}
     return Compiled(calls, time.perf_counter() - began)
@@ -301,18 +316,37 @@ def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
     return lowered.compile(known_options(options))
 
 
+def step_options(spec: ProgramSpec) -> Mapping[str, str]:
+    """Return XLA's options for programs that run often, on the platform that they are traced for.
+
+    Args:
+        spec: Configuration and shapes to compile for.
+
+    Returns:
+        Options for a CPU or a GPU by name. Another platform has none.
+    """
+    longest = max(spec.data.inputs, *spec.config.network.units)
+    match platform():
+        case "cpu":
+            return FAST
+        case "gpu" | "cuda" if longest <= LONGEST_UNSPLIT:
+            return UNSPLIT
+    return {}
+
+
 def known_options(options: Mapping[str, str]) -> dict[str, str]:
     """Return the options that this version of XLA knows.
 
     Args:
-        options: Options of XLA such as QUICK_TO_COMPILE. None of them is meant for an accelerator.
+        options: Options of XLA such as QUICK_TO_COMPILE. Those for a CPU are left out on an accelerator.
 
     Returns:
-        The known options by name. On an accelerator they are empty.
+        The known options by name.
     """
-    if jax.default_backend() != "cpu":
-        return {}
-    return {name: value for name, value in options.items() if _is_known(name, value)}
+    begins = "" if jax.default_backend() == "cpu" else OF_A_GPU
+    return {
+        name: value for name, value in options.items() if name.startswith(begins) and _is_known(name, value)
+    }
 
 
 @cache
