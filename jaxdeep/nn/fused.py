@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
@@ -203,6 +204,16 @@ def _layer(of: Fused, x: jax.Array, kernel: jax.Array, weights: Any, fixed: Any,
     return y, (dense, new.get("batch_stats", {}))
 
 
+def _loop(of: Fused, layer: Any, first: jax.Array) -> jax.Array:
+    """Run a function of (index, value) for each layer. The index has 32 bits also where JAX's integers have 64."""
+
+    def body(carry: tuple[Any, jax.Array], _: None) -> tuple[tuple[Any, jax.Array], None]:
+        index, value = carry
+        return (index + np.int32(1), layer(index, value)), None
+
+    return jax.lax.scan(body, (np.int32(0), first), None, length=of.length)[0][1]
+
+
 def _at(refs: Any, index: Any) -> Any:
     """Read one layer's values from arrays with an axis of layers."""
     return jax.tree.map(lambda ref: ref[index], refs)
@@ -228,7 +239,7 @@ def _forward_kernel(of: Fused, given: Any, made: Any) -> None:
         _put(new, index, stats if of.moves else None)
         return y
 
-    y[...] = jax.lax.fori_loop(0, of.length, layer, x[...])
+    y[...] = _loop(of, layer, x[...])
 
 
 def _backward_kernel(of: Fused, given: Any, made: Any) -> None:
@@ -237,7 +248,7 @@ def _backward_kernel(of: Fused, given: Any, made: Any) -> None:
     rows = None if mask is None else mask[...] > 0
 
     def layer(step: Any, dy: jax.Array) -> jax.Array:
-        index = of.length - 1 - step
+        index = np.int32(of.length - 1) - step
         own, kernel = _at(fixed, index), kernels[index]
 
         def run(x: jax.Array, weights: Any, zeros: jax.Array) -> Any:
@@ -252,7 +263,7 @@ def _backward_kernel(of: Fused, given: Any, made: Any) -> None:
         _put(dweights, (0, index), of_weights)
         return dx
 
-    dx[...] = jax.lax.fori_loop(0, of.length, layer, dy[...])
+    dx[...] = _loop(of, layer, dy[...])
 
 
 class Rows(NamedTuple):
@@ -327,7 +338,5 @@ def _call(of: Fused, kernel: Any, given: Any, made: Any) -> Any:
         )
 
     triton = called(compiler_params=plgpu.CompilerParams(num_warps=8, num_stages=1))
-    results = jax.lax.platform_dependent(
-        *arrays, cpu=called(interpret=True), tpu=called(), cuda=triton, rocm=triton
-    )
+    results = jax.lax.platform_dependent(*arrays, cpu=called(interpret=True), tpu=called(), cuda=triton, rocm=triton)
     return out_structure.unflatten(results)

@@ -62,7 +62,14 @@ perturb.defvjp(lambda product, perturbation: (product, None), lambda _, gradient
 
 
 def _scan(
-    layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array, perturbations: Any, unroll: int
+    layer: Layer,
+    kernels: jax.Array,
+    others: Any,
+    fixed: Any,
+    shared: Any,
+    x: jax.Array,
+    perturbations: Any,
+    unroll: int,
 ) -> tuple:
     """Run the layers by a scan and also return each layer's dense input."""
 
@@ -78,7 +85,6 @@ def _scan(
 
 def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
     """Run the layers and keep what the backward pass needs."""
-
     # A CPU computes longer than it loops. An accelerator would run kernels that only slice and count.
     unroll = 1 if platform() == "cpu" else min(len(kernels), MOST_UNROLLED)
 

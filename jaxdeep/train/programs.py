@@ -344,9 +344,7 @@ def known_options(options: Mapping[str, str]) -> dict[str, str]:
         The known options by name.
     """
     begins = "" if jax.default_backend() == "cpu" else OF_A_GPU
-    return {
-        name: value for name, value in options.items() if name.startswith(begins) and _is_known(name, value)
-    }
+    return {name: value for name, value in options.items() if name.startswith(begins) and _is_known(name, value)}
 
 
 @cache
