@@ -248,9 +248,8 @@ def measured(target: Target, shape: Sequence[int], config: Any) -> list[dict[str
     found = []
     for name, trials, steps, function, arguments, donated in programs(config, data):
         began = time.perf_counter()
-        with jax.default_matmul_precision("highest"):
-            traced = jax.jit(function, donate_argnums=donated).trace(*jax.tree.map(placed, arguments))
-            compiled = traced.lower(lowering_platforms=(target.platform,)).compile()
+        traced = jax.jit(function, donate_argnums=donated).trace(*jax.tree.map(placed, arguments))
+        compiled = traced.lower(lowering_platforms=(target.platform,)).compile()
         seconds = time.perf_counter() - began
         text, memory = compiled.as_text(), compiled.memory_analysis()
         assert text is not None
@@ -279,7 +278,9 @@ def main() -> None:
     from bench.networks import KERNELS
 
     target, network = sys.argv[1:]
-    print(json.dumps({"programs": measured(TARGETS[target], *KERNELS[network])}), flush=True)
+    shape, config = KERNELS[network]
+    found = {"programs": measured(TARGETS[target], shape, config), "matmul_precision": config.train.matmul_precision}
+    print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

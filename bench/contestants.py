@@ -31,12 +31,15 @@ KERAS_TF: Final = Contestant(
 )
 KERAS_JAX: Final = Contestant("bench.peers.keras_trainer", ("keras", "jax"), environment={"KERAS_BACKEND": "jax"})
 TORCH: Final = Contestant("bench.peers.torch_trainer", ("torch",))
+TORCH_COMPILE: Final = TORCH._replace(options={"compile": True})
 
 
-def _float32(contestant: Contestant) -> Contestant:
-    """Return a contestant with float32 products. On a GPU, JAX's products of float32 matrices are TF32 by default."""
-    environment = {**contestant.environment, "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
-    return contestant._replace(environment=environment, gpu_only=True)
+def _tf32(contestant: Contestant) -> Contestant:
+    """Return a contestant whose products are TF32 on a GPU. Without it, the products of every contestant are float32.
+
+    These contestants exist on a GPU only. They were written without one and are not run.
+    """
+    return contestant._replace(options={**contestant.options, "tf32": True}, gpu_only=True)
 
 
 def _50(contestant: Contestant) -> Contestant:
@@ -46,29 +49,40 @@ def _50(contestant: Contestant) -> Contestant:
 
 TRAINERS: Final[Mapping[str, Contestant]] = {
     "jaxdeep": JAXDEEP,
-    "jaxdeep-float32": _float32(JAXDEEP),
+    "jaxdeep-tf32": _tf32(JAXDEEP),
     "jaxdeep-study": JAXDEEP._replace(module="bench.peers.study_trainer"),
     "keras-tf": KERAS_TF,
+    "keras-tf-tf32": _tf32(KERAS_TF),
     "keras-tf-50": _50(KERAS_TF),
+    "keras-tf-50-tf32": _tf32(_50(KERAS_TF)),
     "keras-jax": KERAS_JAX,
-    "keras-jax-float32": _float32(KERAS_JAX),
+    "keras-jax-tf32": _tf32(KERAS_JAX),
     "keras-jax-50": _50(KERAS_JAX),
-    "keras-jax-50-float32": _float32(_50(KERAS_JAX)),
+    "keras-jax-50-tf32": _tf32(_50(KERAS_JAX)),
     "torch": TORCH,
-    "torch-compile": TORCH._replace(options={"compile": True}),
+    "torch-tf32": _tf32(TORCH),
+    "torch-compile": TORCH_COMPILE,
+    "torch-compile-tf32": _tf32(TORCH_COMPILE),
 }
 """Name of a contestant that trains -> contestant."""
 
 JAXDEEP_MC: Final = JAXDEEP._replace(module="bench.peers.jaxdeep_predictor")
+KERAS_TF_MC: Final = KERAS_TF._replace(module="bench.peers.keras_predictor")
+KERAS_JAX_MC: Final = KERAS_JAX._replace(module="bench.peers.keras_predictor")
+TORCH_MC: Final = TORCH._replace(module="bench.peers.torch_predictor")
 PREDICTORS: Final[Mapping[str, Contestant]] = {
     "jaxdeep-plain": JAXDEEP_MC._replace(options={"dropout": False}),
     "jaxdeep-mc": JAXDEEP_MC,
+    "jaxdeep-mc-tf32": _tf32(JAXDEEP_MC),
     "jaxdeep-mc-8": JAXDEEP_MC._replace(options={"mask_bits": 8}),
     "jaxdeep-mc-32": JAXDEEP_MC._replace(options={"mask_bits": 32}),
-    "keras-tf-mc": KERAS_TF._replace(module="bench.peers.keras_predictor"),
-    "keras-tf-mc-tensor": KERAS_TF._replace(module="bench.peers.keras_predictor", options={"tensor": True}),
-    "keras-jax-mc": KERAS_JAX._replace(module="bench.peers.keras_predictor"),
-    "torch-mc": TORCH._replace(module="bench.peers.torch_predictor"),
+    "keras-tf-mc": KERAS_TF_MC,
+    "keras-tf-mc-tf32": _tf32(KERAS_TF_MC),
+    "keras-tf-mc-tensor": KERAS_TF_MC._replace(options={"tensor": True}),
+    "keras-jax-mc": KERAS_JAX_MC,
+    "keras-jax-mc-tf32": _tf32(KERAS_JAX_MC),
+    "torch-mc": TORCH_MC,
+    "torch-mc-tf32": _tf32(TORCH_MC),
 }
 """Name of a contestant that predicts -> contestant."""
 

@@ -123,7 +123,9 @@ def measured(work: Workload, rounds: int, platform: str) -> dict[str, Any]:
     step_products = list(products(work.config, work.images.shape[1], work.classes))
     parameters = sum(array.size for array in (*work.kernels, *work.biases))
     shapes = sorted({shape for matrix_product in step_products for shape, _ in matrix_product.ways})
-    task = json.dumps({"products": shapes, "copy_bytes": 4 * parameters})
+    task = json.dumps(
+        {"products": shapes, "precision": work.config["train"]["matmul_precision"], "copy_bytes": 4 * parameters}
+    )
     threads = {"one": ONE_THREAD, "all": {}} if platform == "cpu" else {"all": {}}
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary)

@@ -22,7 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 import numpy as np
 
-from bench.peers.keras_mlp import OPTIMIZERS, compiled, network
+from bench.peers.keras_mlp import OPTIMIZERS, compiled, network, set_precision
 from experiments import cifar, fashion_mnist
 from jaxdeep.analysis.statistics import mean_over_runs, within
 from jaxdeep.config import Config, Regularize, Schedule
@@ -94,6 +94,7 @@ def train(config: Config, data: Dataset, seed: int) -> dict[str, Any]:
     Returns:
         The figures of a row of summary.json.
     """
+    set_precision()
     keras.utils.set_random_seed(seed)
     model: Any = network(config.model, data.inputs, data.classes)
     compiled(model, config.optim, steps_per_execution=50)

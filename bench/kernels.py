@@ -2,7 +2,8 @@
 
 Every program is compiled for an H100 or a TPU that is described and not there. A kernel is an operation of the
 optimised program. The next one waits for it. Fusions and custom calls are counted apart, as a TPU runs scalars and
-copies beside them. Matrix products have the precision "highest". The data set is small, which changes no count of a
+copies beside them. Matrix products have the precision of `train.matmul_precision`, "highest" by
+default. The data set is small, which changes no count of a
 step.
 
 The last column is a model, and no measurement: kernels times an assumed latency (3 us on a GPU, 1 us on a TPU), plus

@@ -1,7 +1,7 @@
 """Records, one file for each day and device. An entry is written when its workload is finished.
 
-A file holds `machine` and `questions: {question: {workload: entry}}`. An entry carries its own time, commit and
-versions, so that a long bench can be run in parts. The same workload again on the same day replaces its entry.
+A file holds `machine` and `questions: {question: {workload: entry}}`. An entry carries its own time, commit, versions
+and precision, so that a long bench can be run in parts. The same workload again on the same day replaces its entry.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import ROOT
+from jaxdeep.config import Train
 from jaxdeep.study.files import write_json
 from jaxdeep.train.devices import describe_processor
 
@@ -66,7 +67,8 @@ def add_record(
     folder.mkdir(parents=True, exist_ok=True)
     record = json.loads(path.read_text()) if path.exists() else {"date": now.date().isoformat(), "questions": {}}
     record["machine"] = dict(machine)
-    stamp = {"time": now.isoformat(timespec="seconds"), **commit(), "versions": versions()}
+    precision = {"matmul_precision": Train().matmul_precision}
+    stamp = {"time": now.isoformat(timespec="seconds"), **commit(), "versions": versions(), **precision}
     record["questions"].setdefault(question, {})[workload] = {**stamp, **entry}
     write_json(path, record)
     return path

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jaxdeep.analysis.statistics import Estimate, mean_over_runs
-from jaxdeep.config import Config, Data
+from jaxdeep.config import Config, Data, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.sources import load_images
 from jaxdeep.errors import UserError
@@ -179,6 +179,7 @@ def origin(command: str) -> dict[str, Any]:
         "changed": None if changed is None else bool(changed),
         "command": command,
         "machine": {"processor": describe_processor(), "cores": cores(), "device": describe_device()},
+        "matmul_precision": Train().matmul_precision,
         "versions": {"python": platform.python_version(), **{of: metadata.version(of) for of in ("jax", "jaxlib")}},
     }
 

@@ -206,6 +206,37 @@ def test_members_that_are_over_are_left_out_as_soon_as_a_smaller_program_does(wh
     assert whole.sizes("epoch") == [9, 9, 9, 9, 9, 9, 4, 2, 2]
 
 
+@pytest.mark.parametrize(("trials_at_once", "chunks", "compactions"), [(9, 1, 2), (4, 3, 4)])
+def test_chunks_compactions_and_transfers_are_counted(trials_at_once: int, chunks: int, compactions: int) -> None:
+    """An epoch reads its figures and who has ended, each in one piece. All that end together go to the host at once."""
+    tasks, counts = study(), dict.fromkeys(("_Chunk", "on_host", "_seat", "device_get"), 0)
+    memory = bytes_of(tasks, trials_at_once)
+
+    def counted(owner: Any, name: str) -> Any:
+        function = getattr(owner, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return function(*arguments, **named)
+
+        return mock.patch.object(owner, name, call)
+
+    with (
+        counted(batched._Chunk, "_seat"),
+        counted(batched, "on_host"),
+        counted(batched, "_Chunk"),
+        counted(jax, "device_get"),
+    ):
+        fit_tasks(tasks, memory=memory)
+    of_chunks = [EPOCHS[begin : begin + trials_at_once] for begin in range(0, 9, trials_at_once)]
+    ends = sum(len(set(epochs)) for epochs in of_chunks)
+    assert counts["_Chunk"] == chunks == len(of_chunks)
+    assert counts["_seat"] == 2 * chunks + compactions
+    assert counts["on_host"] == ends
+    # a chunk also reads who has ended before it begins, its best weights and their evaluations
+    assert counts["device_get"] == 2 * sum(map(max, of_chunks)) + ends + 3 * chunks
+
+
 @pytest.mark.parametrize(("less", "tried"), [(0, [9, 4]), (1, [9, 4, 2])])
 def test_members_that_do_not_fit_are_trained_in_turns(alone: list[Run], less: int, tried: list[int]) -> None:
     tasks = study()

@@ -66,6 +66,7 @@ def test_a_record_is_continued_and_its_entries_replaced(tmp_path: Path) -> None:
     assert questions["throughput"]["two"]["value"] == 2
     assert questions["memory"]["one"]["value"] == 4
     assert questions["memory"]["one"]["versions"]["jax"]
+    assert questions["memory"]["one"]["matmul_precision"] == "highest"
 
 
 def test_nan_is_refused_and_the_record_stays(tmp_path: Path) -> None:
@@ -81,12 +82,24 @@ def test_a_peer_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name in ("torch", "tensorflow") else here(name)
     )
-    field = contestants.field(["jaxdeep", "keras-tf", "torch", "jaxdeep-float32"], "cpu")
+    field = contestants.field(["jaxdeep", "keras-tf", "torch", "jaxdeep-tf32"], "cpu")
     assert field.present == ("jaxdeep",)
     assert field.left_out["torch"] == "torch is not installed"
     assert field.left_out["keras-tf"] == "tensorflow is not installed"
-    assert "float32" in field.left_out["jaxdeep-float32"]
-    assert contestants.field(["jaxdeep-float32"], "gpu").present == ("jaxdeep-float32",)
+    assert "float32" in field.left_out["jaxdeep-tf32"]
+    assert contestants.field(["jaxdeep-tf32"], "gpu").present == ("jaxdeep-tf32",)
+
+
+def test_each_contestant_of_float32_has_a_row_of_tf32_on_a_gpu_only() -> None:
+    given = {name: contestant for name, contestant in contestants.CONTESTANTS.items() if name.endswith("-tf32")}
+    assert {"jaxdeep-tf32", "keras-tf-50-tf32", "keras-jax-50-tf32", "torch-compile-tf32", "torch-mc-tf32"} <= set(
+        given
+    )
+    for name, contestant in given.items():
+        plain = contestants.CONTESTANTS[name.removesuffix("-tf32")]
+        assert contestant == plain._replace(options={**plain.options, "tf32": True}, gpu_only=True)
+        assert not plain.gpu_only
+        assert not any("PRECISION" in variable for variable in contestant.environment)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,8 @@ ROWS: dict[str, Config] = {
     ),
     "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
     "diagnostics": toolbox(model={"units": (36,) * 3}, train={"diagnostics": True}),
+    "matmul_precision default": toolbox(model={"units": (36,) * 3}, train={"matmul_precision": "default"}),
+    "matmul_precision bfloat16": toolbox(model={"units": (36,) * 3}, train={"matmul_precision": "bfloat16"}),
     "skip": toolbox(model={"units": (36,) * 3, "skip": True}),
     "skip, bn and dropout": toolbox(
         model={
@@ -304,7 +306,8 @@ def last_step(
 
 def test_compiled_equals_eager(row: Row) -> None:
     model = of_two_layers(row.config.model)  # in all rows, so that primitives are compiled but once
-    config = replace(row.config, model=model, train=replace(row.config.train, dtype="float64"))
+    train = replace(row.config.train, dtype="float64", matmul_precision="highest")  # bfloat16 is of float32 alone
+    config = replace(row.config, model=model, train=train)
     with jax.enable_x64(True):
         data = subset_of(dataset_of(config), config.data)
         state = step.start(config, config.hyper(), data, jax.random.key(0))
@@ -398,6 +401,7 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
         yield "PruneScope", regularize.prune_scope
     yield "Keep", config.train.keep
     yield "Monitor", config.train.monitor
+    yield "MatmulPrecision", config.train.matmul_precision
 
 
 def test_every_name_has_a_row() -> None:

@@ -63,6 +63,10 @@ def largest_of(tree: Any) -> float:
     return max(float(jnp.abs(leaf).max(initial=0)) for leaf in jax.tree.leaves(tree))
 
 
+def difference(one: jax.Array, other: jax.Array) -> float:
+    return float(jnp.abs(one - other).max())
+
+
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", WITH_STACKS)
 def test_in_float64_loss_and_gradients_are_those_of_the_plain_path(name: str) -> None:

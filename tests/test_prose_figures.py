@@ -54,6 +54,12 @@ MEASURED_BY_HAND: Final = {
     "docs/promises.md": {"1.9127": "first epoch of seed 42 on CI's processor", "1.9201": "the same on another one"},
     "docs/studies.md": {"1.9": "square root of 1 + 10 / 4, and a detectable difference of the record", "1": "example"},
     "docs/results.md": {"2.5": "a record's difference, rounded to half a point"},
+    "docs/speed.md": {
+        "65.74": "printed by python -m bench.study_memory h100 selu 5974",
+        "12.65": "printed by python -m bench.study_memory h100 bn 1000",
+        "22.26": "the same",
+        "90": "share of an accelerator's memory that is planned with",
+    },
     "docs/tour.md": {"14": "highest less lowest validation accuracy in the row above"},
 }
 """Figures of a page that no table holds, with where they come from."""

@@ -14,6 +14,7 @@ from jaxdeep.nn.stack import perturb, run_stack
 pytestmark = pytest.mark.usefixtures("x64")
 
 LAYERS, UNITS, ROWS = 5, 7, 6
+HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def layer(x: Any, kernel: Any, other: Any, fixed: Any, shared: Any, perturbation: Any) -> tuple:
@@ -43,7 +44,7 @@ def arguments(seed: int = 0) -> tuple:
 
 
 def test_outputs_are_the_plain_scans():
-    for one, other in zip(run_stack(layer, *arguments()), by_plain_scan(*arguments()), strict=True):
+    for one, other in zip(run_stack(layer, HIGHEST, *arguments()), by_plain_scan(*arguments()), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -56,7 +57,7 @@ def test_gradients_are_the_plain_scans_in_every_argument_and_of_the_extras_too()
     kernels, others, _, _, x = arguments()
     ours, theirs = (
         jax.grad(partial(total, run), argnums=(0, 1, 2))(kernels, others, x)
-        for run in (partial(run_stack, layer), by_plain_scan)
+        for run in (partial(run_stack, layer, HIGHEST), by_plain_scan)
     )
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert keras_oracle.difference({"": one}, {"": other}) < 1e-13
@@ -66,7 +67,7 @@ def test_members_under_vmap_are_what_they_are_alone():
     trials = [arguments(seed) for seed in range(3)]
 
     def gradient(kernels: Any, others: Any, fixed: Any, shared: Any, x: Any) -> jax.Array:
-        return jax.grad(lambda kernels: run_stack(layer, kernels, others, fixed, shared, x)[0].sum())(kernels)
+        return jax.grad(lambda kernels: run_stack(layer, HIGHEST, kernels, others, fixed, shared, x)[0].sum())(kernels)
 
     together = jax.vmap(gradient)(*jax.tree.map(lambda *leaves: jnp.stack(leaves), *trials))
     for one, trial in zip(together, trials, strict=True):

@@ -10,9 +10,14 @@ def platform() -> str:
     return jax.default_backend()
 
 
-def precision() -> str:
-    """Return the precision of a product of float32 matrices under JAX's settings."""
-    chosen: Any = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+def precision(chosen: str | None = None) -> str:
+    """Return the precision of a product of float32 matrices.
+
+    Args:
+        chosen: Value of `train.matmul_precision`. None takes JAX's own setting.
+    """
+    if chosen is None:
+        chosen = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     if jax.default_backend() == "cpu" or chosen in ("highest", "float32"):
         return "float32"
     return "TF32 (JAX's default)" if chosen in (None, "default") else str(chosen)

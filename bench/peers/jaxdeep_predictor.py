@@ -12,18 +12,19 @@ from jaxdeep.nn.layers import MaskBits
 from jaxdeep.train.forward import model_of, scaled
 
 
-def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) -> PeerPredictor:
+def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True, tf32: bool = False) -> PeerPredictor:
     """Return the network with its initial weights. The first call compiles its programs.
 
     Args:
         workload: Workload of the contest.
         mask_bits: Random bits for each element of a dropout mask. `mc_dropout` itself chooses 16.
         dropout: Whether a prediction is made by MC dropout. Otherwise it is one plain pass.
+        tf32: Whether matrix products are TF32 on a GPU.
 
     Returns:
         The predictor.
     """
-    config, _, data, state = begun(workload)
+    config, _, data, state = begun(workload, tf32)
     model, weights = model_of(config, data), (state.params, state.batch_stats)
     images = jax.block_until_ready(scaled(config, data, data.train.images))
     rate, key = config.model.dropout_rate, jax.random.key(workload.seed)
@@ -42,4 +43,4 @@ def build(workload: Workload, mask_bits: MaskBits = 16, dropout: bool = True) ->
         prediction = mc_dropout(model, *weights, images, own_key, SAMPLES, dropout_rate=rate, mask_bits=mask_bits)
         return np.asarray(prediction.mean), np.asarray(prediction.std)
 
-    return PeerPredictor(predict, plain, platform(), precision(), device_peak)
+    return PeerPredictor(predict, plain, platform(), precision(config.train.matmul_precision), device_peak)

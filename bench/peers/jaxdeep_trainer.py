@@ -17,16 +17,20 @@ from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.state import TrainState
 
 
-def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
+def begun(workload: Workload, tf32: bool = False) -> tuple[Config, Hyper, Dataset, TrainState]:
     """Return jaxdeep's run of a workload before its first epoch.
 
     Args:
         workload: Workload of the contest.
+        tf32: Whether matrix products have the device's default precision, which is TF32 on a GPU. Otherwise they have
+            the precision of the workload's configuration.
 
     Returns:
         Configuration, hyperparameters, data set and training state. The images are on the device as they are stored.
     """
     config = Config.from_dict(workload.config)
+    if tf32:
+        config = config.updated({"train.matmul_precision": "default"})
     train = Split(jnp.asarray(workload.images), jnp.asarray(workload.labels))
     unused = Split(train.images[:1], train.labels[:1])
     scaling = (jnp.asarray(workload.mean), jnp.asarray(workload.scale))
@@ -36,18 +40,19 @@ def begun(workload: Workload) -> tuple[Config, Hyper, Dataset, TrainState]:
     return config, hyper, data, jax.block_until_ready(state)
 
 
-def build(workload: Workload) -> Trainer:
+def build(workload: Workload, tf32: bool = False) -> Trainer:
     """Return the trainer before its first epoch. The first call compiles the epoch's program.
 
     The shuffling, which peers are spared, is part of the epoch and of its time.
 
     Args:
         workload: Workload of the contest.
+        tf32: Whether matrix products are TF32 on a GPU.
 
     Returns:
         The trainer.
     """
-    config, hyper, data, state = begun(workload)
+    config, hyper, data, state = begun(workload, tf32)
     program: Any = None
 
     def epoch(index: int) -> Epoch:
@@ -69,7 +74,7 @@ def build(workload: Workload) -> Trainer:
         sizes = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
         return device_peak() | {name: getattr(analysis, name, None) for name in sizes}
 
-    return Trainer(epoch, platform(), precision(), memory)
+    return Trainer(epoch, platform(), precision(config.train.matmul_precision), memory)
 
 
 def one_epoch(config: Config) -> Any:

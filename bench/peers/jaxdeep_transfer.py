@@ -68,4 +68,4 @@ def build(workload: Workload, way: Way = "cached") -> PeerTransfer:
         losses = [(record.train_loss, record.val_loss) for record in run.history]
         return Training(ends[0] - begins[0] - test, train + valid, ended - called, losses)
 
-    return PeerTransfer(training, platform(), precision(), device_peak)
+    return PeerTransfer(training, platform(), precision(config.train.matmul_precision), device_peak)

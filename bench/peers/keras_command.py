@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from bench.peers.keras_mlp import compiled, network
+from bench.peers.keras_mlp import compiled, network, set_precision
 
 
 class _Lines(keras.callbacks.Callback):
@@ -44,6 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = json.loads(arguments.config.read_text())
     training = config["train"]
+    set_precision()
     keras.utils.set_random_seed(arguments.seed)
     x, y = _images(Path(os.environ["JAXDEEP_DATA"]) / "cifar-10-batches-py")
     valid_size = config["data"]["valid_size"]

@@ -3,6 +3,8 @@
 Nothing of jaxdeep is imported, because that would import JAX.
 """
 
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# (peers are not installed where the code is checked)
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -15,6 +17,24 @@ RRELU_SLOPES = (1 / 8, 1 / 3)
 """Lowest and highest slope of RReLU."""
 SPREAD = 0.05
 """Keras's default spread of its random initialisers."""
+
+
+def set_precision(tf32: bool = False) -> None:
+    """Let the matrix products of Keras's backend be float32, or TF32 on a GPU. A CPU gives float32 in any case.
+
+    It was written without a GPU and is not run on one.
+
+    Args:
+        tf32: Whether products are TF32.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "default" if tf32 else "highest")
+    else:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(tf32)
 
 
 class Restraint(NamedTuple):

@@ -7,22 +7,25 @@ from typing import Any
 import keras
 import numpy as np
 
+from bench.peers.keras_mlp import set_precision
 from bench.peers.keras_trainer import device, weighted
 from bench.peers.predictor import SAMPLES, PeerPredictor
 from bench.peers.workload import Workload, scaled
 
 
-def build(workload: Workload, tensor: bool = False) -> PeerPredictor:
+def build(workload: Workload, tensor: bool = False, tf32: bool = False) -> PeerPredictor:
     """Return the network with the workload's weights and a softmax.
 
     Args:
         workload: Workload of the contest.
         tensor: Whether the images are a tensor beforehand. Otherwise they are the chapter's array, which each call
             copies.
+        tf32: Whether matrix products are TF32 on a GPU. Otherwise they are float32.
 
     Returns:
         The predictor.
     """
+    set_precision(tf32)
     keras.utils.set_random_seed(workload.seed)
     model: Any = weighted(workload)
     model.add(keras.layers.Softmax())

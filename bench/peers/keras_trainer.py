@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from bench.peers.keras_mlp import compiled, network
+from bench.peers.keras_mlp import compiled, network, set_precision
 from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload, epoch_arrays
 
@@ -25,16 +25,18 @@ class _Clock(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self._began
 
 
-def build(workload: Workload, steps_per_execution: int = 1) -> Trainer:
+def build(workload: Workload, steps_per_execution: int = 1, tf32: bool = False) -> Trainer:
     """Return the network with the workload's weights.
 
     Args:
         workload: Workload of the contest.
         steps_per_execution: Steps that Keras runs in one call of its compiled program. Keras's default is 1.
+        tf32: Whether matrix products are TF32 on a GPU. Otherwise they are float32.
 
     Returns:
         The trainer.
     """
+    set_precision(tf32)
     keras.utils.set_random_seed(workload.seed)
     model: Any = weighted(workload)
     compiled(model, SimpleNamespace(**workload.config["optim"]), steps_per_execution)
@@ -82,4 +84,4 @@ def device() -> tuple[str, str, Any]:
     def memory() -> dict[str, Any]:
         return {"peak_bytes_in_use": tf.config.experimental.get_memory_info("GPU:0")["peak"]}
 
-    return "gpu", "TF32 (TensorFlow's default)" if allowed else "float32", memory
+    return "gpu", "TF32" if allowed else "float32", memory

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from bench.peers.keras_mlp import compiled
+from bench.peers.keras_mlp import compiled, set_precision
 from bench.peers.keras_trainer import device, weighted
 from bench.peers.transfer import PeerTransfer, Training, Way, chosen_rows
 from bench.peers.workload import Workload
@@ -27,6 +27,7 @@ def build(workload: Workload, way: Way = "cached") -> PeerTransfer:
     Returns:
         The contestant. Its first training compiles the programs.
     """
+    set_precision()
     keras.utils.set_random_seed(workload.seed)
     whole: Any = weighted(workload)
     *hidden, head = whole.layers

@@ -1,6 +1,8 @@
 """Measure how fast this machine multiplies matrices of given shapes and copies arrays of a given size, hot.
 
-    python -m bench.peers.rates '{"products": [[32, 3072, 100], ...], "copy_bytes": 2000840}' one|all
+    python -m bench.peers.rates TASK one|all
+
+TASK is JSON such as {"products": [[32, 3072, 100], ...], "precision": "highest", "copy_bytes": 2000840}.
 
 Every product is measured in XLA with each operand stored plainly and transposed. On a CPU it is measured by NumPy's
 BLAS too. The same operands are used again and again, so that they stay in the caches.
@@ -22,6 +24,8 @@ import numpy as np
 
 from bench.peers.jax_device import platform, precision
 from bench.peers.serving import Answer, serve
+from jaxdeep.config.choices import MatmulPrecision
+from jaxdeep.nn.layers import PRECISIONS
 
 SECONDS = 0.05
 """Seconds of one measurement, about. They are long enough for every thread to be awake."""
@@ -33,7 +37,8 @@ def build(task: str, threads: str) -> tuple[Mapping[str, Any], Answer]:
     """Compile the measurements.
 
     Args:
-        task: JSON text with `products`, a list of shapes [M, K, N] or [L, M, K, N], and `copy_bytes`.
+        task: JSON text with `products`, a list of shapes [M, K, N] or [L, M, K, N], their `precision` as in
+            `train.matmul_precision`, and `copy_bytes`.
         threads: "one" for one thread, or "all".
 
     Returns:
@@ -44,7 +49,7 @@ def build(task: str, threads: str) -> tuple[Mapping[str, Any], Answer]:
     parsed = json.loads(task)
     measurements: dict[str, dict[str, Callable[[], float]]] = {}
     for shape in map(tuple, parsed["products"]):
-        ways = {f"xla {layout}": _product(shape, layout) for layout in ("nn", "nt", "tn", "tt")}
+        ways = {f"xla {layout}": _product(shape, layout, parsed["precision"]) for layout in ("nn", "nt", "tn", "tt")}
         if platform() == "cpu":
             ways["numpy"] = _numpy_product(shape)
         measurements["x".join(map(str, shape))] = ways
@@ -57,10 +62,14 @@ def build(task: str, threads: str) -> tuple[Mapping[str, Any], Answer]:
         return {name: {way: seconds() * 1e6 for way, seconds in ways.items()} for name, ways in measurements.items()}
 
     answer({})  # the warm-up
-    return {"platform": platform(), "precision": precision(), "cores": len(os.sched_getaffinity(0))}, answer
+    return {
+        "platform": platform(),
+        "precision": precision(parsed["precision"]),
+        "cores": len(os.sched_getaffinity(0)),
+    }, answer
 
 
-def _product(shape: tuple[int, ...], layout: str) -> Callable[[], float]:
+def _product(shape: tuple[int, ...], layout: str, chosen: MatmulPrecision) -> Callable[[], float]:
     """Return a measurement of [M, K] x [K, N] or [L, M, K] x [L, K, N]. The letter "t" marks a transposed operand."""
     *stack, m, k, n = shape
     sizes = ((m, k) if layout[0] == "n" else (k, m), (k, n) if layout[1] == "n" else (n, k))
@@ -73,7 +82,7 @@ def _product(shape: tuple[int, ...], layout: str) -> Callable[[], float]:
 
     def repeated(left: jax.Array, right: jax.Array) -> jax.Array:
         def body(left: jax.Array, _: None) -> tuple[jax.Array, None]:
-            product = jax.lax.dot_general(left, right, (contracted, batched))
+            product = jax.lax.dot_general(left, right, (contracted, batched), PRECISIONS[chosen])
             corner = (0,) * left.ndim
             return left.at[corner].add(1e-30 * product[corner]), None  # the next product waits for this one
 

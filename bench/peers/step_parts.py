@@ -103,7 +103,7 @@ def build(path: str) -> tuple[Mapping[str, Any], Answer]:
         return {name: seconds / steps * 1e3 for name, seconds in timings.items()}
 
     answer({})  # the warm-up
-    return {"platform": platform(), "precision": precision(), "steps": steps}, answer
+    return {"platform": platform(), "precision": precision(config.train.matmul_precision), "steps": steps}, answer
 
 
 def _seconds(run: Callable[[], Any]) -> float:

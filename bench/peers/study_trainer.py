@@ -70,7 +70,7 @@ def build(workload: Workload, trials: int | None = None) -> Trainer:
         ended = time.perf_counter()
         return Epoch((ended - began) / count, ended - called, *figures)
 
-    return Trainer(epoch, platform(), precision(), device_peak)
+    return Trainer(epoch, platform(), precision(workload.config["train"]["matmul_precision"]), device_peak)
 
 
 def _on_cores(workload: Workload, count: int) -> Trials:

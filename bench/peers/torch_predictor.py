@@ -7,19 +7,21 @@ import torch
 from torch import nn
 
 from bench.peers.predictor import SAMPLES, PeerPredictor
-from bench.peers.torch_trainer import device_memory, platform, precision, this_device, weighted
+from bench.peers.torch_trainer import device_memory, platform, precision, set_precision, this_device, weighted
 from bench.peers.workload import Workload, scaled
 
 
-def build(workload: Workload) -> PeerPredictor:
+def build(workload: Workload, tf32: bool = False) -> PeerPredictor:
     """Return the network with the workload's weights, and the images on the device.
 
     Args:
         workload: Workload of the contest.
+        tf32: Whether matrix products are TF32 on a GPU. Otherwise they are float32.
 
     Returns:
         The predictor.
     """
+    set_precision(tf32)
     torch.manual_seed(workload.seed)
     device = this_device()
     model = weighted(workload).to(device).eval()

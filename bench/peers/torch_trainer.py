@@ -67,16 +67,18 @@ def nadam(parameters: Iterable[nn.Parameter], optim: Any) -> torch.optim.NAdam:
     )
 
 
-def build(workload: Workload, compile: bool = False) -> Trainer:
+def build(workload: Workload, compile: bool = False, tf32: bool = False) -> Trainer:
     """Return the network with the workload's weights.
 
     Args:
         workload: Workload of the contest.
         compile: Whether the forward pass, the backward pass and the optimizer's step run through `torch.compile`.
+        tf32: Whether matrix products are TF32 on a GPU. Otherwise they are float32.
 
     Returns:
         The trainer.
     """
+    set_precision(tf32)
     torch.manual_seed(workload.seed)
     device = this_device()
     model = weighted(workload).to(device).train()
@@ -111,6 +113,15 @@ def build(workload: Workload, compile: bool = False) -> Trainer:
         return Epoch(seconds, seconds, mean, accuracy)
 
     return Trainer(epoch, platform(device), precision(device), lambda: device_memory(device))
+
+
+def set_precision(tf32: bool) -> None:
+    """Let PyTorch's matrix products be float32, or TF32 on a GPU. It was written without a GPU and is not run on one.
+
+    Args:
+        tf32: Whether products are TF32.
+    """
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
 
 
 def weighted(workload: Workload) -> nn.Sequential:

@@ -282,7 +282,7 @@ def pooled(parts: Sequence[Uncertainty], counts: Sequence[int]) -> Uncertainty:
     shares = jnp.asarray(counts, parts[0].mean.dtype) / sum(counts)
 
     def averaged(values: Sequence[jax.Array]) -> jax.Array:
-        return jnp.tensordot(shares, jnp.stack(values), 1)
+        return jnp.tensordot(shares, jnp.stack(values), 1, precision="highest")
 
     mean = averaged([part.mean for part in parts])
     variance = averaged([jnp.square(part.std) + jnp.square(part.mean - mean) for part in parts])

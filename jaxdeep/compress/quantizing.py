@@ -203,7 +203,7 @@ def _logits(config: Config, data: Dataset, kind: Kind | None, weights: Weights, 
     if weights.scales:
         kernels = {name: params[name]["dense"]["kernel"].astype(dtype) * of for name, of in weights.scales.items()}
         params = with_kernels(params, kernels)
-    model = dnn(config.model, data.inputs, data.classes, cast(Any, dtype))
+    model = dnn(config.model, data.inputs, data.classes, cast(Any, dtype), precision=config.train.matmul_precision)
     return model.apply(params, weights.batch_stats, scaled(config, data, images).astype(dtype))[0]
 
 

@@ -41,6 +41,7 @@ Keep = Literal["best", "last"]
 PruneScope = Literal["global", "layer"]
 Monitor = Literal["val_loss", "val_accuracy"]
 DType = Literal["float32", "float64"]
+MatmulPrecision = Literal["highest", "default", "bfloat16"]
 Kernels = Literal["auto", "xla", "fused"]
 
 FUNCTION: Final = "a function is allowed"

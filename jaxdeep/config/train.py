@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import DType, Keep, Kernels, Monitor, check
+from jaxdeep.config.choices import DType, Keep, Kernels, MatmulPrecision, Monitor, check
 from jaxdeep.config.fields import make_plain
 
 
@@ -27,6 +27,12 @@ class Train:
 
     Weights and figures keep their bits. It is a part of a run's identity, so that all epochs of a run record the same.
     """
+    matmul_precision: MatmulPrecision = "highest"
+    """Precision of the network's matrix products, gradients included. A CPU gives the same bits for each.
+
+    highest rounds as float32 does. default is the accelerator's own: TF32 on an NVIDIA GPU, bfloat16 on a TPU. bfloat16
+    rounds the operands to bfloat16 and sums in float32.
+    """
     kernels: Kernels = "auto"
     """How a training step runs equal hidden layers. xla leaves them to XLA, and fused makes one kernel of them.
 
@@ -39,5 +45,8 @@ class Train:
         check("train.batch_size", self.batch_size, self.batch_size >= 1, "1 or more")
         check("train.epochs", self.epochs, self.epochs >= 1, "1 or more")
         check("train.patience", self.patience, self.patience >= 1, "1 or more")
+        precision = self.matmul_precision
+        is_possible = precision != "bfloat16" or self.dtype == "float32"
+        check("train.matmul_precision", precision, is_possible, "highest or default with train.dtype float64")
         is_used = self.monitor == "val_loss" or self.keep == "best"
         check("train.monitor", self.monitor, is_used, "val_loss with train.keep last, which keeps no best epoch")

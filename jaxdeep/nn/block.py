@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxdeep.config.choices import ActivationChoice, Dropout, DType, NormPlace
+from jaxdeep.config.choices import ActivationChoice, Dropout, DType, MatmulPrecision, NormPlace
 from jaxdeep.config.model import ALPHAS
 from jaxdeep.nn.activations import activation
 from jaxdeep.nn.layers import DROPOUTS, Dense, Draws, MaskBits, PReLU, dropout_mask, rrelu, rrelu_slopes
@@ -44,6 +44,7 @@ class Block(nn.Module):
         dropout: Name of the dropout in DROPOUTS. None leaves it out.
         skip: Whether the input is added to the output. Both must have the same width.
         dtype: Type of parameters and arithmetic.
+        precision: Precision of the dense product.
     """
 
     units: int
@@ -57,6 +58,7 @@ class Block(nn.Module):
     dropout: Dropout | None
     skip: bool
     dtype: DType
+    precision: MatmulPrecision = "highest"
 
     @nn.compact
     def __call__(
@@ -97,7 +99,7 @@ class Block(nn.Module):
         if self.norm_place == "input":
             x = self._settled(norm(name="norm")(x, mask=mask), mask)
         dense_input = x
-        x = Dense(self.products, self.kernel_init, self.bias_init, self.dtype, name="dense")(x)
+        x = Dense(self.products, self.kernel_init, self.bias_init, self.dtype, self.precision, name="dense")(x)
         if perturb is not None:
             x = perturb(x)
         if self.norm_place == "before":
@@ -108,7 +110,7 @@ class Block(nn.Module):
         return x + shortcut if self.skip else x, dense_input
 
     def draw(
-        self, key: jax.Array | None, shape: tuple[int, int], rate: jax.Array | float, mask_bits: MaskBits = 32
+        self, key: jax.Array | None, shape: tuple[int, ...], rate: jax.Array | float, mask_bits: MaskBits = 32
     ) -> Draws:
         """Draw the random numbers of a batch.
 

@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep import config
-from jaxdeep.config.choices import DType, Kernels
+from jaxdeep.config.choices import DType, Kernels, MatmulPrecision
 from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
 from jaxdeep.nn.fused import run_fused, why_not
 from jaxdeep.nn.initializers import initializer
-from jaxdeep.nn.layers import Draws, MaskBits
-from jaxdeep.nn.stack import Layer, run_stack
+from jaxdeep.nn.layers import PRECISIONS, Draws, MaskBits
+from jaxdeep.nn.stack import run_stack
 
 Params = Any
 BatchStats = Any
@@ -80,6 +80,7 @@ def dnn(
     classes: int,
     dtype: DType = "float32",
     trained: config.Trained = config.Trained(),  # noqa: B008 (immutable)
+    precision: MatmulPrecision = "highest",
 ) -> Network:
     """Return the deep dense network of a configuration.
 
@@ -106,6 +107,7 @@ def dnn(
         classes: Number C of classes.
         dtype: Type of parameters and arithmetic.
         trained: Frozen layers, which batch normalisation never updates, and the first layer that the network has.
+        precision: Precision of the matrix products and of the products in their gradients.
 
     Returns:
         The network's stacks and its two functions. Equal arguments return the same object.
@@ -113,7 +115,7 @@ def dnn(
     Raises:
         UserError: There is one sigmoid unit for another number of classes than two.
     """
-    stacks = _stacks(model, inputs, classes, dtype, trained)
+    stacks = _stacks(model, inputs, classes, dtype, trained, precision)
     begin = trained.first
     layers = stacks[-1].first + stacks[-1].length
 
@@ -152,7 +154,8 @@ def dnn(
             raise ValueError(f"dropout_rate has the shape {rates.shape}. Give one rate or {layers}, one a layer.")
         mask = None if mask is None else mask[:, None]
         new_stats = dict(batch_stats)
-        for name, block, _, first, length, frozen in stacks:
+        for name, own_block, _, first, length, frozen in stacks:
+            block: Any = own_block
             low, high = max(start, first), min(end, first + length)
             if low >= high:
                 continue
@@ -199,21 +202,21 @@ def _layer(
 
 
 def _run(
-    layer: Layer, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
+    layer: partial, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
 ) -> tuple[jax.Array, BatchStats]:
     """Run a stack of layers.
 
     A scan needs equal shapes of input and output. A single layer runs without a scan.
     """
     if len(indices) > 1:
-        return run_stack(layer, kernels, others, indices, shared, x)
+        return run_stack(layer, PRECISIONS[layer.args[0].precision], kernels, others, indices, shared, x)
     kernel, other, index = jax.tree.map(lambda leaf: leaf[0], (kernels, others, indices))
     y, _, stats = layer(x, kernel, other, index, shared, None)
     return y, jax.tree.map(lambda leaf: leaf[None], stats)
 
 
 @lru_cache
-def _can_fuse(name: str, block: Block, rows: int, updates: bool) -> bool:
+def _can_fuse(name: str, block: Any, rows: int, updates: bool) -> bool:
     """Return whether a stack's layers can be fused. If not, say why, once for each stack and number of rows."""
     reason = why_not(block, rows, updates)
     if reason is not None:
@@ -252,7 +255,9 @@ def _with_part(stack: Any, part: slice, new: Any) -> Any:
     return jax.tree.map(lambda leaf, value: leaf.at[part].set(value), stack, new)
 
 
-def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType, trained: config.Trained) -> tuple[Stack, ...]:
+def _stacks(
+    model: config.Model, inputs: int, classes: int, dtype: DType, trained: config.Trained, precision: MatmulPrecision
+) -> tuple[Stack, ...]:
     """Group the layers of a network into stacks of equal blocks that are all trained or all frozen."""
     hidden, outputs = len(model.units), model.outputs(classes)
     biases = initializer(model.bias_init, model)
@@ -273,6 +278,7 @@ def _stacks(model: config.Model, inputs: int, classes: int, dtype: DType, traine
             dropout=model.dropout if model.dropped[index] else None,
             skip=not is_head and model.skipped[index],
             dtype=dtype,
+            precision=precision,
         )
 
     fan_ins = (inputs, *model.units)

@@ -23,7 +23,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
 from jaxdeep.nn.block import Block
-from jaxdeep.nn.layers import Draws
+from jaxdeep.nn.layers import PRECISIONS, Draws
 
 LANES: Final = 128
 """Width of a padded layer. A TPU's registers hold rows of 128 values, and Triton takes powers of two."""
@@ -86,6 +86,8 @@ def why_not(block: Block, rows: int, update_stats: bool) -> str | None:
         return "its activation is a function of its own"
     if block.activation in NOT_COVERED:
         return NOT_COVERED[block.activation]
+    if block.precision == "bfloat16":
+        return "its products are bfloat16, which the kernel of a TPU does not take"
     if block.units > LANES:
         return f"its {block.units} units are more than the {LANES} that a kernel holds"
     if block.norm_place is not None and update_stats and rows > LARGEST_BATCH:
@@ -142,13 +144,14 @@ def run_fused(
     if draws.kept is not None:
         rate = jnp.broadcast_to(jnp.asarray(draws.rate, x.dtype)[:, None], (length, LANES))
     fixed = ((jax.tree.map(wide, stats), rate), of_batch(draws.kept), of_batch(draws.slopes))
-    layers = (jnp.pad(kernels, ((0, 0), of_units, of_units)), jax.tree.map(wide, weights), fixed)
-    y, moved = jnp.pad(x, (of_rows, of_units)), []
+    layers: Any = (jnp.pad(kernels, ((0, 0), of_units, of_units)), jax.tree.map(wide, weights), fixed)
+    y, moved = jnp.pad(x, (of_rows, of_units)), list[Any]()
     for first in range(0, length, MOST_LAYERS):
-        part = jax.tree.map(lambda leaf, first=first: leaf[first : first + MOST_LAYERS], layers)
-        y, new = _stack(Fused(block, update_stats, len(part[0]), tile, tiles), y, *part, mask)
+        part: Any = jax.tree.map(lambda leaf, first=first: leaf[first : first + MOST_LAYERS], layers)
+        found: Any = _stack(Fused(block, update_stats, len(part[0]), tile, tiles), y, *part, mask)
+        y, new = found
         moved.append(new)
-    new = jax.tree.map(lambda *leaves: jnp.concatenate(leaves) if len(leaves) > 1 else leaves[0], *moved)
+    new = moved[0] if len(moved) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *moved)
     return y[:rows, :units], jax.tree.map(lambda leaf: leaf[:, :units], new)
 
 
@@ -178,7 +181,8 @@ def _backward(of: Fused, residuals: tuple, cotangents: tuple) -> tuple:
     made = (Rows(dy), LayerRows(inputs), LayerRows(dense), Tiles(of_tiles))
     dx, products, dense, dweights = _call(of, _backward_kernel, given, made)
     dense = inputs if dense is None else dense
-    dkernels = jax.lax.dot_general(products, dense, (((1,), (1,)), ((0,), (0,))))  # [L, B, U] and [L, B, D]
+    dimensions = (((1,), (1,)), ((0,), (0,)))  # [L, B, U] and [L, B, D]
+    dkernels = jax.lax.dot_general(products, dense, dimensions, PRECISIONS[of.block.precision])
     dweights = jax.tree.map(lambda leaf: leaf[0] if of.tiles == 1 else leaf.sum(0), dweights)
     return dx, dkernels, dweights, None, None
 

@@ -9,11 +9,19 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.extend.random import threefry_2x32
 
-from jaxdeep.config.choices import Dropout, DType
+from jaxdeep.config.choices import Dropout, DType, MatmulPrecision
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
 
 MaskBits = Literal[8, 16, 32]
 """Number of random bits for each value of a dropout mask."""
+
+
+PRECISIONS: Final[dict[MatmulPrecision, jax.lax.Precision | jax.lax.DotAlgorithmPreset]] = {
+    "highest": jax.lax.Precision.HIGHEST,
+    "default": jax.lax.Precision.DEFAULT,
+    "bfloat16": jax.lax.DotAlgorithmPreset.BF16_BF16_F32,
+}
+"""Precision of a matrix product by name. JAX's own name "bfloat16" stands for its default, so it is not used."""
 
 
 class Dense(nn.Module):
@@ -27,12 +35,14 @@ class Dense(nn.Module):
         kernel_init: Initialiser of the kernel.
         bias_init: Initialiser of the bias b. None adds no bias.
         dtype: Type of the parameters.
+        precision: Precision of the product and of the products in its gradient.
     """
 
     units: int
     kernel_init: nn.initializers.Initializer
     bias_init: nn.initializers.Initializer | None
     dtype: DType
+    precision: MatmulPrecision
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -45,7 +55,7 @@ class Dense(nn.Module):
             Output rows [B, units].
         """
         kernel = self.param("kernel", lambda key: self.kernel_init(key, (x.shape[1], self.units), self.dtype).T)
-        product = jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ())))
+        product = jax.lax.dot_general(x, kernel, (((1,), (1,)), ((), ())), PRECISIONS[self.precision])
         if self.bias_init is None:
             return product
         return product + self.param("bias", self.bias_init, (self.units,), self.dtype)[None]

@@ -18,16 +18,21 @@ MOST_UNROLLED: Final = 32
 """Most layers that an accelerator runs without a loop. More of them would take too long to compile."""
 Layer = Callable[..., tuple[jax.Array, jax.Array, Any]]
 """Function of one layer that `run_stack` calls."""
+Precision = jax.lax.Precision | jax.lax.DotAlgorithmPreset
+"""Precision of a matrix product in JAX."""
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def run_stack(
+    layer: Layer, precision: Precision, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array
+) -> tuple:
     """Run L equal layers.
 
     Args:
         layer: Function (x, kernel, other, fixed, shared, perturb) -> (y, dense input, extra). It computes its dense
             product [B, U] as dense input @ kernel^T and uses the kernel nowhere else. If perturb is not None, the
             product passes through that function.
+        precision: Precision of the product that makes the kernels' gradients.
         kernels: Kernels [L, U, D] with D = U.
         others: Pytree of floating arrays [L, ...] with each layer's other parameters.
         fixed: Pytree of arrays [L, ...] that have no gradient.
@@ -37,6 +42,7 @@ def run_stack(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared:
     Returns:
         The last layer's y [B, U] and the extras stacked along a leading axis [L, ...].
     """
+    del precision
     (y, extras), _ = _scan(layer, kernels, others, fixed, shared, x, None, 1)
     return y, extras
 
@@ -83,8 +89,11 @@ def _scan(
     return (y, extras), dense_inputs
 
 
-def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array) -> tuple:
+def _forward(
+    layer: Layer, precision: Precision, kernels: jax.Array, others: Any, fixed: Any, shared: Any, x: jax.Array
+) -> tuple:
     """Run the layers and keep what the backward pass needs."""
+    del precision
     # A CPU computes longer than it loops. An accelerator would run kernels that only slice and count.
     unroll = 1 if platform() == "cpu" else min(len(kernels), MOST_UNROLLED)
 
@@ -96,12 +105,13 @@ def _forward(layer: Layer, kernels: jax.Array, others: Any, fixed: Any, shared: 
     return outputs, (pull_back, dense_inputs)
 
 
-def _backward(layer: Layer, residuals: tuple, cotangents: tuple) -> tuple:
+def _backward(layer: Layer, precision: Precision, residuals: tuple, cotangents: tuple) -> tuple:
     """Return the gradients of the kernels, the other parameters and the input."""
     del layer
     pull_back, dense_inputs = residuals
     others, x, perturbations = pull_back(cotangents)
-    kernels = jax.lax.dot_general(perturbations, dense_inputs, (((2,), (1,)), ((0,), (0,))))  # [L, U, B] x [L, B, D]
+    dimensions = (((2,), (1,)), ((0,), (0,)))  # [L, U, B] x [L, B, D]
+    kernels = jax.lax.dot_general(perturbations, dense_inputs, dimensions, precision)
     return kernels, others, None, None, x
 
 

@@ -48,6 +48,17 @@ class BatchedPrograms:
         own = [shape for own, shape in zip(spec.is_own, spec.shapes, strict=True) if own]
         return size * tree_bytes((spec.state, own)) + self.shared_bytes
 
+    def moved_bytes(self, size: int) -> int:
+        """Return the bytes of a device on which its share of the trials is moved together or goes to the host.
+
+        That is one and a half times the states with their data, since half of the states is copied. It is known before
+        anything is compiled.
+
+        Args:
+            size: Number of trials S, 1 or more.
+        """
+        return self.argument_bytes(size) * 3 // 2 // jax.local_device_count()
+
     @property
     def compile_seconds(self) -> float:
         """Return the seconds that tracing and compiling the requested programs took."""
@@ -74,6 +85,8 @@ def sizes_of(trials: int, devices: int = 1) -> list[int]:
 def sizes_that_fit(programs: BatchedPrograms, trials: int, memory: int | None) -> list[int]:
     """Return the numbers of trials to train at once: the largest that fits the device, and its halves.
 
+    A number whose states alone are larger than the memory is left out before its programs are compiled.
+
     Args:
         programs: Programs of the trials.
         trials: Number of trials, 1 or more.
@@ -93,7 +106,9 @@ def sizes_that_fit(programs: BatchedPrograms, trials: int, memory: int | None) -
     if memory is None:
         return sizes
     for position, size in enumerate(sizes[:-1]):
-        if program_bytes(programs.of("epoch", size)) <= memory and planned_bytes(programs, size) <= memory:
+        if programs.moved_bytes(size) > memory or program_bytes(programs.of("epoch", size)) > memory:
+            continue
+        if planned_bytes(programs, size) <= memory:
             return sizes[position:]
     refuse_more_than(memory, planned_bytes(programs, sizes[-1]))
     return sizes[-1:]
@@ -102,13 +117,12 @@ def sizes_that_fit(programs: BatchedPrograms, trials: int, memory: int | None) -
 def planned_bytes(programs: BatchedPrograms, size: int) -> int:
     """Return the most bytes that a device holds while its share of the trials is trained.
 
-    This is the largest of three: the program of an epoch, the program of the evaluation, and one and a half times the
-    states with their data. Half of the states is copied when trials are moved together or go to the host.
+    This is the largest of three: the program of an epoch, the program of the evaluation, and the states with their data
+    while trials are moved.
 
     Args:
         programs: Programs of the trials.
         size: Number of trials S, 1 or more.
     """
     epoch, evaluate = programs.of("epoch", size), programs.of("evaluate", size)
-    moved = programs.argument_bytes(size) * 3 // 2 // jax.local_device_count()
-    return max(program_bytes(epoch), program_bytes(evaluate), moved)
+    return max(program_bytes(epoch), program_bytes(evaluate), programs.moved_bytes(size))

@@ -164,6 +164,12 @@ class StudyResult:
         """Return what `means_by_class` does. None if several candidates have means of their own."""
         return None if self.varied else means_by_class(self.trials, self.overlap)
 
+    @property
+    def matmul_precision(self) -> str | None:
+        """Return the precision of the matrix products. None if the study varies it, and in studies of version 0.1."""
+        field = "train.matmul_precision"
+        return None if field in self.varied else self.config.get("train", {}).get("matmul_precision")
+
     def trials_of(self, candidate: Candidate) -> list[TrialResult]:
         """Return the trials of one candidate.
 
@@ -218,6 +224,7 @@ class StudyResult:
             "compile_seconds": self.compile_seconds,
             "device": self.device,
             "processor": self.processor,
+            **({} if self.matmul_precision is None else {"matmul_precision": self.matmul_precision}),
             "commit": self.commit,
             "versions": dict(self.versions),
             "schema_version": self.schema_version,

@@ -58,7 +58,7 @@ def model_of(config: Settings, data: Dataset) -> Network:
         The network. Equal arguments return the same object.
     """
     trained = config.trained if isinstance(config, Static) else Trained()
-    return dnn(config.network, data.inputs, data.classes, config.train.dtype, trained)
+    return dnn(config.network, data.inputs, data.classes, config.train.dtype, trained, config.train.matmul_precision)
 
 
 def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:
