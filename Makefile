@@ -2,6 +2,7 @@
 # make test [PYTEST_ARGS="-k oracle"]                the fast suite on the pinned versions, or a part of it
 # make test-all                                      the fast suite, then the slow tests
 # make test-newest                                   the fast suite on Python 3.13 and constraints-newest.txt
+# make test-tpu                                      compile for a TPU without one, in .venv-tpu
 # make docs                                          the pages as a site, in site/
 # make newest                                        renew constraints-newest.txt from the package index
 PYTHON ?= python3
@@ -17,7 +18,9 @@ FIND_313 = for python in "$(PYTHON313)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo "$$python" && break; done
 SKIP := echo "skipped: no Python 3.13 (set PYTHON313)"
 
-.PHONY: cifar test test-all test-newest newest lint docs install clean
+TPU := .venv-tpu
+
+.PHONY: cifar test test-all test-newest test-tpu newest lint docs install clean
 WORDS := jaxdeep bench experiments docs README.md CHANGELOG.md CONTRIBUTING.md $(wildcard docs/*.md docs/extend/*.md)
 
 cifar: .venv/installed
@@ -37,6 +40,9 @@ test-newest:
 		cp constraints-newest.txt $(NEWEST)/installed; \
 	fi; \
 	$(NEWEST)/bin/python $(PYTEST) $(PYTEST_ARGS)
+
+test-tpu: $(TPU)/installed
+	TPU_SKIP_MDS_QUERY=1 $(TPU)/bin/python -m pytest -m "slow or not slow" tests/test_compilers.py $(PYTEST_ARGS)
 
 newest:
 	@python=$$($(FIND_313)); if [ -z "$$python" ]; then $(SKIP); exit 0; fi; set -ex; \
@@ -72,5 +78,11 @@ install: .venv/installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+$(TPU)/installed: pyproject.toml constraints.txt
+	test -x $(TPU)/bin/python || $(PYTHON) -m venv $(TPU)
+	$(TPU)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt \
+		--editable '.[bench-tpu]' pytest hypothesis
+	touch $@
+
 clean:
-	rm -rf .venv $(NEWEST) site
+	rm -rf .venv $(NEWEST) $(TPU) site

@@ -1,6 +1,6 @@
 """Compile jaxdeep's programs for an accelerator that is not there, and count what they run.
 
-    python -m bench.compilers TARGET NETWORK
+    python -m bench.compilers TARGET NETWORK KERNELS
 
 XLA's own compilers need no device, only its description. The process prints one line of JSON. It needs an environment
 with the compiler of the target: `pip install -e '.[bench-tpu]'` or `'.[bench-cuda]'`, each in a venv of its own.
@@ -10,13 +10,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
-from itertools import pairwise
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
-from bench.hlo import COLLECTIVES, entry_of
+from bench.accelerators import TARGETS, Target, described
+from bench.hlo import collectives, entry_of
+from bench.least import forward_operations, step_bytes, step_operations
 
 ROWS: Final = 2_200
 """Rows of the described data set, test rows included. The number of steps does not change what a step runs."""
@@ -26,121 +26,44 @@ TRIALS: Final = (8, 128)
 SEEDS: Final = 3
 SAMPLES: Final = 100
 PREDICTED: Final = 1_000
-"""Rows that MC dropout predicts."""
+"""Rows that are predicted by a network, by an ensemble and by MC dropout."""
+MEMBERS: Final = 8
+"""Networks of an ensemble."""
+STUDY: Final = 512
+"""Trials of the study that is divided among many chips."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """An accelerator that a compiler is told of.
+class Subject(NamedTuple):
+    """A program to compile.
 
     Attributes:
-        title: Its name.
-        platform: Platform of JAX.
-        module: Module whose presence shows that the compiler is installed.
-        extra: Extra of pyproject.toml that installs the compiler.
-        topology: Name of the described topology.
-        environment: Environment variables that the compiler needs.
-        latency_us: Assumed microseconds from one dependent kernel to the next.
-        bandwidth: Bytes a second of its memory.
-        peak: Floating-point operations a second at the precision "highest".
-        source: Where bandwidth and peak are from.
+        name: Name of the program.
+        trials: Number of trials or networks that it computes.
+        steps: Number of training steps. None for a program without steps.
+        function: Function to compile.
+        arguments: Arguments of the function with shapes for leaves.
+        donated: Positions of the arguments whose memory the program takes.
+        operations: Least floating-point operations of a program without steps. None if it has no matrix products.
+        shardings: Placement of each argument on several chips. None for one chip.
+        chips: Number of chips.
     """
 
-    title: str
-    platform: str
-    module: str
-    extra: str
-    topology: str
-    latency_us: float
-    bandwidth: float
-    peak: float
-    source: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    name: str
+    trials: int
+    steps: int | None
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    donated: tuple[int, ...] = ()
+    operations: int | None = None
+    shardings: Any = None
+    chips: int = 1
 
 
-TPU: Final = {
-    "JAX_PLATFORMS": "cpu",
-    "TPU_SKIP_MDS_QUERY": "1",
-    "TPU_WORKER_HOSTNAMES": "localhost",
-    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
-}
-TARGETS: Final = {
-    "h100": Target(
-        "NVIDIA H100",
-        "cuda",
-        "jax_cuda13_plugin",
-        "bench-cuda",
-        "1x1x1",
-        3.0,
-        3.35e12,
-        67e12,
-        "NVIDIA's data sheet of the H100 SXM",
-        {"JAX_SKIP_CUDA_CONSTRAINTS_CHECK": "1", "XLA_FLAGS": "--xla_gpu_autotune_level=0", "JAX_PLATFORMS": ""},
-    ),
-    "v5e": Target(
-        "TPU v5e", "tpu", "libtpu", "bench-tpu", "v5e:2x2", 1.0, 819e9, 197e12 / 6, "Google's page of TPU v5e", TPU
-    ),
-    "v6e": Target(
-        "TPU v6e",
-        "tpu",
-        "libtpu",
-        "bench-tpu",
-        "v6e:2x2",
-        1.0,
-        1640e9,
-        918e12 / 6,
-        "Google's page of TPU v6e",
-        {**TPU, "TPU_ACCELERATOR_TYPE": "v6e-4"},
-    ),
-}
-"""Accelerators by name. "highest" takes six passes of bfloat16 on a TPU, so a sixth of the peak is taken."""
-H100: Final = """
-gpu_device_info {
-  threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152 shared_memory_per_core: 233472
-  threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128 block_dim_limit_x: 2147483647
-  block_dim_limit_y: 65535 block_dim_limit_z: 65535 memory_bandwidth: 3352320000000 l2_cache_size: 52428800
-  clock_rate_ghz: 1.98 device_memory_size: 84929347584 shared_memory_per_block_optin: 232448
-  cuda_compute_capability { major: 9 } registers_per_core_limit: 65536 registers_per_block_limit: 65536
-}
-platform_name: "CUDA"
-dnn_version_info { major: 9 minor: 7 }
-runtime_version { major: 13 minor: 0 patch: 0 }
-device_description_str: "NVIDIA H100 80GB HBM3"
-"""
-"""Description of an H100 for XLA's compiler."""
+def programs(config: Any, data: Any) -> Iterator[Subject]:
+    """Yield each program of a configuration.
 
-
-def installed() -> list[str]:
-    """Return the names of the targets whose compilers are installed here."""
-    return [name for name, target in TARGETS.items() if find_spec(target.module) is not None]
-
-
-def described(target: Target) -> list[Any]:
-    """Return devices that are described and not there.
-
-    Args:
-        target: Accelerator to describe.
-    """
-    from jax._src import xla_bridge
-    from jax.experimental import topologies
-
-    if target.platform == "tpu":
-        return list(topologies.get_topology_desc(platform="tpu", topology_name=target.topology).devices)
-    found = topologies.get_topology_desc(platform="cuda", target_config=H100, topology=target.topology)
-    named: Any = xla_bridge.canonicalize_platform
-
-    def with_cuda(platform: str) -> str:  # it knows only platforms that have a device (jax issue 23971)
-        try:
-            return named(platform)
-        except RuntimeError:
-            return "cuda"
-
-    xla_bridge.canonicalize_platform = with_cuda
-    return list(found.devices)
-
-
-def programs(config: Any, data: Any) -> Iterator[tuple[str, int, int | None, Callable[..., Any], tuple[Any, ...], Any]]:
-    """Yield each program of a configuration: name, trials, steps, function, shapes of its arguments, donated arguments.
+    `predict` is what each network of an ensemble runs, one after the other. `ensemble` is the same function of networks
+    side by side, with the moments of their probabilities.
 
     Args:
         config: Configuration, whose dropout decides whether there is MC dropout.
@@ -152,30 +75,82 @@ def programs(config: Any, data: Any) -> Iterator[tuple[str, int, int | None, Cal
     from jaxdeep.analysis.uncertainty import mc_dropout
     from jaxdeep.data.subsets import unpadded
     from jaxdeep.train import step
-    from jaxdeep.train.forward import model_of
+    from jaxdeep.train.forward import model_of, probabilities
     from jaxdeep.train.lr_finder import all_losses
     from jaxdeep.train.programs import NAMES, spec_of, traceable
 
     spec = spec_of(config, [data])
     steps = step.length_of(config, data).epoch_steps
+    rows = sum(split.size for split in (data.train, data.valid, data.test))
     for name in NAMES:
         for trials in (1, *TRIALS) if name != "start" else (1,):
             found = traceable(name, spec, None if trials == 1 else trials)
-            yield name, trials, steps if name == "epoch" else None, found.function, found.arguments, found.donated
+            operations = trials * forward_operations(config, data, rows) if name == "evaluate" else None
+            epoch_steps = steps if name == "epoch" else None
+            yield Subject(name, trials, epoch_steps, found.function, found.arguments, found.donated, operations)
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), SEEDS))
     rates = jax.ShapeDtypeStruct((steps,), config.train.dtype)
     finder = partial(all_losses, config.static(), 1, True)
     whole = spec_of(config, [unpadded(data)]).data
-    yield "lr_finder", SEEDS, steps, finder, (spec.hyper, whole, rates, keys, None), ()
-    model = model_of(config, data)
-    if model.first_dropout is not None:
+    yield Subject("lr_finder", SEEDS, steps, finder, (spec.hyper, whole, rates, keys, None))
 
-        def predict(params: Any, batch_stats: Any, images: jax.Array, key: jax.Array) -> Any:
+    predict = partial(probabilities, config.static())
+    weights = (spec.state.params, spec.state.batch_stats)
+    of_members = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((MEMBERS, *leaf.shape), leaf.dtype), weights)
+    stored = jax.ShapeDtypeStruct((PREDICTED, data.inputs), data.train.images.dtype)
+    operations = forward_operations(config, data, PREDICTED)
+    yield Subject("predict", 1, None, predict, (*weights, spec.data, stored), operations=operations)
+    ensemble, arguments = ensemble_of_networks(config.static()), (*of_members, spec.data, stored)
+    yield Subject("ensemble", MEMBERS, None, ensemble, arguments, operations=MEMBERS * operations)
+    model = model_of(config, data)
+    if (first := model.first_dropout) is not None:
+
+        def sampled(params: Any, batch_stats: Any, images: jax.Array, key: jax.Array) -> Any:
             return mc_dropout(model, params, batch_stats, images, key, SAMPLES, dropout_rate=config.model.dropout_rate)
 
-        rows = jax.ShapeDtypeStruct((PREDICTED, data.inputs), jnp.dtype(config.train.dtype))
+        scaled = jax.ShapeDtypeStruct((PREDICTED, data.inputs), jnp.dtype(config.train.dtype))
         key = jax.eval_shape(jax.random.key, 0)
-        yield "mc_dropout", 1, None, predict, (spec.state.params, spec.state.batch_stats, rows, key), ()
+        operations = forward_operations(config, data, PREDICTED, first, SAMPLES)
+        yield Subject("mc_dropout", 1, None, sampled, (*weights, scaled, key), operations=operations)
+
+
+def ensemble_of_networks(config: Any) -> Callable[..., Any]:
+    """Return a function (params, batch_stats, data, rows) that predicts with an ensemble. Weights have networks first.
+
+    Args:
+        config: Static configuration of each network.
+    """
+    import jax
+
+    from jaxdeep.analysis.ensembles import pooled_members
+    from jaxdeep.train.forward import probabilities
+
+    predict = jax.vmap(partial(probabilities, config), in_axes=(0, 0, None, None))
+    return lambda *arguments: pooled_members(predict(*arguments))
+
+
+def study(config: Any, data: Any, devices: Sequence[Any]) -> Subject:
+    """Return an epoch of a study whose trials are divided among chips.
+
+    Args:
+        config: Configuration of each trial.
+        data: Data set with the shapes to compile for. All trials share it.
+        devices: Chips, whose number divides the number of trials.
+    """
+    from jaxdeep.train import step
+    from jaxdeep.train.programs import mesh_of, spec_of, traceable
+
+    found = traceable("epoch", spec_of(config, [data]), STUDY, mesh=mesh_of(devices))
+    return Subject(
+        f"epoch of a study of {STUDY} trials on {len(devices)} chips",
+        STUDY,
+        step.length_of(config, data).epoch_steps,
+        found.function,
+        found.arguments,
+        found.donated,
+        shardings=found.shardings,
+        chips=len(devices),
+    )
 
 
 def small(shape: Sequence[int], config: Any) -> tuple[Any, Any]:
@@ -201,86 +176,102 @@ def small(shape: Sequence[int], config: Any) -> tuple[Any, Any]:
     return config, own
 
 
-def step_bytes(config: Any, data: Any) -> int:
-    """Return the bytes that a step must move, at least: weights and optimizer's state in and out, and the gradients.
-
-    Args:
-        config: Configuration of one trial.
-        data: Data set with its shapes.
-    """
-    from jaxdeep.train.memory import tree_bytes
-    from jaxdeep.train.programs import spec_of
-
-    state = spec_of(config, [data]).state
-    return 2 * tree_bytes((state.params, state.opt_state)) + 2 * tree_bytes(state.params)
-
-
-def step_operations(config: Any, data: Any) -> int:
-    """Return the floating-point operations of a step's matrix products: forward, by the weights and by the inputs.
-
-    Args:
-        config: Configuration of one trial.
-        data: Data set with its shapes.
-    """
-    sizes = [data.inputs, *config.model.units, data.classes]
-    products = [inputs * outputs for inputs, outputs in pairwise(sizes)]
-    return 2 * config.train.batch_size * (3 * sum(products) - products[0])  # the images have no gradient
-
-
-def measured(target: Target, shape: Sequence[int], config: Any) -> list[dict[str, Any]]:
+def measured(target: Target, shape: Sequence[int], config: Any) -> dict[str, Any]:
     """Compile the programs of a configuration and return what each runs.
 
     Args:
         target: Accelerator to compile for.
         shape: Shape of an image.
         config: Configuration to compile.
+
+    Returns:
+        Under `programs` the counts of each program. Under `left_out` the names of programs whose compilation failed,
+        with the reason.
     """
     import jax
     from jax.sharding import SingleDeviceSharding
 
     config, data = small(shape, config)
-    least = {"step_bytes": step_bytes(config, data), "step_operations": step_operations(config, data)}
+    options = step_options_of(config, data, target.platform)
+    a_step = {"step_bytes": step_bytes(config, data), "step_operations": step_operations(config, data)}
     there = SingleDeviceSharding(described(target)[0])
+    subjects = programs(config, data)
+    if target.pod:
+        subjects = chain(subjects, [study(config, data, described(target, target.pod))])
+    found, left_out = [], {}
+    for subject in subjects:
+        if config.train.kernels == "fused" and subject.steps is None:
+            continue
+        try:
+            found.append(_measured(subject, target.platform, there, a_step, options))
+        except jax.errors.JaxRuntimeError as error:  # such as a libtpu whose programs this jaxlib cannot read
+            left_out[f"{subject.name} of {subject.trials}"] = str(error).partition("\n")[0]
+    return {"programs": found, "left_out": left_out}
 
-    def placed(leaf: Any) -> Any:
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there)
 
-    found = []
-    for name, trials, steps, function, arguments, donated in programs(config, data):
-        began = time.perf_counter()
-        traced = jax.jit(function, donate_argnums=donated).trace(*jax.tree.map(placed, arguments))
-        compiled = traced.lower(lowering_platforms=(target.platform,)).compile()
-        seconds = time.perf_counter() - began
-        text, memory = compiled.as_text(), compiled.memory_analysis()
-        assert text is not None
-        assert memory is not None
-        entry = entry_of(text)
-        body = None if steps is None else entry.step(steps)
-        found.append(
-            {
-                "program": name,
-                "trials": trials,
-                "kernels": entry.kernels,
-                "kernels_a_step": None if body is None else body.kernels,
-                "fusions_a_step": None if body is None else body.fusions,
-                **({name: trials * value for name, value in least.items()} if name == "epoch" else {}),
-                "collectives": entry.named(COLLECTIVES),
-                "temporaries": int(memory.temp_size_in_bytes),
-                "arguments": int(memory.argument_size_in_bytes),
-                "compile_seconds": seconds,
-            }
-        )
-    return found
+def step_options_of(config: Any, data: Any, platform: str) -> Mapping[str, str]:
+    """Return the options that jaxdeep compiles an epoch with on a platform.
+
+    Args:
+        config: Configuration to compile.
+        data: Data set with its shapes.
+        platform: Platform of JAX.
+    """
+    from jaxdeep.nn.platform import traced_for
+    from jaxdeep.train.programs import spec_of, step_options
+
+    with traced_for(platform):
+        return step_options(spec_of(config, [data]))
+
+
+def _measured(
+    subject: Subject, platform: str, there: Any, a_step: Mapping[str, int], options: Mapping[str, str]
+) -> dict[str, Any]:
+    """Compile a program for one chip, or for the chips of its mesh, and return what it runs on a chip."""
+    import jax
+
+    from jaxdeep.nn.platform import traced_for
+
+    began = time.perf_counter()
+    with traced_for(platform):
+        jitted = jax.jit(subject.function, in_shardings=subject.shardings or there, donate_argnums=subject.donated)
+        lowered = jitted.trace(*subject.arguments).lower(lowering_platforms=(platform,))
+        compiled = lowered.compile(None if subject.steps is None else dict(options))
+    seconds = time.perf_counter() - began
+    text, memory = compiled.as_text(), compiled.memory_analysis()
+    assert text is not None
+    assert memory is not None
+    entry = entry_of(text)
+    body = None if subject.steps is None else entry.step(subject.steps)
+    if subject.steps is None:
+        moved = int(memory.argument_size_in_bytes + memory.output_size_in_bytes)
+        least = {"bytes": moved, "operations": subject.operations}
+    else:
+        least = {name: subject.trials // subject.chips * value for name, value in a_step.items()}
+    return {
+        "program": subject.name,
+        "trials": subject.trials,
+        "chips": subject.chips,
+        "kernels": entry.kernels,
+        "kernels_a_step": None if body is None else body.kernels,
+        "fusions_a_step": None if body is None else body.fusions,
+        **least,
+        "collectives": collectives(text),
+        "temporaries": int(memory.temp_size_in_bytes),
+        "arguments": int(memory.argument_size_in_bytes),
+        "compile_seconds": seconds,
+    }
 
 
 def main() -> None:
     """Compile for the target and the network on the command line, and print the counts as one line of JSON."""
     from bench.networks import KERNELS
 
-    target, network = sys.argv[1:]
+    target, network, kernels = sys.argv[1:]
     shape, config = KERNELS[network]
-    found = {"programs": measured(TARGETS[target], shape, config), "matmul_precision": config.train.matmul_precision}
-    print(json.dumps(found), flush=True)
+    config = config.updated({"train.kernels": kernels})
+    found = measured(TARGETS[target], shape, config)
+    print(json.dumps({**found, "matmul_precision": config.train.matmul_precision}), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ CUSTOM: Final = "custom-call "
 """Beginning of the name of a custom call. Its target follows."""
 IDLE: Final = frozenset({f"{CUSTOM}AllocateBuffer", f"{CUSTOM}ConcatBitcast"})
 """Custom calls of a TPU's compiler that run nothing."""
-COLLECTIVES: Final = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+COLLECTIVE: Final = re.compile(r" (?:ragged-)?(?:all-reduce|all-gather|all-to-all|collective-|reduce-scatter)[\w\-]*\(")
 HEAD: Final = re.compile(r"^(?P<entry>ENTRY )?%?(?P<name>[\w.\-]+) .*->.*\{\s*$")
 LINE: Final = re.compile(r"^(?:ROOT )?%?[\w.\-]+ = (?:\([^=]*?\)|\S+) (?P<op>[\w\-]+)\(")
 TRIPS: Final = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
@@ -82,15 +82,6 @@ class Computation:
         bodies = [loop.body for loop in self._all_loops() if loop.trips == steps]
         return max(bodies, key=lambda body: body.kernels, default=None)
 
-    def named(self, names: Sequence[str]) -> int:
-        """Return how many operations, in the text of the program, have names that begin with one of some words.
-
-        Args:
-            names: Beginnings of names, such as COLLECTIVES.
-        """
-        own = sum(operation.startswith(tuple(names)) for operation in self.operations)
-        return own + sum(loop.body.named(names) for loop in self.loops)
-
     def _all_loops(self) -> Iterator[Loop]:
         for loop in self.loops:
             yield loop
@@ -119,6 +110,15 @@ def entry_of(text: str) -> Computation:
     if entry is None:
         raise ValueError("the text is no program of XLA: it has no ENTRY")
     return _computation(parts, entry)
+
+
+def collectives(text: str) -> int:
+    """Return how many operations of a program exchange values among devices. Those inside fusions count too.
+
+    Args:
+        text: Text of an optimised program, as `compiled.as_text()` returns it.
+    """
+    return len(COLLECTIVE.findall(text))
 
 
 def _computation(parts: dict[str, list[str]], name: str) -> Computation:

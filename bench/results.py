@@ -138,8 +138,9 @@ def question_table(question: str, device: Device) -> str:
 
 
 def _network(entry: Mapping[str, Any]) -> str:
-    """Return the network of an entry, and what it was compiled for."""
-    return ", ".join((f"`{entry['config']}`", *([entry["target"]] if "target" in entry else [])))
+    """Return the network of an entry, how its layers run if they are fused, and what it was compiled for."""
+    fused = ["fused"] if entry.get("kernels") == "fused" else []
+    return ", ".join((f"`{entry['config']}`", *fused, *([entry["target"]] if "target" in entry else [])))
 
 
 def _joined(tables: Sequence[tuple[str, Sequence[tuple[str, ...]]]]) -> str:

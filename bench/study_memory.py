@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 from typing import Any, Final
 
-from bench.compilers import TARGETS, Target, described, small
+from bench.accelerators import TARGETS, Target, described
+from bench.compilers import small
 
 ROWS: Final = {"train": 45_000, "valid": 5_000, "test": 10_000}
 """Number of rows of each part of CIFAR-10."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -28,7 +29,18 @@ def ensemble(probabilities: Sequence[np.ndarray] | np.ndarray) -> Uncertainty:
     Source: Lakshminarayanan, Pritzel, Blundell, "Simple and scalable predictive uncertainty estimation using deep
     ensembles" (2017).
     """
-    samples = jnp.asarray(_members(probabilities))
+    return pooled_members(jnp.asarray(_members(probabilities)))
+
+
+def pooled_members(samples: jax.Array) -> Uncertainty:
+    """Return the predictive uncertainty of an ensemble without checks, so that it can be compiled.
+
+    Args:
+        samples: Class probabilities [M, N, C] by M networks for the same N images.
+
+    Returns:
+        Moments and entropies of the N images in nats. Its samples are the probabilities [M, N, C].
+    """
     return moments(samples.mean(0), samples.var(0), entropy(samples).mean(0))._replace(samples=samples)
 
 

@@ -225,17 +225,19 @@ class Traceable(NamedTuple):
     Attributes:
         function: Function of one trial, or of S trials with a leading axis.
         arguments: Arguments with shapes for leaves.
-        mapped: Axis of trials of each argument: 0, or None for what the trials share.
         donated: Positions of the arguments whose memory the program takes.
+        shardings: Placement of each argument on a mesh. None without a mesh.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    mapped: tuple[Any, ...]
     donated: tuple[int, ...]
+    shardings: Any
 
 
-def traceable(name: str, spec: ProgramSpec, size: int | None = None, state: Any = None) -> Traceable:
+def traceable(
+    name: str, spec: ProgramSpec, size: int | None = None, state: Any = None, mesh: Mesh | None = None
+) -> Traceable:
     """Return a program and the shapes of its arguments.
 
     Args:
@@ -243,6 +245,7 @@ def traceable(name: str, spec: ProgramSpec, size: int | None = None, state: Any 
         spec: Configuration and shapes to compile for.
         size: Number of trials. None means one trial without an axis of trials.
         state: Shapes of the state of all trials. None finds them.
+        mesh: Devices among which the trials are divided, from `mesh_of`. The size is a multiple of their number.
 
     Returns:
         The function and its arguments.
@@ -269,7 +272,14 @@ def traceable(name: str, spec: ProgramSpec, size: int | None = None, state: Any 
     function = partial(function, spec.config)
     if size is not None:
         function = jax.vmap(function, in_axes=mapped)
-    return Traceable(function, arguments, mapped, (0,) if name == "epoch" else ())
+    shardings = None
+    if mesh is not None:
+        specs = jax.tree.map(lambda axis: _partition(axis is None), mapped, is_leaf=lambda axis: axis is None)
+        function = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=_partition(False), check_vma=False)
+        shardings = jax.tree.map(
+            partial(NamedSharding, mesh), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
+        )
+    return Traceable(function, arguments, (0,) if name == "epoch" else (), shardings)
 
 
 def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
@@ -284,15 +294,10 @@ def _lowered(name: str, spec: ProgramSpec, size: int | None, state: Any) -> Any:
     Returns:
         A traced program that can be compiled.
     """
-    function, arguments, mapped, donated = traceable(name, spec, size, state)
-    shardings = None
-    if size is not None and jax.local_device_count() > 1:
-        specs = jax.tree.map(lambda axis: _partition(axis is None), mapped, is_leaf=lambda axis: axis is None)
-        function = jax.shard_map(function, mesh=_mesh(), in_specs=specs, out_specs=_partition(False), check_vma=False)
-        shardings = jax.tree.map(
-            partial(NamedSharding, _mesh()), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
-        )
-    return jax.jit(function, in_shardings=shardings, donate_argnums=donated).lower(*arguments)
+    is_divided = size is not None and jax.local_device_count() > 1
+    found = traceable(name, spec, size, state, mesh_of(jax.local_devices()) if is_divided else None)
+    jitted = jax.jit(found.function, in_shardings=found.shardings, donate_argnums=found.donated)
+    return jitted.lower(*found.arguments)
 
 
 def _key() -> Any:
@@ -366,12 +371,17 @@ def sharding(shared: bool) -> NamedSharding | None:
     Returns:
         The placement. None if there is one device.
     """
-    return NamedSharding(_mesh(), _partition(shared)) if jax.local_device_count() > 1 else None
+    devices = jax.local_devices()
+    return NamedSharding(mesh_of(devices), _partition(shared)) if len(devices) > 1 else None
 
 
-def _mesh() -> Mesh:
-    """Return the devices as one axis of trials."""
-    return Mesh(np.asarray(jax.local_devices()), (AXIS,))
+def mesh_of(devices: Sequence[Any]) -> Mesh:
+    """Return devices as one axis of trials.
+
+    Args:
+        devices: Devices of one kind. They may be described and not there.
+    """
+    return Mesh(np.asarray(devices), (AXIS,))
 
 
 def _partition(shared: bool) -> PartitionSpec:
