@@ -77,7 +77,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "claims_parts": lambda: claims.parts_table(RECORDS.folder, CLAIMS, effect_text, claimed_text),
     "claims_optimizers": lambda: claims.table_of(RECORDS.folder, "optimizers"),
     "claims_defaults": lambda: claims.table_of(RECORDS.folder, "defaults", 0, 2, 4),
-    "ten_lines": lines_table,
+    "ten_lines": lambda: lines_table(ROOT / RESULTS),
     "gallery": lambda: gallery(figures_list()["figures"]),
     "without_record": missing_runs,
     "figure_references": lambda: reference_table(figures_list()["figures"]),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from experiments.figures.figure import Inputs
 from experiments.figures.references import references
+from experiments.figures.self_normalisation import LINES, lines_record
 from experiments.figures.table import FIGURES
 from experiments.record import RESULTS
 from jaxdeep.errors import UserError
@@ -83,6 +84,8 @@ def record_figures(folder: Path, entries: Sequence[Mapping[str, Any]], results: 
     for entry in entries:
         for kind in RECORDED:
             shutil.copyfile(folder / f"{entry['name']}.{kind}", target / f"{entry['name']}.{kind}")
+        if entry["name"] == "self_normalisation":
+            write_json(target / LINES, lines_record())
     write_list(target, entries)
     write_json(target / LIST, with_references(read_json(target / LIST), results))
 

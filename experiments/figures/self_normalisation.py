@@ -1,6 +1,7 @@
 """What keeps a thousand SELU layers at mean 0 and standard deviation 1, and what breaks that."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,17 @@ from experiments.figures.deep_stacks import (
 from experiments.figures.figure import SMALL, Inputs, Picture, panels
 from jaxdeep.nn.activations import SELU_ALPHA, SELU_SCALE
 from jaxdeep.report.style import GREY, series
+from jaxdeep.study.files import read_json
+from jaxdeep.train.devices import describe_processor
 
 RATE: Final = 0.1
 """Rate of both kinds of dropout."""
 SHRUNK: Final = 0.9
 """Factor of weights that an l2 penalty has made smaller."""
+STEP: Final = 100
+"""Layers from one of the chapter's lines to the next."""
+LINES: Final = "ten_lines.json"
+"""File of the chapter's ten lines in the folder of the recorded figures."""
 BOUND: Final = -SELU_SCALE * SELU_ALPHA
 
 
@@ -94,17 +101,32 @@ def chapters_moments() -> Moments:
     return moments(Stack())
 
 
-def lines_table() -> str:
-    """Return the chapter's ten lines as a Markdown table."""
-    rows = [line.removeprefix("Layer ").replace(": mean ", " | ").split(", std deviation ") for line in ten_lines()]
-    return "\n".join(
-        ["| layer | mean | standard deviation |", "|---|---|---|", *(f"| {' | '.join(of)} |" for of in rows)]
-    )
+def lines_record() -> dict[str, Any]:
+    """Return the figures of the chapter's ten lines and the processor that computed them.
+
+    Behind hundreds of layers the last digits depend on the processor's matrix product.
+    """
+    found = chapters_moments()
+    rows = zip(*(values[::STEP].tolist() for values in found), strict=True)
+    lines = [{"layer": layer, "mean": round(mean, 4), "deviation": round(of, 4)} for layer, mean, of in rows]
+    return {"processor": describe_processor(), "lines": lines}
+
+
+def lines_table(results: Path) -> str:
+    """Return the recorded ten lines as a Markdown table.
+
+    Args:
+        results: Folder of the records.
+    """
+    record = read_json(results / "figures" / LINES)
+    rows = (f"| {of['layer']} | {of['mean']:.4f} | {of['deviation']:.4f} |" for of in record["lines"])
+    header = (f"{record['processor']}:", "", "| layer | mean | standard deviation |", "|---|---|---|")
+    return "\n".join((*header, *rows))
 
 
 def ten_lines() -> list[str]:
     """Return the ten lines that the chapter prints."""
-    return printed_lines(chapters_moments())
+    return printed_lines(chapters_moments(), STEP)
 
 
 def draw_self_normalisation(inputs: Inputs) -> Picture:
