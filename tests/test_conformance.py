@@ -153,6 +153,9 @@ ROWS: dict[str, Config] = {
     "best accuracy": toolbox(train={"monitor": "val_accuracy"}),
     "diagnostics": toolbox(model={"units": (36,) * 3}, train={"diagnostics": True}),
     "matmul_precision default": toolbox(model={"units": (36,) * 3}, train={"matmul_precision": "default"}),
+    "kernels xla": toolbox(model={"units": (36,) * 3}, train={"kernels": "xla"}),
+    "kernels fused": toolbox(model={"units": (36,) * 3}, train={"kernels": "fused"}),
+    "kernels fused, bn": toolbox(model={"units": (36,) * 3, "batch_norm": True}, train={"kernels": "fused"}),
     "matmul_precision bfloat16": toolbox(model={"units": (36,) * 3}, train={"matmul_precision": "bfloat16"}),
     "skip": toolbox(model={"units": (36,) * 3, "skip": True}),
     "skip, bn and dropout": toolbox(
@@ -402,6 +405,7 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
     yield "Keep", config.train.keep
     yield "Monitor", config.train.monitor
     yield "MatmulPrecision", config.train.matmul_precision
+    yield "Kernels", config.train.kernels
 
 
 def test_every_name_has_a_row() -> None:
