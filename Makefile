@@ -2,6 +2,7 @@
 # make test [PYTEST_ARGS="-k oracle"]                the fast suite on the pinned versions, or a part of it
 # make test-all                                      the fast suite, then the slow tests
 # make test-newest                                   the fast suite on Python 3.13 and constraints-newest.txt
+# make bench-gpu [BENCH_ARGS="--rounds 3"]            measure on this machine's GPU, in .venv-gpu, and write its record
 # make test-tpu                                      compile for a TPU without one, in .venv-tpu
 # make docs                                          the pages as a site, in site/
 # make newest                                        renew constraints-newest.txt from the package index
@@ -19,8 +20,11 @@ FIND_313 = for python in "$(PYTHON313)" python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv
 SKIP := echo "skipped: no Python 3.13 (set PYTHON313)"
 
 TPU := .venv-tpu
+GPU := .venv-gpu
+# The questions that a GPU answers. Fused layers come first, each in a process of its own.
+ON_A_GPU := fused throughput mc_dropout memory sweep floor kernels
 
-.PHONY: cifar test test-all test-newest test-tpu newest lint docs install clean
+.PHONY: cifar test test-all test-newest test-tpu bench-gpu newest lint docs install clean
 WORDS := jaxdeep bench experiments docs README.md CHANGELOG.md CONTRIBUTING.md $(wildcard docs/*.md docs/extend/*.md)
 
 cifar: .venv/installed
@@ -43,6 +47,10 @@ test-newest:
 
 test-tpu: $(TPU)/installed
 	TPU_SKIP_MDS_QUERY=1 $(TPU)/bin/python -m pytest -m "slow or not slow" tests/test_compilers.py $(PYTEST_ARGS)
+
+bench-gpu: $(GPU)/installed
+	set -e; for question in $(ON_A_GPU); do $(GPU)/bin/python -m bench $$question $(BENCH_ARGS); done
+	$(GPU)/bin/python -m bench results
 
 newest:
 	@python=$$($(FIND_313)); if [ -z "$$python" ]; then $(SKIP); exit 0; fi; set -ex; \
@@ -84,5 +92,11 @@ $(TPU)/installed: pyproject.toml constraints.txt
 		--editable '.[bench-tpu]' pytest hypothesis
 	touch $@
 
+$(GPU)/installed: pyproject.toml constraints.txt
+	test -x $(GPU)/bin/python || $(PYTHON) -m venv $(GPU)
+	$(GPU)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt \
+		--editable '.[bench,bench-cuda]'
+	touch $@
+
 clean:
-	rm -rf .venv $(NEWEST) $(TPU) site
+	rm -rf .venv $(NEWEST) $(TPU) $(GPU) site

@@ -23,6 +23,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "transfer": "bench.transfer",
     "diagnostics": "bench.diagnostics",
     "kernels": "bench.kernels",
+    "fused": "bench.fused",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
 }

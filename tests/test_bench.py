@@ -219,3 +219,28 @@ def test_the_cost_of_diagnostics_is_timed_in_turn(monkeypatch: pytest.MonkeyPatc
     kept["seconds"] = {"off": [1.0, 2.0], "on": [1.1, 2.0]}
     assert diagnostics.title(kept) == "selu, 4 layers, 150 training rows of d, synthetic"
     assert [row[0] for row in diagnostics.table(kept)] == ["diagnostics", "off", "on"]
+
+
+def test_fused_layers_are_timed_in_turn_with_xlas_kernels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from small_data import SMALL, lean_compilation, small_dataset
+
+    from bench import fused
+    from bench.options import parse
+    from bench.questions import QUESTIONS
+
+    config = SMALL.updated({"model.units": (8,) * 3, "train.patience": 1})
+    with lean_compilation():
+        rows = [row for trials in (1, 2) for row in fused.timed(config, small_dataset(config), trials, 1)]
+    assert [(row["trials"], row["kernels"]) for row in rows] == [(1, "xla"), (1, "fused"), (2, "xla"), (2, "fused")]
+    assert all(len(row["seconds"]) == 1 and row["compile_seconds"] > 0 for row in rows)
+    assert all(row["gradients_apart"] < 1e-5 for row in rows)
+    header, *found = fused.table({"rows": rows})
+    assert [row[5] for row in found][::2] == ["1.00 (1.00 - 1.00)"] * 2
+    assert len({len(row) for row in (header, *found)}) == 1
+    entry = {"config": "elu", "trials": 140, "epochs": 10, "study_seconds": 50.0, "rows": []}
+    assert fused.title(entry) == "140 trials of elu, 10 epochs: 50.0 s with compilation"
+    words = fused.study_command(tmp_path)
+    assert words[words.index("--grid") + 1].count(",") == 6
+    options = parse(list(QUESTIONS), ["fused"], lambda: {"device": {"platform": "cpu"}})
+    fused.run(options)
+    assert "there is no accelerator" in capsys.readouterr().err
