@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import startup, targets, throughput
+from bench import kernels, startup, targets, throughput
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -135,6 +135,22 @@ def question_table(question: str, device: Device) -> str:
     """
     asked = module(question)
     return _joined([(_network(entry), asked.table(entry)) for entry in device.get(question, {}).values()])
+
+
+def accelerators_table(device: Device) -> str:
+    """Return what an epoch runs on each accelerator, as one table with the network in the first column.
+
+    Args:
+        device: Machine with its entries. What was compiled there does not depend on it.
+
+    Returns:
+        Markdown.
+    """
+    tables = []
+    for entry in device.get("kernels", {}).values():
+        headers, *rows = kernels.table(entry)
+        tables.append((_network(entry), [headers, *(row for row in rows if row[0].startswith("epoch"))]))
+    return _joined(tables)
 
 
 def _network(entry: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ class Target(NamedTuple):
     name: str
     description: str
     platform: Literal["cpu", "gpu"] | None
-    sign: Literal[">=", "<"]
+    sign: Literal[">=", "<", "<="]
     limit: float
     measured: Callable[[Entries], Spread | None]
 
@@ -43,7 +43,12 @@ class Target(NamedTuple):
         Returns:
             True on the target's side of the limit.
         """
-        return figure.median >= self.limit if self.sign == ">=" else figure.median < self.limit
+        match self.sign:
+            case ">=":
+                return figure.median >= self.limit
+            case "<=":
+                return figure.median <= self.limit
+        return figure.median < self.limit
 
 
 def speedup(config: str, peers: Sequence[str], entries: Entries) -> Spread | None:
@@ -126,6 +131,37 @@ def sampling(network: str, contestant: str, reference: str, entries: Entries) ->
     return mc_dropout.ratios(entry, contestant, reference) if entry else None
 
 
+def kernels_a_step(config: str, kind: str, entries: Entries) -> Spread | None:
+    """Return the kernels of a training step on an H100, by its compiler, for the numbers of trials that are compiled.
+
+    Args:
+        config: Name of the network.
+        kind: Kind of kernels, "xla" or "fused".
+        entries: Entries of one device.
+
+    Returns:
+        The most kernels of all numbers of trials, as all three numbers. None if they were not counted.
+    """
+    entry = entries.get("kernels", {}).get(f"{config},h100" if kind == "xla" else f"{config},h100,{kind}")
+    if entry is None or "kernels" not in entry:  # a record from before fused layers
+        return None
+    most = max(program["kernels_a_step"] for program in entry["programs"] if program["program"] == "epoch")
+    return Spread(most, most, most)
+
+
+def seconds_of_study(entries: Entries) -> Spread | None:
+    """Return the seconds of a study of 7 learning rates x 20 seeds x 10 epochs, compilation included.
+
+    Args:
+        entries: Entries of one device.
+
+    Returns:
+        Seconds as all three numbers, or None if it was not run.
+    """
+    entry = entries.get("fused", {}).get("study")
+    return None if entry is None else Spread(*(entry["study_seconds"],) * 3)
+
+
 def caching(size: str, entries: Entries) -> Spread | None:
     """Return the time of a training that runs frozen layers in every step, over the time with their outputs cached.
 
@@ -142,6 +178,15 @@ def caching(size: str, entries: Entries) -> Spread | None:
 
 TORCH = ("torch", "torch-compile")
 KERAS_JAX = ("keras-jax", "keras-jax-50")
+KERNELS: Final = (
+    ("selu", "fused", 36),
+    ("alpha_dropout", "fused", 44),
+    ("bn", "fused", 60),
+    ("fashion_mnist/dropout", "xla", 30),
+    ("selu", "xla", 110),
+    ("bn", "xla", 230),
+)
+"""Network, kind of kernels and the most kernels of a step that are aimed at."""
 TARGETS: Final = (
     Target(
         "selu-keras-tf",
@@ -213,6 +258,18 @@ TARGETS: Final = (
         5,
         partial(caching, "mnist_500"),
     ),
+    *(
+        Target(
+            f"kernels-{kind}-{config.rpartition('/')[2]}",
+            f"`{config}`, {kind}: kernels a step on an H100, compiled and not run, most of 1, 8 and 128 trials",
+            None,
+            "<=",
+            most,
+            partial(kernels_a_step, config, kind),
+        )
+        for config, kind, most in KERNELS
+    ),
+    Target("gpu-study", "a study of `elu`, 7 rates x 20 seeds x 10 epochs, s", "gpu", "<", 60, seconds_of_study),
     Target("compile-20", "compilation of all, 20 layers, s", None, "<", 2.5, partial(compilation, "jaxdeep-cold", 20)),
     Target("compile-100", "compilation of all, 100 layers, s", None, "<", 4, partial(compilation, "jaxdeep-cold", 100)),
     Target(
@@ -237,8 +294,13 @@ def table(entries: Entries, platform: str) -> list[tuple[str, ...]]:
         figure = target.measured(entries)
         verdict = NOT_MEASURED if figure is None else "met" if target.is_met(figure) else "**missed**"
         aimed = f"{target.sign} {target.limit:g}"
-        rows.append((target.description, aimed, "-" if figure is None else f"{figure:.2f}", verdict))
+        rows.append((target.description, aimed, "-" if figure is None else _shown(figure), verdict))
     return rows
+
+
+def _shown(figure: Spread) -> str:
+    """Return a figure in words. What was counted, or measured once, has no spread."""
+    return f"{figure.median:g}" if figure.minimum == figure.maximum else f"{figure:.2f}"
 
 
 def missed(entries: Entries, platform: str) -> list[Target]:

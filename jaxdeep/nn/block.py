@@ -121,7 +121,7 @@ class Block(nn.Module):
             mask_bits: Random bits for each value of the dropout mask.
 
         Returns:
-            Mask, rate and slopes. Those that the layer does not use are left out.
+            Mask, rate and slopes. What the layer does not use is left out.
         """
         if key is None:
             return Draws()

@@ -5,8 +5,8 @@ forward pass through all layers of a stack, and one of the backward pass. Both r
 keeps each layer's input. The backward kernel runs each layer again and differentiates it by JAX's own rules. All
 kernels' gradients are one batched product behind them, as in `stack`.
 
-Random numbers are drawn before the kernel, and are those of the plain path bit for bit. Widths are padded with units
-whose weights are 0. Batches are divided into tiles of rows, each its own instance of the kernel. Batch normalisation by
+Random numbers are drawn before the kernel, bit for bit as in the plain path. Widths are padded with units whose weights
+are 0. Batches are divided into tiles of rows, each its own instance of the kernel. Batch normalisation by
 the batch's statistics needs all rows in one tile.
 
 A GPU takes the kernels through Triton, a TPU through Mosaic. A CPU runs them interpreted, which shows that they are
@@ -271,7 +271,7 @@ def _backward_kernel(of: Fused, given: Any, made: Any) -> None:
 
 
 class Rows(NamedTuple):
-    """Arrays [B, ...] of which a tile has its rows."""
+    """Arrays [B, ...]. A tile sees its rows."""
 
     tree: Any
 
@@ -281,7 +281,7 @@ class Rows(NamedTuple):
 
 
 class LayerRows(NamedTuple):
-    """Arrays [L, B, U] of which a tile has its rows."""
+    """Arrays [L, B, U]. A tile sees its rows."""
 
     tree: Any
 
