@@ -299,8 +299,8 @@ def table(entries: Entries, platform: str) -> list[tuple[str, ...]]:
 
 
 def _shown(figure: Spread) -> str:
-    """Return a figure in words. What was counted, or measured once, has no spread."""
-    return f"{figure.median:g}" if figure.minimum == figure.maximum else f"{figure:.2f}"
+    """Return a figure in words. What was counted has no spread."""
+    return str(figure.median) if isinstance(figure.median, int) else f"{figure:.2f}"
 
 
 def missed(entries: Entries, platform: str) -> list[Target]:

@@ -57,7 +57,7 @@ def bench_table(of_device: Callable[[results.Device], str]) -> str:
 
 
 def accelerators_table() -> str:
-    """Return what an epoch runs on accelerators, by the latest records. The machine that compiled it does not matter."""
+    """Return what an epoch runs on accelerators, by the latest records, whichever machine compiled it."""
     return next((table for device in results.devices() if (table := results.accelerators_table(device))), "")
 
 
