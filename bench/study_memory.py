@@ -65,6 +65,7 @@ def compiled_bytes(programs: Any, target: Target, trials: int) -> dict[str, int]
     import jax
     from jax.sharding import SingleDeviceSharding
 
+    from jaxdeep.nn.platform import traced_for
     from jaxdeep.train.memory import program_bytes
     from jaxdeep.train.programs import traceable
 
@@ -76,9 +77,10 @@ def compiled_bytes(programs: Any, target: Target, trials: int) -> dict[str, int]
     found = {}
     for name in ("epoch", "evaluate"):
         program = traceable(name, programs.spec, trials)
-        traced = jax.jit(program.function, donate_argnums=program.donated).trace(
-            *jax.tree.map(placed, program.arguments)
-        )
+        with traced_for(target.platform):
+            traced = jax.jit(program.function, donate_argnums=program.donated).trace(
+                *jax.tree.map(placed, program.arguments)
+            )
         found[name] = program_bytes(traced.lower(lowering_platforms=(target.platform,)).compile())
     return found
 
