@@ -55,7 +55,7 @@ MEASURED_BY_HAND: Final = {
     "docs/studies.md": {"1.9": "square root of 1 + 10 / 4, and a detectable difference of the record", "1": "example"},
     "docs/results.md": {"2.5": "a record's difference, rounded to half a point"},
     "docs/speed.md": {
-        "65.74": "printed by python -m bench.study_memory h100 selu 5974",
+        "66.93": "printed by python -m bench.study_memory h100 selu 5974",
         "12.65": "printed by python -m bench.study_memory h100 bn 1000",
         "22.26": "the same",
         "90": "share of an accelerator's memory that is planned with",
