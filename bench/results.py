@@ -78,7 +78,22 @@ def results(machines: list[Device], reasons: Mapping[str, str]) -> str:
     Returns:
         Markdown.
     """
-    return "\n".join((INTRODUCTION, *(_section(device, reasons) for device in machines)))
+    return "\n".join((INTRODUCTION, *_side_by_side(machines), *(_section(device, reasons) for device in machines)))
+
+
+def _side_by_side(machines: list[Device]) -> list[str]:
+    """Return the lines of a table that has each target's figure on each machine."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for device in machines:
+        name = device.machine["name"]
+        for description, aimed, measured, _ in targets.table(device, device.platform)[1:]:
+            rows.setdefault((description, aimed), {})[name] = measured
+    rows = {target: figures for target, figures in rows.items() if set(figures.values()) != {"-"}}
+    if len(machines) < 2 or not rows:
+        return []
+    names = [device.machine["name"] for device in machines]
+    cells = [(*target, *(figures.get(name, "-") for name in names)) for target, figures in rows.items()]
+    return ["## Targets, side by side", "", markdown_table(("target", "aimed at", *names), cells), ""]
 
 
 def notes(path: Path = NOTES) -> dict[str, str]:

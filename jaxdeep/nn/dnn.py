@@ -17,7 +17,6 @@ from jaxdeep import config
 from jaxdeep.config.choices import DType, Kernels, MatmulPrecision
 from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
-from jaxdeep.nn.fused import run_fused, why_not
 from jaxdeep.nn.initializers import initializer
 from jaxdeep.nn.layers import PRECISIONS, Draws, MaskBits
 from jaxdeep.nn.stack import run_stack
@@ -171,7 +170,8 @@ def dnn(
                 run = _run_fused
             x, stats = run(layer, layer_kernels, others, jnp.arange(low, high), (key, mask), x)
             if updates:
-                new_stats[name] = _with_part(batch_stats[name], part, stats)
+                is_whole = high - low == length
+                new_stats[name] = stats if is_whole else _with_part(batch_stats[name], part, stats)
         if model.head == "sigmoid" and start < end == layers:
             x = jnp.concatenate([jnp.zeros_like(x), x], 1)
         return x, new_stats
@@ -218,6 +218,8 @@ def _run(
 @lru_cache
 def _can_fuse(name: str, block: Any, rows: int, updates: bool) -> bool:
     """Return whether a stack's layers can be fused. If not, say why, once for each stack and number of rows."""
+    from jaxdeep.nn.fused import why_not  # Pallas takes a while to import
+
     reason = why_not(block, rows, updates)
     if reason is not None:
         warn(f"train.kernels is fused, and {name} runs as with xla: {reason}")
@@ -228,6 +230,8 @@ def _run_fused(
     layer: partial, kernels: jax.Array, others: Any, indices: jax.Array, shared: Any, x: jax.Array
 ) -> tuple[jax.Array, BatchStats]:
     """Run a stack of layers as one kernel. Their random numbers are drawn before it."""
+    from jaxdeep.nn.fused import run_fused
+
     block, updates, mask_bits = layer.args
     (weights, stats, rates), (key, mask) = others, shared
 

@@ -6,8 +6,8 @@ keeps each layer's input. The backward kernel runs each layer again and differen
 kernels' gradients are one batched product behind them, as in `stack`.
 
 Random numbers are drawn before the kernel, bit for bit as in the plain path. Widths are padded with units whose weights
-are 0. Batches are divided into tiles of rows, each its own instance of the kernel. Batch normalisation by
-the batch's statistics needs all rows in one tile.
+are 0. Batches are divided into tiles of rows, each its own instance of the kernel. Batch normalisation by the batch's
+statistics needs all rows in one tile.
 
 A GPU takes the kernels through Triton, a TPU through Mosaic. A CPU runs them interpreted, which shows that they are
 right and is slow.

@@ -10,6 +10,7 @@ import optax
 from jaxdeep import config
 from jaxdeep.config.choices import Layers, layer_indices
 from jaxdeep.nn.dnn import Network, Params
+from jaxdeep.nn.platform import platform
 
 
 def chosen_kernels(model: Network, layers: Layers) -> dict[str, np.ndarray]:
@@ -47,7 +48,9 @@ def penalty(regularize: config.Regularize, hyper: config.Hyper, model: Network, 
     """
     terms = []
     for name, mask in chosen_kernels(model, regularize.penalized).items():
-        kernels = params[name]["dense"]["kernel"][mask]
+        kernels = params[name]["dense"]["kernel"]
+        if platform() == "cpu" or not mask.all():  # a CPU keeps the bits that a gather gives
+            kernels = kernels[mask]
         if regularize.has_l1:
             terms.append(hyper.l1 * jnp.sum(jnp.abs(kernels)))
         if regularize.has_l2:
