@@ -30,8 +30,8 @@ def names_in(path: Path) -> set[str]:
     return found
 
 
-def test_there_are_four_questions() -> None:
-    assert len(QUESTIONS) == 4
+def test_there_are_five_questions() -> None:
+    assert len(QUESTIONS) == 5
     for text in QUESTIONS.values():
         assert len(entries(text)) >= 1
         assert len({code for code in CODE.findall(text) if "/" in code}) <= 5
