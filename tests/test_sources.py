@@ -11,8 +11,9 @@ import jaxdeep.cli.main
 import jaxdeep.cli.run
 import jaxdeep.run.uncertainty
 from experiments.cifar import CONFIGS
-from jaxdeep.data import cache, digests, prepared, sources, synthetic
+from jaxdeep.data import cache, digests, fetched, prepared, sources, synthetic
 from jaxdeep.data.images import SPECS
+from jaxdeep.data.web import Unavailable
 from jaxdeep.errors import JaxdeepWarning, UserError
 
 
@@ -24,16 +25,21 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setenv("JAXDEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(digests, "OFFICIAL", small_files.official())
     monkeypatch.setattr(prepared, "prepare", offline)
+    monkeypatch.setattr(fetched, "fetch", offline)
     draw = synthetic.draw
     monkeypatch.setattr(synthetic, "draw", lambda *shape, train, test: draw(*shape, train=train // 500, test=20))
 
 
 def offline(name, folder):
-    raise prepared.Unavailable("no network today")
+    raise Unavailable("no network today")
 
 
 def online(name, folder):
     return small_files.arrays(name)
+
+
+def kept(name):
+    return cache.Kept(small_files.arrays(name), "tensorflow_datasets")
 
 
 def forbidden(*args):
@@ -52,6 +58,7 @@ def data(tmp_path):
 def test_classic_files_come_first(monkeypatch, data, name, source):
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
     written = small_files.write(name, data, "binary" if name == "cifar10" else "idx packed")
     found = sources.load_images(name, source="auto" if source == "auto" else name, data_dir=data)
     np.testing.assert_array_equal(found.test_images, written.test_images)
@@ -73,10 +80,20 @@ def test_the_cache_comes_before_the_download_and_is_told_alike(monkeypatch, data
     monkeypatch.setattr(prepared, "prepare", online)
     fresh = sources.load_images("cifar10")
     monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
     cached = sources.load_images("cifar10")
     assert fresh[4:] == cached[4:] == ("cifar10", "tensorflow_datasets", False, SPECS["cifar10"].class_names)
     for one, other in zip(fresh[:4], cached[:4], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_files_by_url_come_after_tensorflow_datasets_and_are_told_apart(monkeypatch):
+    monkeypatch.setattr(fetched, "fetch", online)
+    fresh = sources.load_images("cifar10", source="cifar10")
+    monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
+    cached = sources.load_images("cifar10")
+    assert fresh[4:] == cached[4:] == ("cifar10", "download by URL", False, SPECS["cifar10"].class_names)
 
 
 def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path, caplog):
@@ -132,6 +149,7 @@ def test_a_data_set_asked_for_by_name_never_falls_back(monkeypatch, name, data):
 def test_the_built_in_set_is_taken_without_looking_further(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
     assert sources.load_images("cifar10", source="synthetic", data_dir=tmp_path / "absent").synthetic
     assert capsys.readouterr().err == ""
 
@@ -139,11 +157,12 @@ def test_the_built_in_set_is_taken_without_looking_further(monkeypatch, tmp_path
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("source", ["auto", "itself"])
 def test_a_folder_that_is_given_is_the_only_place_looked_in(monkeypatch, data, tmp_path, name, source):
-    cache.write(name, small_files.arrays(name))
+    cache.write(name, kept(name))
     small_files.write(name, tmp_path, "python" if name == "cifar10" else "idx")
     monkeypatch.setenv("JAXDEEP_DATA", str(tmp_path))
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
     monkeypatch.setattr(synthetic, "draw", forbidden)
     (data / "notes.txt").touch()
     with pytest.raises(UserError, match=rf"{data}: found no files of {name}\. The folder holds notes\.txt\. Give"):
@@ -154,7 +173,7 @@ def test_a_folder_of_the_environment_without_the_set_is_told_and_the_cache_serve
     monkeypatch.setenv("JAXDEEP_DATA", str(data))
     for file, content in small_files.parts("fashion_mnist", "idx").items():
         (data / file).write_bytes(content)
-    cache.write("mnist", small_files.arrays("mnist"))
+    cache.write("mnist", kept("mnist"))
     with pytest.warns(JaxdeepWarning, match=rf"^JAXDEEP_DATA {data}: found the files of fashion_mnist, none of mnist"):
         found = sources.load_images("mnist")
     assert found.source == "tensorflow_datasets"
@@ -165,6 +184,7 @@ def test_a_folder_of_the_environment_without_the_set_is_told_and_the_cache_serve
 def test_other_images_that_the_folder_lacks_are_left_out_of_an_uncertainty_study(monkeypatch, data):
     monkeypatch.setattr(cache, "read", forbidden)
     monkeypatch.setattr(prepared, "prepare", forbidden)
+    monkeypatch.setattr(fetched, "fetch", forbidden)
     small_files.write("mnist", data, "idx")
     others = {name: jaxdeep.run.uncertainty._test_images(name, data) for name in SPECS}
     np.testing.assert_array_equal(others["mnist"], small_files.arrays("mnist").test_images)

@@ -1,6 +1,6 @@
-"""Keep arrays on disk between runs, with a checksum that is verified when they are read.
+"""Keep arrays on disk between runs, with their origin and a checksum that is verified when they are read.
 
-A file is one line of JSON, {"sha256": ..., "shapes": [...]}, and the bytes of four uint8 arrays.
+A file is one line of JSON, {"sha256": ..., "shapes": [...], "source": ...}, and the bytes of four uint8 arrays.
 """
 
 import hashlib
@@ -9,13 +9,27 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from jaxdeep.data.images import Arrays
 
 LOG: Final = logging.getLogger("jaxdeep")
+FIRST_SOURCE: Final = "tensorflow_datasets"
+"""Origin of the arrays in a file that names none. Files from before the other download have no name."""
+
+
+class Kept(NamedTuple):
+    """Arrays and their origin.
+
+    Attributes:
+        arrays: Images and labels in the official order.
+        source: Origin "tensorflow_datasets" or "download by URL".
+    """
+
+    arrays: Arrays
+    source: str
 
 
 def folder() -> Path:
@@ -31,7 +45,7 @@ def folder() -> Path:
     return Path.home() / ".cache" / "jaxdeep"
 
 
-def read(name: str) -> Arrays | None:
+def read(name: str) -> Kept | None:
     """Return the arrays that are kept under a name.
 
     The log says so if they are damaged or cannot be read.
@@ -40,7 +54,7 @@ def read(name: str) -> Arrays | None:
         name: Name of the data set.
 
     Returns:
-        The arrays. None if there are none or they are damaged.
+        The arrays and their origin. None if there are none or they are damaged.
     """
     path = _path(name)
     try:
@@ -57,14 +71,14 @@ def read(name: str) -> Arrays | None:
         return None
 
 
-def write(name: str, arrays: Arrays) -> None:
+def write(name: str, kept: Kept) -> None:
     """Keep arrays under a name.
 
     The whole file is written or nothing. If it cannot be written, the log says so.
 
     Args:
         name: Name of the data set.
-        arrays: Four uint8 arrays.
+        kept: Four uint8 arrays and their origin.
     """
     path = _path(name)
     try:
@@ -72,8 +86,8 @@ def write(name: str, arrays: Arrays) -> None:
         handle, part = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(_header(arrays))
-                for array in arrays:
+                stream.write(_header(kept))
+                for array in kept.arrays:
                     stream.write(np.ascontiguousarray(array).data)
             os.replace(part, path)
         except BaseException:
@@ -90,22 +104,23 @@ def _path(name: str) -> Path:
     return folder() / f"{name}.arrays"
 
 
-def _header(arrays: Arrays) -> bytes:
+def _header(kept: Kept) -> bytes:
     """Return the first line of a file."""
     digest = hashlib.sha256()
-    for array in arrays:
+    for array in kept.arrays:
         digest.update(np.ascontiguousarray(array).data)
-    header = {"sha256": digest.hexdigest(), "shapes": [array.shape for array in arrays]}
+    shapes = [array.shape for array in kept.arrays]
+    header = {"sha256": digest.hexdigest(), "shapes": shapes, "source": kept.source}
     return json.dumps(header).encode() + b"\n"
 
 
-def _decoded(data: np.ndarray) -> Arrays:
-    """Return the arrays in the bytes of a file."""
+def _decoded(data: np.ndarray) -> Kept:
+    """Return the arrays and the origin in the bytes of a file."""
     line, newline, _ = data[:4096].tobytes().partition(b"\n")
     body = data[len(line) + 1 :]
     try:
         header = json.loads(line)
-        sha256 = header["sha256"]
+        sha256, source = header["sha256"], str(header.get("source", FIRST_SOURCE))
         shapes = [tuple(map(int, shape)) for shape in header["shapes"]]
         sizes = [int(np.prod(shape)) for shape in shapes]
     except (ValueError, KeyError, TypeError) as error:
@@ -116,4 +131,4 @@ def _decoded(data: np.ndarray) -> Arrays:
     if actual != sha256:
         raise ValueError(f"found sha256 {actual}, expected {sha256}")
     pieces = np.split(body, np.cumsum(sizes)[:-1])
-    return Arrays(*(piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)))
+    return Kept(Arrays(*(piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True))), source)

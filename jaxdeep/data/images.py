@@ -76,8 +76,8 @@ class Images(NamedTuple):
         test_images: Test images [M, H, W, C] uint8 in the official order.
         test_labels: Test labels [M] uint8 in 0 .. 9.
         name: Name "cifar10", "mnist" or "fashion_mnist". It follows "synthetic_" if the images are synthetic.
-        source: Origin "classic files", "tensorflow_datasets" or "built-in synthetic". The second may come from the
-            cache.
+        source: Origin "classic files", "tensorflow_datasets", "download by URL" or "built-in synthetic". The two in the
+            middle may come from the cache.
         synthetic: Whether the images were drawn instead of photographed or scanned.
         class_names: Names of the classes 0 .. 9.
     """

@@ -8,10 +8,8 @@ survives, whose first 5,000 images are the validation set.
 import contextlib
 import io
 import logging
-import queue
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +18,7 @@ import numpy as np
 
 from jaxdeep.data import classic, formats
 from jaxdeep.data.images import SPECS, Arrays
-from jaxdeep.errors import UserError
+from jaxdeep.data.web import ANSWER_SECONDS, Unavailable, answer_within
 from jaxdeep.terminal import is_watched
 
 LOG: Final = logging.getLogger("jaxdeep")
@@ -28,15 +26,6 @@ CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
 """Name of CIFAR-10's binary archive."""
 STOCK = {"cifar10": "Cifar10", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 """Class of each set's stock builder."""
-ANSWER_SECONDS = 2.0
-"""Seconds within which a server must answer."""
-
-
-class Unavailable(Exception):
-    """Error for a data set that cannot be downloaded or prepared.
-
-    Its message is the reason in one line.
-    """
 
 
 def prepare(name: str, folder: Path) -> Arrays:
@@ -53,8 +42,8 @@ def prepare(name: str, folder: Path) -> Arrays:
         Images and labels in the official order.
 
     Raises:
-        Unavailable: TensorFlow Datasets is not installed, there is no network, the server refuses, a checksum differs,
-            or the disk is full.
+        Unavailable: TensorFlow Datasets is not installed or fails, there is no network, the server refuses, a checksum
+            differs, or the disk is full.
     """
     try:
         addresses = _addresses(name)
@@ -65,7 +54,9 @@ def prepare(name: str, folder: Path) -> Arrays:
             return _decoded(_prepared_builder(name, addresses, place))
     except ImportError as error:
         raise Unavailable(f"tensorflow-datasets cannot be imported ({_one_line(error)})") from error
-    except (OSError, UserError) as error:
+    except Unavailable:
+        raise
+    except Exception as error:  # TensorFlow Datasets, and what it imports, can raise anything
         raise Unavailable(_one_line(error)) from error
 
 
@@ -82,21 +73,14 @@ def unreachable(address: str) -> str | None:
     """
     import requests
 
-    answers: queue.Queue[str | None] = queue.Queue()
-
-    def ask() -> None:
+    def ask() -> str | None:
         try:
             requests.head(address, timeout=ANSWER_SECONDS).close()
-            answers.put(None)
         except requests.RequestException as error:
-            answers.put(f"{address} cannot be reached ({_one_line(error)})")
+            return f"{address} cannot be reached ({_one_line(error)})"
+        return None
 
-    # A name server that does not answer has no timeout of its own. A thread can be left behind.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        return answers.get(timeout=ANSWER_SECONDS)
-    except queue.Empty:
-        return f"{address} cannot be reached (no answer within {ANSWER_SECONDS:g} s)"
+    return answer_within(ANSWER_SECONDS, address, ask)
 
 
 def _addresses(name: str) -> dict[str, str]:

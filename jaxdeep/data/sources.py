@@ -2,7 +2,8 @@
 
 A folder that the caller gives is the only place. Without one `auto` tries four sources in turn. They are the classic
 files of JAXDEEP_DATA, the cache, a download, and the built-in set with a notice. A data set's own name takes the same
-order and ends in an error. `synthetic` takes the built-in set at once.
+order and ends in an error. `synthetic` takes the built-in set at once. TensorFlow Datasets downloads. If it is not
+installed or fails, the classic files are downloaded by URL.
 """
 
 import difflib
@@ -13,8 +14,9 @@ from typing import Any, Final
 
 from jaxdeep.config.arguments import check_type
 from jaxdeep.config.values import shown
-from jaxdeep.data import cache, classic, layouts, prepared, synthetic
+from jaxdeep.data import cache, classic, fetched, layouts, prepared, synthetic
 from jaxdeep.data.images import SPECS, Arrays, Images
+from jaxdeep.data.web import Unavailable
 from jaxdeep.errors import UserError, warn
 
 LOG: Final = logging.getLogger("jaxdeep")
@@ -58,8 +60,9 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None 
             warn(text)
             without = f"no classic files of it in {folder}"
     try:
-        return _real(_downloaded(name), name, "tensorflow_datasets")
-    except prepared.Unavailable as reason:
+        kept = _downloaded(name)
+        return _real(kept.arrays, name, kept.source)
+    except Unavailable as reason:
         if source == name:
             cause = str(reason).rstrip(".")
             raise UserError(
@@ -69,13 +72,17 @@ def load_images(name: str, *, source: str = "auto", data_dir: Path | str | None 
         return _built_in(name)
 
 
-def _downloaded(name: str) -> Arrays:
+def _downloaded(name: str) -> cache.Kept:
     """Return the arrays of the cache, or download them and keep them there."""
-    if arrays := cache.read(name):
-        return arrays
-    arrays = prepared.prepare(name, cache.folder())
-    cache.write(name, arrays)
-    return arrays
+    if kept := cache.read(name):
+        return kept
+    try:
+        kept = cache.Kept(prepared.prepare(name, cache.folder()), "tensorflow_datasets")
+    except Unavailable as reason:
+        LOG.info("%s: TensorFlow Datasets does not give it (%s)", name, reason)
+        kept = cache.Kept(fetched.fetch(name, cache.folder()), "download by URL")
+    cache.write(name, kept)
+    return kept
 
 
 def _real(arrays: Arrays, name: str, source: str) -> Images:
