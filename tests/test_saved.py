@@ -244,7 +244,7 @@ NEEDING_ROWS: dict[str, Callable[[Dataset], object]] = {
 
 @pytest.mark.parametrize("name", NEEDING_ROWS)
 def test_what_needs_rows_says_that_a_loaded_run_has_none(path, name) -> None:
-    with refused("the data set arrays has no rows, because a saved run keeps none"):
+    with refused("the data set arrays has no rows, because a saved or pickled run keeps none"):
         NEEDING_ROWS[name](load(path).data)
 
 

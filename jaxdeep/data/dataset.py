@@ -118,7 +118,7 @@ class Dataset:
             )
 
     def check_has_rows(self) -> None:
-        """Refuse the data set of a loaded run, which has no rows.
+        """Refuse the data set of a loaded or unpickled run, which has no rows.
 
         Raises:
             UserError: There are no training rows.
@@ -126,8 +126,8 @@ class Dataset:
         if self.train.size == 0:
             name = cut(self.info.name, LONGEST_NAME) if self.info else "without a name"
             raise UserError(
-                f"the data set {name} has no rows, because a saved run keeps none. Give the data set that it was "
-                "trained on, or another one."
+                f"the data set {name} has no rows, because a saved or pickled run keeps none. Give the data set "
+                "that it was trained on, or another one."
             )
 
     def to_stored(self, rows: np.ndarray) -> np.ndarray:

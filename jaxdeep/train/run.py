@@ -1,8 +1,10 @@
 """A finished run: its weights, its figures and its predictions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +18,16 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluate import Evaluations
 from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.saved_parts import without_rows
 from jaxdeep.train.state import TrainState
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished run.
+
+    A pickle leaves the rows of `data` out, as `save` does. The run of a pickle predicts and has its figures. Copies
+    keep the rows.
 
     Attributes:
         config: Configuration that is trained.
@@ -75,6 +81,15 @@ class Run:
             note for note, is_true in (("diverged", self.diverged), ("synthetic", self.data.is_synthetic)) if is_true
         ]
         return f"Run({', '.join((f'seed={self.seed}', f'best_epoch={best}', *figures, *notes))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "data": without_rows(self.data)}
+
+    def __copy__(self) -> "Run":
+        return replace(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Run":
+        return replace(self, **{name: deepcopy(value, memo) for name, value in self.__dict__.items()})
 
     @property
     def seconds(self) -> float:

@@ -1,6 +1,7 @@
 """The configuration and the data set of a saved run, without rows and without functions of the user's own."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -139,7 +140,7 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
     if inputs != int(np.prod(shape)):
         raise ValueError(f"{inputs} inputs do not make rows of shape {shape}")
     stored = np.uint8 if columns and columns["dtype"] == "uint8" else jax.dtypes.canonicalize_dtype(dtype)
-    none = Split(jnp.zeros((0, inputs), stored), jnp.zeros(0, jnp.int32))
+    none = _no_rows(inputs, stored)
     ranges = columns and Columns(
         columns["dtype"],
         arrays["columns.low"],
@@ -162,6 +163,27 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
     is_known = record["name"] is not None
     mean, scale = jnp.asarray(arrays["mean"]), jnp.asarray(arrays["scale"])
     return Dataset(none, none, none, mean, scale, record["classes"], shape, info if is_known else None)
+
+
+def without_rows(data: Dataset) -> Dataset:
+    """Return a data set without its rows, as a run holds it that was saved and loaded.
+
+    Args:
+        data: Data set that a run was trained on.
+
+    Returns:
+        A data set whose three splits have 0 rows of D features. Its scaling, classes and ranges are the same.
+    """
+    info = data.info
+    if info is not None and info.columns is not None:
+        info = info._replace(columns=replace(info.columns, dim_share=dim_share(data)))
+    none = _no_rows(data.inputs, data.train.images.dtype)
+    return replace(data, train=none, valid=none, test=none, info=info)
+
+
+def _no_rows(inputs: int, dtype: Any) -> Split:
+    """Return a split with 0 rows of D features."""
+    return Split(jnp.zeros((0, inputs), dtype), jnp.zeros(0, jnp.int32))
 
 
 def _tuple(values: Any) -> tuple[Any, ...] | None:
