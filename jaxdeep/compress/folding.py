@@ -1,7 +1,6 @@
 """Batch normalisation folded into the dense layers, which then give the same logits without it."""
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -11,29 +10,15 @@ from jaxdeep.compress.weights import with_weights
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
 from jaxdeep.errors import UserError
-from jaxdeep.nn.dnn import Network
+from jaxdeep.nn.folding import WITHOUT_NORM, folded
 from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.run import Run
 
-EPSILON: Final = 1e-3
-"""Number that batch normalisation adds to a variance."""
 TOLERANCE: Final = 1e-4
 """Largest difference of two logits over the largest absolute logit that rounding explains."""
 CHECKED_ROWS: Final = 256
 """Number of validation rows whose logits are compared."""
-
-
-class Affine(NamedTuple):
-    """The map x -> scale x + shift of each feature.
-
-    Attributes:
-        scale: Factors [D] of type float64.
-        shift: Summands [D] of type float64.
-    """
-
-    scale: np.ndarray
-    shift: np.ndarray
 
 
 def fold_batch_norm(run: Run) -> Run:
@@ -64,73 +49,14 @@ def fold_batch_norm(run: Run) -> Run:
     run.check_trained()
     if not jax.tree.leaves(run.batch_stats):
         raise UserError("the run's network has no batch normalisation. Serve it as it is.")
-    config = run.config.updated(
-        {
-            "model.batch_norm": False,
-            "model.batch_norm_place": "before",
-            "model.batch_norm_input": False,
-            "model.use_bias": True,
-        }
-    )
-    model = model_of(config, run.data)
-    layers = _folded(_layers(model_of(run.config, run.data), run.params, run.batch_stats))
-    with np.errstate(over="ignore"):  # the logits are compared below
-        params = _stacked(model, layers, run.config.train.dtype)
-    batch_stats: dict[str, Any] = {stack.name: {} for stack in model.stacks}
-    wanted = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))
-    if _shapes(wanted) != _shapes((params, batch_stats)):
+    config = run.config.updated(WITHOUT_NORM)
+    before, after = (model_of(of, run.data) for of in (run.config, config))
+    weights = folded(before, after, run.params, run.batch_stats, run.config.train.dtype)
+    if weights is None:
         raise _refusal()
+    params, batch_stats = weights
     _check_logits(run, config, params, batch_stats)
     return with_weights(run, params, batch_stats, config)
-
-
-def _layers(model: Network, params: Any, batch_stats: Any) -> list[tuple[str | None, dict[str, Any], dict[str, Any]]]:
-    """Return the place of its normalisation, the weights and the statistics of each layer, as float64."""
-    layers = []
-    for stack in model.stacks:
-        for index in range(stack.length):
-            weights, stats = jax.tree.map(
-                lambda leaf, index=index: np.asarray(leaf[index], np.float64),
-                (params[stack.name], batch_stats[stack.name]),
-            )
-            layers.append((stack.block.norm_place, weights, stats))
-    return layers
-
-
-def _folded(layers: list[tuple[str | None, dict[str, Any], dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the weights of each layer without normalisation."""
-    folded, pending = [], []
-    for place, weights, stats in layers:
-        maps = {name: _affine(weights[name], stats[name]) for name in ("norm_input", "norm") if name in stats}
-        inputs = [*pending, *([maps["norm_input"]] if "norm_input" in maps else [])]
-        inputs += [maps["norm"]] if place == "input" else []
-        kernel = weights["dense"]["kernel"]  # [units, inputs]
-        bias = weights["dense"].get("bias", np.zeros(len(kernel)))
-        for scale, shift in reversed(inputs):  # the last map stands next to the product
-            kernel, bias = kernel * scale, bias + kernel @ shift
-        if place == "before":
-            scale, shift = maps["norm"]
-            kernel, bias = kernel * scale[:, None], bias * scale + shift
-        pending = [maps["norm"]] if place == "after" else []
-        others = {name: value for name, value in weights.items() if name not in ("dense", "norm", "norm_input")}
-        folded.append({**others, "dense": {"kernel": kernel, "bias": bias}})
-    return folded
-
-
-def _affine(weights: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray]) -> Affine:
-    """Return a batch normalisation by its moving statistics as an affine map."""
-    scale = weights["scale"] / np.sqrt(stats["var"] + EPSILON)
-    return Affine(scale, weights["bias"] - stats["mean"] * scale)
-
-
-def _stacked(model: Network, layers: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
-    """Return the weights of layers as a network without normalisation holds them."""
-    return {
-        stack.name: jax.tree.map(
-            lambda *leaves: jnp.asarray(np.stack(leaves), dtype), *layers[stack.first : stack.first + stack.length]
-        )
-        for stack in model.stacks
-    }
 
 
 def _check_logits(run: Run, config: Config, params: Any, batch_stats: Any) -> None:
@@ -152,8 +78,3 @@ def _refusal() -> UserError:
         "batch normalisation cannot be folded: a connection of the network leads around it, or its values are too "
         "large for the type of the weights. Serve the network as it is."
     )
-
-
-def _shapes(weights: Any) -> Any:
-    """Return the shape and type of each leaf, in a tree that can be compared."""
-    return jax.tree.map(lambda leaf: (tuple(leaf.shape), str(leaf.dtype)), weights)

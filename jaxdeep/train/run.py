@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,9 @@ from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.saved_parts import without_rows
 from jaxdeep.train.state import TrainState
+
+Platform = Literal["cpu", "cuda", "rocm", "tpu"]
+"""Platform that an exported network runs on."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,27 @@ class Run:
         from jaxdeep.train.saved import save  # which imports this file
 
         save(self, path)
+
+    def export(self, folder: str | Path, *, platforms: Sequence[Platform] = ("cpu", "cuda", "tpu")) -> None:
+        """Write the network to a folder that is served without the training code.
+
+        `jaxdeep.load_exported` reads it. The folder holds `network.jax`, the network as `jax.export` serialises it for
+        any number of rows, and `export.json` with the labels and the shape, type and ranges of the rows. The scaling is
+        a part of the network, and dropout is off. Batch normalisation is folded into the dense layers where that
+        changes nothing but rounding. There are no pickles.
+
+        Args:
+            folder: Path of the folder. `~` is the user's home. It is made if it does not exist. An exported network in
+                it is replaced.
+            platforms: Names of the platforms that can run it: cpu, cuda, rocm and tpu.
+
+        Raises:
+            UserError: The run has no best epoch, the folder has other files, a platform is not known, or flatbuffers is
+                not installed.
+        """
+        from jaxdeep.train.exporting import export  # which imports this file
+
+        export(self, folder, platforms)
 
     def check_trained(self) -> None:
         """Refuse a run without a best epoch, whose weights are untrained.
