@@ -17,7 +17,7 @@ from jaxdeep.errors import UserError
 EXPERIMENT = Experiment("cifar", "cifar10", CONFIGS)
 FIELDS = [field.dotted for field in fields()]
 COUNTED = ("--seed", "--seeds", "--samples", "--folds", "--mc-samples")
-NAMED = ("--config", "--data", "--halving", "--data-dir", "--workdir")
+NAMED = ("--config", "--data", "--halving", "--data-dir", "--workdir", "--export")
 TRUTHS = ("--overwrite", "--profile", "--summary", "--find-lr", "--ensemble")
 
 numbers = st.one_of(st.integers(-3, 12), st.integers(), st.floats()).map(str)

@@ -268,8 +268,10 @@ def test_a_folder_with_other_files_is_left_alone(folder) -> None:
     with refused("has other files, such as mine.txt. Choose an empty folder, or a new one."):
         trained_run().export(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    with refused("cannot be written"):
+    with refused("mine.txt is a file. Choose a folder."):
         trained_run().export(folder / "mine.txt")
+    with refused("cannot be written (Not a directory). Choose a folder that can be written."):
+        trained_run().export(folder / "mine.txt" / "served")
     with refused("folder is 3. Allowed: a path"):
         trained_run().export(3)  # type: ignore[arg-type]
 

@@ -88,11 +88,13 @@ class Command:
     """Raise the learning rate from 1e-5 to 10 within an epoch, plot the loss and suggest a rate. Train nothing."""
     strict: bool = False
     """Refuse a probable mistake in the configuration or its data before anything is trained. Else it is a warning."""
+    export: Path | None = None
+    """Folder for the network with the best validation figure of all trials, which jaxdeep.load_exported serves."""
     profile: bool = False
     """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
     def __post_init__(self) -> None:
-        for name in ("data_dir", "workdir"):  # expanduser leaves the ~ of an unknown user
+        for name in ("data_dir", "workdir", "export"):  # expanduser leaves the ~ of an unknown user
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(os.path.expanduser(path)))
         count = self._count
@@ -117,6 +119,11 @@ class Command:
             raise UserError(
                 "--compare trains named configurations, each in its own folder. "
                 "Remove --grid, --space, --find-lr, --summary and --workdir."
+            )
+        if self.export and (self.compare or self.tune or self.folds or self.find_lr or self.summary):
+            raise UserError(
+                "--export takes the best network of one study, whose trials share their validation rows. "
+                "Remove --compare, --tune, --folds, --find-lr and --summary."
             )
         if self.compare and count < 2:
             raise UserError(f"--seeds is {count}. Give 2 or more with --compare.")

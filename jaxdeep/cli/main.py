@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from jaxdeep.cli.command import Command, default_command, flags, parse, parse_compared
 from jaxdeep.cli.compare import compare_configurations
+from jaxdeep.cli.export import check_export, export_best
 from jaxdeep.cli.find_lr import find_lr
 from jaxdeep.cli.help import help_text
 from jaxdeep.cli.recipe import Experiment, Recipe
@@ -116,6 +117,8 @@ def _train(experiment: Experiment, command: Command) -> int:
         tuned = tune_configurations(experiment, [command])
         print(tuned.text)
         return tuned.status
+    if command.export is not None:
+        check_export(command.export)
     result, folder = run(experiment, command)
     width = width_of(sys.stdout)
     print(study_table(result, width))
@@ -123,6 +126,8 @@ def _train(experiment: Experiment, command: Command) -> int:
         print(uncertainty_table(result.uncertainty, result.data["name"], width, other_settings(result)))
     if result.varied and result.best is not None:
         print(f"best: {best_command(experiment, command, result.best.values)}")
+    if command.export is not None:
+        print(export_best(result, folder, command.export))
     print(closing_line(folder, "summary.json"))
     return 3 if result.diverged == len(result.trials) else 0
 

@@ -24,6 +24,8 @@ ONNX: Final = "model.onnx"
 """Name of the file with the network in ONNX."""
 FILES: Final = (RECORD, NETWORK, ONNX)
 """Names of all files of the folder."""
+KNOWN: Final = (*FILES, *(name + PART for name in FILES))
+"""Names that an export may replace. A killed one may leave a part of a file."""
 
 
 def write_folder(folder: Path, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
@@ -40,12 +42,10 @@ def write_folder(folder: Path, record: Mapping[str, Any], files: Mapping[str, by
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     content: dict[str, Any] = {"format": FORMAT, **record, "files": digests}
     text = json.dumps({**content, "digest": _digest(content)}, allow_nan=False, indent=1, ensure_ascii=False)
-    known = {*FILES, *(name + PART for name in FILES)}
     try:
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if others := sorted(entry.name for entry in folder.iterdir() if entry.name not in known):
-            raise UserError(f"{folder} has other files, such as {others[0]}. Choose an empty folder, or a new one.")
-        for name in known:
+        for name in KNOWN:
             (folder / name).unlink(missing_ok=True)
         for name, of in {**files, RECORD: f"{text}\n".encode()}.items():
             replace_file(folder / name, of)
@@ -53,6 +53,21 @@ def write_folder(folder: Path, record: Mapping[str, Any], files: Mapping[str, by
         raise UserError(
             f"{folder}: cannot be written ({error.strerror or error}). Choose a folder that can be written."
         ) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder for an exported network that has other files.
+
+    Args:
+        folder: Path of the folder, which need not exist.
+
+    Raises:
+        UserError: The folder has other files, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file. Choose a folder.")
+    if folder.is_dir() and (others := sorted(entry.name for entry in folder.iterdir() if entry.name not in KNOWN)):
+        raise UserError(f"{folder} has other files, such as {others[0]}. Choose an empty folder, or a new one.")
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], bytes]:
