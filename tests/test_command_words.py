@@ -18,7 +18,7 @@ EXPERIMENT = Experiment("cifar", "cifar10", CONFIGS)
 FIELDS = [field.dotted for field in fields()]
 COUNTED = ("--seed", "--seeds", "--samples", "--folds", "--mc-samples")
 NAMED = ("--config", "--data", "--halving", "--data-dir", "--workdir", "--export")
-TRUTHS = ("--overwrite", "--profile", "--summary", "--find-lr", "--ensemble")
+TRUTHS = ("--overwrite", "--profile", "--summary", "--find-lr", "--ensemble", "--export-onnx")
 
 numbers = st.one_of(st.integers(-3, 12), st.integers(), st.floats()).map(str)
 words = st.one_of(

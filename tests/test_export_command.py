@@ -57,6 +57,19 @@ def test_what_cannot_be_exported_is_said_before_training(command, capsys, monkey
     assert not Path("run").exists()
 
 
+def test_onnx_is_written_too(command, capsys) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed, and ONNX models are written with it")
+    assert command(*ARGV, "--export", "served", "--export-onnx") == 0
+    assert "served: export.json, network.jax, model.onnx, of seed_4" in capsys.readouterr().out
+    assert Path("served/model.onnx").stat().st_size > 1_000
+    assert load_exported("served").row_shape == (4, 4, 3)
+    assert command(*ARGV, "--export-onnx") == 2
+    assert command(*ARGV, "--export", "served", "--export-onnx", "--train.dtype", "float64") == 2
+    lines = capsys.readouterr().err.splitlines()[-2:]
+    assert lines[0] == "error: --export-onnx has no effect without --export. Remove it, or add --export FOLDER."
+    assert lines[1].startswith("error: train.dtype is float64, and ONNX runtimes lack operators of that type.")
+
+
 def test_nothing_is_exported_if_every_run_diverged(command, capsys) -> None:
     rate = ("--optim.optimizer", "sgd", "--optim.learning-rate", "1e30")
     assert command(*ARGV, *rate, "--export", "served") == 3

@@ -90,6 +90,8 @@ class Command:
     """Refuse a probable mistake in the configuration or its data before anything is trained. Else it is a warning."""
     export: Path | None = None
     """Folder for the network with the best validation figure of all trials, which jaxdeep.load_exported serves."""
+    export_onnx: bool = False
+    """Write model.onnx into the folder of --export too, for any ONNX runtime."""
     profile: bool = False
     """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
@@ -120,6 +122,8 @@ class Command:
                 "--compare trains named configurations, each in its own folder. "
                 "Remove --grid, --space, --find-lr, --summary and --workdir."
             )
+        if self.export_onnx and not self.export:
+            raise UserError("--export-onnx has no effect without --export. Remove it, or add --export FOLDER.")
         if self.export and (self.compare or self.tune or self.folds or self.find_lr or self.summary):
             raise UserError(
                 "--export takes the best network of one study, whose trials share their validation rows. "

@@ -24,7 +24,19 @@ WIDEST: Final = 100
 ALIASED: Final = {field: f"--{short}" for short, field in ALIASES.items()}
 """Field of the configuration -> its short flag."""
 GROUPS: Final = {
-    "a run": ("name", "list", "seed", "seeds", *ALIASED, "data", "data_dir", "workdir", "export", "overwrite"),
+    "a run": (
+        "name",
+        "list",
+        "seed",
+        "seeds",
+        *ALIASED,
+        "data",
+        "data_dir",
+        "workdir",
+        "export",
+        "export_onnx",
+        "overwrite",
+    ),
     "a study": ("grid", "space", "samples", "halving", "folds"),
     "a comparison": ("compare", "smallest_effect", "tune", "tune_rates", "tune_seeds", "tune_epochs"),
     "uncertainty": ("mc_samples", "ensemble"),

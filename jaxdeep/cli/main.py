@@ -118,7 +118,7 @@ def _train(experiment: Experiment, command: Command) -> int:
         print(tuned.text)
         return tuned.status
     if command.export is not None:
-        check_export(command.export)
+        check_export(command.export, command.config, onnx=command.export_onnx)
     result, folder = run(experiment, command)
     width = width_of(sys.stdout)
     print(study_table(result, width))
@@ -127,7 +127,7 @@ def _train(experiment: Experiment, command: Command) -> int:
     if result.varied and result.best is not None:
         print(f"best: {best_command(experiment, command, result.best.values)}")
     if command.export is not None:
-        print(export_best(result, folder, command.export))
+        print(export_best(result, folder, command.export, onnx=command.export_onnx))
     print(closing_line(folder, "summary.json"))
     return 3 if result.diverged == len(result.trials) else 0
 

@@ -23,8 +23,9 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.nn.folding import WITHOUT_NORM, folded
 from jaxdeep.train.checks import check_dtype
 from jaxdeep.train.exported import check_flatbuffers
-from jaxdeep.train.exported_file import NETWORK, write_folder
+from jaxdeep.train.exported_file import NETWORK, ONNX, write_folder
 from jaxdeep.train.forward import model_of, probabilities
+from jaxdeep.train.onnx_graph import check_onnx, onnx_model
 from jaxdeep.train.run import Platform, Run
 from jaxdeep.version import __version__
 
@@ -54,13 +55,14 @@ class Served(NamedTuple):
         return probabilities(self.config, self.params, self.batch_stats, self.data, rows)
 
 
-def export(run: Run, folder: str | Path, platforms: Sequence[Platform]) -> None:
+def export(run: Run, folder: str | Path, platforms: Sequence[Platform], *, onnx: bool = False) -> None:
     """Write a run to a folder. `Run.export` describes it.
 
     Args:
         run: Run to export.
         folder: Path of the folder. `~` is the user's home.
         platforms: Names of the platforms that the network is compiled for where it is loaded.
+        onnx: Whether to write the network as ONNX too.
 
     Raises:
         UserError: The run has no best epoch, an argument is not allowed, or a file cannot be written.
@@ -71,13 +73,19 @@ def export(run: Run, folder: str | Path, platforms: Sequence[Platform]) -> None:
     if isinstance(platforms, str) or not isinstance(platforms, Sequence):
         raise UserError(f"platforms is {shown(platforms)}. Give a tuple of {allowed}.")
     check("platforms", platforms, len(platforms) > 0 and all(name in names for name in platforms), allowed)
+    check_type("onnx", onnx, bool, "True or False")
     run.check_trained()
+    if onnx:
+        check_onnx(run.config)
     check_dtype(run.config)
     check_flatbuffers("Run.export")
     served = without_norm(run)
     files = {NETWORK: _serialised(served, tuple(dict.fromkeys(platforms)))}
-    is_folded = served.config != run.config
-    record = {**_record(run), "platforms": list(dict.fromkeys(platforms)), "batch_norm_folded": is_folded}
+    is_folded, known = served.config != run.config, _record(run)
+    if onnx:
+        metadata = {name: known[name] for name in ("jaxdeep", "labels", "class_names")}
+        files[ONNX] = onnx_model(*served, metadata)
+    record = {**known, "platforms": list(dict.fromkeys(platforms)), "batch_norm_folded": is_folded}
     write_folder(Path(os.path.expanduser(folder)), record, files)
 
 

@@ -145,7 +145,9 @@ class Run:
 
         save(self, path)
 
-    def export(self, folder: str | Path, *, platforms: Sequence[Platform] = ("cpu", "cuda", "tpu")) -> None:
+    def export(
+        self, folder: str | Path, *, platforms: Sequence[Platform] = ("cpu", "cuda", "tpu"), onnx: bool = False
+    ) -> None:
         """Write the network to a folder that is served without the training code.
 
         `jaxdeep.load_exported` reads it. The folder holds `network.jax`, the network as `jax.export` serialises it for
@@ -157,14 +159,16 @@ class Run:
             folder: Path of the folder. `~` is the user's home. It is made if it does not exist. An exported network in
                 it is replaced.
             platforms: Names of the platforms that can run it: cpu, cuda, rocm and tpu.
+            onnx: Whether to write model.onnx too. It takes raw rows, and gives probabilities in any ONNX runtime. It
+                needs the extra jaxdeep[onnx], an activation of jaxdeep's own, and float32.
 
         Raises:
-            UserError: The run has no best epoch, the folder has other files, a platform is not known, or flatbuffers is
-                not installed.
+            UserError: The run has no best epoch, the folder has other files, a platform is not known, ONNX cannot
+                express the network, or flatbuffers or onnx is not installed.
         """
         from jaxdeep.train.exporting import export  # which imports this file
 
-        export(self, folder, platforms)
+        export(self, folder, platforms, onnx=onnx)
 
     def check_trained(self) -> None:
         """Refuse a run without a best epoch, whose weights are untrained.
