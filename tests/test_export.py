@@ -142,13 +142,13 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_batch_normalisation_is_folded(place, tmp_path) -> None:
-    run = drawn_run(PLACES[place])
+    run = drawn_run(PLACES[place], 0.2)
     assert_same_answers(run, exported_again(run, tmp_path / "served"))
     assert is_folded(tmp_path / "served")
 
 
 def test_what_cannot_be_folded_is_exported_as_it_is(tmp_path) -> None:
-    run = drawn_run(BN.updated({"model.skip": True, "model.batch_norm_place": "after"}))
+    run = drawn_run(BN.updated({"model.skip": True, "model.batch_norm_place": "after"}), 0.2)
     assert_same_answers(run, exported_again(run, tmp_path / "served"))
     assert not is_folded(tmp_path / "served")
 
@@ -182,7 +182,7 @@ def test_a_run_from_a_transfer_is_exported_whole(tmp_path) -> None:
 
 
 def test_a_loaded_run_is_exported_and_folded(tmp_path) -> None:
-    drawn_run(BN).save(tmp_path / "run.npz")
+    drawn_run(BN, 0.2).save(tmp_path / "run.npz")
     loaded = load(tmp_path / "run.npz")
     assert_same_answers(loaded, exported_again(loaded, tmp_path / "served"))
     assert is_folded(tmp_path / "served")
@@ -340,5 +340,5 @@ def test_what_another_jax_cannot_read_is_one_line(folder, monkeypatch) -> None:
 
 def test_a_fold_that_changes_answers_is_not_exported(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
-    assert_same_answers(drawn_run(BN), exported_again(drawn_run(BN), tmp_path / "served"))
+    assert_same_answers(drawn_run(BN, 0.2), exported_again(drawn_run(BN, 0.2), tmp_path / "served"))
     assert not is_folded(tmp_path / "served")
