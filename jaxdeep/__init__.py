@@ -81,7 +81,7 @@ __all__ = [
     "tune",
 ]
 
-HOMES: Final = {
+_HOMES: Final = {
     "ensemble": "jaxdeep.analysis.ensembles",
     "Uncertainty": "jaxdeep.analysis.uncertainty",
     "mc_dropout": "jaxdeep.analysis.uncertainty",
@@ -147,9 +147,9 @@ def __getattr__(name: str) -> Any:
     Raises:
         AttributeError: It is no public name.
     """
-    if name not in HOMES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(HOMES[name]), name)
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -115,6 +115,22 @@ def test_one_export_serves_any_number_of_rows(folder) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [RECORD, NETWORK]
 
 
+def keys_of(record: dict, before: str = "") -> set[str]:
+    """Return each key with the keys above it. The names of files are no keys."""
+    keys = set()
+    for key, value in record.items():
+        is_inner = isinstance(value, dict) and key != "files"
+        keys |= keys_of(value, f"{before}{key}.") if is_inner else {f"{before}{key}"}
+    return keys
+
+
+def test_the_schema_describes_every_key_of_the_record(folder) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "schema.md").read_text()
+    section = page.partition("\n## export.json\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\w., ]+) \|", section.partition("|---|")[2], re.MULTILINE)
+    assert {key for row in rows for key in row.split(", ")} == keys_of(json.loads((folder / RECORD).read_text()))
+
+
 def test_plain_jax_serves_it_too(folder) -> None:
     rows = ROWS.reshape(len(ROWS), -1).astype(np.float32)
     found = jax.export.deserialize(bytearray((folder / NETWORK).read_bytes())).call(rows)

@@ -14,7 +14,7 @@ import jaxdeep.lint.rates  # which would otherwise put the package in the functi
 def test_each_name_has_one_home_for_people_tools_and_programs() -> None:
     (block,) = (node for node in ast.parse(inspect.getsource(jaxdeep)).body if isinstance(node, ast.If))
     imported = {alias.name: node.module for node in block.body for alias in node.names}  # type: ignore[attr-defined]
-    assert imported == jaxdeep.HOMES
+    assert imported == jaxdeep._HOMES
     assert sorted([*imported, "__version__"]) == sorted(jaxdeep.__all__)
     for name, home in imported.items():
         assert getattr(jaxdeep, name) is getattr(importlib.import_module(home), name)
