@@ -218,11 +218,21 @@ def are_equal(one: Path, other: Path) -> bool:
 
 
 def _are_equal_drawings(one: str, other: str) -> bool:
-    """Return whether two SVG texts are the same but for the last digits of numbers, which processors round apart."""
+    """Return whether two SVG texts are the same but for the last digits of numbers, which processors round apart.
+
+    Matplotlib names a marker or a clip path by a hash of its numbers. Here it is named by its order.
+    """
+    one, other = map(_with_ordered_names, (one, other))
     number = r"-?\d+\.\d+"
     found = [list(map(float, re.findall(number, text))) for text in (one, other)]
     rest = [re.sub(number, "#", text) for text in (one, other)]
     return rest[0] == rest[1] and np.allclose(*found, rtol=0, atol=POINTS_APART)
+
+
+def _with_ordered_names(text: str) -> str:
+    """Return an SVG text whose hashed names are numbered in the order in which they first stand there."""
+    numbers: dict[str, int] = {}
+    return re.sub(r"\b[a-z][0-9a-f]{10}\b", lambda name: f"name-{numbers.setdefault(name[0], len(numbers))}", text)
 
 
 def with_tables(text: str, page: str, tables: Sequence[str]) -> str:
