@@ -276,11 +276,13 @@ def test_missing_records_are_an_error_of_one_line(tmp_path, capsys, monkeypatch)
 
 OF_ONE_MACHINE = ("self_normalisation",)
 """Figures of many layers, whose lines depend on the rounding of the processor."""
+ROUNDED_APART = ("dead_units", "optimizer_paths")
+"""Figures whose lines have other points on another processor: by up to 1.3 points, or fewer of them. The pixels agree."""
 
 
 @pytest.mark.parametrize("name", [of for of in FIGURES if not of.startswith("samples") and of not in OF_ONE_MACHINE])
 def test_a_recorded_figure_is_what_the_command_draws(name: str, tmp_path: Path) -> None:
     entry = drawn.draw_figure(name, tmp_path, Inputs(RESULTS))
     assert entry == next(of for of in listed() if of["name"] == name)
-    for kind in ("png", "svg"):
+    for kind in ("png",) if name in ROUNDED_APART else ("png", "svg"):
         assert are_equal(tmp_path / f"{name}.{kind}", RECORDED / f"{name}.{kind}"), f"run: {entry['command']} --record"
