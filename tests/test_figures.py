@@ -277,7 +277,7 @@ def test_missing_records_are_an_error_of_one_line(tmp_path, capsys, monkeypatch)
 OF_ONE_MACHINE = ("self_normalisation",)
 """Figures of many layers, whose lines depend on the rounding of the processor."""
 ROUNDED_APART = ("dead_units", "optimizer_paths")
-"""Figures whose lines have other points on another processor: by up to 1.3 points, or fewer of them. The pixels agree."""
+"""Figures whose lines have other points on another processor, up to 1.3 points apart. The pixels agree."""
 
 
 @pytest.mark.parametrize("name", [of for of in FIGURES if not of.startswith("samples") and of not in OF_ONE_MACHINE])
