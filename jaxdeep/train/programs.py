@@ -46,10 +46,7 @@ XLA would divide a product's sum among several kernels' blocks. It pads both fac
 own.
 """
 LONGEST_UNSPLIT: Final = 1_024
-"""Longest sum of a product that is not divided. One block of a GPU adds a longer one up for longer than two pads take.
-
-The bound is the model of `python -m bench kernels`, and was not measured on a GPU.
-"""
+"""Longest sum of a product that is not divided. It is an assumption, and was not measured on a GPU."""
 
 OF_A_GPU: Final = "xla_gpu_"
 """How the names of XLA's options for a GPU begin."""
