@@ -9,7 +9,7 @@ import keras_oracle
 import numpy as np
 import pytest
 
-from jaxdeep.nn.stack import perturb, run_stack
+from jaxdeep.nn.stack import run_stack
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -17,12 +17,12 @@ LAYERS, UNITS, ROWS = 5, 7, 6
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
-def layer(x: Any, kernel: Any, other: Any, fixed: Any, shared: Any, perturbation: Any) -> tuple:
+def layer(x: Any, kernel: Any, other: Any, fixed: Any, shared: Any, perturb: Any) -> tuple:
     """Drops inputs, scales and shifts the product, bends it; reports its mean."""
     dropped = jnp.where(jax.random.bernoulli(jax.random.fold_in(shared, fixed), 0.8, x.shape), x, 0)
     product = dropped @ kernel.T
-    if perturbation is not None:
-        product = perturb(product, perturbation)
+    if perturb is not None:
+        product = perturb(product)
     y = jnp.tanh(product * other["scale"][None] + other["bias"][None]) + x
     return y, dropped, y.mean(0)
 
