@@ -542,7 +542,7 @@ def test_what_is_traced_comes_from_the_configuration():
         model=Model(dropout_sites="head", dropout_rate=0.25),
         optim=Optim(learning_rate=0.5, beta_1=0.75),
         schedule=Schedule("plateau", factor=0.375),
-        regularize=Regularize(l1=0.125, l2=0.0625, max_norm=3.0),
+        regularize=Regularize(l1=0.125, l2=0.0625, max_norm=3.0, label_smoothing=0.5),
     )
     assert config.hyper() == c.Hyper(
         learning_rate=0.5,
@@ -553,6 +553,7 @@ def test_what_is_traced_comes_from_the_configuration():
         max_norm=3.0,
         plateau_factor=0.375,
         rate_factor=1.0,
+        label_smoothing=0.5,
     )
     assert all(isinstance(value, float) for value in Config().hyper())
 

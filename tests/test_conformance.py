@@ -176,6 +176,7 @@ ROWS: dict[str, Config] = {
     "l2": toolbox(regularize={"l2": 1e-3, "penalized": (0, 2)}),
     "l1 and l2": toolbox(regularize={"l1": 1e-3, "l2": 1e-3, "penalized": "head"}),
     "max_norm": toolbox(regularize={"max_norm": 0.8, "constrained": "every"}),
+    "label smoothing": toolbox(regularize={"label_smoothing": 0.1}),
     "keep_zeros": toolbox(regularize={"keep_zeros": True}),
     "sparsity": toolbox(regularize={"sparsity": 0.6, "prune_end_epoch": 6}, train={"keep": "last"}),
     "sparsity of each layer": toolbox(

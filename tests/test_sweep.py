@@ -27,7 +27,7 @@ DATA = small_dataset(SMALL)
 DROPPED = replace(
     SMALL,
     model=replace(SMALL.model, dropout="alpha_dropout", dropout_sites="head", dropout_rate=0.1),
-    regularize=Regularize(l1=1e-5, l2=1e-5, max_norm=2.0),
+    regularize=Regularize(l1=1e-5, l2=1e-5, max_norm=2.0, label_smoothing=1e-3),
 )
 
 
@@ -52,6 +52,7 @@ def study(epochs: int = 4) -> list[Trial]:
         "regularize.l1": 1e-3,
         "regularize.l2": 1e-2,
         "regularize.max_norm": 0.5,
+        "regularize.label_smoothing": 0.2,
     }
     assert {*values, "schedule.factor", "transfer.rate_factor"} == set(TRACED)  # test_transfer varies that one
     trials = [Trial(varied(base, field, value), 3, {field: value}) for field, value in values.items()]

@@ -177,7 +177,11 @@ class Config:
             self.train,
             with_traced(self.schedule, factor=self.schedule.kind == "plateau"),
             with_traced(
-                regularize, l1=regularize.has_l1, l2=regularize.has_l2, max_norm=regularize.max_norm is not None
+                regularize,
+                l1=regularize.has_l1,
+                l2=regularize.has_l2,
+                max_norm=regularize.max_norm is not None,
+                label_smoothing=regularize.smooths,
             ),
             trained,
         )
@@ -193,6 +197,7 @@ class Config:
             max_norm=self.regularize.max_norm or 0.0,
             plateau_factor=self.schedule.factor,
             rate_factor=self.transfer.rate_factor,
+            label_smoothing=self.regularize.label_smoothing,
         )
 
 
@@ -205,6 +210,7 @@ TRACED: Final = (
     "regularize.max_norm",
     "schedule.factor",
     "transfer.rate_factor",
+    "regularize.label_smoothing",
 )
 """Fields that a study may vary within one program. schedule.factor is one for a plateau."""
 Settings = Config | Static
@@ -225,6 +231,7 @@ class Hyper(NamedTuple):
     max_norm: Any
     plateau_factor: Any
     rate_factor: Any
+    label_smoothing: Any
 
 
 def _check_names(part: str, values: Any, known: Mapping[str, Any]) -> None:

@@ -33,12 +33,15 @@ class Regularize:
     """Epoch after which the kernels have their final sparsity. Needed with sparsity."""
     prune_scope: PruneScope = "global"
     """Entries that pruning compares: global in all layers together, layer in each layer alone."""
+    label_smoothing: float = 0.0
+    """Share of a label's probability that all classes divide evenly, in [0, 1), in every loss, as in Keras."""
 
     def __post_init__(self) -> None:
         make_plain("regularize", self)
         for name in ("l1", "l2"):
             value = getattr(self, name)
             check(f"regularize.{name}", value, 0 <= value < math.inf, "0 or more and finite")
+        check("regularize.label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
         norm = self.max_norm
         check("regularize.max_norm", norm, norm is None or 0 < norm < math.inf, "above 0 and finite, or None")
         if self.penalized != "every" and not self.has_penalty:
@@ -100,6 +103,11 @@ class Regularize:
     def keeps_zeros(self) -> bool:
         """Return whether kernel entries that are exactly 0 stay 0. Pruning needs it."""
         return self.keep_zeros or self.prunes
+
+    @property
+    def smooths(self) -> bool:
+        """Return whether labels are smoothed. A static configuration knows it too."""
+        return self.label_smoothing != 0
 
     @property
     def has_l1(self) -> bool:

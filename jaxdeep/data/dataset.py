@@ -16,10 +16,11 @@ from jaxdeep.config.data import SUBSET
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
 from jaxdeep.data.info import Columns, Info, Split, with_shared_rows
-from jaxdeep.data.parts import divide
+from jaxdeep.data.parts import digest_with, divide
 from jaxdeep.data.rows import as_rows, flat, stored
 from jaxdeep.data.scaling import constants_of
 from jaxdeep.data.sources import Images
+from jaxdeep.data.weights import ClassWeights, weights_of_parts
 from jaxdeep.errors import UserError
 
 LONGEST_NAME: Final = 100
@@ -155,6 +156,8 @@ class Dataset:
         source: str = "arrays",
         synthetic: bool = False,
         class_names: Sequence[str] | None = None,
+        row_weights: Any = None,
+        class_weights: ClassWeights = None,
     ) -> "Dataset":
         """Make a data set of a user's own arrays.
 
@@ -171,6 +174,9 @@ class Dataset:
         With scaling standardize, a column with |mean| above 4,096 standard deviations is stored less its mean. A column
         that is constant in the training rows enters the network as 0, except in uint8 rows.
 
+        Weights count in the losses, and accuracies count each row once. A weight of 2 has the effect of a row that
+        stands there twice. While training, weights are divided by their mean over the training rows.
+
         Args:
             images: Rows [N, ...] of real numbers. All axes behind the first are flattened.
             labels: Labels [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
@@ -182,6 +188,9 @@ class Dataset:
             synthetic: Whether the rows were drawn, not observed.
             class_names: Names of the C classes. Integer labels are indices into them, strings are looked up. None takes
                 the labels.
+            row_weights: Weights [N] of the rows in images, 0 or more. Test rows of their own have the weight 1.
+            class_weights: Weight of each class by its label, which multiplies the weights of its rows. Classes that are
+                left out have 1. With "balanced" all classes count the same in the training rows.
 
         Returns:
             The data set, on the default device.
@@ -202,7 +211,16 @@ class Dataset:
         check_type("name", name, str, "a string")
         check_type("source", source, str, "a string")
         check_type("synthetic", synthetic, (bool, np.bool_), "True or False")
-        return _divided((images, labels, test_images, test_labels), data, name, source, bool(synthetic), class_names)
+        return _divided(
+            (images, labels, test_images, test_labels),
+            data,
+            name,
+            source,
+            bool(synthetic),
+            class_names,
+            row_weights=row_weights,
+            class_weights=class_weights,
+        )
 
     @classmethod
     def from_images(cls, images: Images, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
@@ -262,15 +280,23 @@ def _divided(
     synthetic: bool,
     class_names: Sequence[str] | None,
     valid_rows: int | None = None,
+    row_weights: Any = None,
+    class_weights: ClassWeights = None,
 ) -> Dataset:
     """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given."""
     takes_both, data = data.takes_both, data.base()
     parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
-    rows = parts[0].rows
+    rows, of_rows = parts[0].rows, weights_of_parts(parts, len(arrays[0]), row_weights, class_weights, encoding.values)
+    if of_rows is not None:
+        digest = digest_with(digest, of_rows)
     constants = constants_of(data, parts)
     train, valid, test = (
-        Split(jnp.asarray(stored(flat(part.rows.values), constants.offset)), jnp.asarray(part.labels.copy()))
-        for part in parts
+        Split(
+            jnp.asarray(stored(flat(part.rows.values), constants.offset)),
+            jnp.asarray(part.labels.copy()),
+            weights=None if own is None else jnp.asarray(own),
+        )
+        for part, own in zip(parts, of_rows or (None,) * 3, strict=True)
     )
     if takes_both:
         train, valid = with_shared_rows(train, valid)

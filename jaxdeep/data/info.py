@@ -23,6 +23,8 @@ class Split(NamedTuple):
             the split leaves out. None means the same classes.
         count: Number of rows that count, a scalar of type int32. The rows behind them repeat real rows and only fill
             the shape, so that splits of different sizes share programs. None means all rows.
+        weights: Weight [N] of each row of the images in the losses, of type float32. None means that all count the
+            same.
     """
 
     images: jax.Array
@@ -30,6 +32,7 @@ class Split(NamedTuple):
     rows: jax.Array | None = None
     label_map: jax.Array | None = None
     count: jax.Array | None = None  # pyright: ignore[reportIncompatibleMethodOverride] (no tuple counts its items here)
+    weights: jax.Array | None = None
 
     @property
     def capacity(self) -> int:
@@ -61,6 +64,19 @@ class Split(NamedTuple):
         labels = self.labels[rows]
         return self.images[rows], labels if self.label_map is None else self.label_map[labels]
 
+    def weights_of(self, indices: jax.Array) -> jax.Array | None:
+        """Return the weights of some of the split's rows.
+
+        Args:
+            indices: Indices [...] in the split.
+
+        Returns:
+            Weights [...], or None without weights.
+        """
+        if self.weights is None:
+            return None
+        return self.weights[indices if self.rows is None else self.rows[indices]]
+
     @property
     def own_rows(self) -> np.ndarray:
         """Return the indices [N] of the split's own rows in its images, on the host."""
@@ -77,18 +93,26 @@ class Split(NamedTuple):
         labels = np.asarray(self.labels)[slice(self.size) if self.rows is None else self.own_rows]
         return labels if self.label_map is None else np.asarray(self.label_map)[labels]
 
+    @property
+    def own_weights(self) -> np.ndarray | None:
+        """Return the weights [N] of the split's own rows on the host, or None without weights."""
+        return None if self.weights is None else np.asarray(self.weights)[self.own_rows]
+
 
 def joined(splits: Sequence[Split]) -> Split:
     """Return one split of the rows of several, one after the other.
 
     Args:
-        splits: One or more splits.
+        splits: One or more splits. All have weights, or none.
 
     Returns:
         A split without `rows`, whose arrays are new.
     """
     images = np.concatenate([split.own_images for split in splits])
-    return Split(jnp.asarray(images), jnp.asarray(np.concatenate([split.own_labels for split in splits])))
+    labels = np.concatenate([split.own_labels for split in splits])
+    weights = [split.own_weights for split in splits if split.own_weights is not None]
+    of_rows = jnp.asarray(np.concatenate(weights)) if weights else None
+    return Split(jnp.asarray(images), jnp.asarray(labels), weights=of_rows)
 
 
 def with_shared_rows(train: Split, valid: Split) -> tuple[Split, Split]:

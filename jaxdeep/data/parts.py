@@ -254,3 +254,13 @@ def _digest(arrays: Sequence[np.ndarray], encoding: str) -> str:
         digest.update(np.ascontiguousarray(array).data)
     digest.update(encoding.encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]
+
+
+def digest_with(digest: str, arrays: Sequence[np.ndarray]) -> str:
+    """Return the digest of what another digest identifies and of further arrays.
+
+    Args:
+        digest: Digest of a data set.
+        arrays: Weights of its rows.
+    """
+    return _digest(arrays, digest)

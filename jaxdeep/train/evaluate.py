@@ -13,7 +13,7 @@ from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.constraints import penalty
-from jaxdeep.train.forward import cross_entropy, is_correct, model_of, scaled
+from jaxdeep.train.forward import is_correct, losses, model_of, scaled
 
 EVALUATION_ROWS = 1_000
 """Number of rows that are evaluated at a time."""
@@ -25,7 +25,8 @@ class Evaluation(NamedTuple):
     """Figures of a network on a split. Dropout is off and batch normalisation uses its moving statistics.
 
     Attributes:
-        loss: Mean loss of the split's rows in nats. The penalties of l1 and l2 are added if there are any.
+        loss: Mean loss of the split's rows in nats, by their weights. The penalties of l1 and l2 are added if there are
+            any.
         accuracy: Share of the rows that are classified correctly, in [0, 1].
         correct: Booleans [N] that say whether a row's largest logit is its label's. Rows of a padded split that do not
             count are among them.
@@ -76,16 +77,21 @@ def evaluate(
     def evaluate_row(row: Any) -> tuple[jax.Array, jax.Array]:
         image, label = row if is_whole else split.take(row)
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
-        return cross_entropy(logits, label[None])[0], is_correct(logits, label[None])[0]
+        return losses(config, hyper, logits, label[None])[0], is_correct(logits, label[None])[0]
 
     is_whole = split.rows is None and split.label_map is None
     rows = (split.images, split.labels) if is_whole else jnp.arange(split.capacity)
-    losses, correct = jax.lax.map(evaluate_row, rows, batch_size=EVALUATION_ROWS)
+    of_rows, correct = jax.lax.map(evaluate_row, rows, batch_size=EVALUATION_ROWS)
     mask = split.mask
-    loss = losses.mean(where=mask)
+    weights = split.weights_of(jnp.arange(split.capacity))
+    if weights is None:
+        loss = of_rows.mean(where=mask)
+    else:
+        weights = weights.astype(of_rows.dtype)
+        loss = jnp.sum(weights * of_rows, where=mask) / jnp.sum(weights, where=mask)
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
-    return Evaluation(loss, correct.mean(dtype=losses.dtype, where=mask), correct)
+    return Evaluation(loss, correct.mean(dtype=of_rows.dtype, where=mask), correct)
 
 
 def confusion_counts(

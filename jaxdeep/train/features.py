@@ -75,7 +75,11 @@ def shapes_with_features(config: Config, data: Dataset, count: int) -> Dataset:
         rows = split.capacity
         images = jax.ShapeDtypeStruct((rows, config.network.units[count - 1]), config.train.dtype)
         return split._replace(
-            images=images, labels=jax.ShapeDtypeStruct((rows,), split.labels.dtype), rows=None, label_map=None
+            images=images,
+            labels=jax.ShapeDtypeStruct((rows,), split.labels.dtype),
+            rows=None,
+            label_map=None,
+            weights=None if split.weights is None else jax.ShapeDtypeStruct((rows,), split.weights.dtype),
         )
 
     return _feature_set(config, data, count, *map(shapes, (data.train, data.valid, data.test)))
@@ -101,4 +105,5 @@ def _features(
         return outputs[0], label[0]
 
     images, labels = jax.lax.map(of_row, jnp.arange(split.capacity), batch_size=EVALUATION_ROWS)
-    return split._replace(images=images, labels=labels, rows=None, label_map=None)
+    weights = split.weights_of(jnp.arange(split.capacity))
+    return split._replace(images=images, labels=labels, rows=None, label_map=None, weights=weights)

@@ -30,10 +30,12 @@ class Batch(NamedTuple):
         rows: Indices [B] of training rows.
         mask: Booleans [B], True for rows that count. The other rows repeat these and only fill the shape. None if all
             count.
+        weights: Weights [B] of the rows in the loss. Their mean over the training rows is 1. None without weights.
     """
 
     rows: jax.Array
     mask: jax.Array | None = None
+    weights: jax.Array | None = None
 
     def size(self, dtype: Any) -> Any:
         """Return the number of rows that count.
@@ -90,6 +92,31 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """
     of_labels = jax.lax.platform_dependent(logits, labels, cpu=_gathered, default=_summed)
     return jax.nn.logsumexp(logits, 1) - of_labels
+
+
+def losses(config: Settings, hyper: Hyper, logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return each row's cross-entropy, with smoothed labels if the configuration smooths them.
+
+    A label's probability is then 1 - s + s / C, and that of every other class s / C, with s of
+    `regularize.label_smoothing`.
+
+    Args:
+        config: Static fields of the configuration.
+        hyper: Traced numbers of the configuration.
+        logits: Logits [B, C].
+        labels: Classes [B], integers in 0 .. C - 1.
+
+    Returns:
+        Losses [B] in nats.
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2016), section 7.
+    """
+    of_labels = cross_entropy(logits, labels)
+    if not config.regularize.smooths:
+        return of_labels
+    smoothing = jnp.asarray(hyper.label_smoothing, logits.dtype)
+    of_all = jax.nn.logsumexp(logits, 1) - logits.mean(1)
+    return (1 - smoothing) * of_labels + smoothing * of_all
 
 
 def _gathered(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -150,7 +177,10 @@ def batch_loss(
         kernels=config.train.kernels,
     )
 
-    loss = jnp.sum(cross_entropy(logits, labels), where=batch.mask) / batch.size(logits.dtype)
+    of_rows = losses(config, hyper, logits, labels)
+    if batch.weights is not None:
+        of_rows *= batch.weights
+    loss = jnp.sum(of_rows, where=batch.mask) / batch.size(logits.dtype)
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
     return loss, (batch_stats, jnp.sum(is_correct(logits, labels), where=batch.mask))

@@ -165,6 +165,9 @@ def epoch_batches(config: Settings, state: TrainState, data: Dataset) -> tuple[B
     batches = Batch(*(rows.reshape(steps, batch_size) for rows in (order, mask)))
     if not filling and not is_padded:
         batches = batches._replace(mask=None)
+    if (own := data.train.weights_of(jnp.arange(data.train.capacity))) is not None:
+        own = own.astype(config.train.dtype)
+        batches = batches._replace(weights=(own / own.mean(where=data.train.mask))[batches.rows])
     return batches, jax.vmap(partial(jax.random.fold_in, batch_key))(jnp.arange(steps))
 
 
