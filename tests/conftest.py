@@ -4,6 +4,7 @@ All processes of a test run share a folder of compiled programs, so that equal o
 for the next run: a program's key covers all that it was compiled from and with.
 """
 
+import gc
 import os
 import sys
 import time
@@ -17,6 +18,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes that this one
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / f"xla-{version}")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+# A test runs a program a few times, so most of what LLVM could do for it takes longer than it saves.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # with 10 frames of each operation tests take 9% longer
 
 import hypothesis
@@ -65,6 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     is_part = any("::" in argument for argument in config.args)
     if unknown := sorted(name for name in slow - names if name.partition("::")[0] in files and not is_part):
         raise pytest.UsageError(f"{SLOW.name} names tests that there are not: {', '.join(unknown[:5])}. Remove them.")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector pass over what was imported, which would be a twentieth of a run's time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

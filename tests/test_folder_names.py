@@ -21,11 +21,11 @@ QUICK = (
 )
 NAMES = ("a[b]c", os.fsdecode(b"\xff\xfe"))
 MORE_NAMES = (
-    "gs://bucket/x",
-    *("[x]", "*", "**", "?", "a\\b", "%41", "{a}", "$HOME", "~nobody-of-that-name", "-dash", "--", ".hidden", "#"),
-    *("two words", " lead", "trail ", "new\nline", "quote'", 'quote"', "\x01", "Ünïcödé 猫", "x" * 255, "ü" * 127),
-    *("s3:/bucket/x", "file:/x", "C:/x", "x.orbax-checkpoint-tmp-1", "config.json.part", "5", "a=b,c|d"),
+    *("gs://bucket/x", "C:/x", "~nobody-of-that-name", "--", "**", ".hidden", "5"),  # a whole form could mean something
+    *("ü" * 127, "x.orbax-checkpoint-tmp-1", " two\nwords %41 {a} $HOME "),
+    "\x01 a\\b 'c' \"d\" [?*] # e=f,g|h Ünïcödé 猫",
 )
+"""A study is trained in each, so characters that mean something inside a name share one."""
 
 
 @pytest.fixture(scope="module")
