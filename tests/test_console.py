@@ -88,9 +88,9 @@ def test_rows_that_are_no_images_are_neither_drawn_nor_compared_with_images(here
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["predict"], "there is no command 'predict'. Allowed: train"),
-        (["trian", "mine.npz"], "Allowed: train. Perhaps you mean train"),
-        (["train"], "train has no file. Allowed: jaxdeep train FILE.npz, and flags behind it"),
+        (["predict"], "predict has no model and rows. Allowed: jaxdeep predict MODEL ROWS --out predictions.csv"),
+        (["trian", "mine.npz"], "Allowed: train, predict. Perhaps you mean train"),
+        (["train"], "train has no file. Allowed: jaxdeep train FILE, and flags behind it"),
         (["train", "--seeds", "2", "mine.npz"], "train has no file"),
         (["train", "none.npz"], "none.npz cannot be read (No such file or directory)"),
         (["train", "mine.npz", "--epoch", "3"], "there is no flag --epoch. Perhaps you mean --epochs"),
@@ -115,7 +115,8 @@ def test_what_cannot_be_is_status_2_in_one_line(here, capsys, argv, message) -> 
 def test_without_a_command_it_says_which_there_are(capsys, monkeypatch) -> None:
     assert main([]) == 2
     usage = capsys.readouterr().err
-    assert "train FILE.npz" in usage
+    assert "train FILE " in usage
+    assert "predict MODEL ROWS " in usage
     assert main(["--help"]) == 0
     assert capsys.readouterr().out == usage
     monkeypatch.setattr(sys, "argv", ["jaxdeep", "--version"])
@@ -127,7 +128,7 @@ def test_help_has_no_flag_that_only_the_chapters_images_have(capsys) -> None:
     for argv in (["train", "--help"], ["train", "any.npz", "--help"]):
         assert main(argv) == 0
         out = capsys.readouterr().out
-        assert out.startswith("usage: jaxdeep train FILE.npz [flags]\n")
+        assert out.startswith("usage: jaxdeep train FILE [flags]\n")
         assert not re.findall(r"^  --(?:config|list|compare|data|data-dir) ", out, re.MULTILINE)
         assert f"[{Config().train.epochs}]" in out
         assert len(out.splitlines()) < 100

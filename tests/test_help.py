@@ -10,6 +10,7 @@ from experiments.cifar import CONFIGS
 from jaxdeep.cli.command import Command, flags
 from jaxdeep.cli.help import GROUPS, descriptions
 from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.table_flags import TableFlags
 from jaxdeep.config.parts import ALIASES, PARTS
 
 EXPERIMENT = Experiment("cifar", "cifar10", CONFIGS)
@@ -24,9 +25,9 @@ def helped(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def test_each_flag_of_a_command_is_in_one_group_and_has_a_text() -> None:
     names = [name for group in GROUPS.values() for name in group]
-    assert sorted(names) == sorted([*(field.name for field in fields(Command) if field.name != "config"),
-                                    *ALIASES.values()])  # fmt: skip
-    for of in (Command, *PARTS.values()):
+    own = [field.name for of in (Command, TableFlags) for field in fields(of) if field.name != "config"]
+    assert sorted(names) == sorted([*own, *ALIASES.values()])
+    for of in (Command, TableFlags, *PARTS.values()):
         assert set(descriptions(of)) == {field.name for field in fields(of)}
 
 

@@ -14,6 +14,7 @@ from jaxdeep.cli.budget import budget_of, check_tune
 from jaxdeep.cli.flags import Flag, flags_of, read_flags
 from jaxdeep.cli.grid import parse_grid, parse_space
 from jaxdeep.cli.recipe import Experiment
+from jaxdeep.cli.table_flags import FLAGS
 from jaxdeep.config import Config
 from jaxdeep.config.parts import ALIASES
 from jaxdeep.config.values import shown
@@ -173,7 +174,7 @@ def flags(experiment: Experiment) -> list[Flag]:
     """
     names, sources = tuple(experiment.recipes), ("auto", experiment.dataset, "synthetic")
     if experiment.source is not None:
-        return flags_of(Command, {}, OF_IMAGES)
+        return [*flags_of(Command, {}, OF_IMAGES), *FLAGS]
     return flags_of(Command, {"name": names, "compare": names, "data": sources})
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.flags import PART_OF, Flag, is_several, is_switch
+from jaxdeep.cli.table_flags import TableFlags
 from jaxdeep.config.parts import ALIASES, PARTS
 from jaxdeep.config.words import words_of
 
@@ -37,6 +38,7 @@ GROUPS: Final = {
         "export_onnx",
         "overwrite",
     ),
+    "a table": ("target", "drop", "group", "test_size", "test_file", "no_test", "numbers", "split_seed"),
     "a study": ("grid", "space", "samples", "halving", "folds"),
     "a comparison": ("compare", "smallest_effect", "tune", "tune_rates", "tune_seeds", "tune_epochs"),
     "uncertainty": ("mc_samples", "ensemble"),
@@ -67,6 +69,7 @@ def help_text(
     about = f"Train a network. The same command again continues what was interrupted. {defaults}"
     lines = [f"usage: {usage} [flags]", "", *textwrap.wrap(about, width)]
     groups = {title: tuple(by_field[name] for name in names if name in by_field) for title, names in GROUPS.items()}
+    groups = {title: of_group for title, of_group in groups.items() if of_group}
     if everything:
         for part, of in PARTS.items():
             groups[f"--{part}: {_lower(inspect.getdoc(of) or '')}"] = tuple(flag for flag in flags if flag.owner is of)
@@ -112,9 +115,9 @@ def _entry(flag: Flag, command: Command, width: int) -> Iterator[str]:
     parts += [f"The same as {flag.word}."] if alias else []
     names = _names(flag.hint)
     parts += [f"One of {', '.join(names)}."] if names else []
-    default = getattr(
-        getattr(command.config, PART_OF[flag.owner]) if alias or flag.owner in PART_OF else command, flag.field
-    )
+    is_config = alias or flag.owner in PART_OF
+    owner = getattr(command.config, PART_OF[flag.owner]) if is_config else command
+    default = getattr(TableFlags() if flag.owner is TableFlags else owner, flag.field)
     parts += [f"[{' '.join(words_of(default))}]"] if default not in (None, False, (), "") else []
     text = textwrap.wrap(" ".join(parts), width - COLUMN, break_on_hyphens=False)
     begin = f"  {word}"

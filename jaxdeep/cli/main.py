@@ -68,10 +68,22 @@ def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
     Returns:
         The exit status, with the values that `main` returns, and 141 if the reader of stdout is gone.
     """
+    return with_lines(lambda: respond(experiment(), given))
+
+
+def with_lines(do: Callable[[], int]) -> int:
+    """Do what a command asks for, and print every expected error, warning and log message as a line on stderr.
+
+    Args:
+        do: Function that returns the exit status. It may raise UserError.
+
+    Returns:
+        The exit status. It is 2 after an error that the user can mend, and 141 if the reader of stdout is gone.
+    """
     show_what_can_be(sys.stdout, sys.stderr)
     with redirect_stderr(LenientStream(sys.stderr)), _warnings_as_lines(), _log_as_lines():
         try:
-            return _answer(experiment(), given)
+            return do()
         except UserError as error:
             print(f"error: {_one_line(error)}", file=sys.stderr)
             return 2
@@ -83,8 +95,19 @@ def answer(experiment: Callable[[], Experiment], given: Sequence[str]) -> int:
             return 2
 
 
-def _answer(experiment: Experiment, given: Sequence[str]) -> int:
-    """Run a command line, and turn a signal into its exit status."""
+def respond(experiment: Experiment, given: Sequence[str]) -> int:
+    """Run a command line, and turn a signal into its exit status.
+
+    Args:
+        experiment: Configurations and their data.
+        given: Words of the command line.
+
+    Returns:
+        The exit status, with the values that `main` returns.
+
+    Raises:
+        UserError: The user can mend what is wrong.
+    """
     try:
         with signals(lambda: "what is saved stays, and the same command goes on from there"):
             if HELP & set(given):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxdeep.cli.table_flags import TableFlags
 from jaxdeep.config import Config
 from jaxdeep.study.reported import Reported, ReportedMC
 
@@ -37,8 +38,9 @@ class Experiment:
         name: Name of the experiment in titles, and of its folder in runs/.
         dataset: Name of its images, or of the user's own rows.
         recipes: Configurations of the experiment by name.
-        source: User's own `.npz` file. None takes the images that `dataset` names.
+        source: User's own `.npz` file or table. None takes the images that `dataset` names.
         program: Words that begin each of its commands. Empty becomes ("python", "-m", "experiments.NAME").
+        table: How a table becomes rows and labels. None if `source` is no table.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Experiment:
     recipes: Mapping[str, Recipe]
     source: Path | None = None
     program: tuple[str, ...] = ()
+    table: TableFlags | None = None
 
     def __post_init__(self) -> None:
         if not self.program:

@@ -131,7 +131,9 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
     if config.train.dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     use_compilation_cache()
-    if experiment.source is not None:
+    if experiment.source is not None and experiment.table is not None:
+        data = experiment.table.dataset(experiment.source, config.data)
+    elif experiment.source is not None:
         data = Dataset.from_npz(experiment.source, config.data)
     else:
         images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)

@@ -61,6 +61,8 @@ def column_names(given: Any) -> tuple[str, ...] | None:
     Returns:
         A name for each column. None if the object is no data frame.
     """
+    if hasattr(given, "column_names") and hasattr(given, "__array__"):  # a table of pyarrow
+        return tuple(map(str, given.column_names))
     columns = getattr(given, "columns", None)
     return None if columns is None or not hasattr(given, "to_numpy") else tuple(map(str, columns))
 

@@ -15,11 +15,16 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.data import SUBSET
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
+from jaxdeep.data.image_folder import SOURCE, read_folder, read_images
 from jaxdeep.data.info import Columns, Info, Split, with_shared_rows
 from jaxdeep.data.parts import digest_with, divide
 from jaxdeep.data.rows import as_rows, flat, stored
 from jaxdeep.data.scaling import constants_of
 from jaxdeep.data.sources import Images
+from jaxdeep.data.split_rows import split_rows
+from jaxdeep.data.table_columns import TableColumns, features_of
+from jaxdeep.data.table_split import Numbers, divided
+from jaxdeep.data.tables import is_table_path
 from jaxdeep.data.weights import ClassWeights, weights_of_parts
 from jaxdeep.errors import UserError
 
@@ -98,6 +103,8 @@ class Dataset:
         """
         check_type("data", data, Data, "a Data")
         self.check_has_rows()
+        if data.validate_on_test and not self.test.size:
+            raise UserError("data.validate_on_test needs test rows, and the data set has none. Remove it.")
         if self.info is None or self.info.data is None:
             return
         own = self.info.data
@@ -135,13 +142,30 @@ class Dataset:
         """Turn new rows into what the device holds, as the data set's own rows were.
 
         Args:
-            rows: Numbers [N, D] on the scale of the rows that the data set was made of.
+            rows: Numbers [N, D] on the scale of the rows that the data set was made of, or a data frame of its table.
 
         Returns:
             A copy [N, D] of type uint8, float32 or float64.
         """
         columns = self.info.columns if self.info else None
-        return stored(as_rows(rows, "rows").values, columns.offset if columns else None)
+        given = features_of(self.info.table if self.info else None, rows)
+        return stored(as_rows(given, "rows").values, columns.offset if columns else None)
+
+    def read_images(self, paths: Sequence[str | Path]) -> np.ndarray:
+        """Decode new images for a network that was trained on a folder of images.
+
+        Args:
+            paths: Paths of N images, which are resized to the data set's images.
+
+        Returns:
+            Images [N, H, W, C] uint8, which `predict` takes.
+
+        Raises:
+            UserError: An image cannot be decoded, or the data set's rows are no images of 1 or 3 channels.
+        """
+        if len(self.image_shape) != 3 or self.image_shape[2] not in (1, 3):
+            raise UserError(f"the data set's rows have the shape {self.image_shape}, and images have [H, W, 1 or 3].")
+        return read_images(paths, self.image_shape)
 
     @classmethod
     def from_arrays(
@@ -271,6 +295,128 @@ class Dataset:
         arrays, valid_rows = npz.training_and_test(path, data.valid_size)
         return _divided(arrays, data, Path(path).stem, "arrays", False, None, valid_rows)
 
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        target: str,
+        *,
+        test: Any = 0.2,
+        data: Data = Data(),  # noqa: B008 (frozen)
+        drop: Sequence[str] = (),
+        group: str | None = None,
+        split_seed: int = 0,
+        numbers: Numbers = "standardize",
+        weight: str | None = None,
+        class_weights: ClassWeights = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """Make a data set of a table with numbers, categories and gaps. This needs the extra jaxdeep[tables].
+
+        The rows are shuffled. Each part has its share of every class, or with `group` whole groups. Medians, quantiles
+        and categories come from the training rows alone, and `info.table` keeps them. So `predict` takes data frames
+        with the same columns.
+
+        - A number that is missing becomes the median. A feature marks it if training rows miss some. Booleans are 0
+          and 1.
+        - A category has a feature for each frequent value, and one for all other and missing values if training rows
+          have some. Strings are categories. Frequent is 1 training row in 200, within 2 to 20 rows.
+        - Strings that mostly differ, dates and nested columns are refused. Leave them out by `drop`.
+
+        With folds or `data.resample`, the medians, quantiles and categories of the first training rows stay. Folds do
+        not keep groups together.
+
+        Args:
+            table: Data frame of pandas, polars or pyarrow, or the path of a .csv, .tsv or .parquet file.
+            target: Name of the column of labels, which are integers, booleans or strings.
+            test: Share of the rows for the test part, above 0 and below 1. Or their number. Or another table with the
+                same columns. None: there are no test rows, and all test figures are NaN.
+            data: Sizes and scaling. A share in `data.valid_size` is one of all rows in `table`.
+            drop: Names of columns to leave out.
+            group: Name of a column whose equal values keep rows in one part. It is no feature. None divides by class.
+            split_seed: Seed of the shuffle, in 0 .. 2^32 - 1.
+            numbers: "standardize" takes numbers as they are, which `data.scaling` standardises. "quantile" maps each
+                number to the normal quantile of its rank among the training values.
+            weight: Name of a column that says how much a row counts in the losses, 0 or more. It is no feature. Rows of
+                another test table have the weight 1.
+            class_weights: Weight of each class by its label, which multiplies the weights of its rows. Or "balanced".
+            name: Name of the data set. None takes the file's name without its end, or "table".
+
+        Returns:
+            The data set, on the default device.
+
+        Raises:
+            UserError: The file cannot be read, a column is missing or cannot be a feature, a row misses the target, an
+                argument has another type, sizes do not fit, or a package is not installed.
+        """
+        check_type("data", data, Data, "a Data")
+        check_type("name", name, (str, type(None)), "a string, or None")
+        of_rows = divided(table, target, test, data, drop, group, split_seed, numbers, weight)
+        title = name or (Path(table).stem if is_table_path(table) else "table")
+        is_tested = test is not None
+        return _divided(
+            of_rows.arrays,
+            data,
+            title,
+            "table",
+            False,
+            None,
+            of_rows.valid_rows,
+            of_rows.columns,
+            is_tested=is_tested,
+            row_weights=of_rows.weights,
+            test_weights=of_rows.test_weights,
+            class_weights=class_weights,
+        )
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | Path,
+        *,
+        size: tuple[int, int] | None = None,
+        test: Any = 0.2,
+        data: Data = Data(),  # noqa: B008 (frozen)
+        split_seed: int = 0,
+        name: str | None = None,
+    ) -> "Dataset":
+        """Make a data set of images in sub-folders, whose names are the labels.
+
+        Images are decoded once and resized. The cache keeps them until a file changes. They are shuffled, and each part
+        has its share of every class. `read_images` decodes new images for `predict`.
+
+        Args:
+            folder: Path of the folder. `~` is the home folder. Images are the .png, .jpg, .jpeg, .bmp, .gif, .webp,
+                .tif, .tiff, .ppm and .pgm files in its sub-folders and below.
+            size: Height and width of the images in pixels. None takes the first image's.
+            test: Share of the images for the test part, above 0 and below 1. Or their number. Or another such folder.
+                None: there are no test rows, and all test figures are NaN.
+            data: Sizes and scaling. A share in `data.valid_size` is one of all images in `folder`.
+            split_seed: Seed of the shuffle, in 0 .. 2^32 - 1.
+            name: Name of the data set. None takes the folder's.
+
+        Returns:
+            The data set of images [H, W, C], on the default device. C is 1 if all images are grey, and 3 otherwise.
+
+        Raises:
+            UserError: The folder has no classes or a class has no image, an image cannot be decoded, an argument has
+                another type, or sizes do not fit.
+        """
+        check_type("folder", folder, (str, Path), "a path")
+        check_type("data", data, Data, "a Data")
+        check_type("name", name, (str, type(None)), "a string, or None")
+        images, labels = read_folder(folder, size)
+        is_folder = isinstance(test, str | Path)
+        of_test, of_valid, of_train = split_rows(labels, None, None if is_folder else test, data, split_seed)
+        order = np.concatenate([of_valid, of_train])
+        height, width, channels = images.shape[1:]
+        other = read_folder(test, (height, width), channels) if is_folder else None
+        of_test = order[-1:] if test is None else of_test  # a row that fills the shape
+        test_images, test_labels = other or (images[of_test], labels[of_test])
+        arrays = (images[order], labels[order], test_images, test_labels)
+        title, is_tested = name or Path(folder).resolve().name, test is not None
+        return _divided(arrays, data, title, SOURCE, False, None, len(of_valid), is_tested=is_tested)
+
 
 def _divided(
     arrays: tuple[Any, Any, Any, Any],
@@ -280,13 +426,21 @@ def _divided(
     synthetic: bool,
     class_names: Sequence[str] | None,
     valid_rows: int | None = None,
+    table: TableColumns | None = None,
+    *,
+    is_tested: bool = True,
     row_weights: Any = None,
+    test_weights: Any = None,
     class_weights: ClassWeights = None,
 ) -> Dataset:
-    """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given."""
+    """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given.
+
+    The test rows do not count if `is_tested` is False. Programs then have a shape, and all test figures are NaN.
+    """
     takes_both, data = data.takes_both, data.base()
-    parts, encoding, digest = divide(*arrays, data, class_names, valid_rows)
-    rows, of_rows = parts[0].rows, weights_of_parts(parts, len(arrays[0]), row_weights, class_weights, encoding.values)
+    parts, encoding, digest = divide(*arrays, data, class_names, valid_rows, is_tested=is_tested)
+    rows = parts[0].rows
+    of_rows = weights_of_parts(parts, len(arrays[1]), row_weights, test_weights, class_weights, encoding.values)
     if of_rows is not None:
         digest = digest_with(digest, of_rows)
     constants = constants_of(data, parts)
@@ -298,6 +452,8 @@ def _divided(
         )
         for part, own in zip(parts, of_rows or (None,) * 3, strict=True)
     )
+    if not is_tested:
+        test = test._replace(count=jnp.zeros((), jnp.int32))
     if takes_both:
         train, valid = with_shared_rows(train, valid)
     return Dataset(
@@ -317,5 +473,6 @@ def _divided(
             data,
             Columns(rows.dtype, *constants.training, rows.names, constants.offset),
             encoding.values,
+            table,
         ),
     )

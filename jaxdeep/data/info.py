@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxdeep.config import Data
+from jaxdeep.data.table_columns import TableColumns
 
 
 class Split(NamedTuple):
@@ -167,6 +168,7 @@ class Info(NamedTuple):
         data: Sizes and scaling of the rows. A configuration with other ones is refused.
         columns: Ranges of the training rows, by which other rows are checked.
         label_values: The C labels as they were given. A prediction of class i means label_values[i].
+        table: Columns of the table that the rows were made of, which turn new data frames into rows. None for arrays.
     """
 
     name: str
@@ -177,3 +179,4 @@ class Info(NamedTuple):
     data: Data | None = None
     columns: Columns | None = None
     label_values: tuple[int | bool | str, ...] | None = None
+    table: TableColumns | None = None

@@ -8,6 +8,7 @@ import numpy as np
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.row_ranges import check_rows_scale, outside_range
 from jaxdeep.data.rows import aligned, as_rows, stored
+from jaxdeep.data.table_columns import features_of
 from jaxdeep.errors import UserError, warn
 
 
@@ -15,7 +16,9 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     """Check rows that a user gives and convert them to what the data set stores.
 
     Shape, type and finiteness are always checked. The columns of a data frame are matched by name if the training rows
-    had names. A data set without `info` knows no ranges, so its rows are not compared with any.
+    had names. If the training rows were made of a table, a data frame has that table's columns, with gaps and
+    categories, in any order and beside others. A data set without `info` knows no ranges, so its rows are not compared
+    with any.
 
     Args:
         dataset: Data set that the network was trained on.
@@ -36,6 +39,8 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
         JaxdeepWarning: Values lie outside the range of the training rows. One warning names their number and the worst.
     """
     columns = dataset.info.columns if dataset.info else None
+    table = dataset.info.table if dataset.info else None
+    rows = features_of(table, rows, check=check)
     names = columns.names if columns else None
     given = aligned(as_rows(rows, "rows"), names, "the data frame")
     if given.mask is not None:
@@ -43,7 +48,8 @@ def checked_rows(dataset: Dataset, rows: Any, *, check: bool = True, dtype: str 
     flat = _flat(given.values, dataset.image_shape, dataset.inputs)
     _check_finite(flat, dtype, names)
     if check and columns is not None:
-        check_rows_scale(dataset, columns, flat)
+        if table is None:  # whose features are no pixels
+            check_rows_scale(dataset, columns, flat)
         if text := outside_range(columns, dataset.image_shape, flat, given.dtype):
             warn(text)
     return stored(flat, columns.offset if columns else None)

@@ -3,6 +3,7 @@
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -62,12 +63,39 @@ def read_rows(path: str | Path) -> NpzRows:
     Raises:
         UserError: The file does not exist, it is damaged, two arrays have one role, or a role lacks its array.
     """
+    return NpzRows(**_arrays(path, lambda keys: _roles(path, keys)))
+
+
+def new_rows(path: str | Path) -> np.ndarray:
+    """Read rows to predict from an `.npz` file: the array under a name of ROWS, or its only array.
+
+    Args:
+        path: Path of the file. `~` is the home folder.
+
+    Returns:
+        Rows [N, ...].
+
+    Raises:
+        UserError: The file does not exist, it is damaged, or no array or several may be the rows.
+    """
+
+    def key_of_rows(keys: list[str]) -> dict[str, str]:
+        candidates = keys if len(keys) == 1 else [key for key in keys if _role(key) == "x"]
+        if len(candidates) != 1:
+            raise UserError(f"{path}: found {_listed(sorted(keys))}. Save the rows to predict as x.")
+        return {"x": candidates[0]}
+
+    return _arrays(path, key_of_rows)["x"]
+
+
+def _arrays(path: str | Path, roles_of: Callable[[list[str]], dict[str, str]]) -> dict[str, np.ndarray]:
+    """Return the arrays of a file by their role, by a function from all keys to the key of each role."""
     try:
         with zipfile.ZipFile(os.path.expanduser(path)) as archive:
             members = archive.namelist()
             _check_count(archive, members)
-            roles = _roles(path, [member.removesuffix(".npy") for member in members if member.endswith(".npy")])
-            return NpzRows(**{role: _array(archive, path, key) for role, key in roles.items()})
+            roles = roles_of([member.removesuffix(".npy") for member in members if member.endswith(".npy")])
+            return {role: _array(archive, path, key) for role, key in roles.items()}
     except UserError:
         raise
     except OSError as error:

@@ -68,6 +68,8 @@ def divide(
     data: Data,
     class_names: Sequence[str] | None,
     valid_rows: int | None = None,
+    *,
+    is_tested: bool = True,
 ) -> Division:
     """Divide rows into training, validation and test part.
 
@@ -79,6 +81,7 @@ def divide(
         data: Configuration with the sizes of the parts.
         class_names: Names of the C classes. None if the labels name the classes.
         valid_rows: Number of validation rows at the beginning of images. None takes what `data.valid_size` says.
+        is_tested: Whether test rows count. Otherwise they only fill a shape, and may lack classes.
 
     Returns:
         The parts and the labels as classes.
@@ -121,7 +124,7 @@ def divide(
         Part("validation", "images", 0, rows.taken(slice(start)), codes[:start]),
         Part("test", test, first, test_rows, test_codes),
     )
-    check_classes(parts, encoding.values)
+    check_classes(parts if is_tested else parts[:2], encoding.values)
     for part in parts:
         check_values(part)
     sources = [

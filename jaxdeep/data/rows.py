@@ -52,7 +52,7 @@ def as_rows(given: Any, what: str) -> Rows:
     floating types become float64.
 
     Args:
-        given: Rows [N, ...] as an array, list, data frame, or object with `__array__`.
+        given: Rows [N, ...] as an array, list, data frame, object with `__array__`, or Rows, which stay as they are.
         what: Name of the argument, for the message.
 
     Returns:
@@ -61,6 +61,8 @@ def as_rows(given: Any, what: str) -> Rows:
     Raises:
         UserError: The values are not real numbers, or are integers that float64 cannot hold.
     """
+    if isinstance(given, Rows):
+        return given
     array = as_array(given, what)
     names = column_names(given)
     if array.dtype.kind == "O":

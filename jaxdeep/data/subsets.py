@@ -202,7 +202,7 @@ def _rows(dataset: Dataset, data: Data, kept: Sequence[int]) -> tuple[tuple[Spli
         raise UserError(
             f"the training rows lack {_named(missing)}. Leave such classes out of data.classes, or give more rows."
         )
-    if not len(of_valid) or not len(of_test):
+    if not len(of_valid) or (test.size and not len(of_test)):
         raise UserError(
             f"the {'test' if len(of_valid) else 'validation'} part has no row of data.classes {tuple(kept)}. Give "
             "classes that it has."
@@ -270,7 +270,7 @@ def _warn_of_missing(dataset: Dataset) -> None:
     """Warn of a class that the validation or the test rows lack."""
     for name, split in (("validation", dataset.valid), ("test", dataset.test)):
         missing = np.setdiff1d(np.arange(dataset.classes), split.own_labels)
-        if len(missing):
+        if split.size and len(missing):
             warn(
                 f"the {name} part of the subset lacks {_named(missing)}, so its figures say nothing of them. "
                 "Give it more rows."

@@ -17,7 +17,12 @@ ALLOWED: Final = "finite numbers of 0 or more, one of them above 0"
 
 
 def weights_of_parts(
-    parts: Sequence[Part], rows: int, row_weights: Any, class_weights: ClassWeights, labels: Sequence[Any]
+    parts: Sequence[Part],
+    rows: int,
+    row_weights: Any,
+    test_weights: Any,
+    class_weights: ClassWeights,
+    labels: Sequence[Any],
 ) -> list[np.ndarray] | None:
     """Return the weight of each row of the training, the validation and the test part.
 
@@ -27,7 +32,8 @@ def weights_of_parts(
     Args:
         parts: Training, validation and test part.
         rows: Number N of rows in `images`.
-        row_weights: Weights [N] of these rows, or None. Test rows of their own have the weight 1.
+        row_weights: Weights [N] of these rows, or None.
+        test_weights: Weights [M] of test rows of their own. None gives them the weight 1.
         class_weights: Weight of each class by its label, "balanced", or None. Classes that are left out have 1.
         labels: The C labels as they were given.
 
@@ -41,6 +47,8 @@ def weights_of_parts(
     if row_weights is None and class_weights is None:
         return None
     own = _own(parts, rows, row_weights)
+    if test_weights is not None:
+        own[2] = _checked("row_weights", as_array(test_weights, "row_weights"))
     of_classes = _of_classes(parts[0], class_weights, labels)
     found = [(weights * of_classes[part.labels]).astype(np.float32) for part, weights in zip(parts, own, strict=True)]
     for part, weights in zip(parts, found, strict=True):

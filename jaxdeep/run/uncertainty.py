@@ -74,13 +74,16 @@ class UncertaintyRequest:
 
         Raises:
             UserError: The networks have no dropout for MC dropout, its number of samples is out of its range, or an
-                ensemble has fewer than two networks. Or each network has validation rows of its own.
+                ensemble has fewer than two networks. Or each network has validation rows of its own, or there are no
+                test rows.
         """
         if self and config.data.resample:
             raise UserError(
                 "data.resample gives each network its own validation rows, and --mc-samples and --ensemble fit the "
                 "temperature on rows that all networks share. Set data.resample to False, or remove them."
             )
+        if self and not data.test.size:
+            raise UserError("--mc-samples and --ensemble are measured on test rows, and there are none. Give some.")
         if self.mc_samples is not None:
             check_mc_dropout(model_of(config, data), config.model.dropout_rate, self.mc_samples)
         if self.ensemble and seeds < 2:

@@ -16,6 +16,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.new_rows import check_answers, checked_rows
+from jaxdeep.data.table_columns import TableColumns
 from jaxdeep.errors import UserError
 from jaxdeep.train.exported_file import read_folder
 
@@ -44,14 +45,47 @@ class ExportedNetwork:
     _data: Dataset = field(repr=False)
     _program: Callable[[Any], jax.Array] = field(repr=False)
 
+    @property
+    def table(self) -> TableColumns | None:
+        """Return the columns of the table that it was trained on. None if it was trained on arrays."""
+        return self._data.info.table if self._data.info else None
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """Return the names of the D columns of a row. None if the training rows had none."""
+        info = self._data.info
+        return info.columns.names if info and info.columns else None
+
+    def rows_of(self, frame: Any, *, check: bool = True) -> np.ndarray:
+        """Turn a data frame into the rows that the network takes. The graph of `model.onnx` takes them too.
+
+        Args:
+            frame: Data frame with the columns of the training table, or the path of a .csv, .tsv or .parquet file, with
+                N rows. Columns are matched by name, and others are ignored.
+            check: Whether to warn of values that the training rows do not have.
+
+        Returns:
+            Rows [N, D] in the type in which the network computes, unscaled.
+
+        Raises:
+            UserError: The network was trained on arrays. Or a column is missing or has another type.
+
+        Warns:
+            JaxdeepWarning: A value is missing in a column whose training values are complete, or a category is in no
+                training row.
+        """
+        if self.table is None:
+            raise UserError("the network was trained on arrays, not on a table. Give its rows as they are.")
+        return self.table.rows_of(frame, check=check).astype(self.dtype)
+
     def probabilities(self, rows: Any, *, check: bool = True) -> np.ndarray:
         """Return class probabilities, as `Run.predict` does.
 
         The number of rows is rounded up to a power of two, so that few programs are compiled.
 
         Args:
-            rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. The columns of a data
-                frame are matched by name.
+            rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. Or a data frame, whose
+                columns are matched by name. It has gaps and categories if the training table had them.
             check: Whether the rows are compared with the range of the training rows. False is for rows of another kind.
 
         Returns:
@@ -76,8 +110,8 @@ class ExportedNetwork:
         """Return the label of the most probable class of each row.
 
         Args:
-            rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. The columns of a data
-                frame are matched by name.
+            rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. Or a data frame, whose
+                columns are matched by name. It has gaps and categories if the training table had them.
             check: Whether the rows are compared with the range of the training rows. False is for rows of another kind.
 
         Returns:
@@ -176,6 +210,7 @@ def _dataset(record: dict[str, Any]) -> Dataset:
             None if offset is None else np.asarray(offset, np.float64),
             ranges["dim_share"],
         )
-        info = Info(record["name"], record["source"], record["synthetic"], (), "", None, columns)
+        table = TableColumns.from_dict(rows["table"]) if rows.get("table") else None
+        info = Info(record["name"], record["source"], record["synthetic"], (), "", None, columns, None, table)
     unscaled = (jnp.zeros(()), jnp.ones(()))  # the program scales
     return Dataset(none, none, none, *unscaled, len(record["labels"]), shape, info)

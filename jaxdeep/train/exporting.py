@@ -169,5 +169,6 @@ def _record(run: Run) -> dict[str, Any]:
             "dtype": columns.dtype if columns else str(data.train.images.dtype),
             "input": run.config.train.dtype,
             "columns": ranges,
+            "table": info.table.to_dict() if info and info.table else None,
         },
     }

@@ -54,7 +54,7 @@ class Run:
         train_loss: Loss of the training rows by `params` without dropout, in nats.
         train_accuracy: Accuracy of the training rows by `params` without dropout, in [0, 1].
         confusion: Number of test rows [C, C] of a true class, by row, that `params` give a class, by column. None for
-            more than 30 classes, and if best_epoch is 0.
+            more than 30 classes, without test rows, and if best_epoch is 0.
     """
 
     config: Config
@@ -108,8 +108,8 @@ class Run:
         """Return class probabilities by the weights of the best epoch.
 
         Args:
-            images: Rows [N, *image_shape] or [N, D], unscaled like the training images, N at least 1. The columns of a
-                data frame are matched by name.
+            images: Rows [N, *image_shape] or [N, D], unscaled like the training images, N at least 1. Or a data
+                frame, whose columns are matched by name. It has gaps and categories if the training table had them.
             check: Whether the images are compared with the range of the training images. False is for images of another
                 kind.
 
@@ -159,8 +159,9 @@ class Run:
             folder: Path of the folder. `~` is the user's home. It is made if it does not exist. An exported network in
                 it is replaced.
             platforms: Names of the platforms that can run it: cpu, cuda, rocm and tpu.
-            onnx: Whether to write model.onnx too. It takes raw rows, and gives probabilities in any ONNX runtime. It
-                needs the extra jaxdeep[onnx], an activation of jaxdeep's own, and float32.
+            onnx: Whether to write model.onnx too. It takes raw rows, and gives probabilities in any ONNX runtime.
+                `ExportedNetwork.rows_of` makes these rows of a data frame. It needs the extra jaxdeep[onnx], an
+                activation of jaxdeep's own, and float32.
 
         Raises:
             UserError: The run has no best epoch, the folder has other files, a platform is not known, ONNX cannot
@@ -219,7 +220,7 @@ def finished(
         "train_loss": evaluations.train_loss,
         "train_accuracy": evaluations.train_accuracy,
     }
-    is_counted = bool(best_epoch) and evaluations.confusion is not None
+    is_counted = bool(best_epoch) and data.test.size > 0 and evaluations.confusion is not None
     return Run(
         config,
         data,

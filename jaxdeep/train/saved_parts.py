@@ -17,6 +17,7 @@ from jaxdeep.config.values import shown
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.row_ranges import dim_share
+from jaxdeep.data.table_columns import TableColumns
 from jaxdeep.errors import UserError
 from jaxdeep.train.leaves import Leaves
 
@@ -90,6 +91,7 @@ def record_of_data(data: Dataset) -> dict[str, Any]:
         "image_shape": data.image_shape,
         "classes": data.classes,
         "inputs": data.inputs,
+        "table": info.table.to_dict() if info and info.table else None,
         "columns": columns and {"dtype": columns.dtype, "names": columns.names, "dim_share": dim_share(data)},
     }
 
@@ -159,6 +161,7 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
         given and Data(**given),
         ranges,
         _tuple(record["label_values"]),
+        TableColumns.from_dict(table) if (table := record.get("table")) else None,
     )
     is_known = record["name"] is not None
     mean, scale = jnp.asarray(arrays["mean"]), jnp.asarray(arrays["scale"])

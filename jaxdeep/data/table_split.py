@@ -1,0 +1,135 @@
+"""Make rows and labels of a table, in the parts of a Dataset."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from jaxdeep.config import Data
+from jaxdeep.config.arguments import check_type
+from jaxdeep.config.values import shown
+from jaxdeep.data.labels import as_labels
+from jaxdeep.data.rows import Rows
+from jaxdeep.data.split_rows import split_rows
+from jaxdeep.data.table_columns import TableColumns
+from jaxdeep.data.table_fit import fitted, kind_of
+from jaxdeep.data.tables import Table, as_table, is_table, is_table_path
+from jaxdeep.errors import UserError
+
+Numbers = Literal["standardize", "quantile"]
+
+
+class Divided(NamedTuple):
+    """The rows of a table in the order that a Dataset takes them.
+
+    Attributes:
+        arrays: Rows and labels with the validation rows first, then test rows and labels. Without a test part, these
+            are a training row.
+        valid_rows: Number of validation rows.
+        columns: Columns of the table as the training rows have taught them.
+        weights: Weights of the validation and training rows, or None.
+        test_weights: Weights of the test rows, or None.
+    """
+
+    arrays: tuple[Rows, np.ndarray, Rows, np.ndarray]
+    valid_rows: int
+    columns: TableColumns
+    weights: np.ndarray | None = None
+    test_weights: np.ndarray | None = None
+
+
+def divided(
+    given: Any,
+    target: str,
+    test: Any,
+    data: Data,
+    drop: Sequence[str],
+    group: str | None,
+    split_seed: int,
+    numbers: Numbers,
+    weight: str | None,
+) -> Divided:
+    """Divide the rows of a table. `Dataset.from_table` describes it and its arguments."""
+    table = as_table(given, "the table")
+    check_type("target", target, str, "the name of a column")
+    check_type("group", group, (str, type(None)), "the name of a column, or None")
+    table.check_name(target, "target")
+    dropped = _names(table, drop)
+    check_type("weight", weight, (str, type(None)), "the name of a column, or None")
+    if weight is not None:
+        table.check_name(weight, "weight column")
+    if group is not None:
+        table.check_name(group, "group column")
+        if data.resample:
+            raise UserError("data.resample would draw rows of a group apart. Remove it, or group.")
+    if numbers not in ("standardize", "quantile"):
+        raise UserError(f"numbers is {shown(numbers)}. Give 'standardize' or 'quantile'.")
+    if target in dropped or target in (group, weight):
+        raise UserError(f"the target {target!r} is dropped, or is the group or the weight too. Give another column.")
+    names = [name for name in table.names if name not in {target, group, weight, *dropped}]
+    if "" in names:
+        raise UserError(
+            f"{table.what} has a column without a name, as pandas writes its index. Save it with index=False, or "
+            "drop ''."
+        )
+    labels = _labels(table, target)
+
+    text = tuple(name for name in names if kind_of(table, name) == "category")
+    other = _other_table(test, (*text, *[target] * (labels.dtype.kind == "O")))
+    groups = None if group is None else _codes(table.column(group).to_pylist(), group)
+    of_test, of_valid, of_train = split_rows(labels, groups, None if other is not None else test, data, split_seed)
+
+    columns = fitted(table, names, of_train[: data.train_size], quantiles=numbers == "quantile")
+    rows = columns.rows_of(table, check=False)
+    order = np.concatenate([of_valid, of_train])
+    of_test = order[-1:] if test is None else of_test  # a row that fills the shape
+    weights = None if weight is None else np.asarray(table.column(weight).to_numpy())
+    if other is None:
+        test_rows, test_labels = rows[of_test], labels[of_test]
+    else:
+        other.check_name(target, "target")
+        test_rows, test_labels = columns.rows_of(other, check=False), _labels(other, target)
+    arrays = (_rows(rows[order], columns), labels[order], _rows(test_rows, columns), test_labels)
+    if weights is None:
+        return Divided(arrays, len(of_valid), columns)
+    return Divided(arrays, len(of_valid), columns, weights[order], None if other is not None else weights[of_test])
+
+
+def _rows(values: np.ndarray, columns: TableColumns) -> Rows:
+    return Rows(values, str(values.dtype), values, columns.features)
+
+
+def _names(table: Table, drop: Any) -> tuple[str, ...]:
+    """Return the names of the columns to leave out."""
+    if isinstance(drop, str) or not isinstance(drop, Sequence):
+        raise UserError(f"drop is {shown(drop)}. Give a tuple of names, such as ('id', 'date').")
+    for name in drop:
+        check_type("drop", name, str, "names of columns")
+        table.check_name(name, "column to drop,")
+    return tuple(drop)
+
+
+def _labels(table: Table, target: str) -> np.ndarray:
+    """Return the labels [N] of a table."""
+    values = table.column(target)
+    labels = np.asarray(values.to_numpy())
+    missing = np.count_nonzero(np.isnan(labels)) if labels.dtype.kind == "f" else values.null_count
+    if missing:
+        raise UserError(
+            f"{missing} of {table.rows} rows of {table.what} miss the target {target!r}. Remove these rows."
+        )
+    return as_labels(labels, f"the target {target!r}").values
+
+
+def _other_table(test: Any, text: Sequence[str]) -> Table | None:
+    """Return the table of the test rows, or None if there is no such table."""
+    is_file = is_table_path(test) or isinstance(test, str)
+    return as_table(test, "the test table", text) if is_file or is_table(test) else None
+
+
+def _codes(values: Sequence[Any], group: str) -> np.ndarray:
+    """Return the number of each row's group."""
+    if missing := sum(value is None or value != value for value in values):
+        raise UserError(f"{missing} rows miss the group {group!r}. Fill it in, or remove these rows.")
+    numbers: dict[Any, int] = {}
+    return np.asarray([numbers.setdefault(str(value), len(numbers)) for value in values])
