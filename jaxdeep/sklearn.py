@@ -1,6 +1,5 @@
 """scikit-learn's estimators: networks for its pipelines, searches and cross-validation."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -19,10 +18,8 @@ from sklearn.utils.validation import (
 from jaxdeep.analysis.calibration import temperature
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.config.choices import check
-from jaxdeep.data.buckets import padded
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.subsets import bucket
-from jaxdeep.errors import JaxdeepWarning
+from jaxdeep.data.padded import padded
 from jaxdeep.run.api import run_study
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
@@ -30,8 +27,6 @@ from jaxdeep.train.saved_parts import without_rows
 
 FEWEST_VALIDATED: Final = 200
 """Rows from which on some are held out for validation with early_stopping="auto"."""
-WITHOUT_VALIDATION: Final = 32
-"""Training rows that stand in for validation rows if there are none. Their figures choose nothing."""
 SPACE: Final = {"optim.learning_rate": (1e-4, 3e-2, "log"), "regularize.l2": (1e-7, 1e-2, "log")}
 """Ranges that a search draws from if none are given."""
 
@@ -136,7 +131,7 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):
             ValueError: The rows, the labels or an argument cannot be used. There is one class only.
 
         Warns:
-            JaxdeepWarning: Some of the networks diverged.
+            JaxdeepWarning: Some of the networks diverged, or the held out rows lack a class.
         """
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
@@ -267,29 +262,30 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):
         return config if validates else config.updated({"train.keep": "last", "train.monitor": "val_loss"})
 
     def _mean(self, rows: np.ndarray) -> np.ndarray:
-        """Return the mean probabilities of all networks. Rows are filled up to few sizes, which share a program."""
-        filled = np.resize(rows, (bucket(len(rows)), rows.shape[1]))
-        return np.mean([run.predict(filled, check=False)[: len(rows)] for run in self.runs_], 0)
+        """Return the mean probabilities of all networks."""
+        return np.mean([run.predict(rows, check=False) for run in self.runs_], 0)
 
 
 def _dataset(
     rows: np.ndarray, codes: np.ndarray, weights: np.ndarray | None, parts: Mapping[str, np.ndarray], classes: int
 ) -> Dataset:
-    """Return the data set of the training and validation rows. No rows are tested."""
-    train = parts["train"]
-    valid = parts["valid"] if len(parts["valid"]) else train[:WITHOUT_VALIDATION]
+    """Return the data set of the training and validation rows.
+
+    A row of each class stands in for rows that are not there. Their figures choose nothing and are shown nowhere.
+    """
+    train, valid = parts["train"], parts["valid"]
+    of_each = train[np.unique(codes[train], return_index=True)[1]]
+    valid = valid if len(valid) else of_each
     order = np.concatenate([valid, train])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the (validation|test) part lacks", JaxdeepWarning)
-        data = Dataset.from_arrays(
-            rows[order],
-            codes[order],
-            rows[valid],
-            codes[valid],
-            data=Data(valid_size=len(valid)),
-            class_names=[str(index) for index in range(classes)],
-            row_weights=None if weights is None else weights[order],
-        )
+    data = Dataset.from_arrays(
+        rows[order],
+        codes[order],
+        rows[of_each],
+        codes[of_each],
+        data=Data(valid_size=len(valid)),
+        class_names=[str(index) for index in range(classes)],
+        row_weights=None if weights is None else weights[order],
+    )
     assert data.info is not None
     return replace(data, info=data.info._replace(data=None))  # other numbers of rows then share programs
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
-from small_data import CLASSES, SHAPE, SMALL, lean_compilation, small_arrays, small_dataset
+from small_data import CLASSES, SHAPE, SMALL, compilations, lean_compilation, small_arrays, small_dataset
 
 from jaxdeep.analysis.uncertainty import mc_predict
 from jaxdeep.config import Config, Data
@@ -20,6 +20,7 @@ from jaxdeep.data.dataset import Columns, Dataset, Info
 from jaxdeep.data.new_rows import checked_rows
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.train.fit import Run, fit
+from jaxdeep.train.forward import probabilities
 
 INPUTS = int(np.prod(SHAPE))
 DROPPED = replace(
@@ -356,3 +357,16 @@ def test_a_configuration_of_raw_pixels_is_answered_as_before() -> None:
         run = fit(config, small_dataset(config))
         halves = IMAGES * 0.5
         assert not np.array_equal(run.predict(halves), run.predict(np.trunc(halves)))
+
+
+def test_a_number_of_rows_near_an_earlier_one_compiles_nothing(run) -> None:
+    rows = np.concatenate([IMAGES] * 8)[:41]
+    expected = run.predict(rows)
+    cached = probabilities._cache_size()
+    for count in (1, 2, 3, 32, 33, 40):
+        np.testing.assert_allclose(run.predict(rows[:count]), expected[:count], atol=1e-6)
+    assert probabilities._cache_size() <= cached + 2  # 32 and 40
+    with compilations() as heard:
+        run.predict(rows[:7])
+        run.predict(rows[:38])
+    assert not heard

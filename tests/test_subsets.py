@@ -16,9 +16,10 @@ from small_data import SMALL, lean_compilation, small_arrays, small_dataset
 
 from jaxdeep import Config, Data, Dataset, Trial, fit, fit_all, lint, run_study, stratified_folds, table
 from jaxdeep.config.identity import comparable
+from jaxdeep.data.buckets import bucket
 from jaxdeep.data.info import Split
 from jaxdeep.data.sources import load_images
-from jaxdeep.data.subsets import bucket, subset_of, unpadded
+from jaxdeep.data.subsets import subset_of, unpadded
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.titles import data_in_words
 from jaxdeep.study.compare import compare_studies

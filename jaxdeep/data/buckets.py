@@ -1,41 +1,38 @@
-"""Pad the rows of a data set to few sizes, so that data sets of nearly equal sizes share programs."""
+"""Round numbers of rows up to few sizes, so that nearly equal numbers share programs."""
 
-from dataclasses import replace
+from typing import Final
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.info import Split
-from jaxdeep.data.subsets import bucket
+SMALLEST: Final = 32
+"""Number of rows that fewer rows are padded to."""
 
 
-def padded(dataset: Dataset) -> Dataset:
-    """Return a data set whose splits are filled up to the sizes of their buckets.
+def bucket(rows: int) -> int:
+    """Return the padded size of a number of rows: a power of two, or 5, 6 or 7 quarters of one.
 
-    The added rows repeat the split's own in turn and count nowhere. A step sees the same rows as without them, in
-    another order.
+    A fifth of the padded rows at most only fill the shape. Fewer than SMALLEST rows are padded to it.
 
     Args:
-        dataset: Data set whose splits have their own images.
+        rows: Number of rows, 1 or more.
+
+    >>> [bucket(rows) for rows in (1, 33, 64, 65, 200, 43_986)]
+    [32, 40, 64, 80, 224, 49152]
+    """
+    if rows <= SMALLEST:
+        return SMALLEST
+    quarter = 1 << ((rows - 1).bit_length() - 3)
+    return -(-rows // quarter) * quarter
+
+
+def filled(rows: np.ndarray) -> np.ndarray:
+    """Return rows that are repeated in turn up to the size of their bucket.
+
+    Args:
+        rows: Rows [N, ...] with N at least 1.
 
     Returns:
-        A data set of the same rows, whose arrays are copies.
+        Rows [bucket(N), ...]. The first N are the given ones. They are no copy if nothing is added.
     """
-    parts = {name: _padded(getattr(dataset, name)) for name in ("train", "valid", "test")}
-    return replace(dataset, **parts)
-
-
-def _padded(split: Split) -> Split:
-    """Return a split of one array of rows, filled up to the size of its bucket."""
-    rows = np.resize(split.own_rows, bucket(split.size))
-
-    def filled(array: jax.Array | None) -> jax.Array | None:
-        return None if array is None else jnp.asarray(np.asarray(array)[rows])
-
-    images, labels = filled(split.images), filled(split.labels)
-    assert images is not None
-    assert labels is not None
-    count = jnp.asarray(split.size, jnp.int32)
-    return split._replace(images=images, labels=labels, rows=None, weights=filled(split.weights), count=count)
+    size = bucket(len(rows))
+    return rows if size == len(rows) else rows[np.arange(size) % len(rows)]

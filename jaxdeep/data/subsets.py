@@ -6,20 +6,18 @@ that subsets of about the same size share their compiled programs.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.data.buckets import bucket
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split, with_shared_rows
 from jaxdeep.data.scaling import ColumnRange, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError, warn
-
-SMALLEST: Final = 32
-"""Number of rows that fewer rows are padded to."""
 
 
 def subset_of(dataset: Dataset, data: Data) -> Dataset:
@@ -152,23 +150,6 @@ def with_constants(dataset: Dataset, data: Data, images: np.ndarray) -> Dataset:
         columns = replace(columns, low=column_range.low + shift, high=column_range.high + shift)
         info = info._replace(columns=columns)
     return replace(dataset, info=info, mean=jnp.asarray(mean), scale=jnp.asarray(scale))
-
-
-def bucket(rows: int) -> int:
-    """Return the padded size of a number of rows: a power of two, or 5, 6 or 7 quarters of one.
-
-    A fifth of the padded rows at most only fill the shape. Fewer than SMALLEST rows are padded to it.
-
-    Args:
-        rows: Number of rows, 1 or more.
-
-    >>> [bucket(rows) for rows in (1, 33, 64, 65, 200, 43_986)]
-    [32, 40, 64, 80, 224, 49152]
-    """
-    if rows <= SMALLEST:
-        return SMALLEST
-    quarter = 1 << ((rows - 1).bit_length() - 3)
-    return -(-rows // quarter) * quarter
 
 
 class _Rows(NamedTuple):

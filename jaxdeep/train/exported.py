@@ -13,6 +13,7 @@ import numpy as np
 from jax import export
 
 from jaxdeep.config.arguments import check_type
+from jaxdeep.data.buckets import filled
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.new_rows import check_answers, checked_rows
@@ -81,7 +82,7 @@ class ExportedNetwork:
     def probabilities(self, rows: Any, *, check: bool = True) -> np.ndarray:
         """Return class probabilities, as `Run.predict` does.
 
-        The number of rows is rounded up to a power of two, so that few programs are compiled.
+        The number of rows is rounded up to few sizes, so that few programs are compiled.
 
         Args:
             rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. Or a data frame, whose
@@ -99,10 +100,7 @@ class ExportedNetwork:
             JaxdeepWarning: Values lie outside the range of the training rows.
         """
         stored = checked_rows(self._data, rows, check=check, dtype=self.dtype).astype(self.dtype)
-        count = len(stored)
-        filled = 1 << (count - 1).bit_length()
-        stored = np.concatenate([stored, np.repeat(stored[-1:], filled - count, 0)])
-        found = np.asarray(self._program(stored))[:count]
+        found = np.asarray(self._program(filled(stored)))[: len(stored)]
         check_answers(found)
         return found
 

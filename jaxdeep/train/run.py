@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config
+from jaxdeep.data.buckets import filled
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
@@ -107,6 +108,8 @@ class Run:
     def predict(self, images: np.ndarray, *, check: bool = True) -> np.ndarray:
         """Return class probabilities by the weights of the best epoch.
 
+        The number of rows is rounded up to few sizes, so that few programs are compiled.
+
         Args:
             images: Rows [N, *image_shape] or [N, D], unscaled like the training images, N at least 1. Or a data
                 frame, whose columns are matched by name. It has gaps and categories if the training table had them.
@@ -124,8 +127,9 @@ class Run:
             JaxdeepWarning: Values lie outside the range of the training images.
         """
         self.check_trained()
-        rows = jnp.asarray(checked_rows(self.data, images, check=check, dtype=self.config.train.dtype))
-        found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, rows))
+        rows = checked_rows(self.data, images, check=check, dtype=self.config.train.dtype)
+        stored = jnp.asarray(filled(rows))
+        found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, stored))[: len(rows)]
         check_answers(found)
         return found
 
