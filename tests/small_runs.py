@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from small_data import SMALL, small_dataset
 
-from jaxdeep.compress.weights import with_weights
 from jaxdeep.config import Config
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.forward import model_of
+from jaxdeep.train.weights import with_weights
 
 TRAINED = SMALL.updated({"model.activation": "elu", "model.kernel_init": "he_normal", "train.keep": "last"})
 

@@ -44,11 +44,13 @@ def run() -> Iterator[Run]:
         yield fit(CONFIG, dataset, seed=1)
 
 
-def test_a_frame_in_any_order_with_other_columns_gives_the_same_probabilities(run) -> None:
+def test_a_frame_in_any_order_with_other_columns_gives_the_same_probabilities(run, tmp_path) -> None:
     expected = run.predict(NEW)
     assert expected.shape == (20, 2)
     np.testing.assert_array_equal(run.predict(NEW[NEW.columns[::-1]].assign(more="x")), expected)
     np.testing.assert_array_equal(run.predict(pl.from_pandas(NEW)), expected)
+    NEW.to_csv(tmp_path / "new.csv", index=False)
+    np.testing.assert_allclose(run.predict(tmp_path / "new.csv"), expected, atol=1e-6)
     np.testing.assert_array_equal(run.predict(run.data.info.table.rows_of(NEW)), expected)
     assert np.ptp(expected[:, 0]) > 0.01
     by_masks = [mc_predict(run, rows, jax.random.key(0), samples=2) for rows in (NEW, run.data.info.table.rows_of(NEW))]

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from jaxdeep.analysis.metric_checks import check_labelled, check_probabilities
-from jaxdeep.analysis.metrics import at_labels, correct
+from jaxdeep.analysis.metrics import correct
 from jaxdeep.errors import UserError
+from jaxdeep.train.answers import temperature_of
 
 BINS: Final = 15
 """Default number of bins of a reliability diagram."""
@@ -127,17 +128,8 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Source: Guo et al. (2017), section 4.2.
     """
-    from scipy import optimize, special
-
     check_labelled(logits, labels)
-    values = np.asarray(logits, np.float64)
-
-    def loss(log_temperature: float) -> float:
-        scaled = values / np.exp(log_temperature)
-        return float(-np.mean(at_labels(special.log_softmax(scaled, 1), labels)))
-
-    minimum = optimize.minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(minimum.x))
+    return temperature_of(logits, np.asarray(labels))
 
 
 def _bins_of(confidence: np.ndarray, bins: int, *, equal_mass: bool) -> np.ndarray:

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdeep.compress.weights import with_weights
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
 from jaxdeep.errors import UserError
@@ -14,6 +13,7 @@ from jaxdeep.nn.folding import WITHOUT_NORM, folded
 from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.run import Run
+from jaxdeep.train.weights import with_weights
 
 TOLERANCE: Final = 1e-4
 """Largest difference of two logits over the largest absolute logit that rounding explains."""

@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import jax.numpy as jnp
 
-from jaxdeep.compress.weights import with_weights
 from jaxdeep.config import Transfer
 from jaxdeep.config.arguments import check_type
 from jaxdeep.config.choices import PruneScope, check
@@ -21,6 +20,7 @@ from jaxdeep.train.fit import train
 from jaxdeep.train.forward import model_of
 from jaxdeep.train.run import Run
 from jaxdeep.train.source import Source, prepared
+from jaxdeep.train.weights import with_weights
 
 
 def prune(run: Run, sparsity: float, scope: PruneScope = "global") -> Run:

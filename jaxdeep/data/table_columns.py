@@ -1,5 +1,6 @@
 """Columns of a table as features: what the training rows have taught, kept as JSON, and applied to any rows."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, NamedTuple
@@ -194,7 +195,7 @@ class TableColumns:
 
 
 def features_of(columns: TableColumns | None, rows: Any, *, check: bool = True) -> Any:
-    """Turn a data frame into rows if the network was trained on a table, and leave all other rows as they are.
+    """Turn a data frame or a table's file into rows if the network was trained on a table. Others stay as they are.
 
     Args:
         columns: Columns of the table. None if it was trained on arrays.
@@ -210,7 +211,9 @@ def features_of(columns: TableColumns | None, rows: Any, *, check: bool = True) 
     Warns:
         JaxdeepWarning: A value is of a kind that the training rows do not have.
     """
-    return columns.rows_of(rows, check=check) if columns is not None and is_table(rows) else rows
+    if columns is None or not (is_table(rows) or isinstance(rows, str | os.PathLike)):
+        return rows
+    return columns.rows_of(rows, check=check)
 
 
 def numbers_of(table: Table, name: str) -> np.ndarray:

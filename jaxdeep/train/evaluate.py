@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset, Split
@@ -35,6 +36,20 @@ class Evaluation(NamedTuple):
     loss: jax.Array
     accuracy: jax.Array
     correct: jax.Array
+
+
+class Scores(NamedTuple):
+    """Figures of a network on further rows, on the host.
+
+    Attributes:
+        loss: Mean loss in nats. The penalties of l1 and l2 are added if there are any.
+        accuracy: Share of the rows that are classified correctly, in [0, 1].
+        correct: Booleans [N] that say whether a row's largest logit is its label's.
+    """
+
+    loss: float
+    accuracy: float
+    correct: np.ndarray
 
 
 class Evaluations(NamedTuple):

@@ -16,7 +16,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.train.evaluate import Evaluations
+from jaxdeep.train.evaluate import Evaluations, Scores
 from jaxdeep.train.forward import probabilities
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.saved_parts import without_rows
@@ -113,6 +113,7 @@ class Run:
         Args:
             images: Rows [N, *image_shape] or [N, D], unscaled like the training images, N at least 1. Or a data
                 frame, whose columns are matched by name. It has gaps and categories if the training table had them.
+                Such a table's file may be given by its path.
             check: Whether the images are compared with the range of the training images. False is for images of another
                 kind.
 
@@ -132,6 +133,95 @@ class Run:
         found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, stored))[: len(rows)]
         check_answers(found)
         return found
+
+    def logits(self, rows: Any, *, check: bool = True) -> np.ndarray:
+        """Return logits by the weights of the best epoch. Their softmax is what `predict` returns.
+
+        Args:
+            rows: Rows [N, *image_shape] or [N, D], as `predict` takes them.
+            check: Whether the rows are compared with the range of the training rows.
+
+        Returns:
+            Logits [N, C]. One sigmoid unit with the output z has the logits (0, z).
+
+        Raises:
+            UserError: The run has no best epoch, the rows do not fit, or a value or a logit is not finite.
+
+        Warns:
+            JaxdeepWarning: Values lie outside the range of the training rows.
+        """
+        from jaxdeep.train.answers import logits  # which imports this file
+
+        return logits(self, rows, check=check)
+
+    def apply(self, params: Params, rows: Any, *, batch_stats: BatchStats | None = None) -> jax.Array:
+        """Return logits as a pure function of weights and rows, which JAX compiles, differentiates and maps.
+
+        Dropout is off. Nothing is checked. Subtract large means from float32 rows yourself if they were given in
+        float64.
+
+        Args:
+            params: Weights in the form of `run.params`.
+            rows: Array [N, *image_shape] or [N, D] of numbers, unscaled like the training images.
+            batch_stats: Moving statistics of batch normalisation. None takes the run's.
+
+        Returns:
+            Logits [N, C].
+
+        >>> from jaxdeep import Config, Data, Dataset, Model, Train, fit
+        >>> x = np.random.default_rng(0).normal(size=(90, 4)).astype("float32")
+        >>> config = Config(Data(valid_size=20), Model((8,)), train=Train(epochs=1))
+        >>> run = fit(config, Dataset.from_arrays(x, (x[:, 0] > 0).astype(int), data=config.data), seed=0)
+        >>> jax.jit(jax.grad(lambda rows: run.apply(run.params, rows)[:, 1].sum()))(x[:5]).shape
+        (5, 4)
+        """
+        from jaxdeep.train.answers import apply  # which imports this file
+
+        return apply(self, params, rows, batch_stats)
+
+    def evaluate(self, rows: Any, labels: Any, *, check: bool = True) -> Scores:
+        """Return the figures of further rows by the weights of the best epoch.
+
+        Args:
+            rows: Rows [N, *image_shape] or [N, D], as `predict` takes them.
+            labels: Labels [N] of the kind that the run was trained on.
+            check: Whether the rows are compared with the range of the training rows.
+
+        Returns:
+            Their loss in nats with the penalties, as `test_loss` has it. Then their accuracy in [0, 1], and booleans
+            [N] that say which rows are classified correctly.
+
+        Raises:
+            UserError: The run has no best epoch, the rows do not fit, or a label is not known.
+
+        Warns:
+            JaxdeepWarning: Values lie outside the range of the training rows.
+        """
+        from jaxdeep.train.answers import evaluate_rows  # which imports this file
+
+        return evaluate_rows(self, rows, labels, check=check)
+
+    def calibrated(self, rows: Any = None, labels: Any = None, *, check: bool = True) -> "Run":
+        """Return the run with the temperature that gives the lowest cross-entropy on held out rows.
+
+        The output layer's weights and biases are divided by it. So `predict`, `save` and `export` give calibrated
+        probabilities, and every row keeps its class. The losses are evaluated anew. A loaded run has no rows, so its
+        losses become NaN. A calibrated run is not for more training.
+
+        Args:
+            rows: Rows [N, *image_shape] or [N, D] that the run was not trained on. None takes the validation rows.
+            labels: Labels [N] of these rows, or None.
+            check: Whether the rows are compared with the range of the training rows.
+
+        Raises:
+            UserError: The run has no best epoch, the rows do not fit, a label is not known, or there are no validation
+                rows.
+
+        Source: Guo et al., "On calibration of modern neural networks" (2017), section 4.2.
+        """
+        from jaxdeep.train.answers import calibrated  # which imports this file
+
+        return calibrated(self, rows, labels, check=check)
 
     def save(self, path: str | Path) -> None:
         """Write the network and its figures to a file, which `jaxdeep.load` reads.
