@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jaxdeep.version import __version__
 
 if TYPE_CHECKING:
+    from jaxdeep.analysis.conformal import ConformalSets, conformal
     from jaxdeep.analysis.ensembles import ensemble
     from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict
     from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train, Transfer
@@ -41,6 +42,7 @@ __all__ = [
     "Budget",
     "Comparison",
     "Config",
+    "ConformalSets",
     "Data",
     "Dataset",
     "EpochRecord",
@@ -62,6 +64,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare_studies",
+    "conformal",
     "draw",
     "ensemble",
     "fit",
@@ -82,6 +85,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ConformalSets": "jaxdeep.analysis.conformal",
+    "conformal": "jaxdeep.analysis.conformal",
     "ensemble": "jaxdeep.analysis.ensembles",
     "Uncertainty": "jaxdeep.analysis.uncertainty",
     "mc_dropout": "jaxdeep.analysis.uncertainty",

@@ -440,7 +440,7 @@ def _divided(
     takes_both, data = data.takes_both, data.base()
     parts, encoding, digest = divide(*arrays, data, class_names, valid_rows, is_tested=is_tested)
     rows = parts[0].rows
-    of_rows = weights_of_parts(parts, len(arrays[1]), row_weights, test_weights, class_weights, encoding.values)
+    of_rows = weights_of_parts(parts, len(encoding.codes[0]), row_weights, test_weights, class_weights, encoding.values)
     if of_rows is not None:
         digest = digest_with(digest, of_rows)
     constants = constants_of(data, parts)
