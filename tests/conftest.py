@@ -18,8 +18,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes that this one
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / f"xla-{version}")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
-# A test runs a program a few times, so most of what LLVM could do for it takes longer than it saves. A lower optimisation
-# level would round otherwise from one program to the next.
+# A test runs a program a few times, so most of what LLVM could do for it takes longer than it saves. A lower level of
+# optimisation would round otherwise from one program to the next.
 os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true")
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # with 10 frames of each operation tests take 9% longer
 
