@@ -45,7 +45,7 @@ def test_a_study_that_is_divided_among_eight_devices_holds_no_collective(name: s
 
 @pytest.mark.skipif("v5e" not in installed(), reason="libtpu is not installed. Run make test-tpu.")
 def test_a_tpu_compiler_takes_all_programs_and_a_study_on_256_chips_holds_no_collective() -> None:
-    answer = kernels.compiled(TARGETS["v5e"], "v5e", "selu")
+    answer = kernels.compiled(TARGETS["v5e"], "v5e", "selu", "xla")
     assert answer["left_out"] == {}
     found = answer["programs"]
     by_name = {(program["program"], program["trials"]): program for program in found}
