@@ -33,7 +33,7 @@ ROWS, LABELS = small_arrays(60, seed=1)
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """Of names as labels, a fifth of which are wrong, so that the network is too sure."""
+    """Its labels are names, and a fifth of them is wrong, so that the network is too sure."""
     with lean_compilation():
         images, labels = small_arrays(200)
         noisy = np.where(np.arange(200) % 5 == 0, (labels + 1) % 4, labels)
