@@ -122,9 +122,8 @@ def conformal(
         raise UserError("run is no Run. Give a run, or the runs of an ensemble.")
     _check_coverage(coverage)
     _check_method(method)
-    probabilities, classes = _mean(runs, rows, check=check), classes_of(runs[0].data, labels)
-    if len(classes) != len(probabilities):
-        raise UserError(f"there are {len(probabilities)} rows and {len(classes)} labels. Give a label for each row.")
+    probabilities = _mean(runs, rows, check=check)
+    classes = classes_of(runs[0].data, labels, len(probabilities))
     for one in runs:
         _check_own(one, rows)
     threshold = conformal_threshold(probabilities, classes, coverage, method)

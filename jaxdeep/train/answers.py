@@ -62,29 +62,30 @@ def evaluate_rows(run: Run, rows: Any, labels: Any, *, check: bool = True) -> Sc
     """Return the figures of a run on further rows. `Run.evaluate` describes it."""
     run.check_trained()
     stored = checked_rows(run.data, rows, check=check, dtype=run.config.train.dtype)
-    classes = classes_of(run.data, labels)
-    if len(classes) != len(stored):
-        raise UserError(f"there are {len(stored)} rows and {len(classes)} labels. Give a label for each row.")
+    classes = classes_of(run.data, labels, len(stored))
     count = jnp.asarray(len(stored), jnp.int32)
     split = Split(jnp.asarray(filled(stored)), jnp.asarray(filled(classes)), count=count)
     found = _evaluate(run.config, run.params, run.batch_stats, traced(run.config), run.data, split)
     return Scores(float(found.loss), float(found.accuracy), np.asarray(found.correct)[: len(stored)])
 
 
-def classes_of(data: Dataset, labels: Any) -> np.ndarray:
+def classes_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:
     """Return labels as the classes of a data set.
 
     Args:
         data: Data set that knows its labels. One without `info` has the labels 0 .. C - 1.
         labels: Labels [N] as the data set's were given.
+        rows: Number N of rows.
 
     Returns:
         Classes [N] int32.
 
     Raises:
-        UserError: A label is not among the data set's.
+        UserError: There is another number of labels, or a label is not among the data set's.
     """
     given = as_labels(labels, "labels").values
+    if len(given) != rows:
+        raise UserError(f"there are {rows} rows and {len(given)} labels. Give a label for each row.")
     known = data.info.label_values if data.info and data.info.label_values else tuple(range(data.classes))
     index = {value: code for code, value in enumerate(known)}
     values, places = np.unique(given, return_inverse=True)
@@ -106,9 +107,8 @@ def calibrated(run: Run, rows: Any = None, labels: Any = None, *, check: bool = 
         of_rows = _logits(run.config, run.params, run.batch_stats, run.data, stored)
         values, classes = np.asarray(of_rows)[:size], np.asarray(classes)[:size]
     else:
-        values, classes = logits(run, rows, check=check), classes_of(run.data, labels)
-        if len(classes) != len(values):
-            raise UserError(f"there are {len(values)} rows and {len(classes)} labels. Give a label for each row.")
+        values = logits(run, rows, check=check)
+        classes = classes_of(run.data, labels, len(values))
     params = divided_head(run, temperature_of(values, classes))
     if run.data.train.size:
         return with_weights(run, params, run.batch_stats)
