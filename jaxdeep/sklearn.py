@@ -6,14 +6,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from scipy import special
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,  # pyright: ignore[reportPrivateUsage] (sklearn's own advice for estimators)
-    check_is_fitted,
-    validate_data,
-)
 
 from jaxdeep.analysis.calibration import temperature
 from jaxdeep.config import Config, Data, Model, Optim, Train
@@ -24,6 +16,20 @@ from jaxdeep.run.api import run_study
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.saved_parts import without_rows
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import check_random_state, compute_sample_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import (
+        _check_sample_weight,  # pyright: ignore[reportPrivateUsage] (sklearn's own advice for estimators)
+        check_is_fitted,
+        validate_data,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "jaxdeep.sklearn needs scikit-learn. Install jaxdeep[sklearn].", name=error.name
+    ) from error
 
 FEWEST_VALIDATED: Final = 200
 """Rows from which on some are held out for validation with early_stopping="auto"."""

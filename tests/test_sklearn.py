@@ -1,6 +1,8 @@
 """scikit-learn's own checks of the estimators, and what its users do with them."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -156,3 +158,10 @@ def test_wrong_arguments_are_refused_when_fitted(given, message, cancer) -> None
         DNNClassifier(**given).fit(x, y)
     with pytest.raises(NotFittedError):
         DNNClassifier(**given).predict(x)
+
+
+def test_without_scikit_learn_the_extra_is_named() -> None:
+    code = "import sys; sys.modules['sklearn.base'] = None; import jaxdeep.sklearn"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "jaxdeep.sklearn needs scikit-learn. Install jaxdeep[sklearn]." in done.stderr
