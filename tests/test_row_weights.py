@@ -17,7 +17,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import Run, fit
-from jaxdeep.train.forward import losses
+from jaxdeep.train.objectives import losses
 from jaxdeep.train.saved import load
 from jaxdeep.train.step import epoch_batches, start
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from jaxdeep.cli.flags import Flag, flags_of, read_flags
-from jaxdeep.config import Data
+from jaxdeep.config import Config
+from jaxdeep.config.choices import Task
 from jaxdeep.config.words import words_of
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.tables import ENDS, is_table_path
@@ -17,8 +18,8 @@ from jaxdeep.errors import UserError
 class TableFlags:
     """How a table becomes rows and labels. Each field is a flag."""
 
-    target: str = ""
-    """Name of the column of labels. A table needs it, and other files do not have it."""
+    target: tuple[str, ...] = ()
+    """Name of the column of labels or numbers. A table needs it, and other files do not have it. Several with head sigmoid."""
     drop: tuple[str, ...] = ()
     """Names of columns to leave out."""
     group: str | None = None
@@ -45,12 +46,12 @@ class TableFlags:
         words = ((_word(name), *(() if value is True else words_of(value))) for name, value in given.items())
         return tuple(word for of_flag in words for word in of_flag)
 
-    def dataset(self, path: Path, data: Data) -> Dataset:
+    def dataset(self, path: Path, config: Config) -> Dataset:
         """Return the data set of a table.
 
         Args:
             path: Path of the table.
-            data: Sizes and scaling.
+            config: Configuration. Its data have sizes and scaling, and its head says what the target is.
 
         Returns:
             The data set, on the default device.
@@ -60,16 +61,22 @@ class TableFlags:
         """
         return Dataset.from_table(
             path,
-            self.target,
+            self.target[0] if len(self.target) == 1 else self.target,
             test=None if self.no_test else self.test_file or self.test_size,
-            data=data,
+            data=config.data,
             drop=self.drop,
             group=self.group,
             split_seed=self.split_seed,
             numbers=self.numbers,
             weight=self.weight,
             class_weights=self.class_weights,
+            task="multilabel" if len(self.target) > 1 and config.model.head == "sigmoid" else task_of(config),
         )
+
+
+def task_of(config: Config) -> Task:
+    """Return what the output layer predicts: numbers, or one class of each row."""
+    return "regression" if config.model.is_regression else "classification"
 
 
 FLAGS: Final[tuple[Flag, ...]] = tuple(flag for flag in flags_of(TableFlags, {}) if flag.owner is TableFlags)

@@ -18,7 +18,8 @@ from jaxdeep.nn.dnn import BatchStats, Params, dnn
 from jaxdeep.optim.sparsity import kernels_of, with_kernels
 from jaxdeep.study.files import writing
 from jaxdeep.train.evaluate import EVALUATION_ROWS
-from jaxdeep.train.forward import is_correct, model_of, scaled
+from jaxdeep.train.forward import model_of, scaled
+from jaxdeep.train.objectives import is_correct
 from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.run import Run
 

@@ -25,7 +25,9 @@ InitDistribution = Literal["truncated_normal", "normal", "uniform"]
 Dropout = Literal["dropout", "alpha_dropout"]
 DropoutSites = Literal["none", "head", "after_hidden", "every"]
 NormPlace = Literal["before", "after", "input"]
-Head = Literal["softmax", "sigmoid"]
+Head = Literal["softmax", "sigmoid", "linear", "tanh", "softplus"]
+Task = Literal["classification", "multilabel", "regression"]
+Loss = Literal["auto", "squared_error", "absolute_error"]
 Optimizer = Literal[
     "nadam", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamax", "adamw", "ftrl",
     "optax.adabelief", "optax.adadelta", "optax.adafactor", "optax.adagrad", "optax.adam", "optax.adamax",
@@ -52,12 +54,14 @@ if TYPE_CHECKING:
     InitializerChoice = Initializer | Callable[..., Any]
     OptimizerChoice = Optimizer | Callable[..., Any]
     ScheduleChoice = ScheduleKind | Callable[..., Any]
+    LossChoice = Loss | Callable[..., Any]
 else:  # the command line reads these types and takes names only
-    ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice = (
+    ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice, LossChoice = (
         Annotated[Activation, FUNCTION],
         Annotated[Initializer, FUNCTION],
         Annotated[Optimizer, FUNCTION],
         Annotated[ScheduleKind, FUNCTION],
+        Annotated[Loss, FUNCTION],
     )
 
 

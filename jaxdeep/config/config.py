@@ -51,6 +51,7 @@ class Config:
         check_layers("regularize.penalized", self.regularize.penalized, layers)
         check_layers("regularize.constrained", self.regularize.constrained, layers)
         self.regularize.check_with(self.train)
+        self._check_loss()
         self._check_rates()
 
     def _check_transfer(self) -> None:
@@ -68,6 +69,19 @@ class Config:
             check("transfer.frozen", transfer.frozen, valid, f"reused, none, or some of the indices 0 .. {layers}")
         if transfer.layers is not None or not transfer.source:
             transfer.phases(self.train.epochs)
+
+    def _check_loss(self) -> None:
+        """Refuse a loss of another kind of target than the output layer's, and smoothing without classes."""
+        loss, head = self.train.loss, self.model.head
+        if isinstance(loss, str) and loss != "auto" and not self.model.is_regression:
+            raise UserError(
+                f"train.loss is {loss!r}, which is for numbers, and model.head is {head!r}. Use auto, or the head linear, "
+                "tanh or softplus."
+            )
+        if self.regularize.label_smoothing and (self.model.is_regression or not isinstance(loss, str)):
+            raise UserError(
+                "regularize.label_smoothing smooths the cross-entropy of classes, and the loss is another one. Remove it."
+            )
 
     @property
     def network(self) -> Model:

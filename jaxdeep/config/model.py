@@ -15,6 +15,7 @@ from jaxdeep.config.choices import (
     InitializerChoice,
     InitMode,
     NormPlace,
+    Task,
     check,
     check_is_used,
 )
@@ -33,6 +34,8 @@ SCALED: Final = (
     "truncated_normal",
 )
 """Initialisers that use init_scale."""
+REGRESSION_HEADS: Final = ("linear", "tanh", "softplus")
+"""Output layers that predict numbers."""
 RANDOM: Final = ("variance_scaling", "random_normal", "random_uniform", "truncated_normal")
 """Initialisers whose spread is init_scale, which is above 0."""
 
@@ -76,7 +79,11 @@ class Model:
     skip: bool = False
     """Skip connections x + layer(x) around all hidden layers but the first that are as wide as the one before."""
     head: Head = "softmax"
-    """Output layer with a unit for each class, or with one sigmoid unit for two classes."""
+    """Output layer. softmax has a unit for each class. sigmoid has one for two classes, or one for each of several labels.
+
+    linear, tanh and softplus predict numbers, with a unit for each. tanh is bounded by the lowest and the highest
+    training target, and softplus gives positive numbers.
+    """
 
     def __post_init__(self) -> None:
         make_plain("model", self)
@@ -192,18 +199,46 @@ class Model:
             changes["skip"] = False
         return replace(self, **changes)
 
-    def outputs(self, classes: int) -> int:
+    @property
+    def is_regression(self) -> bool:
+        """Return whether the output layer predicts numbers.
+
+        >>> Model(head="linear").is_regression
+        True
+        """
+        return self.head in REGRESSION_HEADS
+
+    def outputs(self, classes: int, task: Task = "classification") -> int:
         """Return the number of units of the output layer.
 
         Args:
-            classes: Number C of classes.
+            classes: Number C of classes, of labels, or of numbers to predict.
+            task: What the targets of the data are.
 
         Raises:
-            UserError: There is one sigmoid unit for another number of classes than two.
+            UserError: The output layer is for targets of another kind, or has one sigmoid unit for another number of
+                classes than two.
         """
-        if self.head == "sigmoid" and classes != 2:
+        if task == "regression" and not self.is_regression:
             raise UserError(
-                f"model.head is 'sigmoid', which tells two classes apart, and the data have {classes}. "
-                "Give data of two classes, or use softmax."
+                f"model.head is {self.head!r}, which predicts classes, and the targets are numbers. Use linear, tanh or "
+                "softplus."
             )
-        return 1 if self.head == "sigmoid" else classes
+        if task != "regression" and self.is_regression:
+            raise UserError(
+                f"model.head is {self.head!r}, which predicts numbers, and the targets are "
+                f"{'classes' if task == 'classification' else 'labels'}. "
+                'Make the data set with task="regression", or use another head.'
+            )
+        if task == "multilabel" and self.head != "sigmoid":
+            raise UserError(
+                f"model.head is {self.head!r}, which chooses one class, and a row has several labels. Use sigmoid."
+            )
+        if task == "classification" and self.head == "sigmoid":
+            if classes != 2:
+                raise UserError(
+                    f"model.head is 'sigmoid', which tells two classes apart, and the data have {classes}. "
+                    "Give data of two classes, or use softmax."
+                )
+            return 1
+        return classes

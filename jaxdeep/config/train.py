@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxdeep.config.choices import DType, Keep, Kernels, MatmulPrecision, Monitor, check
+from jaxdeep.config.choices import DType, Keep, Kernels, LossChoice, MatmulPrecision, Monitor, check
 from jaxdeep.config.fields import make_plain
 
 
@@ -38,6 +38,13 @@ class Train:
 
     auto is xla. A layer that fused does not cover runs as with xla, and a warning says so. It is a part of a run's
     identity, since rounding differs.
+    """
+
+    loss: LossChoice = "auto"
+    """Loss of a row. auto is the cross-entropy of classes, and the squared error of numbers.
+
+    squared_error and absolute_error are for numbers, in standard deviations of the training targets. From Python also
+    a function (outputs [B, C], targets) -> losses [B], of the output layer's values before their softmax or sigmoid.
     """
 
     def __post_init__(self) -> None:

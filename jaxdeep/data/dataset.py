@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.choices import Task, check
 from jaxdeep.config.data import SUBSET
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
@@ -25,6 +26,7 @@ from jaxdeep.data.split_rows import split_rows
 from jaxdeep.data.table_columns import TableColumns, features_of
 from jaxdeep.data.table_split import Numbers, divided
 from jaxdeep.data.tables import is_table_path
+from jaxdeep.data.targets import Targets
 from jaxdeep.data.weights import ClassWeights, weights_of_parts
 from jaxdeep.errors import UserError
 
@@ -32,12 +34,14 @@ LONGEST_NAME: Final = 100
 """Characters of its name that a data set shows of itself."""
 PREPARED: Final = ("scaling", "valid_size", "train_size", "resample", *SUBSET)
 """The fields of `Data` that decide which rows a data set holds and how they are scaled."""
+WHAT: Final = {"classification": "classes", "multilabel": "labels", "regression": "numbers"}
+"""What a network predicts, by task."""
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["train", "valid", "test", "mean", "scale"],
-    meta_fields=["classes", "image_shape"],
+    data_fields=["train", "valid", "test", "mean", "scale", "bounds"],
+    meta_fields=["classes", "image_shape", "task"],
     drop_fields=["info"],
 )
 @dataclass(frozen=True)
@@ -51,9 +55,11 @@ class Dataset:
         mean: Mean, a scalar or [1, D]. A stored row enters the network as (row - mean) x scale.
         scale: Scale, a scalar or [1, D]: 1, 1 / 255, or 1 / standard deviation. A standard deviation of 0 has the scale
             1 in uint8 rows and 0 in others.
-        classes: Number of classes C.
+        classes: Number C of classes, of labels, or of numbers to predict.
         image_shape: Shape of one row, such as (H, W, channels). Its product is D.
         info: Source and meaning of the rows. None inside a compiled program, which does not depend on it.
+        task: What the targets are: "classification", "multilabel" or "regression".
+        bounds: Zero, the lowest and the highest training target in standard units [3, C]. None but for regression.
     """
 
     train: Split
@@ -64,13 +70,15 @@ class Dataset:
     classes: int
     image_shape: tuple[int, ...]
     info: Info | None = None
+    task: Task = "classification"
+    bounds: jax.Array | None = None
 
     def __repr__(self) -> str:
         try:
             parts = ", ".join(f"{getattr(self, part).size:,} {part}" for part in ("train", "valid", "test"))
-            sizes = f"{parts} rows, {self.inputs:,} features, {self.classes:,} classes"
+            sizes = f"{parts} rows, {self.inputs:,} features, {self.classes:,} {WHAT[self.task]}"
         except (AttributeError, IndexError, TypeError):  # JAX puts other things than arrays in their places
-            sizes = f"{self.classes:,} classes"
+            sizes = f"{self.classes:,} {WHAT[self.task]}"
         name = cut(self.info.name, LONGEST_NAME) if self.info else "without a name"
         return f"Dataset({name}: {sizes}{', synthetic' if self.is_synthetic else ''})"
 
@@ -151,6 +159,20 @@ class Dataset:
         given = features_of(self.info.table if self.info else None, rows)
         return stored(as_rows(given, "rows").values, columns.offset if columns else None)
 
+    def in_own_units(self, answers: np.ndarray) -> np.ndarray:
+        """Return what a network says in the units of the targets as they were given.
+
+        Args:
+            answers: Probabilities [N, C], or numbers [N, C] in standard units.
+
+        Returns:
+            The probabilities. Or the numbers as float64, [N] if there is one for each row.
+        """
+        if self.task != "regression" or self.info is None or self.info.targets is None:
+            return answers
+        found = self.info.targets.own(answers)
+        return found[:, 0] if self.classes == 1 else found
+
     def read_images(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Decode new images for a network that was trained on a folder of images.
 
@@ -182,6 +204,7 @@ class Dataset:
         class_names: Sequence[str] | None = None,
         row_weights: Any = None,
         class_weights: ClassWeights = None,
+        task: Task = "classification",
     ) -> "Dataset":
         """Make a data set of a user's own arrays.
 
@@ -198,12 +221,18 @@ class Dataset:
         With scaling standardize, a column with |mean| above 4,096 standard deviations is stored less its mean. A column
         that is constant in the training rows enters the network as 0, except in uint8 rows.
 
+        With task "regression", the labels are numbers [N] or [N, C], and with "multilabel" a 0 or a 1 for each of C
+        labels. `model.head` must fit: softmax or sigmoid for classes, sigmoid for several labels, and linear, tanh or
+        softplus for numbers. Numbers are learnt less their training mean and over their training standard deviation,
+        and predicted in their own units. Where figures are called accuracy, they are R2 then.
+
         Weights count in the losses, and accuracies count each row once. A weight of 2 has the effect of a row that
         stands there twice. While training, weights are divided by their mean over the training rows.
 
         Args:
             images: Rows [N, ...] of real numbers. All axes behind the first are flattened.
-            labels: Labels [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings.
+            labels: Labels [N] or [N, 1]: integers, integer-valued floating numbers, booleans or strings. Numbers or
+                several labels for the other tasks.
             test_images: Test rows [M, ...] like images, or None.
             test_labels: Labels [M] or [M, 1] of the test rows, or None.
             data: Sizes and scaling.
@@ -211,10 +240,11 @@ class Dataset:
             source: Place that the arrays came from.
             synthetic: Whether the rows were drawn, not observed.
             class_names: Names of the C classes. Integer labels are indices into them, strings are looked up. None takes
-                the labels.
+                the labels. For the other tasks, names of the C labels or numbers, or None.
             row_weights: Weights [N] of the rows in images, 0 or more. Test rows of their own have the weight 1.
             class_weights: Weight of each class by its label, which multiplies the weights of its rows. Classes that are
                 left out have 1. With "balanced" all classes count the same in the training rows.
+            task: What the labels are: "classification", "multilabel" or "regression".
 
         Returns:
             The data set, on the default device.
@@ -244,6 +274,7 @@ class Dataset:
             class_names,
             row_weights=row_weights,
             class_weights=class_weights,
+            task=task,
         )
 
     @classmethod
@@ -274,7 +305,12 @@ class Dataset:
         )
 
     @classmethod
-    def from_npz(cls, path: str | Path, data: Data = Data()) -> "Dataset":  # noqa: B008 (frozen)
+    def from_npz(
+        cls,
+        path: str | Path,
+        data: Data = Data(),  # noqa: B008 (frozen)
+        task: Task = "classification",
+    ) -> "Dataset":
         """Make a data set of a user's own `.npz` file.
 
         Its arrays go by the names that the field uses, such as x_train and y_train, X and y, train_images and
@@ -284,6 +320,7 @@ class Dataset:
         Args:
             path: Path of the file. `~` is the home folder.
             data: Sizes and scaling.
+            task: What the labels are: "classification", "multilabel" or "regression".
 
         Returns:
             The data set, on the default device.
@@ -293,13 +330,13 @@ class Dataset:
         """
         check_type("data", data, Data, "a Data")
         arrays, valid_rows = npz.training_and_test(path, data.valid_size)
-        return _divided(arrays, data, Path(path).stem, "arrays", False, None, valid_rows)
+        return _divided(arrays, data, Path(path).stem, "arrays", False, None, valid_rows, task=task)
 
     @classmethod
     def from_table(
         cls,
         table: Any,
-        target: str,
+        target: str | Sequence[str],
         *,
         test: Any = 0.2,
         data: Data = Data(),  # noqa: B008 (frozen)
@@ -309,6 +346,7 @@ class Dataset:
         numbers: Numbers = "standardize",
         weight: str | None = None,
         class_weights: ClassWeights = None,
+        task: Task = "classification",
         name: str | None = None,
     ) -> "Dataset":
         """Make a data set of a table with numbers, categories and gaps. This needs the extra jaxdeep[tables].
@@ -328,7 +366,8 @@ class Dataset:
 
         Args:
             table: Data frame of pandas, polars or pyarrow, or the path of a .csv, .tsv or .parquet file.
-            target: Name of the column of labels, which are integers, booleans or strings.
+            target: Name of the column of labels, which are integers, booleans or strings. Names of several columns of
+                0 and 1 with task "multilabel". Name or names of columns of numbers with task "regression".
             test: Share of the rows for the test part, above 0 and below 1. Or their number. Or another table with the
                 same columns. None: there are no test rows, and all test figures are NaN.
             data: Sizes and scaling. A share in `data.valid_size` is one of all rows in `table`.
@@ -340,6 +379,7 @@ class Dataset:
             weight: Name of a column that says how much a row counts in the losses, 0 or more. It is no feature. Rows of
                 another test table have the weight 1.
             class_weights: Weight of each class by its label, which multiplies the weights of its rows. Or "balanced".
+            task: What the targets are, as in `from_arrays`. The rows of labels and numbers are divided at random.
             name: Name of the data set. None takes the file's name without its end, or "table".
 
         Returns:
@@ -351,7 +391,7 @@ class Dataset:
         """
         check_type("data", data, Data, "a Data")
         check_type("name", name, (str, type(None)), "a string, or None")
-        of_rows = divided(table, target, test, data, drop, group, split_seed, numbers, weight)
+        of_rows = divided(table, target, test, data, drop, group, split_seed, numbers, weight, task)
         title = name or (Path(table).stem if is_table_path(table) else "table")
         is_tested = test is not None
         return _divided(
@@ -360,13 +400,14 @@ class Dataset:
             title,
             "table",
             False,
-            None,
+            of_rows.target_names,
             of_rows.valid_rows,
             of_rows.columns,
             is_tested=is_tested,
             row_weights=of_rows.weights,
             test_weights=of_rows.test_weights,
             class_weights=class_weights,
+            task=task,
         )
 
     @classmethod
@@ -432,13 +473,16 @@ def _divided(
     row_weights: Any = None,
     test_weights: Any = None,
     class_weights: ClassWeights = None,
+    task: Task = "classification",
 ) -> Dataset:
     """Return the data set of arrays. The first `valid_rows` rows are for validation if that is given.
 
     The test rows do not count if `is_tested` is False. Programs then have a shape, and all test figures are NaN.
     """
+    check("task", task, task in get_args(Task), ", ".join(get_args(Task)))
     takes_both, data = data.takes_both, data.base()
-    parts, encoding, digest = divide(*arrays, data, class_names, valid_rows, is_tested=is_tested)
+    parts, encoding, digest = divide(*arrays, data, class_names, valid_rows, is_tested=is_tested, task=task)
+    targets = Targets.of(parts[0].labels, encoding.names) if task == "regression" else None
     rows = parts[0].rows
     of_rows = weights_of_parts(parts, len(encoding.codes[0]), row_weights, test_weights, class_weights, encoding.values)
     if of_rows is not None:
@@ -447,7 +491,7 @@ def _divided(
     train, valid, test = (
         Split(
             jnp.asarray(stored(flat(part.rows.values), constants.offset)),
-            jnp.asarray(part.labels.copy()),
+            jnp.asarray(part.labels.copy() if targets is None else targets.standard(part.labels)),
             weights=None if own is None else jnp.asarray(own),
         )
         for part, own in zip(parts, of_rows or (None,) * 3, strict=True)
@@ -472,7 +516,10 @@ def _divided(
             digest,
             data,
             Columns(rows.dtype, *constants.training, rows.names, constants.offset),
-            encoding.values,
+            None if targets else encoding.values,
             table,
+            targets,
         ),
+        task=task,
+        bounds=None if targets is None else jnp.asarray(targets.bounds),
     )

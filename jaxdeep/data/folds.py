@@ -51,7 +51,7 @@ def stratified_folds(dataset: Dataset, data: Data, count: int, seed: int = 0) ->
     seed = plain_seed(seed)
     check_folds(dataset, data, count)
     pool = joined((dataset.valid, dataset.train))
-    images, labels = pool.own_images, pool.own_labels
+    images, labels = pool.own_images, _strata(dataset, pool.own_labels)
     fold_of = np.empty(len(labels), np.int32)
     fold_of[_by_class(labels, np.random.default_rng(seed))] = np.arange(len(labels)) % count
 
@@ -96,7 +96,7 @@ def datasets_of_seeds(dataset: Dataset, data: Data, seeds: Sequence[int]) -> dic
     check_resample(dataset)
     train, valid = with_shared_rows(dataset.train, dataset.valid)
     rows = np.sort(np.concatenate([np.asarray(valid.rows), np.asarray(train.rows)]))
-    images, labels = np.asarray(train.images), np.asarray(train.labels)[rows]
+    images, labels = np.asarray(train.images), _strata(dataset, np.asarray(train.labels)[rows])
     drawn = {}
     for seed in dict.fromkeys(seeds):
         is_valid = _drawn(labels, valid.size, seed)
@@ -148,10 +148,16 @@ def check_resample(dataset: Dataset) -> None:
 def _rarest(dataset: Dataset) -> int:
     """Return the number of training and validation rows of the rarest class."""
     valid, train = (
-        np.bincount(split.own_labels, minlength=dataset.classes) for split in (dataset.valid, dataset.train)
+        np.bincount(_strata(dataset, split.own_labels), minlength=dataset.classes)
+        for split in (dataset.valid, dataset.train)
     )
     counts = valid + train
     return int(counts[counts > 0].min())  # a class without rows here is in the test rows only
+
+
+def _strata(dataset: Dataset, labels: np.ndarray) -> np.ndarray:
+    """Return the classes that a division gives their shares. Other targets are one class."""
+    return labels if dataset.task == "classification" else np.zeros(len(labels), np.int32)
 
 
 def _by_class(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

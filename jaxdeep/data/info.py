@@ -11,14 +11,16 @@ from jax.core import Tracer
 
 from jaxdeep.config import Data
 from jaxdeep.data.table_columns import TableColumns
+from jaxdeep.data.targets import Targets
 
 
 class Split(NamedTuple):
-    """Rows and their classes.
+    """Rows and their targets.
 
     Attributes:
         images: Rows [N, D] of type uint8, float32 or float64, less the offset of their columns.
-        labels: Classes [N] of type int32, in 0 .. C - 1.
+        labels: Classes [N] of type int32, in 0 .. C - 1. Or a 0 or a 1 for each of several labels [N, C], of type
+            int8. Or numbers [N, C] in standard units, of a floating type.
         rows: Indices [n] of the split's rows, of type int32, if several splits share the images. None means all rows.
         label_map: New class of each class in `labels`, [classes of the labels] of type int32. It is -1 for a class that
             the split leaves out. None means the same classes.
@@ -59,7 +61,7 @@ class Split(NamedTuple):
             indices: Indices [B] in the split.
 
         Returns:
-            Images [B, D] and labels [B].
+            Images [B, D] and labels [B] or [B, C].
         """
         rows = indices if self.rows is None else self.rows[indices]
         labels = self.labels[rows]
@@ -90,7 +92,7 @@ class Split(NamedTuple):
 
     @property
     def own_labels(self) -> np.ndarray:
-        """Return the labels [N] of the split's own rows on the host."""
+        """Return the labels [N] or [N, C] of the split's own rows on the host."""
         labels = np.asarray(self.labels)[slice(self.size) if self.rows is None else self.own_rows]
         return labels if self.label_map is None else np.asarray(self.label_map)[labels]
 
@@ -169,6 +171,7 @@ class Info(NamedTuple):
         columns: Ranges of the training rows, by which other rows are checked.
         label_values: The C labels as they were given. A prediction of class i means label_values[i].
         table: Columns of the table that the rows were made of, which turn new data frames into rows. None for arrays.
+        targets: Names and units of the numbers that are predicted. None but for regression.
     """
 
     name: str
@@ -180,3 +183,4 @@ class Info(NamedTuple):
     columns: Columns | None = None
     label_values: tuple[int | bool | str, ...] | None = None
     table: TableColumns | None = None
+    targets: Targets | None = None

@@ -102,7 +102,7 @@ def encode(given: Mapping[str, Labels], class_names: Sequence[str] | None) -> En
     kind = next(iter(kinds.values()))
     unique = [np.unique(labels.values, return_inverse=True) for labels in given.values()]
     all_labels: list[Any] = sorted({value for values, _ in unique for value in values.tolist()})
-    names = _checked_names(class_names)
+    names = checked_names(class_names)
     values = tuple(all_labels) if names is None else _named(all_labels, names, kind)
     if len(values) < 2:
         raise UserError(f"the labels have one class only, {listed(values)}. Give rows of 2 or more.")
@@ -191,7 +191,7 @@ def _strings(array: np.ndarray, what: str) -> np.ndarray:
     return np.asarray(texts, object).reshape(array.shape)
 
 
-def _checked_names(class_names: Sequence[str] | None) -> tuple[str, ...] | None:
+def checked_names(class_names: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the names of the classes as strings, or None without names."""
     if isinstance(class_names, str):
         raise UserError(f"class_names is the string {class_names!r}. Give one for each class, such as ('cat', 'dog').")

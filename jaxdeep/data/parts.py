@@ -2,18 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.data.arrays import column_name
-from jaxdeep.data.labels import Encoding, Labels, as_labels, encode, listed
+from jaxdeep.data.labels import Encoding, Labels, as_labels, checked_names, encode, listed
+from jaxdeep.config.choices import Task
 from jaxdeep.data.rows import CHUNK_ROWS, Rows, aligned, as_rows, flat
+from jaxdeep.data.targets import LARGEST, Given, as_targets
 from jaxdeep.errors import UserError, warn
-
-LARGEST: Final = float(np.finfo(np.float32).max)
-"""Largest value that float32 holds."""
 
 
 class Part(NamedTuple):
@@ -24,7 +23,7 @@ class Part(NamedTuple):
         argument: Name of the argument that holds the rows.
         first: Index of the part's first row in that argument.
         rows: Rows of the part.
-        labels: Classes [N] int32 in 0 .. C - 1.
+        labels: Classes [N] int32 in 0 .. C - 1. Or numbers [N, C] float64, or a 0 or a 1 for each label [N, C] int8.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Division(NamedTuple):
 
     Attributes:
         parts: Training, validation and test part.
-        encoding: Labels as classes.
+        encoding: Labels as classes. For other tasks, its codes are the targets, and its values their names.
         digest: Digest of all arrays as they were given.
     """
 
@@ -70,6 +69,7 @@ def divide(
     valid_rows: int | None = None,
     *,
     is_tested: bool = True,
+    task: Task = "classification",
 ) -> Division:
     """Divide rows into training, validation and test part.
 
@@ -82,6 +82,7 @@ def divide(
         class_names: Names of the C classes. None if the labels name the classes.
         valid_rows: Number of validation rows at the beginning of images. None takes what `data.valid_size` says.
         is_tested: Whether test rows count. Otherwise they only fill a shape, and may lack classes.
+        task: What the labels are.
 
     Returns:
         The parts and the labels as classes.
@@ -94,7 +95,7 @@ def divide(
     """
     if (test_images is None) != (test_labels is None):
         raise UserError("test_images and test_labels go together, and one of them is missing. Give both or none.")
-    rows, given = as_rows(images, "images"), {"labels": as_labels(labels, "labels")}
+    rows, given = as_rows(images, "images"), {"labels": _taken(labels, "labels", task)}
     _check_shapes("training", rows, given["labels"])
     count = data.valid_rows(len(rows.values)) if valid_rows is None else valid_rows
     if test_images is None:
@@ -106,7 +107,7 @@ def divide(
     else:
         test, rest, first = "test_images", len(rows.values), 0
         test_rows = aligned(as_rows(test_images, test), rows.names, test)
-        given["test_labels"] = as_labels(test_labels, "test_labels")
+        given["test_labels"] = _taken(test_labels, "test_labels", task)
         _check_shapes("test", test_rows, given["test_labels"])
     if test_rows.values.shape[1:] != rows.values.shape[1:]:
         raise UserError(
@@ -116,7 +117,7 @@ def divide(
     if rest <= count:
         raise _too_few(data, rest)
 
-    encoding = encode(given, class_names)
+    encoding = _encoded(given, class_names)
     codes, test_codes = encoding.codes[0][:rest], encoding.codes[-1][first:]
     start, end = count, None if data.train_size is None else count + data.train_size
     parts = (
@@ -124,11 +125,14 @@ def divide(
         Part("validation", "images", 0, rows.taken(slice(start)), codes[:start]),
         Part("test", test, first, test_rows, test_codes),
     )
-    check_classes(parts if is_tested else parts[:2], encoding.values)
+    if task == "classification":
+        check_classes(parts if is_tested else parts[:2], encoding.values)
+    else:
+        _warn_of_constant(parts[0], encoding.names)
     for part in parts:
         check_values(part)
     sources = [
-        argument_labels.values if encoding.is_identity and argument_labels.is_integer_array else code
+        argument_labels.values if encoding.is_identity and getattr(argument_labels, "is_integer_array", False) else code
         for argument_labels, code in zip(given.values(), encoding.codes, strict=True)
     ]
     digest = _digest(
@@ -227,10 +231,41 @@ def _absent(part: Part, values: Sequence[Any]) -> np.ndarray:
     return np.flatnonzero(np.bincount(part.labels, minlength=len(values)) == 0)
 
 
-def _check_shapes(part: str, rows: Rows, labels: Labels) -> None:
+def _taken(labels: Any, what: str, task: Task) -> Labels | Given:
+    """Return the labels of one argument."""
+    return as_labels(labels, what) if task == "classification" else as_targets(labels, what, task)
+
+
+def _encoded(given: dict[str, Any], class_names: Sequence[str] | None) -> Encoding:
+    """Return labels as classes. Other targets stay as they are, and get names."""
+    first = next(iter(given.values()))
+    if isinstance(first, Labels):
+        return encode(given, class_names)
+    columns = {of.values.shape[1] for of in given.values()}
+    if len(columns) > 1:
+        raise UserError(f"labels has {first.values.shape[1]} columns, and test_labels another number. Give as many.")
+    (count,) = columns
+    names = checked_names(class_names) or first.names
+    names = names or (("target",) if count == 1 else tuple(f"target {index}" for index in range(count)))
+    if len(names) != count:
+        raise UserError(f"class_names has {len(names)} names, and labels has {count} columns. Give one for each.")
+    return Encoding(tuple(of.values for of in given.values()), names, names, is_identity=False)
+
+
+def _warn_of_constant(train: Part, names: Sequence[str]) -> None:
+    """Warn of targets that are the same in all training rows."""
+    constant = [name for name, of in zip(names, train.labels.T, strict=True) if of.min() == of.max()]
+    if constant:
+        warn(
+            f"the training rows have one value only in {listed(constant)}, so there is nothing to learn of it. Shuffle "
+            "the rows, or remove it."
+        )
+
+
+def _check_shapes(part: str, rows: Rows, labels: Labels | Given) -> None:
     """Refuse rows and labels whose shapes do not fit."""
     shape, labels_shape = rows.values.shape, labels.values.shape
-    if len(shape) < 2 or len(labels_shape) != 1 or shape[0] != labels_shape[0]:
+    if len(shape) < 2 or (isinstance(labels, Labels) and len(labels_shape) != 1) or shape[0] != labels_shape[0]:
         advice = ", or images.reshape(-1, 1) for one column" if len(shape) == 1 else ""
         raise UserError(
             f"{part} images have the shape {shape} and labels {labels_shape}. Give [N, ...] and [N]{advice}."

@@ -18,8 +18,9 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.data.arrays import column_name
-from jaxdeep.data.parts import LARGEST, Part, refuse_where
+from jaxdeep.data.parts import Part, refuse_where
 from jaxdeep.data.rows import CHUNK_ROWS, flat
+from jaxdeep.data.targets import LARGEST
 from jaxdeep.errors import UserError, warn
 
 LARGEST_RATIO: Final = 2.0**12

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.config.data import SUBSET
 from jaxdeep.data.buckets import bucket
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split, with_shared_rows
@@ -68,6 +69,9 @@ def selected(dataset: Dataset, data: Data) -> Dataset:
     dataset.check_prepared_as(data)
     if not data.is_subset or is_subset(dataset):
         return dataset
+    if dataset.task != "classification":
+        fields = ", ".join(f"data.{field}" for field in SUBSET)
+        raise UserError(f"{fields} choose rows by class, and the targets are no classes. Remove these fields.")
     kept = data.classes or tuple(range(dataset.classes))
     if max(kept) >= dataset.classes:
         raise UserError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.choices import Task
 from jaxdeep.config.values import shown
 from jaxdeep.data.labels import as_labels
 from jaxdeep.data.rows import Rows
@@ -14,6 +15,7 @@ from jaxdeep.data.split_rows import split_rows
 from jaxdeep.data.table_columns import TableColumns
 from jaxdeep.data.table_fit import fitted, kind_of
 from jaxdeep.data.tables import Table, as_table, is_table, is_table_path
+from jaxdeep.data.targets import as_targets
 from jaxdeep.errors import UserError
 
 Numbers = Literal["standardize", "quantile"]
@@ -29,6 +31,7 @@ class Divided(NamedTuple):
         columns: Columns of the table as the training rows have taught them.
         weights: Weights of the validation and training rows, or None.
         test_weights: Weights of the test rows, or None.
+        target_names: Names of the labels or numbers, or None for classes.
     """
 
     arrays: tuple[Rows, np.ndarray, Rows, np.ndarray]
@@ -36,11 +39,12 @@ class Divided(NamedTuple):
     columns: TableColumns
     weights: np.ndarray | None = None
     test_weights: np.ndarray | None = None
+    target_names: tuple[str, ...] | None = None
 
 
 def divided(
     given: Any,
-    target: str,
+    target: str | Sequence[str],
     test: Any,
     data: Data,
     drop: Sequence[str],
@@ -48,12 +52,12 @@ def divided(
     split_seed: int,
     numbers: Numbers,
     weight: str | None,
+    task: Task = "classification",
 ) -> Divided:
     """Divide the rows of a table. `Dataset.from_table` describes it and its arguments."""
     table = as_table(given, "the table")
-    check_type("target", target, str, "the name of a column")
+    targets = _targets(table, target, task)
     check_type("group", group, (str, type(None)), "the name of a column, or None")
-    table.check_name(target, "target")
     dropped = _names(table, drop)
     check_type("weight", weight, (str, type(None)), "the name of a column, or None")
     if weight is not None:
@@ -64,20 +68,22 @@ def divided(
             raise UserError("data.resample would draw rows of a group apart. Remove it, or group.")
     if numbers not in ("standardize", "quantile"):
         raise UserError(f"numbers is {shown(numbers)}. Give 'standardize' or 'quantile'.")
-    if target in dropped or target in (group, weight):
-        raise UserError(f"the target {target!r} is dropped, or is the group or the weight too. Give another column.")
-    names = [name for name in table.names if name not in {target, group, weight, *dropped}]
+    for name in targets:
+        if name in dropped or name in (group, weight):
+            raise UserError(f"the target {name!r} is dropped, or is the group or the weight too. Give another column.")
+    names = [name for name in table.names if name not in {*targets, group, weight, *dropped}]
     if "" in names:
         raise UserError(
             f"{table.what} has a column without a name, as pandas writes its index. Save it with index=False, or "
             "drop ''."
         )
-    labels = _labels(table, target)
+    labels = _labels(table, targets, task)
 
     text = tuple(name for name in names if kind_of(table, name) == "category")
-    other = _other_table(test, (*text, *[target] * (labels.dtype.kind == "O")))
+    other = _other_table(test, (*text, *targets * (labels.dtype.kind == "O")))
     groups = None if group is None else _codes(table.column(group).to_pylist(), group)
-    of_test, of_valid, of_train = split_rows(labels, groups, None if other is not None else test, data, split_seed)
+    strata = labels if task == "classification" else np.zeros(len(labels), np.int8)
+    of_test, of_valid, of_train = split_rows(strata, groups, None if other is not None else test, data, split_seed)
 
     columns = fitted(table, names, of_train[: data.train_size], quantiles=numbers == "quantile")
     rows = columns.rows_of(table, check=False)
@@ -87,12 +93,13 @@ def divided(
     if other is None:
         test_rows, test_labels = rows[of_test], labels[of_test]
     else:
-        other.check_name(target, "target")
-        test_rows, test_labels = columns.rows_of(other, check=False), _labels(other, target)
+        test_rows = columns.rows_of(other, check=False)
+        test_labels = _labels(other, _targets(other, target, task), task)
     arrays = (_rows(rows[order], columns), labels[order], _rows(test_rows, columns), test_labels)
+    found = Divided(arrays, len(of_valid), columns, target_names=None if task == "classification" else targets)
     if weights is None:
-        return Divided(arrays, len(of_valid), columns)
-    return Divided(arrays, len(of_valid), columns, weights[order], None if other is not None else weights[of_test])
+        return found
+    return found._replace(weights=weights[order], test_weights=None if other is not None else weights[of_test])
 
 
 def _rows(values: np.ndarray, columns: TableColumns) -> Rows:
@@ -109,16 +116,37 @@ def _names(table: Table, drop: Any) -> tuple[str, ...]:
     return tuple(drop)
 
 
-def _labels(table: Table, target: str) -> np.ndarray:
-    """Return the labels [N] of a table."""
-    values = table.column(target)
-    labels = np.asarray(values.to_numpy())
-    missing = np.count_nonzero(np.isnan(labels)) if labels.dtype.kind == "f" else values.null_count
-    if missing:
-        raise UserError(
-            f"{missing} of {table.rows} rows of {table.what} miss the target {target!r}. Remove these rows."
-        )
-    return as_labels(labels, f"the target {target!r}").values
+def _targets(table: Table, target: Any, task: Task) -> tuple[str, ...]:
+    """Return the names of the target columns."""
+    is_one = isinstance(target, str)
+    if not is_one and (not isinstance(target, Sequence) or not all(isinstance(name, str) for name in target)):
+        raise UserError(f"target is {shown(target)}. Give the name of a column, or names.")
+    names = (target,) if is_one else tuple(target)
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"target is {shown(target)}. Give different names of columns.")
+    if task == "classification" and len(names) > 1:
+        raise UserError(f"target has {len(names)} columns. Give one, or task='multilabel' for several labels of a row.")
+    for name in names:
+        table.check_name(name, "target")
+    return names
+
+
+def _labels(table: Table, targets: Sequence[str], task: Task) -> np.ndarray:
+    """Return the labels [N] of a table, or its other targets [N, C]."""
+    found = []
+    for target in targets:
+        values = table.column(target)
+        labels = np.asarray(values.to_numpy())
+        missing = np.count_nonzero(np.isnan(labels)) if labels.dtype.kind == "f" else values.null_count
+        if missing:
+            raise UserError(
+                f"{missing} of {table.rows} rows of {table.what} miss the target {target!r}. Remove these rows."
+            )
+        found.append(labels)
+    if task == "classification":
+        return as_labels(found[0], f"the target {targets[0]!r}").values
+    of_each = [as_targets(of[:, None], f"the target {name!r}", task) for of, name in zip(found, targets, strict=True)]
+    return np.concatenate([of.values for of in of_each], 1)
 
 
 def _other_table(test: Any, text: Sequence[str]) -> Table | None:

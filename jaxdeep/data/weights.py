@@ -46,11 +46,15 @@ def weights_of_parts(
     """
     if row_weights is None and class_weights is None:
         return None
+    if class_weights is not None and parts[0].labels.ndim > 1:
+        raise UserError("class_weights needs classes, and the targets are others. Give row_weights.")
     own = _own(parts, rows, row_weights)
     if test_weights is not None:
         own[2] = _checked("row_weights", as_array(test_weights, "row_weights"))
-    of_classes = _of_classes(parts[0], class_weights, labels)
-    found = [(weights * of_classes[part.labels]).astype(np.float32) for part, weights in zip(parts, own, strict=True)]
+    if class_weights is not None:
+        of_classes = _of_classes(parts[0], class_weights, labels)
+        own = [weights * of_classes[part.labels] for part, weights in zip(parts, own, strict=True)]
+    found = [weights.astype(np.float32) for weights in own]
     for part, weights in zip(parts, found, strict=True):
         if not weights.sum() > 0:
             raise UserError(f"all {part.name} rows have the weight 0, so they have no loss. Give one of them more.")
@@ -75,8 +79,6 @@ def _own(parts: Sequence[Part], rows: int, row_weights: Any) -> list[np.ndarray]
 
 def _of_classes(train: Part, class_weights: ClassWeights, labels: Sequence[Any]) -> np.ndarray:
     """Return the weight of each class."""
-    if class_weights is None:
-        return np.ones(len(labels))
     if class_weights == "balanced":
         counts = np.bincount(train.labels, minlength=len(labels))
         return len(train.labels) / (len(labels) * counts)

@@ -30,6 +30,8 @@ def labels_outside_classes(data: Dataset) -> Finding | None:
     """Find labels that are not in 0 .. C - 1, of whichever part."""
     for name, part in PARTS.items():
         labels = getattr(data, name).own_labels
+        if data.task != "classification":
+            return None
         outside = labels[(labels < 0) | (labels >= data.classes)]
         if len(outside):
             return Finding(
@@ -43,6 +45,8 @@ def labels_outside_classes(data: Dataset) -> Finding | None:
 
 def class_without_rows(data: Dataset) -> Finding | None:
     """Find classes that no training row has."""
+    if data.task != "classification":
+        return None
     missing = np.setdiff1d(np.arange(data.classes), data.train.own_labels)
     if not len(missing):
         return None
@@ -101,5 +105,5 @@ def _fingerprints(split: Split) -> np.ndarray:
     """
     images, labels = np.asarray(split.images), split.own_labels
     rows = zip(split.own_rows, labels, strict=True)
-    hashes = (hash((images[row].tobytes(), int(label))) for row, label in rows)
+    hashes = (hash((images[row].tobytes(), label.tobytes())) for row, label in rows)
     return np.fromiter(hashes, np.int64, len(labels))

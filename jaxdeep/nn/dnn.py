@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdeep import config
-from jaxdeep.config.choices import DType, Kernels, MatmulPrecision
+from jaxdeep.config.choices import DType, Kernels, MatmulPrecision, Task
 from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
 from jaxdeep.nn.initializers import initializer
@@ -80,6 +80,7 @@ def dnn(
     dtype: DType = "float32",
     trained: config.Trained = config.Trained(),  # noqa: B008 (immutable)
     precision: MatmulPrecision = "highest",
+    task: Task = "classification",
 ) -> Network:
     """Return the deep dense network of a configuration.
 
@@ -107,14 +108,16 @@ def dnn(
         dtype: Type of parameters and arithmetic.
         trained: Frozen layers, which batch normalisation never updates, and the first layer that the network has.
         precision: Precision of the matrix products and of the products in their gradients.
+        task: What the targets are. Only classes have the logits (0, z) of one sigmoid unit.
 
     Returns:
         The network's stacks and its two functions. Equal arguments return the same object.
 
     Raises:
-        UserError: There is one sigmoid unit for another number of classes than two.
+        UserError: The output layer is for targets of another kind, or has one sigmoid unit for another number of
+            classes than two.
     """
-    stacks = _stacks(model, inputs, classes, dtype, trained, precision)
+    stacks = _stacks(model, inputs, model.outputs(classes, task), dtype, trained, precision)
     begin = trained.first
     layers = stacks[-1].first + stacks[-1].length
 
@@ -172,7 +175,7 @@ def dnn(
             if updates:
                 is_whole = high - low == length
                 new_stats[name] = stats if is_whole else _with_part(batch_stats[name], part, stats)
-        if model.head == "sigmoid" and start < end == layers:
+        if model.head == "sigmoid" and task == "classification" and start < end == layers:
             x = jnp.concatenate([jnp.zeros_like(x), x], 1)
         return x, new_stats
 
@@ -260,10 +263,10 @@ def _with_part(stack: Any, part: slice, new: Any) -> Any:
 
 
 def _stacks(
-    model: config.Model, inputs: int, classes: int, dtype: DType, trained: config.Trained, precision: MatmulPrecision
+    model: config.Model, inputs: int, outputs: int, dtype: DType, trained: config.Trained, precision: MatmulPrecision
 ) -> tuple[Stack, ...]:
     """Group the layers of a network into stacks of equal blocks that are all trained or all frozen."""
-    hidden, outputs = len(model.units), model.outputs(classes)
+    hidden = len(model.units)
     biases = initializer(model.bias_init, model)
 
     def block(index: int) -> Block:

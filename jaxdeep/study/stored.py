@@ -187,7 +187,7 @@ def _correct(path: Path, trials: int) -> Correct:
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise UserError(f"{path}: cannot be read ({error}). Train the study anew with --overwrite.") from error
     for rows in (correct.valid, correct.test):
-        if rows.dtype != bool or rows.ndim != 2 or len(rows) != trials:
+        if rows.dtype.kind not in "bf" or rows.ndim != 2 or len(rows) != trials:
             raise UserError(f"{path}: has {len(rows)} trials, and the summary has {trials}. Give files of one study.")
     return correct
 

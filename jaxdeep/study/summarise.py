@@ -181,14 +181,23 @@ def _candidate(trial: Trial, rows: Sequence[TrialResult], overlap: float) -> Can
     means = {}
     for name in MEANS:
         values = [float("nan") if (value := getattr(row, name)) is None else value for row in rows]
-        highest = 1.0 if "accuracy" in name else math.inf
+        lowest, highest = _range(name, is_regression=trial.config.model.is_regression)
         estimate = mean_over_runs(values, overlap)
         if rows[0].fold is not None and len({row.fold for row in rows}) < len(rows):
             estimate = _over_folds(rows, values, estimate, overlap)
-        estimate = within(estimate, 0.0, highest)
+        estimate = within(estimate, lowest, highest)
         bootstrap = None if overlap else bootstrap_interval(values)
         means[name] = MeanFigure(**estimate._asdict(), bootstrap=bootstrap, diverged=diverged)
     return Candidate({name: plain(value) for name, value in trial.values.items()}, means, diverged)
+
+
+def _range(name: str, *, is_regression: bool) -> tuple[float, float]:
+    """Return the lowest and the highest value that a figure can have. R2 has no lowest one."""
+    if "regret" in name:
+        return 0.0, math.inf if is_regression or "accuracy" not in name else 1.0
+    if "accuracy" in name:
+        return -math.inf if is_regression else 0.0, 1.0
+    return 0.0, math.inf
 
 
 def _over_folds(rows: Sequence[TrialResult], values: Sequence[float], estimate: Estimate, overlap: float) -> Estimate:
@@ -238,8 +247,8 @@ def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:
         seconds=run.seconds,
         diverged=run.diverged,
         checkpoint_seconds=run.checkpoint_seconds,
-        val_accuracy_interval=_interval(run.val_accuracy, run.data.valid.size),
-        test_accuracy_interval=_interval(run.test_accuracy, run.data.test.size),
+        val_accuracy_interval=_interval(run.val_accuracy, run.val_correct),
+        test_accuracy_interval=_interval(run.test_accuracy, run.test_correct),
         confusion=None if run.confusion is None else tuple(map(tuple, run.confusion.tolist())),
         **machine,
     )
@@ -258,5 +267,11 @@ def _lowest_val_loss(history: Sequence[EpochRecord]) -> float:
     return min(filter(math.isfinite, losses), default=math.nan)
 
 
-def _interval(accuracy: float, count: int) -> tuple[float, float] | None:
-    return None if null_if_not_finite(accuracy) is None else accuracy_interval(accuracy, count)
+def _interval(accuracy: float, scores: np.ndarray) -> tuple[float, float] | None:
+    """Return the 95% interval over other rows, of an accuracy or of R2, which is the mean of the rows' scores."""
+    if null_if_not_finite(accuracy) is None:
+        return None
+    if scores.dtype == np.bool_:
+        return accuracy_interval(accuracy, len(scores))
+    estimate = mean_over_runs(scores.astype(np.float64).tolist())
+    return None if estimate.low is None or estimate.high is None else (estimate.low, min(estimate.high, 1.0))

@@ -13,6 +13,7 @@ from jaxdeep.data.buckets import bucket, filled
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.data.labels import as_labels, listed
 from jaxdeep.data.new_rows import check_answers, checked_rows
+from jaxdeep.data.targets import as_targets
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluate import Scores, evaluate
@@ -62,11 +63,36 @@ def evaluate_rows(run: Run, rows: Any, labels: Any, *, check: bool = True) -> Sc
     """Return the figures of a run on further rows. `Run.evaluate` describes it."""
     run.check_trained()
     stored = checked_rows(run.data, rows, check=check, dtype=run.config.train.dtype)
-    classes = classes_of(run.data, labels, len(stored))
+    classes = targets_of(run.data, labels, len(stored))
     count = jnp.asarray(len(stored), jnp.int32)
     split = Split(jnp.asarray(filled(stored)), jnp.asarray(filled(classes)), count=count)
     found = _evaluate(run.config, run.params, run.batch_stats, traced(run.config), run.data, split)
     return Scores(float(found.loss), float(found.accuracy), np.asarray(found.correct)[: len(stored)])
+
+
+def targets_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:
+    """Return labels or numbers as a data set holds its own.
+
+    Args:
+        data: Data set that a run was trained on.
+        labels: Labels [N], numbers [N] or [N, C], or several labels [N, C], as the data set's were given.
+        rows: Number N of rows.
+
+    Returns:
+        Classes [N], or a 0 or a 1 for each label [N, C], or numbers [N, C] in standard units.
+
+    Raises:
+        UserError: There is another number of rows or columns, or a label is not known.
+    """
+    if data.task == "classification":
+        return classes_of(data, labels, rows)
+    given = as_targets(labels, "labels", data.task).values
+    if given.shape != (rows, data.classes):
+        raise UserError(
+            f"there are {rows} rows and targets {list(given.shape)}. Give {data.classes} for each row, as in training."
+        )
+    targets = data.info.targets if data.info else None
+    return given if targets is None else targets.standard(given).astype(data.train.labels.dtype)
 
 
 def classes_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:
@@ -97,6 +123,8 @@ def classes_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:
 def calibrated(run: Run, rows: Any = None, labels: Any = None, *, check: bool = True) -> Run:
     """Return a run with calibrated probabilities. `Run.calibrated` describes it."""
     run.check_trained()
+    if run.data.task != "classification":
+        raise UserError("a temperature calibrates the probabilities of classes, and the run predicts something else.")
     if (rows is None) != (labels is None):
         raise UserError("rows and labels go together, and one of them is missing. Give both or none.")
     if rows is None:

@@ -14,7 +14,8 @@ from jaxdeep.config import Hyper, Settings
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.constraints import penalty
-from jaxdeep.train.forward import is_correct, losses, model_of, scaled
+from jaxdeep.train.forward import model_of, scaled
+from jaxdeep.train.objectives import losses, scores, variances_of
 
 EVALUATION_ROWS = 1_000
 """Number of rows that are evaluated at a time."""
@@ -28,9 +29,9 @@ class Evaluation(NamedTuple):
     Attributes:
         loss: Mean loss of the split's rows in nats, by their weights. The penalties of l1 and l2 are added if there are
             any.
-        accuracy: Share of the rows that are classified correctly, in [0, 1].
-        correct: Booleans [N] that say whether a row's largest logit is its label's. Rows of a padded split that do not
-            count are among them.
+        accuracy: Share of the rows that are classified correctly, in [0, 1]. R2 for numbers, up to 1.
+        correct: Booleans [N] that say whether a row's largest logit is its label's. Scores [N] for numbers, whose mean
+            is R2. Rows of a padded split that do not count are among them.
     """
 
     loss: jax.Array
@@ -43,8 +44,9 @@ class Scores(NamedTuple):
 
     Attributes:
         loss: Mean loss in nats. The penalties of l1 and l2 are added if there are any.
-        accuracy: Share of the rows that are classified correctly, in [0, 1].
-        correct: Booleans [N] that say whether a row's largest logit is its label's.
+        accuracy: Share of the rows that are classified correctly, in [0, 1]. R2 for numbers, up to 1.
+        correct: Booleans [N] that say whether a row's largest logit is its label's. Scores [N] for numbers, whose mean
+            is R2.
     """
 
     loss: float
@@ -61,7 +63,7 @@ class Evaluations(NamedTuple):
         train_loss: Mean loss of the training rows without dropout, in nats, with the penalties.
         train_accuracy: Share of the training rows that are classified correctly without dropout, in [0, 1].
         confusion: Number of test rows [C, C] of a true class, by row, that get a class, by column. None for more than
-            MOST_CLASSES classes.
+            MOST_CLASSES classes, for several labels, and for numbers.
     """
 
     valid: Evaluation
@@ -85,14 +87,15 @@ def evaluate(
         split: Rows to evaluate.
 
     Returns:
-        Loss and accuracy as scalars and a boolean [N] for each row.
+        Loss and accuracy as scalars and a boolean or a score [N] for each row.
     """
-    model = model_of(config, data)
+    model, variances = model_of(config, data), variances_of(data, split, config.train.dtype)
 
     def evaluate_row(row: Any) -> tuple[jax.Array, jax.Array]:
         image, label = row if is_whole else split.take(row)
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
-        return losses(config, hyper, logits, label[None])[0], is_correct(logits, label[None])[0]
+        of_row = scores(config, data, logits, label[None], variances)
+        return losses(config, hyper, data, logits, label[None])[0], of_row[0]
 
     is_whole = split.rows is None and split.label_map is None
     rows = (split.images, split.labels) if is_whole else jnp.arange(split.capacity)
@@ -123,9 +126,9 @@ def confusion_counts(
 
     Returns:
         Numbers of rows [C, C], of type int32. A row is a true class, and a column a predicted one. None for more than
-        MOST_CLASSES classes.
+        MOST_CLASSES classes, for several labels, and for numbers.
     """
-    if data.classes > MOST_CLASSES:
+    if data.classes > MOST_CLASSES or data.task != "classification":
         return None
     model = model_of(config, data)
 

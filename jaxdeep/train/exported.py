@@ -13,6 +13,7 @@ import numpy as np
 from jax import export
 
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.choices import Task
 from jaxdeep.data.buckets import filled
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Columns, Info, Split
@@ -35,6 +36,7 @@ class ExportedNetwork:
         dtype: Type in which the network computes, "float32" or "float64".
         platforms: Platforms that it was exported for, such as ("cpu", "cuda", "tpu").
         version: Version of jaxdeep that wrote it.
+        task: What it predicts: "classification", "multilabel" or "regression".
     """
 
     class_names: tuple[str, ...]
@@ -45,6 +47,7 @@ class ExportedNetwork:
     version: str
     _data: Dataset = field(repr=False)
     _program: Callable[[Any], jax.Array] = field(repr=False)
+    task: Task = "classification"
 
     @property
     def table(self) -> TableColumns | None:
@@ -90,22 +93,28 @@ class ExportedNetwork:
             check: Whether the rows are compared with the range of the training rows. False is for rows of another kind.
 
         Returns:
-            Probabilities [N, C]. Each row sums to 1.
+            Probabilities [N, C]. Each row sums to 1, unless a row has several labels.
 
         Raises:
             UserError: The rows have another shape, type or scale than the training rows, or a value or a probability is
-                not finite.
+                not finite. Or the network predicts numbers.
 
         Warns:
             JaxdeepWarning: Values lie outside the range of the training rows.
         """
+        if self.task == "regression":
+            raise UserError("the network predicts numbers, which have no probabilities. Use predict.")
+        return self._answers(rows, check=check)
+
+    def _answers(self, rows: Any, *, check: bool) -> np.ndarray:
+        """Return what the network says of rows [N, C]."""
         stored = checked_rows(self._data, rows, check=check, dtype=self.dtype).astype(self.dtype)
         found = np.asarray(self._program(filled(stored)))[: len(stored)]
         check_answers(found)
         return found
 
     def predict(self, rows: Any, *, check: bool = True) -> np.ndarray:
-        """Return the label of the most probable class of each row.
+        """Return the label of the most probable class of each row. Or its labels, or its numbers.
 
         Args:
             rows: Rows [N, *row_shape] or [N, D], unscaled like the training rows, N at least 1. Or a data frame, whose
@@ -113,7 +122,9 @@ class ExportedNetwork:
             check: Whether the rows are compared with the range of the training rows. False is for rows of another kind.
 
         Returns:
-            Labels [N] as they were given for training: integers, booleans or strings.
+            Labels [N] as they were given for training: integers, booleans or strings. If a row has several labels,
+            booleans [N, C], True where a probability is above a half. For regression, numbers [N] or [N, C] in the
+            units of the targets.
 
         Raises:
             UserError: The rows have another shape, type or scale than the training rows, or a value or a probability is
@@ -122,7 +133,12 @@ class ExportedNetwork:
         Warns:
             JaxdeepWarning: Values lie outside the range of the training rows.
         """
-        return np.asarray(self.labels)[self.probabilities(rows, check=check).argmax(1)]
+        found = self._answers(rows, check=check)
+        if self.task == "classification":
+            return np.asarray(self.labels)[found.argmax(1)]
+        if self.task == "multilabel":
+            return found > 0.5
+        return found[:, 0] if found.shape[1] == 1 else found
 
 
 def load_exported(folder: str | Path) -> ExportedNetwork:
@@ -161,7 +177,7 @@ def load_exported(folder: str | Path) -> ExportedNetwork:
             f"{path}: this JAX {jax.__version__} cannot read what JAX {record.get('jax')} wrote ({reason}). "
             "Export the run again."
         ) from error
-    return ExportedNetwork(*fields, data, jax.jit(program.call))
+    return ExportedNetwork(*fields, data, jax.jit(program.call), data.task)
 
 
 def check_flatbuffers(what: str) -> None:
@@ -211,4 +227,5 @@ def _dataset(record: dict[str, Any]) -> Dataset:
         table = TableColumns.from_dict(rows["table"]) if rows.get("table") else None
         info = Info(record["name"], record["source"], record["synthetic"], (), "", None, columns, None, table)
     unscaled = (jnp.zeros(()), jnp.ones(()))  # the program scales
-    return Dataset(none, none, none, *unscaled, len(record["labels"]), shape, info)
+    task = record.get("task", "classification")
+    return Dataset(none, none, none, *unscaled, len(record["labels"]), shape, info, task)

@@ -51,8 +51,13 @@ class Served(NamedTuple):
     batch_stats: BatchStats
 
     def probabilities(self, rows: Any) -> jax.Array:
-        """Return class probabilities [N, C] of stored rows [N, D]."""
-        return probabilities(self.config, self.params, self.batch_stats, self.data, rows)
+        """Return class probabilities [N, C] of stored rows [N, D]. Or numbers [N, C] in the units of the targets."""
+        found = probabilities(self.config, self.params, self.batch_stats, self.data, rows)
+        targets = self.data.info.targets if self.data.info else None
+        if targets is None:
+            return found
+        scale, shift = (jnp.asarray(of, found.dtype) for of in (targets.scale, targets.shift))
+        return found * scale + shift
 
 
 def export(run: Run, folder: str | Path, platforms: Sequence[Platform], *, onnx: bool = False) -> None:
@@ -107,7 +112,8 @@ def without_norm(run: Run) -> Served:
     if weights is None:
         return own
     plain, rows = Served(config, run.data, *weights), _rows_to_check(run)
-    difference = np.abs(np.asarray(own.probabilities(rows)) - np.asarray(plain.probabilities(rows)))
+    answers = (probabilities(of.config, of.params, of.batch_stats, of.data, rows) for of in (own, plain))
+    difference = np.abs(np.subtract(*map(np.asarray, answers)))
     return plain if difference.max() <= TOLERANCE else own  # NaN is not within it
 
 
@@ -155,6 +161,7 @@ def _record(run: Run) -> dict[str, Any]:
         "dim_share": dim_share(data),
     }
     labels = list(range(data.classes)) if info is None or info.label_values is None else list(info.label_values)
+    targets = info.targets if info else None
     return {
         "jaxdeep": __version__,
         "jax": jax.__version__,
@@ -163,6 +170,8 @@ def _record(run: Run) -> dict[str, Any]:
         "synthetic": bool(info.synthetic) if info else False,
         "seed": run.seed,
         "labels": labels,
+        "task": data.task,
+        "targets": targets and targets.to_dict(),
         "class_names": list(info.class_names) if info and info.class_names else list(map(str, labels)),
         "rows": {
             "shape": list(data.image_shape),

@@ -76,7 +76,7 @@ def shapes_with_features(config: Config, data: Dataset, count: int) -> Dataset:
         images = jax.ShapeDtypeStruct((rows, config.network.units[count - 1]), config.train.dtype)
         return split._replace(
             images=images,
-            labels=jax.ShapeDtypeStruct((rows,), split.labels.dtype),
+            labels=jax.ShapeDtypeStruct((rows, *split.labels.shape[1:]), split.labels.dtype),
             rows=None,
             label_map=None,
             weights=None if split.weights is None else jax.ShapeDtypeStruct((rows,), split.weights.dtype),

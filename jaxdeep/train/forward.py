@@ -1,7 +1,7 @@
 """From stored rows to logits and a loss.
 
 The functions are pure functions of weights, traced numbers and data. A row is scaled and the network makes logits of
-it. The loss is their cross-entropy plus the penalties.
+it. The loss is that of `objectives` plus the penalties.
 
 Dropout is on while training. Its rate comes from `Hyper`, so it may be traced. `Network.apply` takes the rate with the
 batch's key. Layer l draws its mask from `fold_in(key, l)`.
@@ -18,6 +18,7 @@ from jaxdeep.data.augmentation import augmented
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.nn.dnn import BatchStats, Network, Params, dnn
 from jaxdeep.optim.constraints import penalty
+from jaxdeep.train.objectives import answers, losses, scores
 
 AUGMENTATION: Final = 2**31
 """Number that a batch's key is folded with for its augmentation. Layers fold in 0, 1, ..."""
@@ -60,7 +61,8 @@ def model_of(config: Settings, data: Dataset) -> Network:
         The network. Equal arguments return the same object.
     """
     trained = config.trained if isinstance(config, Static) else Trained()
-    return dnn(config.network, data.inputs, data.classes, config.train.dtype, trained, config.train.matmul_precision)
+    train = config.train
+    return dnn(config.network, data.inputs, data.classes, train.dtype, trained, train.matmul_precision, data.task)
 
 
 def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:
@@ -80,69 +82,6 @@ def scaled(config: Settings, data: Dataset, images: jax.Array) -> jax.Array:
     return (images.astype(config.train.dtype) - mean) * scale
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return minus the log of the labels' probabilities from unclipped logits.
-
-    Args:
-        logits: Logits [B, C].
-        labels: Classes [B], integers in 0 .. C - 1.
-
-    Returns:
-        Cross-entropies [B] in nats.
-    """
-    of_labels = jax.lax.platform_dependent(logits, labels, cpu=_gathered, default=_summed)
-    return jax.nn.logsumexp(logits, 1) - of_labels
-
-
-def losses(config: Settings, hyper: Hyper, logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return each row's cross-entropy, with smoothed labels if the configuration smooths them.
-
-    A label's probability is then 1 - s + s / C, and that of every other class s / C, with s of
-    `regularize.label_smoothing`.
-
-    Args:
-        config: Static fields of the configuration.
-        hyper: Traced numbers of the configuration.
-        logits: Logits [B, C].
-        labels: Classes [B], integers in 0 .. C - 1.
-
-    Returns:
-        Losses [B] in nats.
-
-    Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2016), section 7.
-    """
-    of_labels = cross_entropy(logits, labels)
-    if not config.regularize.smooths:
-        return of_labels
-    smoothing = jnp.asarray(hyper.label_smoothing, logits.dtype)
-    of_all = jax.nn.logsumexp(logits, 1) - logits.mean(1)
-    return (1 - smoothing) * of_labels + smoothing * of_all
-
-
-def _gathered(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return the labels' logits."""
-    return jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
-
-
-def _summed(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return the labels' logits. The gradient of a gather is a scatter, which is a kernel of its own on a GPU."""
-    is_label = labels[:, None] == jnp.arange(logits.shape[1], dtype=labels.dtype)[None]
-    return jnp.sum(logits, 1, where=is_label)
-
-
-def is_correct(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return whether the largest logit is the label's.
-
-    Args:
-        logits: Logits [B, C].
-        labels: Classes [B], integers in 0 .. C - 1.
-
-    Returns:
-        Booleans [B].
-    """
-    return jax.lax.argmax(logits, 1, labels.dtype) == labels
-
-
 def batch_loss(
     params: Params, config: Settings, batch_stats: BatchStats, hyper: Hyper, data: Dataset, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, tuple[BatchStats, jax.Array]]:
@@ -160,7 +99,8 @@ def batch_loss(
         key: Random key of the batch's dropout masks and augmentation.
 
     Returns:
-        The loss in nats. Then the new batch_stats and the number of rows that are classified correctly.
+        The loss. Then the new batch_stats and the sum of the rows' scores, which is the number of rows that are
+        classified correctly.
     """
     model = model_of(config, data)
     images, labels = data.train.take(batch.rows)
@@ -177,20 +117,20 @@ def batch_loss(
         kernels=config.train.kernels,
     )
 
-    of_rows = losses(config, hyper, logits, labels)
+    of_rows = losses(config, hyper, data, logits, labels)
     if batch.weights is not None:
         of_rows *= batch.weights
     loss = jnp.sum(of_rows, where=batch.mask) / batch.size(logits.dtype)
     if config.regularize.has_penalty:
         loss += penalty(config.regularize, hyper, model, params)
-    return loss, (batch_stats, jnp.sum(is_correct(logits, labels), where=batch.mask))
+    return loss, (batch_stats, jnp.sum(scores(config, data, logits, labels), where=batch.mask))
 
 
 @partial(jax.jit, static_argnums=0)
 def probabilities(
     config: Settings, params: Params, batch_stats: BatchStats, data: Dataset, images: jax.Array
 ) -> jax.Array:
-    """Return class probabilities without dropout.
+    """Return what the network says of rows without dropout: class probabilities, or numbers in standard units.
 
     Args:
         config: Static fields of the configuration.
@@ -200,7 +140,8 @@ def probabilities(
         images: Stored rows [N, D].
 
     Returns:
-        Probabilities [N, C] in [0, 1]. Each row sums to 1.
+        Probabilities [N, C] in [0, 1]. Each row sums to 1, unless a row has several labels. Numbers [N, C] for
+        regression.
     """
     logits, _ = model_of(config, data).apply(params, batch_stats, scaled(config, data, images))
-    return jax.nn.softmax(logits)
+    return answers(config, data, logits)

@@ -26,7 +26,7 @@ OPSET: Final = 17
 """Version of ONNX's operators."""
 IR: Final = 8
 """Version of ONNX's file format, which runtimes since 2022 read."""
-INPUT, OUTPUT, BATCH = "rows", "probabilities", "batch"
+INPUT, OUTPUT, NUMBERS, BATCH = "rows", "probabilities", "numbers", "batch"
 """Names of the input, of the output and of their first axis."""
 OPERATORS: Final = {
     "sigmoid": "Sigmoid",
@@ -91,7 +91,9 @@ def onnx_model(
                 lambda leaf, index=index: np.asarray(leaf[index]), (params[stack.name], batch_stats[stack.name])
             )
             x = graph.layer(stack.block, weights, stats, x)
-    if config.model.head == "sigmoid":
+    if data.task != "classification":
+        graph.answers(config, data, x)
+    elif config.model.head == "sigmoid":
         classes = (graph.node("Sigmoid", graph.node("Neg", x)), graph.node("Sigmoid", x))
         graph.node("Concat", *classes, output=OUTPUT, axis=1)
     else:
@@ -193,10 +195,28 @@ class _Graph:
                 return x
         raise ValueError(f"the activation {name} has no ONNX operator. Add it to onnx_graph.py.")
 
+    def answers(self, config: Config, data: Dataset, x: str) -> None:
+        """Add the output for several labels, or for numbers in the units of the targets."""
+        if data.task == "multilabel":
+            self.node("Sigmoid", x, output=OUTPUT)
+            return
+        targets = data.info.targets if data.info else None
+        zero, low, high = (np.zeros(1), -np.ones(1), np.ones(1)) if targets is None else targets.bounds
+        scale, shift = (np.ones(1), np.zeros(1)) if targets is None else (targets.scale, targets.shift)
+        head = config.network.head
+        if head == "softplus":
+            x = self.node("Add", self.node("Softplus", x), self.constant(zero))
+        elif head == "tanh":
+            x = self.node("Mul", self.node("Tanh", x), self.constant((np.asarray(high) - low) / 2))
+            x = self.node("Add", x, self.constant((np.asarray(high) + low) / 2))
+        x = self.node("Mul", x, self.constant(scale))
+        self.node("Add", x, self.constant(shift), output=NUMBERS)
+
     def serialised(self, data: Dataset, metadata: Mapping[str, Any]) -> bytes:
         """Return the whole model."""
         rows = self._helper.make_tensor_value_info(INPUT, self._input, [BATCH, *data.image_shape])
-        answers = self._helper.make_tensor_value_info(OUTPUT, self._types.FLOAT, [BATCH, data.classes])
+        output = NUMBERS if data.task == "regression" else OUTPUT
+        answers = self._helper.make_tensor_value_info(output, self._types.FLOAT, [BATCH, data.classes])
         graph = self._helper.make_graph(self._nodes, "network", [rows], [answers], self._constants)
         opset = self._helper.make_opsetid("", OPSET)
         model = self._helper.make_model(graph, producer_name="jaxdeep", opset_imports=[opset], ir_version=IR)

@@ -42,12 +42,14 @@ class Run:
         batch_stats: Moving statistics of batch normalisation in the best epoch.
         best_epoch: Number of the epoch with the best train.monitor, by default the lowest val_loss, or of the last
             epoch with train.keep="last". It is 0 if the run diverged before there was one. Then its figures are NaN.
-        val_loss: Loss of the validation rows by `params`, in nats.
-        val_accuracy: Accuracy of the validation rows by `params`, in [0, 1].
+        val_loss: Loss of the validation rows by `params`, in nats. For regression, losses are in standard deviations of
+            the training targets, or in their squares.
+        val_accuracy: Accuracy of the validation rows by `params`, in [0, 1]. For regression, this and the other
+            accuracies are R2, up to 1.
         test_loss: Loss of the test rows by `params`, in nats.
         test_accuracy: Accuracy of the test rows by `params`, in [0, 1].
         val_correct: Booleans [N], whether `params` classify a validation row correctly. All are False if best_epoch is
-            0.
+            0. For regression, these are scores [N], whose mean is R2.
         test_correct: Booleans [N], whether `params` classify a test row correctly. All are False if best_epoch is 0.
         diverged: Whether a loss was not finite.
         compile_seconds: Seconds that compilation took. Runs of the same programs share them.
@@ -106,7 +108,7 @@ class Run:
         return sum(leaf.size for leaf in jax.tree.leaves((self.params, self.batch_stats)))
 
     def predict(self, images: np.ndarray, *, check: bool = True) -> np.ndarray:
-        """Return class probabilities by the weights of the best epoch.
+        """Return class probabilities by the weights of the best epoch. Or numbers, for regression.
 
         The number of rows is rounded up to few sizes, so that few programs are compiled.
 
@@ -118,7 +120,8 @@ class Run:
                 kind.
 
         Returns:
-            Probabilities [N, C]. Each row sums to 1.
+            Probabilities [N, C]. Each row sums to 1, unless a row has several labels. For regression, numbers in the
+            units of the targets, [N] or [N, C] float64.
 
         Raises:
             UserError: The run has no best epoch, the images have another shape, type or scale than the training images,
@@ -132,7 +135,7 @@ class Run:
         stored = jnp.asarray(filled(rows))
         found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, stored))[: len(rows)]
         check_answers(found)
-        return found
+        return self.data.in_own_units(found)
 
     def logits(self, rows: Any, *, check: bool = True) -> np.ndarray:
         """Return logits by the weights of the best epoch. Their softmax is what `predict` returns.
@@ -142,7 +145,8 @@ class Run:
             check: Whether the rows are compared with the range of the training rows.
 
         Returns:
-            Logits [N, C]. One sigmoid unit with the output z has the logits (0, z).
+            Logits [N, C]. One sigmoid unit with the output z has the logits (0, z). For regression, the outputs of the
+            last layer.
 
         Raises:
             UserError: The run has no best epoch, the rows do not fit, or a value or a logit is not finite.
@@ -184,12 +188,12 @@ class Run:
 
         Args:
             rows: Rows [N, *image_shape] or [N, D], as `predict` takes them.
-            labels: Labels [N] of the kind that the run was trained on.
+            labels: Labels [N] of the kind that the run was trained on. Or numbers or several labels, for such a run.
             check: Whether the rows are compared with the range of the training rows.
 
         Returns:
-            Their loss in nats with the penalties, as `test_loss` has it. Then their accuracy in [0, 1], and booleans
-            [N] that say which rows are classified correctly.
+            Their loss with the penalties, as `test_loss` has it. Then their accuracy in [0, 1], and booleans [N] that
+            say which rows are classified correctly. For numbers, R2 and the scores [N] whose mean it is.
 
         Raises:
             UserError: The run has no best epoch, the rows do not fit, or a label is not known.
@@ -279,6 +283,12 @@ class Run:
             )
 
 
+def _if(best_epoch: int, scores: jax.Array, size: int) -> np.ndarray:
+    """Return the scores of a split's own rows. They are False or 0 without a best epoch."""
+    found = np.asarray(scores)[:size]
+    return found if best_epoch else np.zeros_like(found)
+
+
 def finished(
     config: Config,
     data: Dataset,
@@ -324,8 +334,8 @@ def finished(
         best.batch_stats,
         best_epoch,
         **{name: float(figure) if best_epoch else np.nan for name, figure in figures.items()},
-        val_correct=np.asarray(valid.correct)[: data.valid.size] & bool(best_epoch),
-        test_correct=np.asarray(test.correct)[: data.test.size] & bool(best_epoch),
+        val_correct=_if(best_epoch, valid.correct, data.valid.size),
+        test_correct=_if(best_epoch, test.correct, data.test.size),
         diverged=bool(state.diverged),
         compile_seconds=compile_seconds,
         checkpoint_seconds=checkpoint_seconds,

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxdeep.config import Config, Data
 from jaxdeep.config.arguments import check_type
+from jaxdeep.config.choices import Task
 from jaxdeep.config.fields import hints_of, plain_field
 from jaxdeep.config.identity import changed_fields
 from jaxdeep.config.parts import PARTS
@@ -18,6 +19,7 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.row_ranges import dim_share
 from jaxdeep.data.table_columns import TableColumns
+from jaxdeep.data.targets import Targets
 from jaxdeep.errors import UserError
 from jaxdeep.train.leaves import Leaves
 
@@ -92,6 +94,8 @@ def record_of_data(data: Dataset) -> dict[str, Any]:
         "classes": data.classes,
         "inputs": data.inputs,
         "table": info.table.to_dict() if info and info.table else None,
+        "task": data.task,
+        "targets": info.targets.to_dict() if info and info.targets else None,
         "columns": columns and {"dtype": columns.dtype, "names": columns.names, "dim_share": dim_share(data)},
     }
 
@@ -142,7 +146,9 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
     if inputs != int(np.prod(shape)):
         raise ValueError(f"{inputs} inputs do not make rows of shape {shape}")
     stored = np.uint8 if columns and columns["dtype"] == "uint8" else jax.dtypes.canonicalize_dtype(dtype)
-    none = _no_rows(inputs, stored)
+    task, numbers = record.get("task", "classification"), record.get("targets")
+    targets = None if numbers is None else Targets.from_dict(numbers)
+    none = _no_rows(inputs, stored, task, record["classes"])
     ranges = columns and Columns(
         columns["dtype"],
         arrays["columns.low"],
@@ -162,10 +168,13 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
         ranges,
         _tuple(record["label_values"]),
         TableColumns.from_dict(table) if (table := record.get("table")) else None,
+        targets,
     )
     is_known = record["name"] is not None
     mean, scale = jnp.asarray(arrays["mean"]), jnp.asarray(arrays["scale"])
-    return Dataset(none, none, none, mean, scale, record["classes"], shape, info if is_known else None)
+    bounds = None if targets is None else jnp.asarray(targets.bounds)
+    known = info if is_known else None
+    return Dataset(none, none, none, mean, scale, record["classes"], shape, known, task, bounds)
 
 
 def without_rows(data: Dataset) -> Dataset:
@@ -180,13 +189,18 @@ def without_rows(data: Dataset) -> Dataset:
     info = data.info
     if info is not None and info.columns is not None:
         info = info._replace(columns=replace(info.columns, dim_share=dim_share(data)))
-    none = _no_rows(data.inputs, data.train.images.dtype)
+    none = _no_rows(data.inputs, data.train.images.dtype, data.task, data.classes)
     return replace(data, train=none, valid=none, test=none, info=info)
 
 
-def _no_rows(inputs: int, dtype: Any) -> Split:
+def _no_rows(inputs: int, dtype: Any, task: Task, classes: int) -> Split:
     """Return a split with 0 rows of D features."""
-    return Split(jnp.zeros((0, inputs), dtype), jnp.zeros(0, jnp.int32))
+    labels = {
+        "classification": jnp.zeros(0, jnp.int32),
+        "multilabel": jnp.zeros((0, classes), jnp.int8),
+        "regression": jnp.zeros((0, classes)),
+    }
+    return Split(jnp.zeros((0, inputs), dtype), labels[task])
 
 
 def _tuple(values: Any) -> tuple[Any, ...] | None:
