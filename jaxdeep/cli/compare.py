@@ -91,7 +91,7 @@ def write_comparison(studies: Sequence[StudyResult], folder: Path, smallest_effe
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     curves = {study.name: histories_by_key(study) for study in studies}
-    learning_curves(folder / "curves.png", curves, title_of_comparison(studies))
+    learning_curves(folder / "curves.png", curves, title_of_comparison(studies), metric=comparison.metric)
     write_json(folder / "comparison.json", comparison.to_json())
     return comparison
 

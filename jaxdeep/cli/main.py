@@ -21,6 +21,7 @@ from jaxdeep.cli.signals import LenientStream, signals
 from jaxdeep.cli.terminal import help_width, show_what_can_be
 from jaxdeep.cli.tune import tune_configurations
 from jaxdeep.cli.words import best_command, closing_line
+from jaxdeep.config.choices import Task
 from jaxdeep.data.images import SPECS
 from jaxdeep.errors import JaxdeepWarning, UserError
 from jaxdeep.report.architecture import architecture_table
@@ -131,7 +132,7 @@ def respond(experiment: Experiment, given: Sequence[str]) -> int:
 def _train(experiment: Experiment, command: Command) -> int:
     """Do what a command without `--compare` asks for, and return the exit status."""
     if command.summary:
-        print(architecture_table(command.config.network, *_sizes(experiment, command), width_of(sys.stdout)))
+        print(architecture_table(command.config.network, *_sizes(experiment, command), width=width_of(sys.stdout)))
         return 0
     if command.find_lr:
         print(find_lr(experiment, command))
@@ -166,14 +167,14 @@ def _help(experiment: Experiment, given: Sequence[str]) -> str:
     return help_text(usage, defaults, default, flags(experiment), help_width(), everything=everything)
 
 
-def _sizes(experiment: Experiment, command: Command) -> tuple[int, int]:
-    """Return the features of a row and the number of classes."""
+def _sizes(experiment: Experiment, command: Command) -> tuple[int, int, Task]:
+    """Return the features of a row, the number of classes, of labels or of numbers, and what these are."""
     if experiment.source is not None:
         _, data = load(experiment, command)
-        return data.inputs, data.classes
+        return data.inputs, data.classes, data.task
     spec = SPECS[experiment.dataset]
     height, width, channels = spec.image_shape
-    return height * width * channels, len(spec.class_names)
+    return height * width * channels, len(spec.class_names), "classification"
 
 
 @contextmanager

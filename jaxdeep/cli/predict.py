@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxdeep.cli.flags import flags_of, read_flags
 from jaxdeep.cli.help import descriptions
+from jaxdeep.config.choices import Task
 from jaxdeep.data.npz import new_rows
 from jaxdeep.data.table_columns import TableColumns
 from jaxdeep.data.tables import ENDS, as_table, is_table_path
@@ -48,16 +49,31 @@ class Answers(NamedTuple):
         probabilities: Probabilities [N, C].
         labels: Labels of the C classes as they were given for training.
         class_names: Names of the C classes.
+        task: What the network predicts. The probabilities are numbers [N] or [N, C] for regression.
     """
 
     probabilities: np.ndarray
     labels: Sequence[Label]
     class_names: Sequence[str]
+    task: Task = "classification"
 
     def to_csv(self) -> str:
-        """Return a line for each row: the label of its most probable class, then the probability of each class."""
+        """Return a line for each row.
+
+        That is the label of its most probable class, then the probability of each class. Or a 0 or a 1 for each of
+        several labels, then their probabilities. Or its numbers.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
+        if self.task == "regression":
+            rows = self.probabilities.reshape(len(self.probabilities), -1)
+            writer.writerow(self.class_names if len(self.class_names) > 1 else ["prediction"])
+            writer.writerows([*map(str, row)] for row in rows)
+            return text.getvalue()
+        if self.task == "multilabel":
+            writer.writerow([*self.class_names, *(f"probability of {name}" for name in self.class_names)])
+            writer.writerows([*map(int, row > 0.5), *map(str, row)] for row in self.probabilities)
+            return text.getvalue()
         writer.writerow(["prediction", *(f"probability of {name}" for name in self.class_names)])
         for row in self.probabilities:
             writer.writerow([self.labels[int(row.argmax())], *map(str, row)])
@@ -115,14 +131,15 @@ def answers_of(model: Path, rows: Path, flags: PredictFlags) -> Answers:
         if flags.seed is not None or flags.name is not None:
             raise UserError(f"{model} is one exported network. Remove --seed and --name.")
         network = load_exported(model)
-        found = network.probabilities(_rows(rows, network.table, network.column_names))
-        return Answers(found, network.labels, network.class_names)
+        given = _rows(rows, network.table, network.column_names)
+        found = network.predict(given) if network.task == "regression" else network.probabilities(given)
+        return Answers(found, network.labels, network.class_names, network.task)
     run = load(model, seed=flags.seed, name=flags.name)
     info = run.data.info
     columns = info.columns.names if info and info.columns else None
     found = run.predict(_rows(rows, info.table if info else None, columns))
     labels = tuple(range(run.data.classes)) if info is None or info.label_values is None else info.label_values
-    return Answers(found, labels, info.class_names if info else tuple(map(str, labels)))
+    return Answers(found, labels, info.class_names if info else tuple(map(str, labels)), run.data.task)
 
 
 def help_of(program: tuple[str, ...]) -> str:
@@ -132,8 +149,8 @@ def help_of(program: tuple[str, ...]) -> str:
         program: Words that begin the command.
     """
     about = (
-        "Predict the label of each row. MODEL is a saved network, the folder of --export, or the folder of a finished "
-        "command. ROWS is a .csv, .tsv, .parquet or .npz file. Columns are matched by name, and others are ignored."
+        "Predict the label of each row, or its numbers. MODEL is a saved network, the folder of --export, or the folder "
+        "of a finished command. ROWS is a .csv, .tsv, .parquet or .npz file. Columns are matched by name, and others are ignored."
     )
     lines = [f"usage: {shlex.join(program)} {FILES} [flags]", "", *textwrap.wrap(about, 80), ""]
     lines += [f"  --{name:11}{text}" for name, text in descriptions(PredictFlags).items()]

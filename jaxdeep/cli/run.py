@@ -16,6 +16,7 @@ from jaxdeep.cli.profile import Profiler
 from jaxdeep.cli.progress import Progress
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.signals import Interrupted, signals
+from jaxdeep.cli.table_flags import task_of
 from jaxdeep.cli.words import command_of
 from jaxdeep.config import Config, differences, short
 from jaxdeep.data.dataset import Dataset
@@ -132,9 +133,9 @@ def load(experiment: Experiment, command: Command) -> tuple[Config, Dataset]:
         jax.config.update("jax_enable_x64", True)
     use_compilation_cache()
     if experiment.source is not None and experiment.table is not None:
-        data = experiment.table.dataset(experiment.source, config.data)
+        data = experiment.table.dataset(experiment.source, config)
     elif experiment.source is not None:
-        data = Dataset.from_npz(experiment.source, config.data)
+        data = Dataset.from_npz(experiment.source, config.data, task_of(config))
     else:
         images = load_images(experiment.dataset, source=command.data, data_dir=command.data_dir)
         is_whole = config.data.train_size is None and config.data.per_class is None

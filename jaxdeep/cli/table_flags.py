@@ -19,7 +19,7 @@ class TableFlags:
     """How a table becomes rows and labels. Each field is a flag."""
 
     target: tuple[str, ...] = ()
-    """Name of the column of labels or numbers. A table needs it, and other files do not have it. Several with head sigmoid."""
+    """Name of the column of labels or numbers, which a table needs. Several are several labels, or numbers."""
     drop: tuple[str, ...] = ()
     """Names of columns to leave out."""
     group: str | None = None

@@ -79,9 +79,9 @@ class Model:
     skip: bool = False
     """Skip connections x + layer(x) around all hidden layers but the first that are as wide as the one before."""
     head: Head = "softmax"
-    """Output layer. softmax has a unit for each class. sigmoid has one for two classes, or one for each of several labels.
+    """Output layer. softmax has a unit for each class, and sigmoid one for two classes.
 
-    linear, tanh and softplus predict numbers, with a unit for each. tanh is bounded by the lowest and the highest
+    With several labels of a row, sigmoid has a unit for each. linear, tanh and softplus predict numbers, with a unit for each. tanh is bounded by the lowest and the highest
     training target, and softplus gives positive numbers.
     """
 
@@ -221,8 +221,7 @@ class Model:
         """
         if task == "regression" and not self.is_regression:
             raise UserError(
-                f"model.head is {self.head!r}, which predicts classes, and the targets are numbers. Use linear, tanh or "
-                "softplus."
+                f"model.head is {self.head!r}, which predicts classes, and the targets are numbers. Use linear."
             )
         if task != "regression" and self.is_regression:
             raise UserError(

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdeep.config import Data
+from jaxdeep.config.choices import Task
 from jaxdeep.data.arrays import column_name
 from jaxdeep.data.labels import Encoding, Labels, as_labels, checked_names, encode, listed
-from jaxdeep.config.choices import Task
 from jaxdeep.data.rows import CHUNK_ROWS, Rows, aligned, as_rows, flat
 from jaxdeep.data.targets import LARGEST, Given, as_targets
 from jaxdeep.errors import UserError, warn

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from jaxdeep.config import Model
+from jaxdeep.config.choices import Task
 from jaxdeep.config.made import qualified_name
 from jaxdeep.nn.block import Block
 from jaxdeep.nn.dnn import dnn
@@ -14,7 +15,9 @@ from jaxdeep.report.layout import fitted
 HEADERS = ("layer", "what", "output", "parameters", "of these not trained")
 
 
-def architecture_table(model: Model, inputs: int, classes: int, width: int | None = None) -> str:
+def architecture_table(
+    model: Model, inputs: int, classes: int, task: Task = "classification", *, width: int | None = None
+) -> str:
     """Return what `--summary` prints: a row for each layer or stretch of equal layers, and the sums.
 
     Moving means and variances of batch normalisation count as parameters that are not trained, as in Keras.
@@ -22,10 +25,11 @@ def architecture_table(model: Model, inputs: int, classes: int, width: int | Non
     Args:
         model: Architecture of the network.
         inputs: Number D of features of a row.
-        classes: Number C of units of the output layer.
+        classes: Number C of classes, of labels, or of numbers to predict.
+        task: What the network predicts.
         width: Number of characters of a line at most, or None for no limit.
     """
-    network = dnn(model, inputs, classes)
+    network = dnn(model, inputs, classes, task=task)
     params, batch_stats = jax.eval_shape(network.init, jax.random.key(0))
     rows, total, moving = [], 0, 0
     for name, block, _, first, length, _ in network.stacks:

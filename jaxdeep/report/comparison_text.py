@@ -44,7 +44,7 @@ def comparison_table(comparison: Comparison, width: int | None = None) -> str:
             f"{comparison.data['name']}: means and differences, ± half of the 95% interval",
             *fitted(rows, width),
             *legend(comparison),
-            *sentences(comparison.pairs, "test_accuracy"),
+            *sentences(comparison.pairs, "test_accuracy", comparison.metric),
         )
     )
 
@@ -73,14 +73,15 @@ def legend(comparison: Comparison) -> list[str]:
     return lines
 
 
-def sentences(pairs: Sequence[Pair], figure: str) -> list[str]:
+def sentences(pairs: Sequence[Pair], figure: str, metric: str = "accuracy") -> list[str]:
     """Return the verdict on each pair in words: what it rests on, who diverged, and the fields that differ.
 
     Args:
         pairs: Pairs of a comparison.
         figure: Name of the figure, "val_accuracy" or "test_accuracy".
+        metric: What the figure is: "accuracy" or "R2".
     """
-    return [_sentence(pair, figure) for pair in pairs]
+    return [_sentence(pair, figure, metric) for pair in pairs]
 
 
 def matrix(comparison: Comparison, figure: str) -> list[tuple[str, ...]]:
@@ -116,8 +117,8 @@ def _cell(found: FigureComparison, sign: int) -> str:
     return {"different": f"**{points}**", "equivalent": f"{points} ="}.get(found.answer or "", points)
 
 
-def _sentence(pair: Pair, figure: str) -> str:
-    verdict = "; ".join((_in_words(pair, figure), *_who_diverged(pair)))
+def _sentence(pair: Pair, figure: str, metric: str) -> str:
+    verdict = "; ".join((_in_words(pair, figure, metric), *_who_diverged(pair)))
     fields = list(pair.differing)
     differ = f"they differ in {in_words(fields, len(fields))}" if fields else "they differ in no field"
     return f"{verdict} ({differ})"
@@ -131,9 +132,9 @@ def _who_diverged(pair: Pair) -> list[str]:
     ]
 
 
-def _in_words(pair: Pair, figure: str) -> str:
+def _in_words(pair: Pair, figure: str, metric: str) -> str:
     one, other, found = pair.one, pair.other, pair.figures[figure]
-    of_figure = figure.replace("_", " ")
+    of_figure = figure.replace("accuracy", metric).replace("_", " ")
     runs = "runs" if pair.folds else "seeds"
     if found.difference is None:
         return f"{one} and {other} are not compared: {of_figure}, {found.pairs} finished {runs} in common"

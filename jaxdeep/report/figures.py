@@ -31,7 +31,7 @@ def draw_study(result: StudyResult, folder: Path) -> None:
         name = ", ".join(f"{labels[field]}={short(value)}" for field, value in trial.values.items())
         candidates.setdefault(name, {})[trial.key] = history
     monitor = result.config["train"].get("monitor", "val_loss")
-    learning_curves(folder / "curves.png", candidates, title, monitor=monitor)
+    learning_curves(folder / "curves.png", candidates, title, monitor=monitor, metric=result.metric)
     diagnostics_figure(folder / "diagnostics.png", _shown_histories(result), title)
     if result.range_test is not None:
         rate_curves(folder / "rates.png", result, title)

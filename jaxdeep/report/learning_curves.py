@@ -45,7 +45,12 @@ BY_ACCURACY: Final = "best epoch (highest validation accuracy)"
 
 
 def learning_curves(
-    path: Path, candidates: Mapping[str, Histories], title: str, *, monitor: Monitor = "val_loss"
+    path: Path,
+    candidates: Mapping[str, Histories],
+    title: str,
+    *,
+    monitor: Monitor = "val_loss",
+    metric: str = "accuracy",
 ) -> None:
     """Draw loss and accuracy by epoch, validation in full colours, training light and thin.
 
@@ -61,6 +66,7 @@ def learning_curves(
         candidates: Histories of each candidate, by its name. The name of a single candidate is not shown.
         title: Title of the picture, with line breaks between its parts.
         monitor: Figure that chose the best epochs.
+        metric: What the accuracies are: "accuracy" or "R2".
     """
     from matplotlib.figure import Figure  # 0.4 s to import, and without pyplot's global state
 
@@ -70,12 +76,13 @@ def learning_curves(
     if single is not None and len(single) <= MOST_RUNS:
         drawn, handles = _draw_runs(panels, single, monitor)
     else:
-        drawn, handles = _draw_means(panels, candidates)
+        drawn, handles = _draw_means(panels, candidates, is_r2=metric == "R2")
     ends = (line.get_xdata()[-1] for axes in panels.values() for line in axes.lines if len(line.get_xdata()))
     last = max(map(int, ends), default=1)
     for quantity, axes in panels.items():
         set_epochs(axes, last)
-        axes.set_ylabel({"loss": "cross-entropy (nats)"}.get(quantity, quantity))
+        loss = "cross-entropy (nats)" if metric == "accuracy" else "error (standard units)"
+        axes.set_ylabel(loss if quantity == "loss" else metric)
         axes.grid(alpha=0.3)
         if not any(line.get_gid() == "data" and len(line.get_xdata()) for line in axes.lines):
             axes.set(yticks=[])
@@ -84,7 +91,7 @@ def learning_curves(
         drawn.add("clipped")
     own = single is not None and len(single) != 1 and len(single) <= MOST_RUNS
     color = GREY if single is None or own else series(0, 1).color
-    names = {**ROLES, **({} if monitor == "val_loss" else {"best": BY_ACCURACY})}
+    names = {**ROLES, **({} if monitor == "val_loss" else {"best": BY_ACCURACY.replace("accuracy", metric)})}
     if single is not None and not own and len(single) > 1:
         diverged = sum(map(has_diverged, single.values()))
         names["validation"] = f"validation, mean of {len(single)} runs"
@@ -128,7 +135,7 @@ def _draw_runs(
 
 
 def _draw_means(
-    panels: Mapping[str, Any], candidates: Mapping[str, Histories]
+    panels: Mapping[str, Any], candidates: Mapping[str, Histories], *, is_r2: bool
 ) -> tuple[set[str], list[tuple[Any, str]]]:
     """Draw the mean of each candidate. Return the kinds of marks drawn, and the legend's entries of the candidates."""
     drawn, handles = set(), []
@@ -139,7 +146,9 @@ def _draw_means(
         for quantity, axes in panels.items():
             parts = ("val",) if len(candidates) > MOST_SERIES else ("train", "val")
             for part in parts if end else ():
-                found = _draw_mean(axes, histories, f"{part}_{quantity}", end, look, (index, len(candidates)))
+                lowest = -math.inf if is_r2 and quantity == "accuracy" else 0.0
+                figure, place = f"{part}_{quantity}", (index, len(candidates))
+                found = _draw_mean(axes, histories, figure, end, look, place, lowest)
                 line = axes.lines[-1]
                 drawn |= {"validation" if part == "val" else "training"}
                 drawn |= {"band"} & found
@@ -158,13 +167,19 @@ def _draw_means(
 
 
 def _draw_mean(
-    axes: Any, histories: Sequence[Sequence[EpochRecord]], figure: str, end: int, look: Series, place: tuple[int, int]
+    axes: Any,
+    histories: Sequence[Sequence[EpochRecord]],
+    figure: str,
+    end: int,
+    look: Series,
+    place: tuple[int, int],
+    lowest: float,
 ) -> set[str]:
     """Draw the mean of a figure over all runs up to an epoch, and the band of a validation figure."""
     epochs = range(1, end + 1)
     highest = 1.0 if figure.endswith("accuracy") else math.inf
     of_epochs = ([getattr(history[epoch - 1], figure) for history in histories] for epoch in epochs)
-    estimates = [within(mean_over_runs(values), 0.0, highest) for values in of_epochs]
+    estimates = [within(mean_over_runs(values), lowest, highest) for values in of_epochs]
     mean = [math.nan if of.mean is None else of.mean for of in estimates]
     is_validation = figure.startswith("val_")
     color, width = (look.color, 1.8) if is_validation else (look.light, 1.1)

@@ -58,7 +58,7 @@ def rate_curves(path: Path, result: StudyResult, title: str) -> None:
         drawn |= _mark_lost(axes, result, candidates, look, (index, len(curves)))
     color = GREY if len(curves) > 1 else series(0, 1).color
     handles = [*_roles(drawn, color, joined, result.best is None), *handles, *_draw_suggestion(axes, result)]
-    axes.set(xscale="log", xlabel="learning rate", ylabel="accuracy")
+    axes.set(xscale="log", xlabel="learning rate", ylabel=result.metric)
     axes.grid(alpha=0.3)
     beside: Any = "outside right center"  # matplotlib's annotations lack the outside places
     if handles:

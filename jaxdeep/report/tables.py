@@ -56,7 +56,7 @@ def study_table(result: StudyResult, width: int | None = None) -> str:
 
 
 def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [HEADERS]
+    rows: list[tuple[str, ...]] = [_headers(result)]
     rows += [
         (
             str(trial.key) + (" diverged" if trial.diverged else ""),
@@ -73,6 +73,11 @@ def _rows_of_trials(result: StudyResult) -> list[tuple[str, ...]]:
     return rows + [_row_of_chapter(reported, len(HEADERS)) for reported in chapter]
 
 
+def _headers(result: StudyResult) -> tuple[str, ...]:
+    """Return the headers of the columns, in which R2 stands in place of accuracy for regression."""
+    return tuple(header if result.metric == "accuracy" else header.replace("acc.", result.metric) for header in HEADERS)
+
+
 def _other_settings(result: StudyResult) -> list[str]:
     """Return a line in place of the chapter's figures, if the study is of other settings than theirs."""
     if result.varied or not result.reported or not (other := other_settings(result)):
@@ -82,7 +87,7 @@ def _other_settings(result: StudyResult) -> list[str]:
 
 def _rows_of_candidates(result: StudyResult) -> list[tuple[str, ...]]:
     """Mark the lowest mean val_loss of the candidates without a trial that diverged."""
-    rows: list[tuple[str, ...]] = [(*result.candidates[0].values, "runs", *HEADERS[1:])]
+    rows: list[tuple[str, ...]] = [(*result.candidates[0].values, "runs", *_headers(result)[1:])]
     for candidate in result.candidates:
         mark = " *" if candidate is result.best else ""
         values = map(short, candidate.values.values())

@@ -82,6 +82,11 @@ class UncertaintyRequest:
                 "data.resample gives each network its own validation rows, and --mc-samples and --ensemble fit the "
                 "temperature on rows that all networks share. Set data.resample to False, or remove them."
             )
+        if self and data.task != "classification":
+            raise UserError(
+                "--mc-samples and --ensemble measure the probabilities of classes, and the targets are others. From Python, "
+                "conformal gives intervals for numbers."
+            )
         if self and not data.test.size:
             raise UserError("--mc-samples and --ensemble are measured on test rows, and there are none. Give some.")
         if self.mc_samples is not None:

@@ -99,6 +99,7 @@ def compare_studies(
             )
             for (first, second), by_figure in zip(chosen, figures, strict=True)
         ),
+        metric=studies[0].metric,
     )
 
 

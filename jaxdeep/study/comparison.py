@@ -117,6 +117,7 @@ class Comparison:
         diverged: Numbers of diverged trials of each study by its name.
         pairs: Each study with every later study.
         schema_version: Version of the schema of comparison.json.
+        metric: What the figures that are called accuracy are: "accuracy", or "R2" for regression.
     """
 
     names: tuple[str, ...]
@@ -125,6 +126,7 @@ class Comparison:
     diverged: Mapping[str, Losses]
     pairs: tuple[Pair, ...]
     schema_version: int = SCHEMA_VERSION
+    metric: str = "accuracy"
 
     def __repr__(self) -> str:
         title = cut(f"{', '.join(self.names)} on {self.data['name']}", LONGEST_TITLE)
@@ -153,6 +155,7 @@ class Comparison:
                 for pair in self.pairs
             ],
             "schema_version": self.schema_version,
+            "metric": self.metric,
         }
 
     @classmethod
@@ -174,6 +177,7 @@ class Comparison:
                 diverged={name: Losses(**counts) for name, counts in content.get("diverged", {}).items()},
                 pairs=tuple(map(_pair, content["pairs"])),
                 schema_version=version,
+                metric=content.get("metric", "accuracy"),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise UserError(f"it is no comparison of studies ({error})") from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
+from jaxdeep.config.model import REGRESSION_HEADS
 from jaxdeep.config.values import cut
 from jaxdeep.errors import UserError
 from jaxdeep.study.by_class import means_by_class
@@ -123,6 +124,11 @@ class StudyResult:
     histories: tuple[tuple[EpochRecord, ...], ...] = field(default=(), repr=False, compare=False)
     correct: Correct | None = field(default=None, repr=False, compare=False)
     runs: Mapping[int, Run] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def metric(self) -> str:
+        """Return what the figures that are called accuracy are: "accuracy", or "R2" for regression."""
+        return "R2" if self.config.get("model", {}).get("head") in REGRESSION_HEADS else "accuracy"
 
     def __repr__(self) -> str:
         title, best = cut(f"{self.experiment} {self.name}", LONGEST_TITLE), self.best

@@ -43,7 +43,9 @@ def check_functions(config: Config, data: Dataset) -> None:
         for shape in dict.fromkeys(zip(widths, model.units, strict=False)):
             _check_initializer("model.kernel_init", model.kernel_init, shape, dtype)
     if not isinstance(model.head_init, str):
-        _check_initializer("model.head_init", model.head_init, (widths[-1], model.outputs(data.classes, data.task)), dtype)
+        _check_initializer(
+            "model.head_init", model.head_init, (widths[-1], model.outputs(data.classes, data.task)), dtype
+        )
     if not isinstance(config.schedule.kind, str):
         _check_schedule(config.schedule.kind, dtype)
     if not isinstance(config.optim.optimizer, str):

@@ -145,7 +145,7 @@ def _in_words(study: StudyResult) -> str:
     values = ", ".join(f"{name} {short(value)}" for name, value in candidate.values.items())
     validation, test = (with_interval(candidate.mean[name]) for name in ("val_accuracy", "test_accuracy"))
     who = f"{of} ({values})" if values else of
-    return f"{who} has a validation accuracy of {validation} and a test accuracy of {test}."
+    return f"{who} has a validation {study.metric} of {validation} and a test {study.metric} of {test}."
 
 
 def figures_table(study: StudyResult) -> Table:
@@ -167,12 +167,17 @@ def figures_table(study: StudyResult) -> Table:
     for reported in () if varied or other else study.reported:
         cells = ("" if (value := reported.get(name)) is None else f"{value:.4f}" for name in FIGURES)
         rows.append((f"chapter {reported['source']}", "1", str(reported["best_epoch"]), "", *cells))
-    columns = (*(study.varied or ("figures",)), "runs", "best epoch", "epochs", *NAMES)
+    columns = (*(study.varied or ("figures",)), "runs", "best epoch", "epochs", *_names(study))
     kind = "Figures of each candidate" if varied else "Figures of all runs"
     title = title_of_study(study).replace("\n", ", ")
     sources = ", ".join(of["source"] for of in study.reported)
     notes = (f"The chapter's figures ({sources}) are of other settings: {other}.",) if other and study.reported else ()
     return Table(f"{kind}, means ± half of the 95% interval: {title}", columns, rows, marks_of(study), notes)
+
+
+def _names(study: StudyResult) -> tuple[str, ...]:
+    """Return the headers of the figures, in which R2 stands in place of accuracy for regression."""
+    return tuple(name.replace("accuracy", study.metric) for name in NAMES)
 
 
 def _epochs(mean: Mapping[str, MeanFigure]) -> tuple[str, str]:
@@ -194,7 +199,7 @@ def runs_table(study: StudyResult) -> Table:
         rows.append(
             (str(trial.key), *values, str(trial.best_epoch), str(trial.epochs), *cells, f"{trial.seconds:.1f}", ended)
         )
-    columns = ("seed", *study.varied, "best epoch", "epochs", *NAMES, "seconds", "end")
+    columns = ("seed", *study.varied, "best epoch", "epochs", *_names(study), "seconds", "end")
     more = len(study.trials) - MOST_RUNS
     notes = (f"{more} more runs stand in the file.",) if more > 0 else ()
     return Table(f"Runs of {study.experiment} {study.name}", columns, rows, marks_of(study), notes)
