@@ -149,8 +149,9 @@ def help_of(program: tuple[str, ...]) -> str:
         program: Words that begin the command.
     """
     about = (
-        "Predict the label of each row, or its numbers. MODEL is a saved network, the folder of --export, or the folder "
-        "of a finished command. ROWS is a .csv, .tsv, .parquet or .npz file. Columns are matched by name, and others are ignored."
+        "Predict the label of each row, or its numbers. MODEL is a saved network, the folder of --export, or the "
+        "folder of a finished command. ROWS is a .csv, .tsv, .parquet or .npz file. Columns are matched by name, and "
+        "others are ignored."
     )
     lines = [f"usage: {shlex.join(program)} {FILES} [flags]", "", *textwrap.wrap(about, 80), ""]
     lines += [f"  --{name:11}{text}" for name, text in descriptions(PredictFlags).items()]

@@ -75,7 +75,7 @@ class Config:
         loss, head = self.train.loss, self.model.head
         if isinstance(loss, str) and loss != "auto" and not self.model.is_regression:
             raise UserError(
-                f"train.loss is {loss!r}, which is for numbers, and model.head is {head!r}. Use auto, or the head linear."
+                f"train.loss is {loss!r}, which is for numbers, and model.head is {head!r}. Use auto, or head linear."
             )
         if self.regularize.label_smoothing and (self.model.is_regression or not isinstance(loss, str)):
             raise UserError(

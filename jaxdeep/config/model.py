@@ -81,8 +81,8 @@ class Model:
     head: Head = "softmax"
     """Output layer. softmax has a unit for each class, and sigmoid one for two classes.
 
-    With several labels of a row, sigmoid has a unit for each. linear, tanh and softplus predict numbers, with a unit for each. tanh is bounded by the lowest and the highest
-    training target, and softplus gives positive numbers.
+    With several labels of a row, sigmoid has a unit for each. linear, tanh and softplus predict numbers. tanh gives
+    numbers between the lowest and the highest training target, and softplus numbers above 0.
     """
 
     def __post_init__(self) -> None:

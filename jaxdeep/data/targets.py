@@ -125,7 +125,8 @@ def as_targets(given: Any, what: str, task: Task) -> Given:
     was_flat = values.ndim == 1
     if was_flat:
         values = values[:, None]
-        names = (str(given.name),) if getattr(given, "name", None) is not None else None
+        name = getattr(given, "name", None)
+        names = None if name is None else (str(name),)
     if values.ndim != 2 or not values.shape[1] or (was_flat and task == "multilabel"):
         allowed = "[N] or [N, C]" if task == "regression" else "[N, C] with a column for each label"
         raise UserError(f"{what} has the shape {rows.values.shape}. Give {allowed}.")

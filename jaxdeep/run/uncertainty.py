@@ -84,8 +84,8 @@ class UncertaintyRequest:
             )
         if self and data.task != "classification":
             raise UserError(
-                "--mc-samples and --ensemble measure the probabilities of classes, and the targets are others. From Python, "
-                "conformal gives intervals for numbers."
+                "--mc-samples and --ensemble measure the probabilities of classes, and the targets are others. Remove "
+                "them. From Python, conformal gives intervals for numbers."
             )
         if self and not data.test.size:
             raise UserError("--mc-samples and --ensemble are measured on test rows, and there are none. Give some.")
