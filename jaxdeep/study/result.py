@@ -15,6 +15,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.study.by_class import means_by_class
 from jaxdeep.study.ranking import Standing, standing
 from jaxdeep.study.trial_result import (
+    TEST_METRICS,
     Candidate,
     Correct,
     MeanFigure,
@@ -33,6 +34,7 @@ SCHEMA_VERSION: Final = 1
 MEANS: Final = (
     *("best_epoch", "epochs", "val_loss", "val_accuracy", "highest_val_accuracy", "accuracy_regret"),
     *("lowest_val_loss", "loss_regret", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"),
+    *TEST_METRICS,
 )
 """Figures whose means over trials are taken."""
 FIGURES: Final = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")

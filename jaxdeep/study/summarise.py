@@ -18,6 +18,7 @@ from jaxdeep.config.made import plain
 from jaxdeep.study.result import MEANS, StudyResult
 from jaxdeep.study.trial import Trial
 from jaxdeep.study.trial_result import Candidate, Correct, MeanFigure, TrialResult, as_list
+from jaxdeep.train.answers import test_metrics
 from jaxdeep.train.devices import describe_device, describe_processor
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
@@ -197,6 +198,8 @@ def _range(name: str, *, is_regression: bool) -> tuple[float, float]:
         return 0.0, math.inf if is_regression or "accuracy" not in name else 1.0
     if "accuracy" in name:
         return -math.inf if is_regression else 0.0, 1.0
+    if name in ("test_auroc", "test_average_precision"):
+        return 0.0, 1.0
     return 0.0, math.inf
 
 
@@ -236,6 +239,7 @@ def _row(trial: Trial, run: Run, machine: Mapping[str, Any]) -> TrialResult:
         "train_accuracy": run.train_accuracy,
         "test_loss": run.test_loss,
         "test_accuracy": run.test_accuracy,
+        **{f"test_{name}": value for name, value in test_metrics(run).items()},
     }
     return TrialResult(
         seed=trial.seed,

@@ -10,11 +10,14 @@ from jaxdeep.analysis.confusion import BY_CLASS, class_figures
 from jaxdeep.config import short
 from jaxdeep.config.values import cut
 from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.row_metrics import METRICS
 
 LONGEST_VALUES: Final = 150
 """Characters of the values of a trial in its repr."""
 DERIVED: Final = ("accuracy_regret", "loss_regret", *BY_CLASS)
 """Figures in a trial's row of summary.json that are computed from its others."""
+TEST_METRICS: Final = tuple(f"test_{name}" for name in METRICS)
+"""Metrics of the test rows beside loss and accuracy."""
 SHOWN: Final = ("val_accuracy", "test_accuracy")
 """Figures of a candidate in its repr."""
 
@@ -70,6 +73,15 @@ class TrialResult:
         lowest_val_loss: Lowest loss of the validation rows at any epoch, in nats.
         confusion: Number of test rows [C][C] of a true class, by row, that get a class, by column. None for more than
             30 classes and in earlier studies.
+        test_log_loss: Mean cross-entropy of the test rows at best_epoch in nats, without penalties, weights and
+            smoothing. This and all metrics below are None if they do not apply, and in earlier studies.
+        test_balanced_accuracy: Mean over classes of the share of a class's test rows that are classified correctly, in
+            0 .. 1.
+        test_auroc: Area under the ROC curve of the test rows in 0 .. 1, of the second of two classes, or the mean over
+            classes or labels, each against all others.
+        test_average_precision: Area under their curve of precision against recall in 0 .. 1, as a sum of steps.
+        test_mae: Mean absolute error of the test rows' numbers, in their own units.
+        test_rmse: Root of their mean squared error, in their own units.
     """
 
     seed: int
@@ -93,6 +105,12 @@ class TrialResult:
     train_accuracy: float | None = None
     lowest_val_loss: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
+    test_log_loss: float | None = None
+    test_balanced_accuracy: float | None = None
+    test_auroc: float | None = None
+    test_average_precision: float | None = None
+    test_mae: float | None = None
+    test_rmse: float | None = None
 
     def __repr__(self) -> str:
         names = cut(", ".join(f"{name}={short(value)}" for name, value in self.labels.items()), LONGEST_VALUES)
@@ -149,7 +167,7 @@ class TrialResult:
         names = ("best_epoch", "epochs", "val_loss", "val_accuracy", "val_accuracy_interval", "highest_val_accuracy")
         names += ("accuracy_regret", "lowest_val_loss", "loss_regret", "train_loss", "train_accuracy")
         names += ("test_loss", "test_accuracy", "test_accuracy_interval", "seconds", "checkpoint_seconds", "diverged")
-        names += ("processor", "commit", "confusion")
+        names += (*TEST_METRICS, "processor", "commit", "confusion")
         return self.labels | {name: as_list(getattr(self, name)) for name in names} | as_list(self.by_class)
 
     @classmethod

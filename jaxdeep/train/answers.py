@@ -18,7 +18,9 @@ from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluate import Scores, evaluate
 from jaxdeep.train.forward import model_of, scaled
+from jaxdeep.train.objectives import answers as said
 from jaxdeep.train.programs import traced
+from jaxdeep.train.row_metrics import METRICS_OF, metrics_of
 from jaxdeep.train.run import Run
 from jaxdeep.train.weights import with_weights
 
@@ -50,7 +52,7 @@ def logits(run: Run, rows: Any, *, check: bool = True) -> np.ndarray:
     """Return logits of new rows. `Run.logits` describes it."""
     run.check_trained()
     stored = checked_rows(run.data, rows, check=check, dtype=run.config.train.dtype)
-    found = _logits(run.config, run.params, run.batch_stats, run.data, jnp.asarray(filled(stored)))
+    found = _logits(run.config.static(), run.params, run.batch_stats, run.data, jnp.asarray(filled(stored)))
     answers = np.asarray(found)[: len(stored)]
     check_answers(answers)
     return answers
@@ -66,8 +68,39 @@ def evaluate_rows(run: Run, rows: Any, labels: Any, *, check: bool = True) -> Sc
     classes = targets_of(run.data, labels, len(stored))
     count = jnp.asarray(len(stored), jnp.int32)
     split = Split(jnp.asarray(filled(stored)), jnp.asarray(filled(classes)), count=count)
-    found = _evaluate(run.config, run.params, run.batch_stats, traced(run.config), run.data, split)
-    return Scores(float(found.loss), float(found.accuracy), np.asarray(found.correct)[: len(stored)])
+    config = run.config.static()
+    found = _evaluate(config, run.params, run.batch_stats, traced(run.config), run.data, split)
+    metrics = _metrics(run, split.images, classes)
+    return Scores(float(found.loss), float(found.accuracy), np.asarray(found.correct)[: len(stored)], metrics)
+
+
+def test_metrics(run: Run) -> dict[str, float]:
+    """Return the metrics of a run's test rows by name, as `row_metrics` describes them.
+
+    Args:
+        run: Run with its rows. Without a best epoch or without test rows its metrics are NaN.
+    """
+    size = run.data.test.size
+    if not size or not run.best_epoch:
+        return dict.fromkeys(METRICS_OF[run.data.task], float("nan"))
+    stored, targets = run.data.test.take(jnp.asarray(np.resize(np.arange(size), bucket(size))))
+    return _metrics(run, stored, np.asarray(targets)[:size])
+
+
+def _metrics(run: Run, stored: jax.Array, targets: np.ndarray) -> dict[str, float]:
+    """Return the metrics of the first stored rows [N, D], as many as there are targets."""
+    data = run.data
+    outputs = np.asarray(_outputs(run.config.static(), run.params, run.batch_stats, data, stored))[: len(targets)]
+    if data.task == "regression" and data.info and data.info.targets:
+        outputs, targets = (data.info.targets.own(of) for of in (outputs, targets))
+    return metrics_of(data.task, outputs, targets)
+
+
+@partial(jax.jit, static_argnums=0)
+def _outputs(config: Settings, params: Params, batch_stats: BatchStats, data: Dataset, rows: jax.Array) -> jax.Array:
+    """Return logits [N, C] of stored rows [N, D], or numbers in standard units."""
+    outputs, _ = model_of(config, data).apply(params, batch_stats, scaled(config, data, rows))
+    return said(config, data, outputs) if data.task == "regression" else outputs
 
 
 def targets_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:
@@ -132,7 +165,7 @@ def calibrated(run: Run, rows: Any = None, labels: Any = None, *, check: bool = 
         split, size = run.data.valid, run.data.valid.size
         places = np.resize(np.arange(size), bucket(size))
         stored, classes = split.take(jnp.asarray(places))
-        of_rows = _logits(run.config, run.params, run.batch_stats, run.data, stored)
+        of_rows = _logits(run.config.static(), run.params, run.batch_stats, run.data, stored)
         values, classes = np.asarray(of_rows)[:size], np.asarray(classes)[:size]
     else:
         values = logits(run, rows, check=check)

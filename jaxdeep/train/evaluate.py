@@ -3,6 +3,7 @@
 The functions are pure functions of weights and data.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -47,11 +48,14 @@ class Scores(NamedTuple):
         accuracy: Share of the rows that are classified correctly, in [0, 1]. R2 for numbers, up to 1.
         correct: Booleans [N] that say whether a row's largest logit is its label's. Scores [N] for numbers, whose mean
             is R2.
+        metrics: Further metrics by name: log_loss in nats, balanced_accuracy, auroc and average_precision of classes,
+            all but the second of several labels, and mae and rmse of numbers in their own units.
     """
 
     loss: float
     accuracy: float
     correct: np.ndarray
+    metrics: Mapping[str, float]
 
 
 class Evaluations(NamedTuple):

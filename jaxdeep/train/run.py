@@ -132,8 +132,8 @@ class Run:
         """
         self.check_trained()
         rows = checked_rows(self.data, images, check=check, dtype=self.config.train.dtype)
-        stored = jnp.asarray(filled(rows))
-        found = np.asarray(probabilities(self.config, self.params, self.batch_stats, self.data, stored))[: len(rows)]
+        of = (self.params, self.batch_stats, self.data, jnp.asarray(filled(rows)))
+        found = np.asarray(probabilities(self.config.static(), *of))[: len(rows)]
         check_answers(found)
         return self.data.in_own_units(found)
 
