@@ -1,43 +1,26 @@
-"""scikit-learn's estimators: networks for its pipelines, searches and cross-validation."""
+"""A network that classifies rows, as an estimator of scikit-learn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import special
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,  # pyright: ignore[reportPrivateUsage] (sklearn's own advice for estimators)
+    check_is_fitted,
+    validate_data,
+)
 
 from jaxdeep.analysis.calibration import temperature
-from jaxdeep.config import Config, Data, Model, Optim, Train
+from jaxdeep.config import Config
 from jaxdeep.config.choices import check
-from jaxdeep.data.dataset import Dataset
-from jaxdeep.data.padded import padded
-from jaxdeep.run.api import run_study
-from jaxdeep.study.runner import fit_all
-from jaxdeep.study.trial import Trial
-from jaxdeep.train.saved_parts import without_rows
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.utils import check_random_state, compute_sample_weight
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import (
-        _check_sample_weight,  # pyright: ignore[reportPrivateUsage] (sklearn's own advice for estimators)
-        check_is_fitted,
-        validate_data,
-    )
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "jaxdeep.sklearn needs scikit-learn. Install jaxdeep[sklearn].", name=error.name
-    ) from error
-
-FEWEST_VALIDATED: Final = 200
-"""Rows from which on some are held out for validation with early_stopping="auto"."""
-SPACE: Final = {"optim.learning_rate": (1e-4, 3e-2, "log"), "regularize.l2": (1e-7, 1e-2, "log")}
-"""Ranges that a search draws from if none are given."""
+from jaxdeep.sklearn.network import NetworkEstimator, dataset_of
 
 
-class DNNClassifier(ClassifierMixin, BaseEstimator):
+class DNNClassifier(ClassifierMixin, NetworkEstimator):
     """A deep dense network that classifies rows.
 
     Columns are standardised by the training rows. The weights of the epoch with the lowest validation loss are kept.
@@ -145,6 +128,8 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_[0]!r}. Give rows of 2 classes or more.")
         self._check_arguments()
+        known = (None, "temperature")
+        check("calibration", self.calibration, self.calibration in known, "temperature, or None")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         if self.class_weight is not None:
             of_classes = compute_sample_weight(self.class_weight, y)
@@ -154,24 +139,10 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):
         if len(np.unique(codes)) < 2:
             raise ValueError("less than 2 classes have rows of a weight above 0. Give rows of 2 classes or more.")
         random = check_random_state(self.random_state)
-        seed = int(random.randint(2**31 - self.n_ensemble))
-        parts = self._parts(codes, random)
+        parts = self._parts(codes, random, calibrates=self.calibration is not None)
         config = self._configuration(validates=len(parts["valid"]) > 0)
-        data = padded(_dataset(X, codes, weights, parts, len(self.classes_)))
-        halving: Any = self.search
-        if halving is not None:
-            space = SPACE if self.search_space is None else self.search_space
-            found = run_study(
-                config, data, seeds=[seed], space=space, samples=self.search_samples, halving=halving, verbose=False
-            )
-            if found.best is None:
-                raise ValueError("every candidate of the search diverged. Give a search_space of lower learning rates.")
-            config = config.updated(found.best.values)
-        trials = [Trial(config, seed + index) for index in range(self.n_ensemble)]
-        runs = fit_all(trials, data, verbose=False)
-        self.runs_ = [replace(run, data=without_rows(run.data)) for run in runs]
-        self.config_ = config
-        self.n_iter_ = max(len(run.history) for run in runs)
+        names = [str(index) for index in range(len(self.classes_))]
+        self._train(config, dataset_of(X, codes, weights, parts, "classification", names), random)
         self.temperature_ = 1.0
         if self.calibration is not None:
             rows = parts["calibration"]
@@ -213,87 +184,6 @@ class DNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(1)]
-
-    def _check_arguments(self) -> None:
-        """Refuse values that no configuration checks."""
-        check(
-            "early_stopping", self.early_stopping, self.early_stopping in (True, False, "auto"), "True, False or auto"
-        )
-        check("validation_fraction", self.validation_fraction, 0 < self.validation_fraction < 1, "above 0, below 1")
-        check("n_ensemble", self.n_ensemble, self.n_ensemble >= 1, "1 or more")
-        check("calibration", self.calibration, self.calibration in (None, "temperature"), "temperature, or None")
-        check("search", self.search, self.search in (None, "successive", "hyperband"), "successive, hyperband or None")
-
-    def _parts(self, codes: np.ndarray, random: np.random.RandomState) -> dict[str, np.ndarray]:
-        """Return the indices of the training, validation and calibration rows. A class keeps a training row."""
-        count = len(codes)
-        validates = self.early_stopping is True or (self.early_stopping == "auto" and count >= FEWEST_VALIDATED)
-        validates |= self.search is not None
-        held_out = max(round(count * self.validation_fraction), 1)
-        wanted = {"valid": held_out * validates, "calibration": held_out * (self.calibration is not None)}
-        order = random.permutation(count)
-        order = order[np.argsort(codes[order], kind="stable")]
-        first = np.unique(codes[order], return_index=True)[1]
-        free = np.delete(order, first)
-        total = sum(wanted.values())
-        if total > len(free):
-            raise ValueError(f"{total} of {count} rows are to be held out, and each class needs a training row.")
-        places = (np.arange(total) * len(free)) // max(total, 1)  # at equal distances, so each class gives its share
-        chosen = free[places]
-        is_valid = np.arange(total) % 2 == 0 if all(wanted.values()) else np.full(total, wanted["valid"] > 0)
-        return {
-            "train": np.setdiff1d(np.arange(count), chosen),
-            "valid": chosen[is_valid],
-            "calibration": chosen[~is_valid],
-        }
-
-    def _configuration(self, *, validates: bool) -> Config:
-        """Return the configuration of the arguments."""
-        if self.config is not None:
-            config = self.config
-        else:
-            sites = "after_hidden" if self.dropout_rate else "none"
-            config = Config(
-                Data(),
-                Model(
-                    tuple(self.units),
-                    self.activation,  # pyright: ignore[reportArgumentType] (checked by Model)
-                    kernel_init="he_normal",
-                    dropout_sites=sites,
-                    dropout_rate=self.dropout_rate,
-                ),
-                Optim(learning_rate=self.learning_rate),
-                Train(self.batch_size, self.epochs, self.patience),
-            ).updated({"regularize.l2": self.l2})
-        return config if validates else config.updated({"train.keep": "last", "train.monitor": "val_loss"})
-
-    def _mean(self, rows: np.ndarray) -> np.ndarray:
-        """Return the mean probabilities of all networks."""
-        return np.mean([run.predict(rows, check=False) for run in self.runs_], 0)
-
-
-def _dataset(
-    rows: np.ndarray, codes: np.ndarray, weights: np.ndarray | None, parts: Mapping[str, np.ndarray], classes: int
-) -> Dataset:
-    """Return the data set of the training and validation rows.
-
-    A row of each class stands in for rows that are not there. Their figures choose nothing and are shown nowhere.
-    """
-    train, valid = parts["train"], parts["valid"]
-    of_each = train[np.unique(codes[train], return_index=True)[1]]
-    valid = valid if len(valid) else of_each
-    order = np.concatenate([valid, train])
-    data = Dataset.from_arrays(
-        rows[order],
-        codes[order],
-        rows[of_each],
-        codes[of_each],
-        data=Data(valid_size=len(valid)),
-        class_names=[str(index) for index in range(classes)],
-        row_weights=None if weights is None else weights[order],
-    )
-    assert data.info is not None
-    return replace(data, info=data.info._replace(data=None))  # other numbers of rows then share programs
 
 
 def _clipped(probabilities: np.ndarray) -> np.ndarray:
