@@ -12,6 +12,7 @@ from jaxdeep.version import __version__
 
 if TYPE_CHECKING:
     from jaxdeep.analysis.conformal import ConformalSets, conformal
+    from jaxdeep.analysis.conformal_intervals import ConformalIntervals
     from jaxdeep.analysis.ensembles import ensemble
     from jaxdeep.analysis.uncertainty import Uncertainty, mc_dropout, mc_predict
     from jaxdeep.config import Config, Data, Model, Optim, Regularize, Schedule, Train, Transfer
@@ -42,6 +43,7 @@ __all__ = [
     "Budget",
     "Comparison",
     "Config",
+    "ConformalIntervals",
     "ConformalSets",
     "Data",
     "Dataset",
@@ -85,6 +87,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ConformalIntervals": "jaxdeep.analysis.conformal_intervals",
     "ConformalSets": "jaxdeep.analysis.conformal",
     "conformal": "jaxdeep.analysis.conformal",
     "ensemble": "jaxdeep.analysis.ensembles",

@@ -222,7 +222,7 @@ def test_configurations_are_equal_exactly_if_no_field_differs(one, another, swap
         (Model, "batch_norm", (True, False, True), "one value, or 2, an entry for each hidden layer"),
         (Model, "batch_norm", (), "one value, or 2"),
         (Model, "batch_norm", (True, 1), "True or False, or a tuple such as (True, False)"),
-        (Model, "head", "tanh", "softmax, sigmoid"),
+        (Model, "head", "relu", "softmax, sigmoid, linear, tanh, softplus"),
         (Model, "alpha", float("inf"), "finite, or None"),
         (Model, "batch_norm_place", "around", "before, after, input"),
         (Model, "init_scale", float("nan"), "finite"),

@@ -20,6 +20,7 @@ from small_data import compilations, lean_compilation, small_arrays, small_datas
 from experiments import cifar, fashion_mnist, mnist
 from jaxdeep.cli.recipe import Recipe
 from jaxdeep.config import Config, Data, Hyper, Model, Optim, Train, Transfer, choices
+from jaxdeep.config.model import REGRESSION_HEADS
 from jaxdeep.config.parts import PARTS
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.subsets import subset_of
@@ -85,6 +86,7 @@ def of_experiment(experiment: str, configs: Mapping[str, Recipe]) -> dict[str, C
     return {f"{experiment} {name}": small(recipe.config) for name, recipe in configs.items()}
 
 
+SEVERAL_LABELS = "several labels"
 ROWS: dict[str, Config] = {
     **{f"optimizer {name}": toolbox(optim={"optimizer": name}) for name in get_args(choices.Optimizer)},
     "optimizer adamw": toolbox(optim={"optimizer": "adamw", "weight_decay": 0.1}),
@@ -168,6 +170,11 @@ ROWS: dict[str, Config] = {
         }
     ),
     "sigmoid head": toolbox(model={"head": "sigmoid"}),
+    SEVERAL_LABELS: toolbox(model={"head": "sigmoid"}),
+    **{f"numbers {head}": toolbox(model={"head": head}) for head in REGRESSION_HEADS},
+    "numbers by squared_error": toolbox(model={"head": "linear"}, train={"loss": "squared_error"}),
+    "numbers by absolute_error": toolbox(model={"head": "linear"}, train={"loss": "absolute_error"}),
+    "own loss": toolbox(train={"loss": a_users_own.focal}),
     **{
         f"biases {name}": toolbox(model={"bias_init": name, "init_scale": 0.1 if name == "constant" else 1.0})
         for name in get_args(choices.BiasInitializer)
@@ -207,6 +214,9 @@ QUICK_ROWS = (
         "bn and dropout of some layers",
         "skip, bn and dropout",
         "sigmoid head",
+        SEVERAL_LABELS,
+        "numbers tanh",
+        "own loss",
         "biases random_normal",
         "activation glu",
     ),
@@ -217,10 +227,16 @@ QUICK_ROWS = (
 LEARNS_NO_CLASSES = {"cifar as_002_alpha_dropout": "alpha dropout between ELU layers: inference sees other moments"}
 
 
-def dataset_of(config: Config) -> Dataset:
-    """The small rows. A sigmoid head gets the rows of their first two classes."""
+def dataset_of(config: Config, name: str = "") -> Dataset:
+    """The small rows. A sigmoid head gets those of two classes, and other targets are made of the classes."""
     if config.model.head == "softmax":
         return small_dataset(config)
+    if name == SEVERAL_LABELS or config.model.is_regression:
+        (x, y), (x_test, y_test) = small_arrays(400), small_arrays(120, 1)
+        if config.model.is_regression:
+            return Dataset.from_arrays(x, y + 1.0, x_test, y_test + 1.0, data=config.data, task="regression")
+        labels = [np.stack([of % 2, of // 2], 1) for of in (y, y_test)]
+        return Dataset.from_arrays(x, labels[0], x_test, labels[1], data=config.data, task="multilabel")
     parts = [(images[labels < 2], labels[labels < 2]) for images, labels in (small_arrays(400), small_arrays(120, 1))]
     return Dataset.from_arrays(*parts[0], *parts[1], data=config.data)
 
@@ -240,7 +256,7 @@ class Row:
 
     def __init__(self, name: str, config: Config) -> None:
         self.name, self.config = name, config
-        self.data = subset_of(dataset_of(config), config.data)
+        self.data = subset_of(dataset_of(config, name), config.data)
 
     @cached_property
     def run(self) -> Run:
@@ -313,7 +329,7 @@ def test_compiled_equals_eager(row: Row) -> None:
     train = replace(row.config.train, dtype="float64", matmul_precision="highest")  # bfloat16 is of float32 alone
     config = replace(row.config, model=model, train=train)
     with jax.enable_x64(True):
-        data = subset_of(dataset_of(config), config.data)
+        data = subset_of(dataset_of(config, row.name), config.data)
         state = step.start(config, config.hyper(), data, jax.random.key(0))
         batch = forward.Batch(jnp.arange(32), jnp.arange(32) < 22)
         arguments = (state, config.hyper(), data, batch, jax.random.key(1))
@@ -403,6 +419,7 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
         yield "LayerGroup", regularize.constrained
     if regularize.prunes:
         yield "PruneScope", regularize.prune_scope
+    yield "Loss", config.train.loss
     yield "Keep", config.train.keep
     yield "Monitor", config.train.monitor
     yield "MatmulPrecision", config.train.matmul_precision
@@ -413,11 +430,12 @@ def test_every_name_has_a_row() -> None:
     kinds = {name: kind for name, kind in vars(choices).items() if get_origin(kind) is Literal}
     names = {name: get_args(kind) for name, kind in kinds.items() if not name.endswith("Choice")}
     del names["DType"]  # every row runs in float32 and makes a step in float64
+    del names["Task"]  # which the rows of the heads have
     given = {pair for config in ROWS.values() for pair in chosen(config)}
     missing = {(name, value) for name, values in names.items() for value in values} - given
     assert not missing
     own = {kind for kind, value in given if callable(value)}
-    assert own == {"Activation", "Initializer", "Optimizer", "ScheduleKind"}
+    assert own == {"Activation", "Initializer", "Loss", "Optimizer", "ScheduleKind"}
 
 
 def test_every_field_is_given_in_some_row() -> None:

@@ -1,18 +1,20 @@
-"""Conformal prediction sets: classes that hold the true one with a chosen probability, whatever the network."""
+"""Conformal prediction: sets of classes, or intervals, that hold the true one with a chosen probability."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from jaxdeep.analysis.conformal_intervals import ConformalIntervals, half_widths_of
+from jaxdeep.analysis.conformal_rank import smallest_at
 from jaxdeep.analysis.metric_checks import check_probabilities
 from jaxdeep.analysis.metrics import at_labels
-from jaxdeep.config.choices import check
+from jaxdeep.config import choices
 from jaxdeep.data.new_rows import checked_rows
+from jaxdeep.data.targets import as_targets
 from jaxdeep.errors import UserError
-from jaxdeep.train.answers import classes_of
+from jaxdeep.train.answers import classes_of, targets_of
 from jaxdeep.train.run import Run
 
 Method = Literal["aps", "lac"]
@@ -85,10 +87,10 @@ def conformal(
     labels: Any,
     *,
     coverage: float = 0.9,
-    method: Method = "aps",
+    method: Method | None = None,
     check: bool = True,
-) -> ConformalSets:
-    """Calibrate prediction sets on rows of their own.
+) -> ConformalSets | ConformalIntervals:
+    """Calibrate prediction sets on rows of their own. For regression, these are prediction intervals.
 
     A set holds the true class of a new row with a probability of `coverage` or more, if calibration rows and new rows
     are exchangeable. That is a mean over all rows, and some classes may be covered less. Rows that trained the network
@@ -97,15 +99,15 @@ def conformal(
     Args:
         run: Finished run, or the runs of an ensemble, whose probabilities are averaged.
         rows: Calibration rows [N, *image_shape] or [N, D], as `Run.predict` takes them.
-        labels: Labels [N] of these rows, of the kind that the run was trained on.
-        coverage: Smallest probability that a set holds the true class, in (0, 1).
-        method: "aps" takes classes in the order of their probabilities as long as these sum to the threshold or less,
-            and one class at least. "lac" takes each class whose probability is large enough. Its sets are smaller on
-            average, and may be empty.
+        labels: Labels [N] of these rows, of the kind that the run was trained on. Or their numbers [N] or [N, C].
+        coverage: Smallest probability that a set holds the true class, or an interval the true number, in (0, 1).
+        method: None for intervals, which are as wide for every row. For sets, "aps" or None takes classes in the order
+            of their probabilities as long as these sum to the threshold or less, and one class at least. "lac" takes
+            each class whose probability is large enough. Its sets are smaller on average, and may be empty.
         check: Whether the rows are compared with the range of the training rows.
 
     Returns:
-        The prediction sets, for new rows.
+        The prediction sets, for new rows. Or the prediction intervals.
 
     Raises:
         UserError: An argument is out of its range, the rows do not fit, a label is not known, or the rows trained the
@@ -115,12 +117,20 @@ def conformal(
         JaxdeepWarning: Values lie outside the range of the training rows.
 
     Source: Romano, Sesia and Candes, "Classification with valid and adaptive coverage" (2020), without randomisation,
-    for "aps". Sadinle, Lei and Wasserman, "Least ambiguous set-valued classifiers" (2019), for "lac".
+    for "aps". Sadinle, Lei and Wasserman, "Least ambiguous set-valued classifiers" (2019), for "lac". Lei et al.,
+    "Distribution-free predictive inference for regression" (2018), for intervals.
     """
     runs = (run,) if isinstance(run, Run) else tuple(run)
     if not runs or not all(isinstance(one, Run) for one in runs):
         raise UserError("run is no Run. Give a run, or the runs of an ensemble.")
     _check_coverage(coverage)
+    task = runs[0].data.task
+    if task == "multilabel":
+        raise UserError("conformal is for one class or for numbers, and the run's rows have several labels.")
+    if task == "regression":
+        choices.check("method", method, method is None, "None for a run that predicts numbers")
+        return _intervals(runs, rows, labels, coverage, check=check)
+    method = "aps" if method is None else method
     _check_method(method)
     probabilities = _mean(runs, rows, check=check)
     classes = classes_of(runs[0].data, labels, len(probabilities))
@@ -128,6 +138,17 @@ def conformal(
         _check_own(one, rows)
     threshold = conformal_threshold(probabilities, classes, coverage, method)
     return ConformalSets(runs, coverage, method, threshold, len(classes))
+
+
+def _intervals(runs: tuple[Run, ...], rows: Any, numbers: Any, coverage: float, *, check: bool) -> ConformalIntervals:
+    """Calibrate prediction intervals."""
+    predicted = np.mean([run.predict(rows, check=check) for run in runs], 0)
+    data = runs[0].data
+    targets_of(data, numbers, len(predicted))  # which refuses what does not fit
+    true = as_targets(numbers, "labels", data.task).values.reshape(predicted.shape)
+    for one in runs:
+        _check_own(one, rows)
+    return ConformalIntervals(runs, coverage, half_widths_of(predicted, true, coverage), len(predicted))
 
 
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float, method: Method) -> float:
@@ -152,9 +173,7 @@ def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage:
     """
     check_probabilities(probabilities, labels)
     _check_coverage(coverage)
-    scores = np.sort(at_labels(_scores(probabilities, method), labels))
-    rank = math.ceil(round((len(scores) + 1) * coverage, 9))  # a product that rounding puts just above a whole number
-    return math.inf if rank > len(scores) else float(scores[rank - 1])
+    return smallest_at(at_labels(_scores(probabilities, method), labels), coverage)
 
 
 def prediction_sets(probabilities: np.ndarray, threshold: float, method: Method) -> np.ndarray:
@@ -205,8 +224,8 @@ def _check_own(run: Run, rows: Any) -> None:
 
 
 def _check_coverage(coverage: float) -> None:
-    check("coverage", coverage, 0 < coverage < 1, "above 0 and below 1")
+    choices.check("coverage", coverage, 0 < coverage < 1, "above 0 and below 1")
 
 
 def _check_method(method: str) -> None:
-    check("method", method, method in get_args(Method), " or ".join(get_args(Method)))
+    choices.check("method", method, method in get_args(Method), " or ".join(get_args(Method)))

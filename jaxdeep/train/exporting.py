@@ -56,7 +56,7 @@ class Served(NamedTuple):
         targets = self.data.info.targets if self.data.info else None
         if targets is None:
             return found
-        scale, shift = (jnp.asarray(of, found.dtype) for of in (targets.scale, targets.shift))
+        scale, shift = (jnp.asarray(of, found.dtype)[None] for of in (targets.scale, targets.shift))
         return found * scale + shift
 
 

@@ -27,7 +27,7 @@ def check_functions(config: Config, data: Dataset) -> None:
     """Refuse functions that JAX cannot trace, or that return another thing than their field takes.
 
     Args:
-        config: its activation, initialisers, optimizer and schedule may be functions.
+        config: its activation, initialisers, loss, optimizer and schedule may be functions.
         data: its width and its number of classes count.
 
     Raises:
@@ -46,6 +46,10 @@ def check_functions(config: Config, data: Dataset) -> None:
         _check_initializer(
             "model.head_init", model.head_init, (widths[-1], model.outputs(data.classes, data.task)), dtype
         )
+    if not isinstance(config.train.loss, str):
+        rows = min(config.train.batch_size, data.train.capacity)
+        shapes = (rows, data.classes), (rows, *data.train.labels.shape[1:])
+        _check_loss(config.train.loss, *shapes, data.train.labels.dtype.name, dtype)
     if not isinstance(config.schedule.kind, str):
         _check_schedule(config.schedule.kind, dtype)
     if not isinstance(config.optim.optimizer, str):
@@ -81,6 +85,21 @@ def _check_schedule(function: Callable[..., Any], dtype: str) -> None:
     factor = _traced(field, function, function, jax.ShapeDtypeStruct((), dtype))
     is_right = _shape(factor) == () and (_is(factor, jnp.floating) or _is(factor, jnp.integer))
     _check(field, function, is_right, f"returns {_words(factor)} for a number of steps", "one real number")
+
+
+@lru_cache(maxsize=256)
+def _check_loss(function: Callable[..., Any], shape: Shape, targets: Shape, of_targets: str, dtype: str) -> None:
+    field, outputs = "train.loss", jax.ShapeDtypeStruct(shape, dtype)
+    given = (outputs, jax.ShapeDtypeStruct(targets, of_targets))
+    found = _traced(field, function, function, *given)
+    is_right = _shape(found) == shape[:1] and _is(found, jnp.floating)
+    text = f"returns {_words(found)} for outputs {_words(outputs)}"
+    _check(field, function, is_right, text, f"{dtype}[{shape[0]}], a loss for each row")
+
+    def gradient(outputs: jax.Array, targets: jax.Array) -> Any:
+        return jax.grad(lambda of: function(of, targets).sum())(outputs)
+
+    _traced(field, function, gradient, *given, verb="differentiate")
 
 
 def _check_optimizer(config: Config, data: Dataset) -> None:

@@ -125,7 +125,8 @@ def scores(
     squares = jnp.square(answers(config, data, outputs) - targets.astype(outputs.dtype))
     if variances is None:
         return 1 - jnp.mean(squares, 1)
-    shares = jnp.where(variances > 0, squares / jnp.where(variances > 0, variances, 1), squares > 0)
+    variances = variances[None]
+    shares = jnp.where(variances > 0, squares / jnp.where(variances > 0, variances, 1), jnp.ceil(jnp.tanh(squares)))
     return 1 - jnp.mean(shares, 1)
 
 
@@ -165,7 +166,7 @@ def answers(config: Settings, data: Dataset, outputs: jax.Array) -> jax.Array:
     head = config.network.head
     if head == "linear" or data.bounds is None:
         return outputs
-    zero, low, high = data.bounds.astype(outputs.dtype)
+    zero, low, high = data.bounds.astype(outputs.dtype)[:, None]
     if head == "softplus":
         return zero + jax.nn.softplus(outputs)
     return (low + high) / 2 + (high - low) / 2 * jnp.tanh(outputs)
