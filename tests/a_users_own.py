@@ -1,8 +1,11 @@
 """What a user may bring from Python, of each kind two: found by name, as a run records them."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
 
 def snake(x: jax.Array) -> jax.Array:
@@ -55,3 +58,32 @@ def squared_focal(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """Another: times the square of that."""
     of_labels = jnp.take_along_axis(jax.nn.log_softmax(outputs), targets[:, None], 1)[:, 0]
     return -((1 - jnp.exp(of_labels)) ** 2) * of_labels
+
+
+class Residual(nn.Module):
+    """A residual network whose layers have batch normalisation and dropout, in the type of its rows."""
+
+    outputs: int
+    units: int = 24
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        def dense(units: int) -> Any:
+            return nn.Dense(units, dtype=x.dtype, param_dtype=x.dtype)
+
+        x = dense(self.units)(x)
+        for _ in range(2):
+            norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=x.dtype, param_dtype=x.dtype)
+            y = nn.Dropout(0.1, deterministic=not train)(nn.relu(norm(x)))
+            x = x + dense(self.units)(y)
+        return dense(self.outputs)(x)
+
+
+def residual(outputs: int) -> nn.Module:
+    """A network for a number of outputs."""
+    return Residual(outputs)
+
+
+def narrow_residual(outputs: int) -> nn.Module:
+    """Another: narrower."""
+    return Residual(outputs, units=12)

@@ -174,6 +174,12 @@ ROWS: dict[str, Config] = {
     **{f"numbers {head}": toolbox(model={"head": head}) for head in REGRESSION_HEADS},
     "numbers by squared_error": toolbox(model={"head": "linear"}, train={"loss": "squared_error"}),
     "numbers by absolute_error": toolbox(model={"head": "linear"}, train={"loss": "absolute_error"}),
+    "own module": Config(
+        Data(valid_size=60),
+        Model(module=a_users_own.residual),
+        Optim(learning_rate=1e-2),
+        Train(batch_size=32, epochs=EPOCHS, patience=EPOCHS),
+    ),
     "own loss": toolbox(train={"loss": a_users_own.focal}),
     **{
         f"biases {name}": toolbox(model={"bias_init": name, "init_scale": 0.1 if name == "constant" else 1.0})
@@ -217,6 +223,7 @@ QUICK_ROWS = (
         SEVERAL_LABELS,
         "numbers tanh",
         "own loss",
+        "own module",
         "biases random_normal",
         "activation glu",
     ),
@@ -325,7 +332,10 @@ def last_step(
 
 
 def test_compiled_equals_eager(row: Row) -> None:
-    model = of_two_layers(row.config.model)  # in all rows, so that primitives are compiled but once
+    is_own = not isinstance(row.config.model.module, str)
+    model = (
+        row.config.model if is_own else of_two_layers(row.config.model)
+    )  # in all rows, so that primitives are compiled but once
     train = replace(row.config.train, dtype="float64", matmul_precision="highest")  # bfloat16 is of float32 alone
     config = replace(row.config, model=model, train=train)
     with jax.enable_x64(True):
@@ -406,6 +416,7 @@ def chosen(config: Config) -> Iterator[tuple[str, Any]]:
         yield "InitDistribution", model.init_distribution
     yield "BiasInitializer", model.bias_init
     yield "Head", model.head
+    yield "Module", model.module
     if any(model.normed):
         yield "NormPlace", model.batch_norm_place
     yield "DropoutSites", model.dropout_sites
@@ -435,7 +446,7 @@ def test_every_name_has_a_row() -> None:
     missing = {(name, value) for name, values in names.items() for value in values} - given
     assert not missing
     own = {kind for kind, value in given if callable(value)}
-    assert own == {"Activation", "Initializer", "Loss", "Optimizer", "ScheduleKind"}
+    assert own == {"Activation", "Initializer", "Loss", "Module", "Optimizer", "ScheduleKind"}
 
 
 def test_every_field_is_given_in_some_row() -> None:

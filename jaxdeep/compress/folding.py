@@ -12,7 +12,7 @@ from jaxdeep.errors import UserError
 from jaxdeep.nn.folding import WITHOUT_NORM, folded
 from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.programs import FAST, compile_with
-from jaxdeep.train.run import Run
+from jaxdeep.train.run import Run, check_stack
 from jaxdeep.train.weights import with_weights
 
 TOLERANCE: Final = 1e-4
@@ -47,6 +47,7 @@ def fold_batch_norm(run: Run) -> Run:
     """
     check_type("run", run, Run, "a Run, as fit returns it")
     run.check_trained()
+    check_stack(run, "fold_batch_norm")
     if not jax.tree.leaves(run.batch_stats):
         raise UserError("the run's network has no batch normalisation. Serve it as it is.")
     config = run.config.updated(WITHOUT_NORM)

@@ -18,7 +18,7 @@ from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_run
 from jaxdeep.train.fit import train
 from jaxdeep.train.forward import model_of
-from jaxdeep.train.run import Run
+from jaxdeep.train.run import Run, check_stack
 from jaxdeep.train.source import Source, prepared
 from jaxdeep.train.weights import with_weights
 
@@ -129,6 +129,7 @@ def _check_run(run: Run) -> None:
     """Refuse what is no run, or a run whose weights are untrained."""
     check_type("run", run, Run, "a Run, as fit returns it")
     run.check_trained()
+    check_stack(run, "pruning")
 
 
 def _number(name: str, value: Any) -> float:

@@ -19,9 +19,9 @@ from jaxdeep.optim.sparsity import kernels_of, with_kernels
 from jaxdeep.study.files import writing
 from jaxdeep.train.evaluate import EVALUATION_ROWS
 from jaxdeep.train.forward import model_of, scaled
-from jaxdeep.train.objectives import is_correct
+from jaxdeep.train.objectives import answers, scores, variances_of
 from jaxdeep.train.programs import FAST, compile_with
-from jaxdeep.train.run import Run
+from jaxdeep.train.run import Run, check_stack
 
 Kind = Literal["bfloat16", "float16", "int8"]
 """Type that weights are stored in."""
@@ -110,7 +110,7 @@ class QuantizedNetwork:
             check: Whether the images are compared with the range of the training images.
 
         Returns:
-            Probabilities [N, C] of type float32 or float64. Each row sums to 1.
+            Probabilities [N, C] of type float32 or float64. Each row sums to 1. Or numbers, as `Run.predict` has them.
 
         Raises:
             UserError: The images have another shape, type or scale than the training images, or a value or a
@@ -121,9 +121,9 @@ class QuantizedNetwork:
         """
         rows = jnp.asarray(checked_rows(self.data, images, check=check, dtype=self.config.train.dtype))
         logits = server(self, len(rows))(rows)
-        found = np.asarray(jax.nn.softmax(logits.astype(self.config.train.dtype)))
+        found = np.asarray(answers(self.config, self.data, logits.astype(self.config.train.dtype)))
         check_answers(found)
-        return found
+        return self.data.in_own_units(found)
 
 
 def quantize(run: Run, kind: Kind) -> QuantizedNetwork:
@@ -145,6 +145,7 @@ def quantize(run: Run, kind: Kind) -> QuantizedNetwork:
     check_type("run", run, Run, "a Run, as fit returns it")
     check("kind", kind, kind in get_args(Kind), ", ".join(get_args(Kind)))
     run.check_trained()
+    check_stack(run, "quantize")
     if kind == "int8":
         weights = _integers(run)
     else:
@@ -204,19 +205,25 @@ def _logits(config: Config, data: Dataset, kind: Kind | None, weights: Weights, 
     if weights.scales:
         kernels = {name: params[name]["dense"]["kernel"].astype(dtype) * of for name, of in weights.scales.items()}
         params = with_kernels(params, kernels)
-    model = dnn(config.model, data.inputs, data.classes, cast(Any, dtype), precision=config.train.matmul_precision)
+    precision = config.train.matmul_precision
+    model = dnn(config.model, data.inputs, data.classes, cast(Any, dtype), precision=precision, task=data.task)
     return model.apply(params, weights.batch_stats, scaled(config, data, images).astype(dtype))[0]
 
 
 def _correct(config: Config, data: Dataset, kind: Kind, weights: Weights, part: str) -> jax.Array:
-    """Return whether the rows of a split, "valid" or "test", are classified correctly."""
+    """Return whether the rows of a split, "valid" or "test", are classified correctly, or their scores."""
 
     def correct(weights: Weights, data: Dataset) -> jax.Array:
         split = getattr(data, part)
+        variances = variances_of(data, split, config.train.dtype)
+
+        def outputs(images: jax.Array) -> jax.Array:
+            found = _logits(config, data, kind, weights, images)
+            return found if data.task == "classification" else found.astype(config.train.dtype)
 
         def of_row(row: jax.Array) -> jax.Array:
             image, label = split.take(row)
-            return is_correct(_logits(config, data, kind, weights, image[None]), label[None])[0]
+            return scores(config, data, outputs(image[None]), label[None], variances)[0]
 
         return jax.lax.map(of_row, jnp.arange(split.size), batch_size=EVALUATION_ROWS)
 

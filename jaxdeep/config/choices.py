@@ -26,6 +26,7 @@ Dropout = Literal["dropout", "alpha_dropout"]
 DropoutSites = Literal["none", "head", "after_hidden", "every"]
 NormPlace = Literal["before", "after", "input"]
 Head = Literal["softmax", "sigmoid", "linear", "tanh", "softplus"]
+Module = Literal["none"]
 Task = Literal["classification", "multilabel", "regression"]
 Loss = Literal["auto", "squared_error", "absolute_error"]
 Optimizer = Literal[
@@ -55,13 +56,15 @@ if TYPE_CHECKING:
     OptimizerChoice = Optimizer | Callable[..., Any]
     ScheduleChoice = ScheduleKind | Callable[..., Any]
     LossChoice = Loss | Callable[..., Any]
+    ModuleChoice = Module | Callable[..., Any]
 else:  # the command line reads these types and takes names only
-    ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice, LossChoice = (
+    ActivationChoice, InitializerChoice, OptimizerChoice, ScheduleChoice, LossChoice, ModuleChoice = (
         Annotated[Activation, FUNCTION],
         Annotated[Initializer, FUNCTION],
         Annotated[Optimizer, FUNCTION],
         Annotated[ScheduleKind, FUNCTION],
         Annotated[Loss, FUNCTION],
+        Annotated[Module, FUNCTION],
     )
 
 

@@ -52,6 +52,7 @@ class Config:
         check_layers("regularize.constrained", self.regularize.constrained, layers)
         self.regularize.check_with(self.train)
         self._check_loss()
+        self._check_module()
         self._check_rates()
 
     def _check_transfer(self) -> None:
@@ -69,6 +70,22 @@ class Config:
             check("transfer.frozen", transfer.frozen, valid, f"reused, none, or some of the indices 0 .. {layers}")
         if transfer.layers is not None or not transfer.source:
             transfer.phases(self.train.epochs)
+
+    def _check_module(self) -> None:
+        """Refuse what needs the stack of layers, if a module of the user's own is in its place."""
+        if isinstance(self.model.module, str):
+            return
+        plain = replace(self.regularize, label_smoothing=0.0)
+        needs = {
+            "regularize": plain != Regularize(),
+            "transfer": self.transfer != Transfer(),
+            "train.diagnostics": self.train.diagnostics,
+            "train.kernels": self.train.kernels == "fused",
+        }
+        if found := [name for name, is_given in needs.items() if is_given]:
+            raise UserError(
+                f"{found[0]} needs the layers of the stack, and model.module is a network of your own. Leave out either."
+            )
 
     def _check_loss(self) -> None:
         """Refuse a loss of another kind of target than the output layer's, and smoothing without classes."""

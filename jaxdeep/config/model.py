@@ -1,7 +1,7 @@
 """Architecture of the network, a stack of dense layers."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain, islice, pairwise, repeat
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from jaxdeep.config.choices import (
     InitDistribution,
     InitializerChoice,
     InitMode,
+    ModuleChoice,
     NormPlace,
     Task,
     check,
@@ -85,8 +86,16 @@ class Model:
     numbers between the lowest and the highest training target, and softplus numbers above 0.
     """
 
+    module: ModuleChoice = "none"
+    """Network of your own in place of the stack of layers. none is the stack.
+
+    From Python a function of the number of outputs that returns a flax.linen.Module, whose call takes rows [B, D] and
+    returns outputs [B, C]. It has train=True while training if it takes `train`.
+    """
+
     def __post_init__(self) -> None:
         make_plain("model", self)
+        self._check_module()
         check("model.units", self.units, min(self.units, default=0) >= 1, "one or more widths of 1 or more")
         self._check_layers()
         alpha = self.alpha
@@ -94,6 +103,18 @@ class Model:
         check_is_used("model", self, (self.activation,), {"alpha": tuple(ALPHAS)})
         self._check_init()
         self._check_pairs()
+
+    def _check_module(self) -> None:
+        """Refuse fields that a module of the user's own would silently ignore."""
+        if isinstance(self.module, str):
+            return
+        used = ("module", "head")
+        ignored = [of.name for of in fields(self) if of.name not in used and getattr(self, of.name) != of.default]
+        if ignored:
+            raise UserError(
+                f"model.{ignored[0]} belongs to the stack of layers, and model.module is a network of your own. Leave out "
+                "either."
+            )
 
     def _check_layers(self) -> None:
         """Refuse entries that belong to no layer, rates out of range, and skips around no layer."""

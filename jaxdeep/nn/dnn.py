@@ -19,6 +19,7 @@ from jaxdeep.errors import warn
 from jaxdeep.nn.block import Block
 from jaxdeep.nn.initializers import initializer
 from jaxdeep.nn.layers import PRECISIONS, Draws, MaskBits
+from jaxdeep.nn.own_module import NAME, OwnBlock, OwnModule
 from jaxdeep.nn.stack import run_stack
 
 Params = Any
@@ -117,7 +118,11 @@ def dnn(
         UserError: The output layer is for targets of another kind, or has one sigmoid unit for another number of
             classes than two.
     """
-    stacks = _stacks(model, inputs, model.outputs(classes, task), dtype, trained, precision)
+    outputs = model.outputs(classes, task)
+    is_one_unit = model.head == "sigmoid" and task == "classification"
+    if not isinstance(model.module, str):
+        return _own(OwnModule.of(model.module, outputs), inputs, outputs, dtype, is_one_unit=is_one_unit)
+    stacks = _stacks(model, inputs, outputs, dtype, trained, precision)
     begin = trained.first
     layers = stacks[-1].first + stacks[-1].length
 
@@ -175,11 +180,42 @@ def dnn(
             if updates:
                 is_whole = high - low == length
                 new_stats[name] = stats if is_whole else _with_part(batch_stats[name], part, stats)
-        if model.head == "sigmoid" and task == "classification" and start < end == layers:
-            x = jnp.concatenate([jnp.zeros_like(x), x], 1)
+        if is_one_unit and start < end == layers:
+            x = _of_one_unit(x)
         return x, new_stats
 
     return Network(stacks, init, apply)
+
+
+def _of_one_unit(x: jax.Array) -> jax.Array:
+    """Return the logits (0, z) [B, 2] of one sigmoid unit's outputs z [B, 1]."""
+    return jnp.concatenate([jnp.zeros_like(x), x], 1)
+
+
+def _own(module: OwnModule, inputs: int, outputs: int, dtype: DType, *, is_one_unit: bool) -> Network:
+    """Return a network of the user's own module. It has one stack of one layer, which is the module."""
+    block: Any = OwnBlock(outputs)
+
+    def init(key: jax.Array) -> tuple[Params, BatchStats]:
+        return module.init(key, inputs, dtype)
+
+    def apply(
+        params: Params,
+        batch_stats: BatchStats,
+        x: jax.Array,
+        *,
+        key: jax.Array | None = None,
+        update_stats: bool = False,
+        start: int = 0,
+        stop: int | None = None,
+        **_: Any,
+    ) -> tuple[jax.Array, BatchStats]:
+        if start or stop not in (None, 1):
+            raise ValueError(f"layers {start}..{stop} of a module of your own are no range. Run it as a whole.")
+        y, stats = module.apply(params, batch_stats, x, key, update_stats=update_stats)
+        return _of_one_unit(y) if is_one_unit else y, stats
+
+    return Network((Stack(NAME, block, inputs, 0, 1),), init, apply)
 
 
 def _layer(

@@ -21,7 +21,7 @@ from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.objectives import answers as said
 from jaxdeep.train.programs import traced
 from jaxdeep.train.row_metrics import METRICS_OF, metrics_of
-from jaxdeep.train.run import Run
+from jaxdeep.train.run import Run, check_stack
 from jaxdeep.train.weights import with_weights
 
 MOST_LOG_TEMPERATURE: Final = 4.0
@@ -158,6 +158,7 @@ def calibrated(run: Run, rows: Any = None, labels: Any = None, *, check: bool = 
     run.check_trained()
     if run.data.task != "classification":
         raise UserError("a temperature calibrates the probabilities of classes, and the run predicts something else.")
+    check_stack(run, "calibrated")
     if (rows is None) != (labels is None):
         raise UserError("rows and labels go together, and one of them is missing. Give both or none.")
     if rows is None:

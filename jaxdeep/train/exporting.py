@@ -104,7 +104,7 @@ def without_norm(run: Run) -> Served:
         The folded network. It is the run's own one without batch normalisation, or if its probabilities would change.
     """
     own = Served(run.config, run.data, run.params, run.batch_stats)
-    if not jax.tree.leaves(run.batch_stats):
+    if not jax.tree.leaves(run.batch_stats) or not isinstance(run.config.model.module, str):
         return own
     config = run.config.updated(WITHOUT_NORM)
     before, after = (model_of(of, run.data) for of in (run.config, config))

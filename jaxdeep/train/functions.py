@@ -14,6 +14,7 @@ from jaxdeep.config import Config, Optim
 from jaxdeep.config.made import qualified_name
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
+from jaxdeep.nn.own_module import OwnModule
 from jaxdeep.optim.optimizers import optimizer
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train.forward import model_of
@@ -34,6 +35,8 @@ def check_functions(config: Config, data: Dataset) -> None:
         UserError: names the field and the function, and says why.
     """
     model, dtype = config.network, config.train.dtype
+    if not isinstance(model.module, str):
+        _check_module(config, data)
     widths = (data.inputs, *model.units)
     if not isinstance(model.activation, str):
         rows = min(config.train.batch_size, data.train.capacity)
@@ -85,6 +88,29 @@ def _check_schedule(function: Callable[..., Any], dtype: str) -> None:
     factor = _traced(field, function, function, jax.ShapeDtypeStruct((), dtype))
     is_right = _shape(factor) == () and (_is(factor, jnp.floating) or _is(factor, jnp.integer))
     _check(field, function, is_right, f"returns {_words(factor)} for a number of steps", "one real number")
+
+
+def _check_module(config: Config, data: Dataset) -> None:
+    """Trace it on one batch, as a training step runs it."""
+    make: Any = config.model.module
+    outputs = config.model.outputs(data.classes, data.task)
+    module = OwnModule.of(make, outputs)
+    rows = min(config.train.batch_size, data.train.capacity)
+    x = jax.ShapeDtypeStruct((rows, data.inputs), config.train.dtype)
+
+    def step(key: jax.Array, x: jax.Array) -> Any:
+        params, stats = module.init(key, x.shape[1], config.train.dtype)
+        y, new_stats = module.apply(params, stats, x, key, update_stats=True)
+        return params, stats, y, new_stats
+
+    key = jax.eval_shape(jax.random.key, 0)
+    params, stats, y, new_stats = _traced("model.module", make, step, key, x)
+    is_right = _shape(y) == (rows, outputs) and _is(y, jnp.dtype(config.train.dtype).type)
+    wanted = f"{config.train.dtype}[{rows}, {outputs}], an output for each class, label or number"
+    _check("model.module", make, is_right, f"returns {_words(y)} for {_words(x)}", wanted)
+    kept, changed = (list(map(_words, jax.tree.leaves(tree))) for tree in (stats, new_stats))
+    _check("model.module", make, kept == changed, "changes the shapes of its batch_stats", "the same ones")
+    del params
 
 
 @lru_cache(maxsize=256)

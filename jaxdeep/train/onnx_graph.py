@@ -49,11 +49,13 @@ def check_onnx(config: Config) -> None:
         config: Configuration of the network.
 
     Raises:
-        UserError: The package onnx is not installed, the activation is a function of the user's own, or the network
-            computes in float64.
+        UserError: The package onnx is not installed, the activation is a function of the user's own, the network is, or
+            it computes in float64.
     """
     if find_spec("onnx") is None:
         raise UserError("onnx=True needs the package onnx, which is not installed. Install jaxdeep[onnx].")
+    if not isinstance(config.model.module, str):
+        raise UserError("model.module is a network of your own, which ONNX cannot express. Export without onnx.")
     if not isinstance(config.model.activation, str):
         raise UserError(
             f"model.activation is {qualified_name(config.model.activation)}, a function of your own, and ONNX has no "

@@ -283,6 +283,20 @@ class Run:
             )
 
 
+def check_stack(run: Run, what: str) -> None:
+    """Refuse a run whose network is a module of the user's own.
+
+    Args:
+        run: Any run.
+        what: Name of the function that needs the layers of the stack, for the message.
+
+    Raises:
+        UserError: There are no such layers.
+    """
+    if not isinstance(run.config.model.module, str):
+        raise UserError(f"{what} needs the layers of the stack, and model.module is a network of your own.")
+
+
 def _if(best_epoch: int, scores: jax.Array, size: int) -> np.ndarray:
     """Return the scores of a split's own rows. They are False or 0 without a best epoch."""
     found = np.asarray(scores)[:size]

@@ -19,7 +19,7 @@ from jaxdeep.data.row_ranges import BRIGHT
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Network, Params, Stack
 from jaxdeep.train.forward import model_of
-from jaxdeep.train.run import Run
+from jaxdeep.train.run import Run, check_stack
 from jaxdeep.train.saved import load, load_all, network_digest
 
 Layers = dict[int, tuple[Any, Any]]
@@ -99,6 +99,7 @@ class Source:
                 f"the source, a run with seed {run.seed}, {why} before it had a best epoch: its weights are untrained. "
                 "Give another source."
             )
+        check_stack(run, "a source of transfer")
         return cls(run)
 
     @cached_property
