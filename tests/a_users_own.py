@@ -73,7 +73,13 @@ class Residual(nn.Module):
 
         x = dense(self.units)(x)
         for _ in range(2):
-            norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=x.dtype, param_dtype=x.dtype)
+            norm = nn.BatchNorm(
+                use_running_average=not train,
+                momentum=0.9,
+                dtype=x.dtype,
+                param_dtype=x.dtype,
+                force_float32_reductions=False,
+            )
             y = nn.Dropout(0.1, deterministic=not train)(nn.relu(norm(x)))
             x = x + dense(self.units)(y)
         return dense(self.outputs)(x)

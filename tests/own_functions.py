@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import linen
 
 
 def numpys_tanh(x: jax.Array) -> np.ndarray:
@@ -103,3 +104,40 @@ def of_a_vector(count: jax.Array) -> jax.Array:
 def whole(count: jax.Array) -> int:
     """A schedule that trains: a constant."""
     return 1
+
+
+def a_module_of_one_output(outputs):
+    return linen.Dense(1)
+
+
+def no_module(outputs):
+    return 3
+
+
+class Counting(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        self.variable("cache", "calls", lambda: jnp.zeros(()))
+        return linen.Dense(2)(x)
+
+
+def a_module_with_a_cache(outputs):
+    return Counting()
+
+
+class Numpys(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        return jnp.asarray(np.tanh(linen.Dense(2)(x)))
+
+
+def a_module_by_numpy(outputs):
+    return Numpys()
+
+
+def a_mean_loss(outputs, targets):
+    return outputs.mean()
+
+
+def a_loss_by_numpy(outputs, targets):
+    return np.abs(outputs[:, 0])

@@ -333,9 +333,7 @@ def last_step(
 
 def test_compiled_equals_eager(row: Row) -> None:
     is_own = not isinstance(row.config.model.module, str)
-    model = (
-        row.config.model if is_own else of_two_layers(row.config.model)
-    )  # in all rows, so that primitives are compiled but once
+    model = row.config.model if is_own else of_two_layers(row.config.model)
     train = replace(row.config.train, dtype="float64", matmul_precision="highest")  # bfloat16 is of float32 alone
     config = replace(row.config, model=model, train=train)
     with jax.enable_x64(True):

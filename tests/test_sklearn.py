@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy import special
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -21,7 +21,7 @@ from small_data import lean_compilation
 
 from jaxdeep import Config, Model, Train
 from jaxdeep.config import Data
-from jaxdeep.sklearn import DNNClassifier
+from jaxdeep.sklearn import DNNClassifier, DNNRegressor
 from jaxdeep.train.forward import probabilities
 from jaxdeep.train.programs import compiled
 
@@ -47,15 +47,16 @@ def fitted(cancer) -> DNNClassifier:
 
 
 @pytest.mark.filterwarnings("default")
-def test_scikit_learns_checks_pass() -> None:
-    results = check_estimator(
-        DNNClassifier((32,), epochs=30), expected_failed_checks=EXPECTED, on_skip=None, on_fail=None
-    )
+@pytest.mark.parametrize(
+    "estimator", [DNNClassifier((32,), epochs=30), DNNRegressor((32,), epochs=60)], ids=lambda of: type(of).__name__
+)
+def test_scikit_learns_checks_pass(estimator) -> None:
+    results = check_estimator(estimator, expected_failed_checks=EXPECTED, on_skip=None, on_fail=None)
     found = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
     assert not found, found
     assert {result["check_name"] for result in results if result["status"] == "xfail"} == set(EXPECTED)
     assert sum(result["status"] == "passed" for result in results) > 50
-    assert not hasattr(DNNClassifier(), "partial_fit")
+    assert not hasattr(estimator, "partial_fit")
 
 
 def test_strings_frames_pipelines_and_searches(cancer) -> None:
@@ -165,3 +166,23 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "jaxdeep.sklearn needs scikit-learn. Install jaxdeep[sklearn]." in done.stderr
+
+
+def test_a_regressor_predicts_numbers_by_ensembles_searches_and_pickles() -> None:
+    x, x_test, y, y_test = train_test_split(*load_diabetes(return_X_y=True), random_state=0)
+    linear = LinearRegression().fit(x, y).score(x_test, y_test)
+    found = DNNRegressor((16,), epochs=40, n_ensemble=3, l2=1e-3, random_state=0).fit(x, y)
+    assert found.score(x_test, y_test) > linear - 0.1
+    of_each = np.mean([run.predict(x_test, check=False) for run in found.runs_], 0)
+    np.testing.assert_allclose(found.predict(x_test), of_each)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).predict(x_test), found.predict(x_test))
+    searched = DNNRegressor((16,), epochs=6, search="successive", search_samples=4, random_state=0).fit(x, y)
+    assert searched.config_.optim.learning_rate != 3e-3
+    absolute = DNNRegressor((16,), epochs=3, loss="absolute_error", random_state=0).fit(x, y)
+    assert absolute.config_.train.loss == "absolute_error"
+    config = Config(Data(), Model((8,), head="softplus"), train=Train(epochs=3))
+    assert DNNRegressor(config=config, random_state=0).fit(x, y).predict(x_test).min() > 0
+    several = DNNRegressor((16,), epochs=3, random_state=0).fit(x, np.stack([y, 2 * y], 1))
+    assert several.predict(x_test).shape == (len(x_test), 2)
+    column = DNNRegressor((16,), epochs=3, random_state=0).fit(x, y[:, None])
+    assert column.predict(x_test).shape == (len(x_test), 1)

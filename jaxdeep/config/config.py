@@ -84,7 +84,7 @@ class Config:
         }
         if found := [name for name, is_given in needs.items() if is_given]:
             raise UserError(
-                f"{found[0]} needs the layers of the stack, and model.module is a network of your own. Leave out either."
+                f"{found[0]} needs the layers of the stack, and model.module is a network of your own. Remove either."
             )
 
     def _check_loss(self) -> None:

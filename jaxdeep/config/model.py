@@ -112,7 +112,7 @@ class Model:
         ignored = [of.name for of in fields(self) if of.name not in used and getattr(self, of.name) != of.default]
         if ignored:
             raise UserError(
-                f"model.{ignored[0]} belongs to the stack of layers, and model.module is a network of your own. Leave out "
+                f"model.{ignored[0]} belongs to the stack of layers, and model.module is a network of your own. Remove "
                 "either."
             )
 
