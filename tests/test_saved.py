@@ -427,3 +427,19 @@ def test_resampled_rows_are_scaled_as_the_seed_drew_them(tmp_path) -> None:
     run.save(tmp_path / "run.npz")
     np.testing.assert_array_equal(load(tmp_path / "run.npz").predict(ROWS), run.predict(ROWS))
     assert load(tmp_path / "run.npz").data.info.data == Data(valid_size=50, resample=True)
+
+
+OF_TABLES = {
+    "saved_table_0_2.npz": [[0.29958, 0.70042], [0.38798, 0.61202], [0.32386, 0.67614]],
+    "saved_numbers_0_2.npz": [2248.68, 2439.226, 2042.88],
+}
+"""Networks on tables, written by version 0.2, and what each predicts of VISITS."""
+VISITS = {"age": [70.0, 57.0, None], "city": ["Bern", "Rome", "Bern"], "active": [False, False, True]}
+
+
+@pytest.mark.parametrize("name", OF_TABLES)
+def test_networks_on_tables_of_version_0_2_take_frames(name: str) -> None:
+    loaded = load(Path(__file__).parent / name)
+    np.testing.assert_allclose(loaded.predict(pd.DataFrame(VISITS), check=False), OF_TABLES[name], rtol=1e-4)
+    if loaded.data.task == "classification":
+        assert loaded.data.info.label_values == ("no", "yes")
