@@ -375,3 +375,11 @@ def test_a_table_of_several_labels_is_trained_and_predicted(tmp_path, capsys) ->
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "red,old,probability of red,probability of old"
     assert len(lines) == 301
+
+
+def test_numbers_that_are_no_classes_are_refused_with_what_to_do() -> None:
+    x, y = numbers_of()
+    frame = pd.DataFrame(x, columns=list("abcd"))
+    for target in (y, np.round(y)):
+        with pytest.raises(UserError, match=r"different numbers in 300 rows, so it seems to be no class"):
+            Dataset.from_table(frame.assign(price=target), "price")

@@ -14,7 +14,7 @@ from jaxdeep.cli.run import Finished, load, run
 from jaxdeep.cli.words import closing_line
 from jaxdeep.report.comparison_text import comparison_table
 from jaxdeep.report.divergence import losses_in_words
-from jaxdeep.report.figures import histories_by_key
+from jaxdeep.report.figures import histories_by_key, loss_of
 from jaxdeep.report.learning_curves import learning_curves
 from jaxdeep.report.titles import title_of_comparison
 from jaxdeep.study.compare import compare_studies
@@ -91,7 +91,9 @@ def write_comparison(studies: Sequence[StudyResult], folder: Path, smallest_effe
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     curves = {study.name: histories_by_key(study) for study in studies}
-    learning_curves(folder / "curves.png", curves, title_of_comparison(studies), metric=comparison.metric)
+    learning_curves(
+        folder / "curves.png", curves, title_of_comparison(studies), metric=comparison.metric, loss=loss_of(studies[0])
+    )
     write_json(folder / "comparison.json", comparison.to_json())
     return comparison
 

@@ -57,8 +57,13 @@ class TableFlags:
             The data set, on the default device.
 
         Raises:
-            UserError: There is no target, or the table does not fit the flags.
+            UserError: There is no target, or several for one class, or the table does not fit the flags.
         """
+        if len(self.target) > 1 and task_of(config) == "classification" and config.model.head != "sigmoid":
+            raise UserError(
+                f"--target has {len(self.target)} columns. Give one, or add --model.head sigmoid for several labels, or "
+                "--model.head linear for numbers."
+            )
         return Dataset.from_table(
             path,
             self.target[0] if len(self.target) == 1 else self.target,

@@ -1,7 +1,7 @@
 """Make rows and labels of a table, in the parts of a Dataset."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from jaxdeep.data.tables import Table, as_table, is_table, is_table_path
 from jaxdeep.data.targets import as_targets
 from jaxdeep.errors import UserError
 
+MOST_RARE: Final = 30
+"""Number of different numbers up to which a target may have few rows of each."""
+FEWEST_ROWS: Final = 5
+"""Rows of each number, on average, from which on more of them can be classes."""
 Numbers = Literal["standardize", "quantile"]
 
 
@@ -144,9 +148,23 @@ def _labels(table: Table, targets: Sequence[str], task: Task) -> np.ndarray:
             )
         found.append(labels)
     if task == "classification":
+        _check_classes(found[0], targets[0])
         return as_labels(found[0], f"the target {targets[0]!r}").values
     of_each = [as_targets(of[:, None], f"the target {name!r}", task) for of, name in zip(found, targets, strict=True)]
     return np.concatenate([of.values for of in of_each], 1)
+
+
+def _check_classes(labels: np.ndarray, target: str) -> None:
+    """Refuse numbers that seem to be no classes: fractions, or many different ones with few rows each."""
+    if labels.dtype.kind not in "fiu" or not len(labels):
+        return
+    different = len(np.unique(labels))
+    has_fractions = labels.dtype.kind == "f" and bool((labels != np.floor(labels)).any())
+    if has_fractions or (different > MOST_RARE and different * FEWEST_ROWS > len(labels)):
+        raise UserError(
+            f"the target {target!r} has {different} different numbers in {len(labels)} rows, so it seems to be no class. "
+            "Predict a number, by model.head linear and task='regression', or give classes as text."
+        )
 
 
 def _other_table(test: Any, text: Sequence[str]) -> Table | None:

@@ -31,7 +31,9 @@ def draw_study(result: StudyResult, folder: Path) -> None:
         name = ", ".join(f"{labels[field]}={short(value)}" for field, value in trial.values.items())
         candidates.setdefault(name, {})[trial.key] = history
     monitor = result.config["train"].get("monitor", "val_loss")
-    learning_curves(folder / "curves.png", candidates, title, monitor=monitor, metric=result.metric)
+    learning_curves(
+        folder / "curves.png", candidates, title, monitor=monitor, metric=result.metric, loss=loss_of(result)
+    )
     diagnostics_figure(folder / "diagnostics.png", _shown_histories(result), title)
     if result.range_test is not None:
         rate_curves(folder / "rates.png", result, title)
@@ -40,6 +42,19 @@ def draw_study(result: StudyResult, folder: Path) -> None:
         names = result.class_names or tuple(map(str, range(len(counts))))
         runs = sum(trial.confusion is not None for trial in result.trials)
         confusion_picture(folder / "confusion.png", counts, names, title, runs)
+
+
+def loss_of(result: StudyResult) -> str:
+    """Return the name and the unit of a study's losses.
+
+    Args:
+        result: Result of the study.
+    """
+    if result.config["train"].get("loss", "auto") not in ("auto", "squared_error", "absolute_error"):
+        return "loss"  # a function of the user's own
+    if result.metric == "accuracy":
+        return "cross-entropy (nats)"
+    return f"{result.config['train']['loss'].replace('auto', 'squared_error').replace('_', ' ')} (standard units)"
 
 
 def _shown_histories(result: StudyResult) -> list[Sequence[EpochRecord]]:

@@ -51,6 +51,7 @@ def learning_curves(
     *,
     monitor: Monitor = "val_loss",
     metric: str = "accuracy",
+    loss: str = "cross-entropy (nats)",
 ) -> None:
     """Draw loss and accuracy by epoch, validation in full colours, training light and thin.
 
@@ -67,6 +68,7 @@ def learning_curves(
         title: Title of the picture, with line breaks between its parts.
         monitor: Figure that chose the best epochs.
         metric: What the accuracies are: "accuracy" or "R2".
+        loss: Name and unit of the losses.
     """
     from matplotlib.figure import Figure  # 0.4 s to import, and without pyplot's global state
 
@@ -81,7 +83,6 @@ def learning_curves(
     last = max(map(int, ends), default=1)
     for quantity, axes in panels.items():
         set_epochs(axes, last)
-        loss = "cross-entropy (nats)" if metric == "accuracy" else "error (standard units)"
         axes.set_ylabel(loss if quantity == "loss" else metric)
         axes.grid(alpha=0.3)
         if not any(line.get_gid() == "data" and len(line.get_xdata()) for line in axes.lines):
