@@ -381,5 +381,5 @@ def test_numbers_that_are_no_classes_are_refused_with_what_to_do() -> None:
     x, y = numbers_of()
     frame = pd.DataFrame(x, columns=list("abcd"))
     for target in (y, np.round(y)):
-        with pytest.raises(UserError, match=r"different numbers in 300 rows, so it seems to be no class"):
+        with pytest.raises(UserError, match=r"different numbers in 300 rows: it seems to be no class"):
             Dataset.from_table(frame.assign(price=target), "price")

@@ -61,7 +61,7 @@ class TableFlags:
         """
         if len(self.target) > 1 and task_of(config) == "classification" and config.model.head != "sigmoid":
             raise UserError(
-                f"--target has {len(self.target)} columns. Give one, or add --model.head sigmoid for several labels, or "
+                f"--target has {len(self.target)} columns. Give one, or add --model.head sigmoid for several labels or "
                 "--model.head linear for numbers."
             )
         return Dataset.from_table(

@@ -162,7 +162,7 @@ def _check_classes(labels: np.ndarray, target: str) -> None:
     has_fractions = labels.dtype.kind == "f" and bool((labels != np.floor(labels)).any())
     if has_fractions or (different > MOST_RARE and different * FEWEST_ROWS > len(labels)):
         raise UserError(
-            f"the target {target!r} has {different} different numbers in {len(labels)} rows, so it seems to be no class. "
+            f"the target {target!r} has {different} different numbers in {len(labels)} rows: it seems to be no class. "
             "Predict a number, by model.head linear and task='regression', or give classes as text."
         )
 
