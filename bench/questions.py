@@ -26,6 +26,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "fused": "bench.fused",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
+    "tables": "bench.tables",
 }
 """Name of a question -> name of its module."""
 

@@ -1,4 +1,4 @@
-"""Metrics of rows beside loss and accuracy, on the host in NumPy. They are those of scikit-learn.
+"""Metrics of rows beside loss and accuracy, on the host in NumPy, as scikit-learn computes them.
 
 `metrics_of` chooses them by what the targets are.
 """
