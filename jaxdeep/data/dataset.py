@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
@@ -16,6 +15,7 @@ from jaxdeep.config.choices import Task, check
 from jaxdeep.config.data import SUBSET
 from jaxdeep.config.values import cut
 from jaxdeep.data import npz
+from jaxdeep.data.device import on_device
 from jaxdeep.data.image_folder import SOURCE, read_folder, read_images
 from jaxdeep.data.info import Columns, Info, Split, with_shared_rows
 from jaxdeep.data.parts import digest_with, divide
@@ -490,22 +490,22 @@ def _divided(
     constants = constants_of(data, parts)
     train, valid, test = (
         Split(
-            jnp.asarray(stored(flat(part.rows.values), constants.offset)),
-            jnp.asarray(part.labels.copy() if targets is None else targets.standard(part.labels)),
-            weights=None if own is None else jnp.asarray(own),
+            on_device(stored(flat(part.rows.values), constants.offset)),
+            on_device(part.labels if targets is None else targets.standard(part.labels)),
+            weights=None if own is None else on_device(own),
         )
         for part, own in zip(parts, of_rows or (None,) * 3, strict=True)
     )
     if not is_tested:
-        test = test._replace(count=jnp.zeros((), jnp.int32))
+        test = test._replace(count=on_device(0, np.int32))
     if takes_both:
         train, valid = with_shared_rows(train, valid)
     return Dataset(
         train,
         valid,
         test,
-        mean=jnp.asarray(constants.mean),
-        scale=jnp.asarray(constants.scale),
+        mean=on_device(constants.mean),
+        scale=on_device(constants.scale),
         classes=len(encoding.values),
         image_shape=rows.values.shape[1:],
         info=Info(
@@ -521,5 +521,5 @@ def _divided(
             targets,
         ),
         task=task,
-        bounds=None if targets is None else jnp.asarray(targets.bounds),
+        bounds=None if targets is None else on_device(targets.bounds),
     )

@@ -6,7 +6,6 @@ All divisions of a data set share its images on the device.
 from collections.abc import Sequence
 from dataclasses import replace
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
@@ -14,6 +13,7 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.config.values import NotPlain, integer, shown
 from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.device import on_device
 from jaxdeep.data.info import joined, with_shared_rows
 from jaxdeep.data.subsets import selected, subset_of, with_constants
 from jaxdeep.errors import UserError
@@ -205,7 +205,7 @@ def _divided(
     """
     divided = replace(
         dataset,
-        train=pool._replace(rows=jnp.asarray(train.astype(np.int32))),
-        valid=pool._replace(rows=jnp.asarray(valid.astype(np.int32))),
+        train=pool._replace(rows=on_device(train.astype(np.int32))),
+        valid=pool._replace(rows=on_device(valid.astype(np.int32))),
     )
     return with_constants(divided, data, images[train])

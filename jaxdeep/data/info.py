@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxdeep.config import Data
+from jaxdeep.data.device import on_device
 from jaxdeep.data.table_columns import TableColumns
 from jaxdeep.data.targets import Targets
 
@@ -114,8 +115,8 @@ def joined(splits: Sequence[Split]) -> Split:
     images = np.concatenate([split.own_images for split in splits])
     labels = np.concatenate([split.own_labels for split in splits])
     weights = [split.own_weights for split in splits if split.own_weights is not None]
-    of_rows = jnp.asarray(np.concatenate(weights)) if weights else None
-    return Split(jnp.asarray(images), jnp.asarray(labels), weights=of_rows)
+    of_rows = on_device(np.concatenate(weights)) if weights else None
+    return Split(on_device(images), on_device(labels), weights=of_rows)
 
 
 def with_shared_rows(train: Split, valid: Split) -> tuple[Split, Split]:
@@ -133,7 +134,7 @@ def with_shared_rows(train: Split, valid: Split) -> tuple[Split, Split]:
         return train, valid
     pool = joined((valid, train))
     of_valid, of_train = np.split(np.arange(pool.size, dtype=np.int32), [valid.size])
-    return pool._replace(rows=jnp.asarray(of_train)), pool._replace(rows=jnp.asarray(of_valid))
+    return pool._replace(rows=on_device(of_train)), pool._replace(rows=on_device(of_valid))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.data.buckets import bucket
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.device import on_device
 from jaxdeep.data.info import Split
 
 
@@ -32,10 +32,10 @@ def _padded(split: Split) -> Split:
     rows = np.resize(split.own_rows, bucket(split.size))
 
     def filled(array: jax.Array | None) -> jax.Array | None:
-        return None if array is None else jnp.asarray(np.asarray(array)[rows])
+        return None if array is None else on_device(np.asarray(array)[rows])
 
     images, labels = filled(split.images), filled(split.labels)
     assert images is not None
     assert labels is not None
-    count = jnp.asarray(split.size, jnp.int32)
+    count = on_device(split.size, np.int32)
     return split._replace(images=images, labels=labels, rows=None, weights=filled(split.weights), count=count)

@@ -116,8 +116,8 @@ def dim_share(dataset: Dataset) -> float:
     columns = dataset.info.columns if dataset.info else None
     if columns is not None and columns.dim_share is not None:
         return columns.dim_share
-    images = dataset.train.images
-    least, most = np.asarray(images.min(1)), np.asarray(images.max(1))
+    images = np.asarray(dataset.train.images)  # JAX would compile two programs for it
+    least, most = images.min(1), images.max(1)
     return float(np.mean((least >= 0) & (most > 0) & (most <= 1)))
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.data import SUBSET
 from jaxdeep.data.buckets import bucket
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.device import on_device
 from jaxdeep.data.info import Split, with_shared_rows
 from jaxdeep.data.scaling import ColumnRange, mean_and_scale, offset_of, warn_of_offset
 from jaxdeep.errors import UserError, warn
@@ -125,7 +125,7 @@ def unpadded(dataset: Dataset) -> Dataset:
     def of_split(split: Split) -> Split:
         if split.count is None:
             return split
-        return split._replace(rows=jnp.asarray(split.own_rows.astype(np.int32)), count=None)
+        return split._replace(rows=on_device(split.own_rows.astype(np.int32)), count=None)
 
     return replace(dataset, **{name: of_split(getattr(dataset, name)) for name in ("train", "valid", "test")})
 
@@ -153,7 +153,7 @@ def with_constants(dataset: Dataset, data: Data, images: np.ndarray) -> Dataset:
         shift = 0 if columns.offset is None else columns.offset
         columns = replace(columns, low=column_range.low + shift, high=column_range.high + shift)
         info = info._replace(columns=columns)
-    return replace(dataset, info=info, mean=jnp.asarray(mean), scale=jnp.asarray(scale))
+    return replace(dataset, info=info, mean=on_device(mean), scale=on_device(scale))
 
 
 class _Rows(NamedTuple):
@@ -233,11 +233,11 @@ def _splits(splits: Sequence[Split], rows: _Rows, classes: int, kept: Sequence[i
     train, valid, test = splits
     if not data.classes and not data.is_drawn:
         is_whole = len(rows.train) == len(train.labels)
-        train = train._replace(rows=None if is_whole else jnp.asarray(rows.train.astype(np.int32)))
+        train = train._replace(rows=None if is_whole else on_device(rows.train.astype(np.int32)))
         return {"train": train, "valid": valid, "test": test}
     mapped = np.full(classes, -1, np.int32)
     mapped[list(kept)] = np.arange(len(kept))
-    label_map = jnp.asarray(mapped)
+    label_map = on_device(mapped)
     padded = [_padded(split, of_split, label_map) for split, of_split in zip(splits, rows, strict=True)]
     if data.validate_on_test:
         padded[1] = padded[2]
@@ -247,8 +247,8 @@ def _splits(splits: Sequence[Split], rows: _Rows, classes: int, kept: Sequence[i
 def _padded(split: Split, rows: np.ndarray, label_map: jax.Array) -> Split:
     """Return a split of some rows. They are repeated in turn up to the size of their bucket."""
     filled = np.resize(rows, bucket(len(rows))).astype(np.int32)
-    count = jnp.asarray(len(rows), jnp.int32)
-    return split._replace(rows=jnp.asarray(filled), label_map=label_map, count=count)
+    count = on_device(len(rows), np.int32)
+    return split._replace(rows=on_device(filled), label_map=label_map, count=count)
 
 
 def _warn_of_missing(dataset: Dataset) -> None:

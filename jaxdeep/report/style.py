@@ -71,9 +71,13 @@ def lighter(color: Any, white: float = 0.5) -> tuple[float, float, float]:
         color: Colour, as matplotlib takes it.
         white: Share of white in the tone, in [0, 1].
     """
-    from matplotlib.colors import to_rgb
+    if isinstance(color, str) and color.startswith("#"):  # the palette needs no matplotlib
+        parts: Any = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    else:
+        from matplotlib.colors import to_rgb
 
-    red, green, blue = ((1 - white) * part + white for part in to_rgb(color))
+        parts = to_rgb(color)
+    red, green, blue = ((1 - white) * part + white for part in parts)
     return red, green, blue
 
 

@@ -11,7 +11,6 @@ from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.config.choices import Task, check
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.padded import padded
-from jaxdeep.run.api import run_study
 from jaxdeep.study.runner import fit_all
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.run import Run
@@ -32,6 +31,8 @@ class NetworkEstimator(BaseEstimator):
         seed = int(random.randint(2**31 - given.n_ensemble))
         data = padded(data)
         if given.search is not None:
+            from jaxdeep.run.api import run_study  # which only a search needs, with all reports
+
             space = SPACE if given.search_space is None else given.search_space
             found = run_study(
                 config,

@@ -11,6 +11,7 @@ import numpy as np
 from jaxdeep.config import Settings
 from jaxdeep.data.buckets import bucket, filled
 from jaxdeep.data.dataset import Dataset, Split
+from jaxdeep.data.device import on_device
 from jaxdeep.data.labels import as_labels, listed
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.data.targets import as_targets
@@ -52,7 +53,7 @@ def logits(run: Run, rows: Any, *, check: bool = True) -> np.ndarray:
     """Return logits of new rows. `Run.logits` describes it."""
     run.check_trained()
     stored = checked_rows(run.data, rows, check=check, dtype=run.config.train.dtype)
-    found = _logits(run.config.static(), run.params, run.batch_stats, run.data, jnp.asarray(filled(stored)))
+    found = _logits(run.config.static(), run.params, run.batch_stats, run.data, on_device(filled(stored)))
     answers = np.asarray(found)[: len(stored)]
     check_answers(answers)
     return answers
@@ -66,8 +67,8 @@ def evaluate_rows(run: Run, rows: Any, labels: Any, *, check: bool = True) -> Sc
     run.check_trained()
     stored = checked_rows(run.data, rows, check=check, dtype=run.config.train.dtype)
     classes = targets_of(run.data, labels, len(stored))
-    count = jnp.asarray(len(stored), jnp.int32)
-    split = Split(jnp.asarray(filled(stored)), jnp.asarray(filled(classes)), count=count)
+    count = on_device(len(stored), np.int32)
+    split = Split(on_device(filled(stored)), on_device(filled(classes)), count=count)
     config = run.config.static()
     found = _evaluate(config, run.params, run.batch_stats, traced(run.config), run.data, split)
     metrics = _metrics(run, split.images, classes)
@@ -83,7 +84,7 @@ def test_metrics(run: Run) -> dict[str, float]:
     size = run.data.test.size
     if not size or not run.best_epoch:
         return dict.fromkeys(METRICS_OF[run.data.task], float("nan"))
-    stored, targets = run.data.test.take(jnp.asarray(np.resize(np.arange(size), bucket(size))))
+    stored, targets = run.data.test.take(on_device(np.resize(np.arange(size), bucket(size))))
     return _metrics(run, stored, np.asarray(targets)[:size])
 
 
@@ -165,7 +166,7 @@ def calibrated(run: Run, rows: Any = None, labels: Any = None, *, check: bool = 
         run.data.check_has_rows()
         split, size = run.data.valid, run.data.valid.size
         places = np.resize(np.arange(size), bucket(size))
-        stored, classes = split.take(jnp.asarray(places))
+        stored, classes = split.take(on_device(places))
         of_rows = _logits(run.config.static(), run.params, run.batch_stats, run.data, stored)
         values, classes = np.asarray(of_rows)[:size], np.asarray(classes)[:size]
     else:

@@ -10,6 +10,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from jaxdeep.data import cache
 
+SECONDS_KEPT: Final = 0.02
+"""Seconds of compilation from which on a program is kept on disk. Quicker ones are compiled as fast as read."""
 _SWITCHING: Final = Lock()
 """Lock of JAX's settings of the compilation cache."""
 
@@ -30,7 +32,7 @@ def use_compilation_cache() -> None:
         except OSError:
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS_KEPT)
         compilation_cache.reset_cache()  # JAX looks for a folder once, at its first compilation
 
 

@@ -12,12 +12,12 @@ from functools import cache, lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxdeep.config import Config, Hyper, Static, Trained
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.device import on_device
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.nn.platform import platform
 from jaxdeep.train import step
@@ -164,7 +164,7 @@ def traced(config: Config) -> Hyper:
         Scalars on the device in the type `train.dtype`. With a dropout rate for each layer that field is a tuple of
         scalars.
     """
-    return jax.tree.map(lambda value: jnp.asarray(value, config.train.dtype), config.hyper())
+    return jax.tree.map(lambda value: on_device(value, config.train.dtype), config.hyper())
 
 
 def spec_of(
@@ -315,7 +315,14 @@ def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
         The compiled program.
     """
     use_compilation_cache()
-    return lowered.compile(known_options(options))
+    meant = _of_platform(options)
+    try:
+        return lowered.compile(meant)
+    except jax.errors.JaxRuntimeError:  # an older or newer XLA may not know an option
+        known = known_options(meant)
+        if known == meant:
+            raise
+        return lowered.compile(known)
 
 
 def step_options(spec: ProgramSpec) -> Mapping[str, str]:
@@ -345,8 +352,13 @@ def known_options(options: Mapping[str, str]) -> dict[str, str]:
     Returns:
         The known options by name.
     """
+    return {name: value for name, value in _of_platform(options).items() if _is_known(name, value)}
+
+
+def _of_platform(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the options that concern the platform of this process."""
     begins = "" if jax.default_backend() == "cpu" else OF_A_GPU
-    return {name: value for name, value in options.items() if name.startswith(begins) and _is_known(name, value)}
+    return {name: value for name, value in options.items() if name.startswith(begins)}
 
 
 @cache

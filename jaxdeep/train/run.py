@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config
 from jaxdeep.data.buckets import filled
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.device import on_device
 from jaxdeep.data.new_rows import check_answers, checked_rows
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
@@ -132,7 +132,7 @@ class Run:
         """
         self.check_trained()
         rows = checked_rows(self.data, images, check=check, dtype=self.config.train.dtype)
-        of = (self.params, self.batch_stats, self.data, jnp.asarray(filled(rows)))
+        of = (self.params, self.batch_stats, self.data, on_device(filled(rows)))
         found = np.asarray(probabilities(self.config.static(), *of))[: len(rows)]
         check_answers(found)
         return self.data.in_own_units(found)

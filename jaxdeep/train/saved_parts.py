@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdeep.config import Config, Data
@@ -16,6 +15,7 @@ from jaxdeep.config.identity import changed_fields
 from jaxdeep.config.parts import PARTS
 from jaxdeep.config.values import shown
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.device import on_device
 from jaxdeep.data.info import Columns, Info, Split
 from jaxdeep.data.row_ranges import dim_share
 from jaxdeep.data.table_columns import TableColumns
@@ -171,8 +171,8 @@ def dataset_of(record: Mapping[str, Any], arrays: Leaves, dtype: str) -> Dataset
         targets,
     )
     is_known = record["name"] is not None
-    mean, scale = jnp.asarray(arrays["mean"]), jnp.asarray(arrays["scale"])
-    bounds = None if targets is None else jnp.asarray(targets.bounds)
+    mean, scale = on_device(arrays["mean"]), on_device(arrays["scale"])
+    bounds = None if targets is None else on_device(targets.bounds)
     known = info if is_known else None
     return Dataset(none, none, none, mean, scale, record["classes"], shape, known, task, bounds)
 
@@ -196,11 +196,11 @@ def without_rows(data: Dataset) -> Dataset:
 def _no_rows(inputs: int, dtype: Any, task: Task, classes: int) -> Split:
     """Return a split with 0 rows of D features."""
     labels = {
-        "classification": jnp.zeros(0, jnp.int32),
-        "multilabel": jnp.zeros((0, classes), jnp.int8),
-        "regression": jnp.zeros((0, classes)),
+        "classification": np.zeros(0, np.int32),
+        "multilabel": np.zeros((0, classes), np.int8),
+        "regression": np.zeros((0, classes)),
     }
-    return Split(jnp.zeros((0, inputs), dtype), labels[task])
+    return Split(on_device(np.zeros((0, inputs), dtype)), on_device(labels[task]))
 
 
 def _tuple(values: Any) -> tuple[Any, ...] | None:
