@@ -8,7 +8,7 @@ which do not communicate.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -25,6 +25,7 @@ from jaxdeep.train.checks import check_fits
 from jaxdeep.train.devices import use_compilation_cache
 from jaxdeep.train.evaluate import Evaluations, evaluate_splits
 from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, tree_bytes
+from jaxdeep.train.program_cache import ProgramCache
 from jaxdeep.train.state import TrainState
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
@@ -188,7 +189,7 @@ def spec_of(
     return ProgramSpec(config.static(trained), shapes, jax.tree.structure(datasets[0]), is_own)
 
 
-@lru_cache(maxsize=48)
+@ProgramCache
 def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Compiled:
     """Compile programs, each while the next one is traced.
 
@@ -201,7 +202,7 @@ def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Com
         size: Number S of trials. None compiles for one trial without that axis.
 
     Returns:
-        The compiled programs. Equal arguments return the same object.
+        The compiled programs. Equal arguments return the same object, in all threads, while there is room for it.
     """
     began = time.perf_counter()
     compiling, state = {}, None
