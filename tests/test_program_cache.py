@@ -5,13 +5,15 @@ import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from small_data import SMALL, compilations, lean_compilation, small_dataset
+from small_data import SMALL, compilations, lean_compilation, small_arrays, small_dataset
 
-from jaxdeep.train import program_cache
+from jaxdeep.train import program_cache, programs
+from jaxdeep.train.fit import fit
 from jaxdeep.train.program_cache import ProgramCache
-from jaxdeep.train.programs import NAMES, compiled, spec_of
+from jaxdeep.train.programs import NAMES, ProgramSpec, compiled, reduced, spec_of
 
 THREADS = 8
 
@@ -64,7 +66,7 @@ def test_threads_train_by_programs_that_are_compiled_once() -> None:
         with compilations() as heard:
             found = at_once(compiled, NAMES, spec, None)
         assert len({id(one) for one in found}) == 1
-        assert len(heard) == len(NAMES)
+        assert len(heard) == len(NAMES) - 1  # the start is there
 
 
 def test_a_failure_is_everybodys_and_is_not_kept() -> None:
@@ -144,3 +146,66 @@ def test_half_are_dropped_when_mappings_are_scarce(monkeypatch, tmp_path) -> Non
     limit.write_text("1\n")
     kept.append(weakref.ref(cache(NAMES, 5)))
     assert [programs() is not None for programs in kept] == [False] * 3 + [True] * 3
+
+
+def spec_with(**fields: Any) -> ProgramSpec:
+    """Of the small network, with other values of the training loop."""
+    config = SMALL.updated({f"train.{name}": value for name, value in fields.items()})
+    return spec_of(config, [small_dataset(SMALL)])
+
+
+def test_batch_sizes_share_the_start_and_the_evaluation() -> None:
+    with lean_compilation():
+        one, other = (compiled(NAMES, spec_with(batch_size=size), None).calls for size in (32, 16))
+        assert one["start"] is other["start"]
+        assert one["evaluate"] is other["evaluate"]
+        assert one["epoch"] is not other["epoch"]
+
+
+def test_optimizers_share_the_evaluation_alone() -> None:
+    data = small_dataset(SMALL)
+    specs = [spec_of(SMALL.updated({"optim.optimizer": name}), [data]) for name in ("nadam", "sgd")]
+    assert reduced("evaluate", specs[0]) == reduced("evaluate", specs[1])
+    assert reduced("start", specs[0]) != reduced("start", specs[1])
+
+
+def test_a_program_that_failed_is_compiled_again(monkeypatch) -> None:
+    spec = spec_of(SMALL.updated({"model.units": [7, 7]}), [small_dataset(SMALL)])
+    with lean_compilation():
+        with monkeypatch.context() as patch:
+            patch.setattr(programs, "compile_with", Mock(side_effect=ValueError("XLA said no")))
+            for _ in range(2):
+                with pytest.raises(ValueError, match="XLA said no"):
+                    compiled(NAMES, spec, None)
+        with monkeypatch.context() as patch:
+            patch.setattr(programs, "_lowered", Mock(side_effect=ValueError("JAX said no")))
+            with pytest.raises(ValueError, match="JAX said no"):
+                compiled(NAMES, spec, None)
+        assert set(compiled(NAMES, spec, None).calls) == set(NAMES)
+
+
+def test_epochs_and_patience_compile_nothing() -> None:
+    data = small_dataset(SMALL)
+    with lean_compilation():
+        whole = fit(SMALL, data, verbose=False)
+        with compilations() as heard:
+            longer = fit(SMALL.updated({"train.epochs": 6}), data, verbose=False)
+            shorter = fit(SMALL.updated({"train.epochs": 2, "train.patience": 2}), data, verbose=False)
+        assert heard == []
+        assert [record.val_loss for record in longer.history[:4]] == [record.val_loss for record in whole.history]
+        assert (len(longer.history), len(shorter.history)) == (6, 2)
+        with compilations() as heard:
+            whole.predict(small_arrays(3)[0])
+            heard.clear()
+            shorter.predict(small_arrays(4)[0])
+        assert heard == []
+
+
+def test_a_schedule_as_long_as_the_run_reads_the_epochs() -> None:
+    for kind in ("cosine", "onecycle"):
+        one, other = (
+            SMALL.updated({"schedule.kind": kind, "train.epochs": epochs, "train.patience": epochs}).static()
+            for epochs in (4, 5)
+        )
+        assert one != other
+        assert one.train.epochs == 4

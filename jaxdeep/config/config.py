@@ -189,7 +189,8 @@ class Config:
     def static(self, trained: Trained = Trained()) -> Static:  # noqa: B008 (immutable)
         """Return what programs are compiled for. Configurations that agree in it share their programs.
 
-        Whether there is dropout, a penalty or a constraint is static. Its strength is traced.
+        Whether there is dropout, a penalty or a constraint is static. Its strength is traced. No program reads the
+        patience, and only a schedule as long as the run reads the epochs.
 
         Args:
             trained: Layers that the program trains.
@@ -204,7 +205,7 @@ class Config:
             self.data.base() if not trained.first else Data(scaling="none"),
             with_traced(network, dropout_rate=network.dropped if isinstance(rate, tuple) else rate > 0),
             with_traced(self.optim, learning_rate=True, beta_1=True),
-            self.train,
+            with_traced(self.train, epochs=not self.schedule.counts_epochs, patience=True),
             with_traced(self.schedule, factor=self.schedule.kind == "plateau"),
             with_traced(
                 regularize,

@@ -54,6 +54,11 @@ class Schedule:
     warmup_steps: int = 0
     """Steps in which the rate rises linearly from 0 before the schedule begins. onecycle takes none."""
 
+    @property
+    def counts_epochs(self) -> bool:
+        """Return whether the factor depends on the number of epochs. A static configuration knows it too."""
+        return self.kind in USERS["total_steps"]
+
     def __post_init__(self) -> None:
         make_plain("schedule", self)
         check("schedule.factor", self.factor, 0 < self.factor <= 1, "in (0, 1]")

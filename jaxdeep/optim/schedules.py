@@ -12,6 +12,7 @@ import optax
 
 from jaxdeep import config
 from jaxdeep.config.optim import WITH_MOMENTUM
+from jaxdeep.config.static import TracedNumber
 from jaxdeep.config.values import LARGEST_INT
 from jaxdeep.errors import UserError
 from jaxdeep.optim.lines import Factor, half_cosine, in_type_of, joined, linear
@@ -35,21 +36,21 @@ class Length(NamedTuple):
     Attributes:
         epoch_steps: Number of steps in an epoch. The smaller last batch counts as one. It is traced in a compiled
             program of a padded data set.
-        epochs: Number of epochs without early stopping.
+        epochs: Number of epochs without early stopping. It is a mark in a program whose schedule does not count them.
     """
 
     epoch_steps: int
-    epochs: int
+    epochs: int | TracedNumber
 
     @property
     def steps(self) -> int:
         """Return the number of steps in the whole run."""
-        return self.epoch_steps * self.epochs
+        return self.epoch_steps * self.epochs  # pyright: ignore[reportOperatorIssue] (a mark raises a TypeError)
 
     @property
     def is_traced(self) -> bool:
-        """Return whether the number of steps is an argument of a compiled program."""
-        return isinstance(self.epoch_steps, jax.Array)
+        """Return whether a compiled program does not know the number of steps."""
+        return isinstance(self.epoch_steps, jax.Array) or isinstance(self.epochs, TracedNumber)
 
 
 def power(decay_steps: float, exponent: float = 1.0) -> Factor:
@@ -185,11 +186,7 @@ def factor_of(schedule: config.Schedule, length: Length) -> Factor | None:
         UserError: The schedule does not fit the length of a run.
     """
     check_length(schedule, length)
-    steps = length.steps - schedule.warmup_steps
-    if not isinstance(schedule.kind, str):
-        factor = schedule.kind
-    else:
-        factor = _factor_by_name(schedule, length.epoch_steps, steps)
+    factor = _factor_by_name(schedule, length) if isinstance(schedule.kind, str) else schedule.kind
     if schedule.warmup_steps == 0:
         return factor
     return warmed_up(factor or jnp.ones_like, schedule.warmup_steps)
@@ -274,8 +271,9 @@ def check_length(schedule: config.Schedule, length: Length) -> None:
         raise UserError(f"schedule.kind is 'onecycle', and {run}, too few for a cycle. Give 3 or more.")
 
 
-def _factor_by_name(schedule: config.Schedule, epoch_steps: int, steps: int) -> Factor | None:
+def _factor_by_name(schedule: config.Schedule, length: Length) -> Factor | None:
     """Return the schedule of a named kind without its warm-up."""
+    epoch_steps = length.epoch_steps
     match schedule.kind:
         case "power":
             return power(schedule.decay_steps or 1, schedule.exponent)
@@ -287,9 +285,9 @@ def _factor_by_name(schedule: config.Schedule, epoch_steps: int, steps: int) -> 
         case "piecewise":
             return piecewise(tuple(epoch * epoch_steps for epoch in schedule.boundaries_epochs), schedule.factors)
         case "onecycle":
-            return onecycle(steps)
+            return onecycle(length.steps - schedule.warmup_steps)
         case "cosine":
-            return cosine(steps)
+            return cosine(length.steps - schedule.warmup_steps)
     return None
 
 

@@ -27,7 +27,7 @@ from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, epoch_record
 from jaxdeep.train.programs import ProgramSpec, spec_of
 from jaxdeep.train.source import Source
-from jaxdeep.train.state import TrainState, is_over
+from jaxdeep.train.state import Limits, TrainState, is_over
 
 SHARE_OF_TIME: Final = 0.05
 """Largest share of the time that checkpoints may take."""
@@ -146,7 +146,7 @@ class _Chunk:
         ended: dict[int, TrainState] = {}
         while True:
             began = np.asarray([self._trials[index].began for index in self._of_rows()])
-            over = is_over(self._config, states, began)
+            over = is_over(self._limits(), states, began)
             now = {
                 index: row
                 for row, index in enumerate(self._rows)
@@ -255,6 +255,13 @@ class _Chunk:
             for is_own, arrays in zip(spec.is_own, leaves, strict=True)
         ]
         self._arguments = (placed(hyper), spec.structure.unflatten(placed_leaves))
+
+    def _limits(self) -> Limits:
+        """Return what ends the trial of each row. Trials of one program may differ in it."""
+        settings = [self._trials[index].config.train for index in self._of_rows()]
+        return Limits(
+            np.asarray([train.epochs for train in settings]), np.asarray([train.patience for train in settings])
+        )
 
     def _of_rows(self) -> list[int]:
         """Return the trial of each row. An unused row has the first trial."""

@@ -22,6 +22,7 @@ from jaxdeep.data.folds import datasets_of_seeds
 from jaxdeep.data.subsets import pooled, selected
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
+from jaxdeep.study.compiling import SECONDS_BETWEEN_SIGNALS, Sizes, compile_all
 from jaxdeep.study.progress import bar_of
 from jaxdeep.study.sources import SourceOfTrial, sources_of
 from jaxdeep.study.trial import Trial
@@ -32,17 +33,12 @@ from jaxdeep.train.fit import Run, train
 from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.memory import refuse_more_than, total_memory
-from jaxdeep.train.phases import stages_of
-from jaxdeep.train.programs import Program, compile_program
 from jaxdeep.train.source import prepared, resolved
 
 
 class Stopped(Exception):
     """An exception that ends the running trials after another trial or a signal has ended the study."""
 
-
-SECONDS_BETWEEN_SIGNALS = 0.2
-"""Seconds between two looks of the main thread at signals. It alone handles them, but a working thread may get them."""
 
 OnEpoch = Callable[[int, Sequence[EpochRecord]], None]
 """Function of a trial's index and its history."""
@@ -79,7 +75,8 @@ def fit_all(
 ) -> list[Run]:
     """Train all trials of a study.
 
-    Trials whose configurations differ in traced numbers only share their programs. These are compiled once.
+    Trials whose configurations differ in traced numbers only share their programs. These are compiled once, and the
+    programs of other trials beside them.
 
     Args:
         trials: Configurations with seeds and folds.
@@ -162,12 +159,8 @@ def train_all(
         return fit_batched(trials, datasets, folders, sources=sources, on_epoch=on_epoch, on_end=on_end, until=until)
     for config, dataset in zip(configs, datasets, strict=True):
         check_fits(config, dataset)
-    by_trial = [
-        [compile_program(config, stage.shapes, stage.trained) for stage in stages_of(config, dataset)]
-        for config, dataset in zip(configs, datasets, strict=True)
-    ]
-    programs = [program for own in by_trial for program in own]
-    refuse_more_than(total_memory(), sum(own[0].kept_bytes for own in by_trial))
+    sizes = compile_all(configs, datasets, min(workers or cores(), cores()))
+    refuse_more_than(total_memory(), sum(own.kept_bytes for own in sizes))
     stop, lock = Event(), Lock()
 
     def run(index: int) -> Run:
@@ -193,7 +186,7 @@ def train_all(
             on_end(index, ended)
         return ended
 
-    with ThreadPoolExecutor(workers or _workers(programs)) as pool:
+    with ThreadPoolExecutor(workers or _workers(sizes)) as pool:
         futures = [pool.submit(run, index) for index in range(len(trials))]
         try:
             running, failed = set(futures), False
@@ -283,9 +276,9 @@ def check_arguments(data: Any, **calls: Any) -> None:
         check_callable(name, value, ALLOWED_CALLS[name])
 
 
-def _workers(programs: Sequence[Program]) -> int:
+def _workers(sizes: Sequence[Sizes]) -> int:
     """Return the number of trials to train at a time: one for each core, if the memory holds them."""
-    memory, largest = total_memory(), max((program.epoch_bytes for program in programs), default=0)
+    memory, largest = total_memory(), max((size.epoch_bytes for size in sizes), default=0)
     return cores() if memory is None or not largest else max(min(cores(), memory // largest), 1)
 
 

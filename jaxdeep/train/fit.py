@@ -135,7 +135,7 @@ def train(
             start = stage.entered(program.start(hyper, own_data, key), entry)
             state, resumed = checkpointer.resume(start)
             history = resumed or history
-            is_last = len(history) >= last or bool(is_over(config, state, began))
+            is_last = len(history) >= last or bool(is_over(config.train, state, began))
             if resumed and on_epoch is not None and not (is_last and stage is not stages[-1]):
                 on_epoch(history)  # otherwise the next phase does
             while not is_last:
@@ -143,7 +143,7 @@ def train(
                 state, metrics = program.epoch(state, hyper, own_data)
                 metrics = jax.device_get(metrics)
                 history.append(epoch_record(len(history) + 1, metrics, time.perf_counter() - since))
-                is_last = len(history) >= last or bool(is_over(config, state, began))
+                is_last = len(history) >= last or bool(is_over(config.train, state, began))
                 try:
                     if on_epoch is not None:
                         on_epoch(history)

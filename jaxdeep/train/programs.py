@@ -7,15 +7,19 @@ which do not communicate.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, partial
+from threading import Lock
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdeep.config import Config, Hyper, Static, Trained
+from jaxdeep.config import Config, Hyper, Optim, Schedule, Static, Train, Trained
+from jaxdeep.config.static import with_traced
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.device import on_device
 from jaxdeep.nn.dnn import BatchStats, Params
@@ -116,10 +120,12 @@ class Compiled(NamedTuple):
     Attributes:
         calls: Compiled programs by name. Each is called with its arguments.
         compile_seconds: Seconds that tracing and compiling took.
+        begun: The same programs as other sets find them, while this one is kept.
     """
 
     calls: Mapping[str, Any]
     compile_seconds: float
+    begun: tuple["Begun", ...] = ()
 
 
 def compile_program(
@@ -205,16 +211,97 @@ def compiled(names: tuple[str, ...], spec: ProgramSpec, size: int | None) -> Com
         The compiled programs. Equal arguments return the same object, in all threads, while there is room for it.
     """
     began = time.perf_counter()
-    compiling, state = {}, None
+    begun, state = {}, None
     with ThreadPoolExecutor() as pool:
         for name in names:
-            lowered = _lowered(name, spec, size, state)
+            begun[name] = _begin(name, reduced(name, spec), size, state, pool)
             if name == "start":
-                state = lowered.out_info
-            options = QUICK_TO_COMPILE if name == "start" else step_options(spec)
-            compiling[name] = pool.submit(compile_with, lowered, options)
-    calls = {name: future.result() for name, future in compiling.items()}
-    return Compiled(calls, time.perf_counter() - began)
+                state = begun[name].out_info.result()
+    calls = {name: program.compiled.result() for name, program in begun.items()}
+    return Compiled(calls, time.perf_counter() - began, tuple(begun.values()))
+
+
+class Begun:
+    """A program that a thread has begun to compile.
+
+    Attributes:
+        out_info: Shapes that the program returns, known once it is traced.
+        compiled: The compiled program.
+    """
+
+    def __init__(self) -> None:
+        self.out_info: Future[Any] = Future()
+        self.compiled: Future[Any] = Future()
+
+    def fail(self, error: BaseException) -> None:
+        """Give an error to all threads that wait for the program."""
+        for future in (self.out_info, self.compiled):
+            if not future.done():
+                future.set_exception(error)
+
+
+_BEGUN: Final[WeakValueDictionary[tuple[str, ProgramSpec, int | None], Begun]] = WeakValueDictionary()
+"""Programs that a kept set holds, by name, reduced specification and number of trials."""
+_BEGINNING: Final = Lock()
+"""Lock of _BEGUN."""
+
+
+def reduced(name: str, spec: ProgramSpec) -> ProgramSpec:
+    """Return a specification without what a program does not read.
+
+    Sets that differ in it alone, such as in the batch size, then share the program. A mark in its place refuses to be
+    read.
+
+    Args:
+        name: Name of the program from NAMES.
+        spec: Configuration and shapes of a set of programs.
+    """
+    if name == "epoch":
+        return spec
+    config, train = spec.config, spec.config.train
+    plain = Train(dtype=train.dtype, matmul_precision=train.matmul_precision)
+    train = with_traced(plain, batch_size=True, epochs=True, patience=True)
+    schedule = config.schedule if config.schedule.kind == "plateau" and name == "start" else Schedule()
+    optim = config.optim if name == "start" else Optim()
+    return spec._replace(config=replace(config, train=train, schedule=schedule, optim=optim))
+
+
+def _begin(name: str, spec: ProgramSpec, size: int | None, state: Any, pool: ThreadPoolExecutor) -> Begun:
+    """Trace a program and begin to compile it, unless a thread has begun before.
+
+    Args:
+        name: Name of the program from NAMES.
+        spec: Configuration and shapes to compile for, reduced to what the program reads.
+        size: Number of trials. None compiles for one trial without an axis of trials.
+        state: Shapes of the state of all trials. None if they are not known yet.
+        pool: Threads that compile.
+    """
+    key, own = (name, spec, size), Begun()
+    with _BEGINNING:
+        begun = _BEGUN.setdefault(key, own)
+    if begun is not own:
+        return begun
+
+    def fail(error: BaseException) -> None:
+        with _BEGINNING:
+            if _BEGUN.get(key) is own:
+                del _BEGUN[key]
+        own.fail(error)
+
+    def compile_it(lowered: Any) -> None:
+        try:
+            own.compiled.set_result(compile_with(lowered, QUICK_TO_COMPILE if name == "start" else step_options(spec)))
+        except BaseException as error:
+            fail(error)
+
+    try:
+        lowered = _lowered(name, spec, size, state)
+    except BaseException as error:
+        fail(error)
+        raise
+    own.out_info.set_result(lowered.out_info)
+    pool.submit(compile_it, lowered)
+    return own
 
 
 class Traceable(NamedTuple):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdeep.config import Hyper, Settings, Static
+from jaxdeep.config import Hyper, Settings, Static, Train
 from jaxdeep.nn.dnn import BatchStats, Network, Params
 from jaxdeep.optim.constraints import max_norm, scale_first
 from jaxdeep.optim.optimizers import optimizer
@@ -131,13 +131,25 @@ def init_state(config: Settings, model: Network, hyper: Hyper, key: jax.Array) -
     return TrainState(params, batch_stats, opt_state, run_key, none, best, no, plateau)
 
 
-def is_over(config: Settings, state: TrainState, began: Any = 0) -> np.ndarray:
+class Limits(NamedTuple):
+    """What ends S runs.
+
+    Attributes:
+        epochs: Largest number of epochs of each run, integers [S].
+        patience: Epochs in a row without a better one after which each run stops, integers [S].
+    """
+
+    epochs: np.ndarray
+    patience: np.ndarray
+
+
+def is_over(train: Train | Limits, state: TrainState, began: Any = 0) -> np.ndarray:
     """Return whether a run has reached its last epoch, stopped early or diverged.
 
     It reads the device.
 
     Args:
-        config: Static fields of the configuration.
+        train: Epochs and patience of one run, or of each of S runs.
         state: State between two epochs of one run, or of S runs with leaves [S, ...].
         began: Number of epochs before the present phase, a scalar or [S]. The patience counts from there.
 
@@ -145,4 +157,4 @@ def is_over(config: Settings, state: TrainState, began: Any = 0) -> np.ndarray:
         A boolean for one run, or booleans [S].
     """
     epoch, best_epoch, diverged = jax.device_get((state.epoch, state.best.epoch, state.diverged))
-    return diverged | (epoch >= config.train.epochs) | (epoch - np.maximum(best_epoch, began) >= config.train.patience)
+    return diverged | (epoch >= train.epochs) | (epoch - np.maximum(best_epoch, began) >= train.patience)
