@@ -1,6 +1,7 @@
 """Optimizers of Keras 3 and of optax by name, as optax chains."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,16 @@ import optax
 from jaxdeep import config
 from jaxdeep.optim.adam import scale_by_adam, scale_by_adamax
 from jaxdeep.optim.constraints import clip_by_norm
+from jaxdeep.optim.elementwise import is_elementwise
 from jaxdeep.optim.ftrl import ftrl
 from jaxdeep.optim.nadam import scale_by_nadam
 from jaxdeep.optim.schedules import Rates
+
+MOST_APART: Final = 32
+"""Most equal layers whose variables are updated apart by every optimizer of optax.
+
+Whole stacks round otherwise on a CPU, and runs of so many layers keep their bits.
+"""
 
 
 def optimizer(optim: config.Optim, rates: Rates) -> optax.GradientTransformation:
@@ -63,9 +71,44 @@ def _by_choice(optim: config.Optim, rates: Rates) -> optax.GradientTransformatio
             accumulator = optim.initial_accumulator
             return ftrl(rates.learning_rate, optim.ftrl_l1, optim.ftrl_l2, initial_accumulator=accumulator)
         case str(name):
-            return per_layer(getattr(optax, name.removeprefix("optax."))(rates.learning_rate))
+            return of_layers(getattr(optax, name.removeprefix("optax.")), rates.learning_rate)
         case function:
-            return per_layer(function(rates.learning_rate))
+            return of_layers(function, rates.learning_rate)
+
+
+def of_layers(make: Callable[[Any], optax.GradientTransformation], rate: Any) -> optax.GradientTransformation:
+    """Return a transformation that gives each layer of a stack the update that it has alone.
+
+    Each layer's variables are updated apart. With a stack of more than MOST_APART layers, a transformation that works
+    element by element updates whole stacks, so that its program does not grow with the number of layers.
+
+    Args:
+        make: Function of the learning rate that returns a transformation.
+        rate: Learning rate of the step. It may be traced.
+
+    Returns:
+        The transformation for trees whose leaves have a leading axis of layers.
+    """
+    whole = make(rate)
+    apart = per_layer(whole)
+
+    def chosen(tree: Any) -> optax.GradientTransformation:
+        leaves, structure = jax.tree.flatten(tree)
+        shapes, dtype = tuple(leaf.shape for leaf in leaves), str(leaves[0].dtype)
+        is_deep = max(shape[0] for shape in shapes) > MOST_APART
+        return whole if is_deep and is_elementwise(make, structure, shapes, dtype) else apart
+
+    def init(params: optax.Params) -> optax.OptState:
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes types, and strict promotion forbids that
+            return chosen(params).init(params)
+
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
+        with jax.numpy_dtype_promotion("standard"):
+            return chosen(updates).update(updates, state, params)
+
+    return optax.GradientTransformation(init, update)
 
 
 def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
