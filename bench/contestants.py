@@ -11,7 +11,7 @@ class Contestant(NamedTuple):
     """A way to train the workload, or to predict with it.
 
     Attributes:
-        module: Module whose `build(workload, **options)` returns the trainer or the predictor.
+        module: Module whose `build(workload, **options)` returns the trainer or the predictor. Or a program.
         packages: Packages that must be installed.
         options: Options of `build`.
         environment: Further environment variables of its process.
@@ -97,7 +97,13 @@ TRANSFERS: Final[Mapping[str, Contestant]] = {
 }
 """Name of a contestant that reuses trained layers -> contestant."""
 
-CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS, **TRANSFERS}
+DIGITS: Final[Mapping[str, Contestant]] = {
+    "jaxdeep-digits": JAXDEEP._replace(module="bench.peers.digits", packages=(*JAXDEEP.packages, "sklearn")),
+    "sklearn-digits": Contestant("bench.peers.digits", ("sklearn",)),
+}
+"""Name of a contestant whose whole process is timed on scikit-learn's digits -> contestant."""
+
+CONTESTANTS: Final[Mapping[str, Contestant]] = {**TRAINERS, **PREDICTORS, **TRANSFERS, **DIGITS}
 """Name of a contestant -> contestant."""
 
 SINGLE_RUNS: Final = tuple(name for name in TRAINERS if name != "jaxdeep-study")

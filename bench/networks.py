@@ -67,6 +67,10 @@ KERNELS: Final[Mapping[str, tuple[tuple[int, ...], Config]]] = {
 """Name of a network -> shape of its images and its configuration. Networks on reused layers are not among them."""
 
 
+SMALL: Final = ("fits", "short_fits", "study", "shapes", "predict", "import", "names")
+"""Names of what small processes do."""
+
+
 def names_for(question: str) -> Collection[str]:
     """Return the names of the networks that a question can be asked about.
 
@@ -76,6 +80,11 @@ def names_for(question: str) -> Collection[str]:
     Returns:
         The names, as the keys of a mapping.
     """
-    return {"mc_dropout": MC_DROPOUT, "transfer": TRANSFER, "diagnostics": DIAGNOSTICS, "kernels": KERNELS}.get(
-        question, cifar.CONFIGS
-    )
+    own: Mapping[str, Collection[str]] = {
+        "mc_dropout": MC_DROPOUT,
+        "transfer": TRANSFER,
+        "diagnostics": DIAGNOSTICS,
+        "kernels": KERNELS,
+        "small": SMALL,
+    }
+    return own.get(question, cifar.CONFIGS)

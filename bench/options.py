@@ -143,7 +143,7 @@ def parse(questions: Sequence[str], argv: Sequence[str], device: Any) -> Options
         "--configs",
         nargs="+",
         metavar="NAME",
-        help="names in experiments.cifar (mc_dropout, transfer, diagnostics and kernels have their own)",
+        help="names in experiments.cifar (mc_dropout, transfer, diagnostics, kernels and small have their own)",
     )
     parser.add_argument("--batch-sizes", nargs="+", type=_count, metavar="B")
     parser.add_argument("--layers", nargs="+", type=_count, metavar="L", help="numbers of hidden layers")

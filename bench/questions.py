@@ -27,6 +27,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "abuse": "bench.abuse",
     "resume": "bench.resume",
     "tables": "bench.tables",
+    "small": "bench.small",
 }
 """Name of a question -> name of its module."""
 

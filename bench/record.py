@@ -21,7 +21,7 @@ from jaxdeep.study.files import write_json
 from jaxdeep.train.devices import describe_processor
 
 RECORDS = ROOT / "bench" / "records"
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "numpy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "keras", "tensorflow", "torch", "scikit-learn", "numpy")
 """Packages whose versions an entry names."""
 
 

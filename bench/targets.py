@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from bench import mc_dropout, transfer
+from bench import mc_dropout, small, transfer
 from bench.floor import share
 from bench.rounds import Spread, ratio, spread
 from bench.throughput import ratios, step_ms
@@ -176,6 +176,35 @@ def caching(size: str, entries: Entries) -> Spread | None:
     return transfer.ratios(entry, "jaxdeep-frozen", transfer.REFERENCE) if entry else None
 
 
+def small_gain(task: str, entries: Entries) -> Spread | None:
+    """Return the seconds of scikit-learn's process over the seconds of jaxdeep's.
+
+    Args:
+        task: Name of what the process does.
+        entries: Entries of one device.
+
+    Returns:
+        Ratio of the times, or None if it was not measured.
+    """
+    entry = entries.get("small", {}).get(task)
+    return small.gain(entry) if entry else None
+
+
+def small_figure(task: str, figure: Literal["seconds", "milliseconds"], entries: Entries) -> Spread | None:
+    """Return the seconds of jaxdeep's process, or the milliseconds of its slowest prediction.
+
+    Args:
+        task: Name of what the process does.
+        figure: Name of the figure.
+        entries: Entries of one device.
+
+    Returns:
+        The figure over the rounds, or None if it was not measured.
+    """
+    outcome = entries.get("small", {}).get(task, {"contestants": {}})["contestants"].get(small.JAXDEEP, {})
+    return spread(outcome[figure]) if outcome.get(figure) else None
+
+
 TORCH = ("torch", "torch-compile")
 KERAS_JAX = ("keras-jax", "keras-jax-50")
 KERNELS: Final = (
@@ -274,6 +303,40 @@ TARGETS: Final = (
     Target("compile-100", "compilation of all, 100 layers, s", None, "<", 4, partial(compilation, "jaxdeep-cold", 100)),
     Target(
         "compile-warm", "the same, 20 layers, cache warm, s", None, "<", 1, partial(compilation, "jaxdeep-warm", 20)
+    ),
+    Target(
+        "small-fits",
+        "digits: 5 fits in a second process, times scikit-learn's MLPClassifier",
+        "cpu",
+        ">=",
+        1,
+        partial(small_gain, "fits"),
+    ),
+    Target("small-study", "the same, a study of 25 runs", "cpu", ">=", 2, partial(small_gain, "study")),
+    Target(
+        "small-shapes",
+        "digits: the whole process of eight shapes, cache empty, s",
+        "cpu",
+        "<=",
+        10,
+        partial(small_figure, "shapes", "seconds"),
+    ),
+    Target(
+        "small-predict",
+        "digits: the slowest prediction of 1 to 32 rows, ms",
+        "cpu",
+        "<",
+        5,
+        partial(small_figure, "predict", "milliseconds"),
+    ),
+    Target("small-import", "`import jaxdeep`, s", "cpu", "<", 1, partial(small_figure, "import", "seconds")),
+    Target(
+        "small-names",
+        "`from jaxdeep import fit, run_study`, s",
+        "cpu",
+        "<",
+        1,
+        partial(small_figure, "names", "seconds"),
     ),
 )
 HEADERS = ("target", "aimed at", "measured", "verdict")

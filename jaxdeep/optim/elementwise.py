@@ -135,7 +135,7 @@ def _updates(
     Args:
         make: Function of the learning rate that returns an optax transformation.
         tree: Shapes of the weights.
-        leaves: The same shapes, those of each stack in a list.
+        leaves: The same shapes, the shapes of each stack in a list.
         dtype: Type of the weights and of the learning rate.
         expressions: Numbers of expressions.
 

@@ -18,7 +18,7 @@ from jaxdeep.optim.schedules import Rates
 MOST_APART: Final = 32
 """Most equal layers whose variables are updated apart by every optimizer of optax.
 
-Whole stacks round otherwise on a CPU, and runs of so many layers keep their bits.
+Whole stacks round otherwise on a CPU, and runs of 32 layers or fewer keep their bits.
 """
 
 
