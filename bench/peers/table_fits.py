@@ -48,7 +48,7 @@ def scikit_learn_mlp(train: Any, test: Any, task: Any, seed: int) -> Any:
         remainder=cast(Any, StandardScaler()),
     )
     mlp: Any = MLPRegressor if task == "regression" else MLPClassifier
-    network = mlp((100, 100), early_stopping=True, random_state=seed)
+    network = mlp(hidden_layer_sizes=(100, 100), early_stopping=True, random_state=seed)
     model = make_pipeline(columns, network).fit(train.drop(columns=TARGET), train[TARGET])
     return model.predict(test.drop(columns=TARGET))
 
