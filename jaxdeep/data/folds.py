@@ -1,6 +1,7 @@
 """Stratified divisions of the training and validation rows: folds, and validation rows drawn anew for each seed.
 
-All divisions of a data set share its images on the device.
+All divisions of a data set share its images on the device. Folds are not padded. Their sizes differ by one row, so they
+need two sets of programs at most, and padded rows have another order with other bits.
 """
 
 from collections.abc import Sequence

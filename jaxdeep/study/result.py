@@ -81,7 +81,7 @@ class StudyResult:
         changed: JSON value of each field that differs from the named configuration, by dotted name. None if it is not
             known, as in studies of version 0.1 and of a configuration without a recipe.
         wall_seconds: Seconds that all processes took, with compilation. None if the record was lost.
-        compile_seconds: Seconds that compilation took.
+        compile_seconds: Seconds that compilation took, added up over programs that were compiled side by side.
         processor: Name of the processor, such as "AMD EPYC". None in studies of version 0.1.
         commit: Commit of the code, or None outside of a checkout.
         range_test: Rates that the learning rate range test suggests, if the study varies the rate.

@@ -1,6 +1,6 @@
 """Checks that refuse a run before anything is compiled."""
 
-import jax.numpy as jnp
+import jax
 
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
@@ -46,7 +46,7 @@ def check_dtype(config: Config) -> None:
     Raises:
         UserError: `train.dtype` is float64 and JAX has not enabled it.
     """
-    if config.train.dtype == "float64" and jnp.zeros(()).dtype != "float64":
+    if config.train.dtype == "float64" and jax.dtypes.canonicalize_dtype("float64") != "float64":
         raise UserError(
             "train.dtype is float64, which needs JAX's 64-bit types. "
             'Call jax.config.update("jax_enable_x64", True) first.'
