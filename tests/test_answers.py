@@ -71,7 +71,7 @@ def test_apply_takes_rows_as_they_were_given_where_columns_have_an_offset() -> N
 
 def test_the_figures_of_the_test_rows_are_those_of_the_run(run) -> None:
     names = np.array(run.data.info.class_names)[LABELS]
-    loss, accuracy, correct = run.evaluate(ROWS, names)
+    loss, accuracy, correct, _ = run.evaluate(ROWS, names)
     assert loss == pytest.approx(run.test_loss, rel=1e-5)
     assert accuracy == pytest.approx(run.test_accuracy)
     np.testing.assert_array_equal(correct, run.test_correct)
