@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type, optional_whole, plain_verbose
@@ -29,6 +30,7 @@ from jaxdeep.study.result import StudyResult
 from jaxdeep.study.space import plain_grid, plain_space
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.divergence import warn_of_study
+from jaxdeep.train.job import ALONE, all_processes
 from jaxdeep.train.run import Run
 
 FIRST_SEED = 42
@@ -51,6 +53,7 @@ def run_study(
     earlier: StudyResult | None = None,
     name: str = "study",
     source: Run | Path | str | None = None,
+    devices: Literal["all"] | None = None,
     verbose: bool | None = None,
 ) -> StudyResult:
     """Train a configuration with several seeds, over a grid or random samples, whole or by halving.
@@ -76,6 +79,9 @@ def run_study(
         name: name of the configuration in tables and comparisons.
         source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes what
             `transfer.source` names.
+        devices: "all" to divide the trials over the devices of all processes that `jax.distributed.initialize()` has
+            joined. All of them make this same call, with a folder that they share, and get the same result. None
+            takes the devices of this process.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -122,19 +128,21 @@ def run_study(
     path = None if folder is None else path_of(folder)
     title = Title(data.identity()["name"] or "data", name)
     verbose = plain_verbose(verbose)
-    result = run_design(
-        config,
-        data,
-        design,
-        title=title,
-        folder=path,
-        overwrite=bool(overwrite),
-        earlier=earlier,
-        request=request,
-        watch=in_bar if is_watched(verbose) else unwatched,
-        verbose=verbose,
-        source=source,
-    )
+    check("devices", devices, devices in (None, "all"), '"all", or None')
+    with nullcontext(ALONE) if devices is None else all_processes() as job:
+        result = run_design(
+            config,
+            data,
+            design,
+            title=title,
+            folder=path,
+            overwrite=bool(overwrite),
+            earlier=earlier,
+            request=request,
+            watch=in_bar if is_watched(verbose) and job.leads else unwatched,
+            verbose=verbose,
+            source=source,
+        )
     if lost := [trial for trial in result.trials if trial.diverged]:
         warn_of_study(len(lost), len(result.trials), lost[0].name, lost[0].epochs)
     return result

@@ -25,11 +25,13 @@ from jaxdeep.study.growth import Relation, relation
 from jaxdeep.study.names import printable
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.runner import train_all
+from jaxdeep.study.shared_folder import opened
 from jaxdeep.study.sources import source_digest, sources_of
 from jaxdeep.study.stored import SUMMARY, Stored
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.fit import Run
+from jaxdeep.train.job import current
 from jaxdeep.train.source import resolved, source_of
 
 LOG: Final = logging.getLogger("jaxdeep")
@@ -139,10 +141,12 @@ def run_design(
             runs = [result.runs[index] for index in range(len(trials)) if index in result.runs]
             if len(runs) < len(trials):
                 raise UserError("the earlier study's networks are not in memory. Give run_study a folder.")
-            result = replace(result, uncertainty=_uncertainty(study, request, runs, None, data_dir))
+            asked = current().once(lambda: _uncertainty(study, request, runs, None, data_dir))
+            result = replace(result, uncertainty=asked)
         return result
-    with RunFolder(folder, study.identity, overwrite=overwrite) as opened:
-        return _in_folder(study, opened, request, data_dir)
+    current().agree(comparable(study.identity), "study")
+    with opened(current(), folder, study.identity, overwrite=overwrite) as run_folder:
+        return _in_folder(study, run_folder, request, data_dir)
 
 
 def _in_memory(study: Plan, earlier: StudyResult | None) -> StudyResult:
@@ -164,6 +168,7 @@ def _in_memory(study: Plan, earlier: StudyResult | None) -> StudyResult:
 def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data_dir: Path | None) -> StudyResult:
     """Return the result of a study that a folder keeps, and write it there."""
     stored, how = _stored(study, folder)
+    current().agree([how and how.name, stored and str(stored)], "folder")  # before process 0 changes it
     if how is Relation.SMALLER:
         assert stored is not None
         return _part(study, folder, stored, request)
@@ -186,8 +191,12 @@ def _in_folder(study: Plan, folder: RunFolder, request: UncertaintyRequest, data
         raise UserError(
             f"{folder.path}: its checkpoints are gone, and with them the networks. Give --overwrite to train anew."
         )
-    runs = train_all(study.trials, study.data, checkpoints=folder.checkpoints, source=study.source)
-    result = replace(result, uncertainty=_uncertainty(study, request, runs, folder.path, data_dir))
+
+    def ask() -> dict[str, Any]:
+        runs = train_all(study.trials, study.data, checkpoints=folder.checkpoints, source=study.source)
+        return _uncertainty(study, request, runs, folder.path, data_dir)
+
+    result = replace(result, uncertainty=current().once(ask))
     folder.write_result(result)
     return result
 
@@ -257,7 +266,8 @@ def _mended(study: Plan, folder: RunFolder, stored: Stored) -> StudyResult:
     if stored.needs_drawing:
         LOG.info("%s: %s; drawn again", printable(folder.path), stored)
         folder.write_events(stored.result)
-        draw_study(stored.result, folder.path)
+        if current().leads:
+            draw_study(stored.result, folder.path)
         folder.write_result(stored.result)
     return stored.result
 

@@ -30,6 +30,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import describe_device
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, null_if_not_finite
+from jaxdeep.train.job import current
 from jaxdeep.train.lr_finder import find_learning_rate
 
 LOG: Final = logging.getLogger("jaxdeep")
@@ -141,11 +142,17 @@ def train_study(
         arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
         result = replace(kept, **arrays)
     elif RATE in study.design.varied and not study.config.transfer.is_used:
-        result = replace(result, range_test=(earlier and earlier.range_test) or study.range_test or _range_test(study))
+        result = replace(
+            result,
+            range_test=(earlier and earlier.range_test)
+            or study.range_test
+            or current().once(lambda: _range_test(study)),
+        )
     if folder is not None:
         folder.write_figures(result)
         folder.write_networks(result)
-        draw_study(result, folder.path)
+        if current().leads:
+            draw_study(result, folder.path)
         folder.write_result(result)
     return result
 

@@ -5,7 +5,6 @@ computes the same bits as alone. A trial that has stopped costs nothing. The cor
 small network leaves them half idle. On an accelerator the trials are trained side by side by `jaxdeep.study.batched`.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -23,15 +22,18 @@ from jaxdeep.data.subsets import pooled, selected
 from jaxdeep.errors import UserError
 from jaxdeep.study.batched import fit_batched
 from jaxdeep.study.compiling import SECONDS_BETWEEN_SIGNALS, Sizes, compile_all
+from jaxdeep.study.divided import PreparedTrial, train_divided, train_in_turn
 from jaxdeep.study.progress import bar_of
 from jaxdeep.study.sources import SourceOfTrial, sources_of
 from jaxdeep.study.trial import Trial
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.checks import check_fits
+from jaxdeep.train.cores import cores
 from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run, train
 from jaxdeep.train.folders import checked_folders
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.job import current
 from jaxdeep.train.memory import refuse_more_than, total_memory
 from jaxdeep.train.source import prepared, resolved
 
@@ -54,11 +56,6 @@ ALLOWED_CALLS: Final = {
     "on_rung": "a function of a Rung and the number of its candidates",
 }
 """Descriptions of the functions that a study calls, by the name of their argument."""
-
-
-def cores() -> int:
-    """Return the number of cores that the process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fit_all(
@@ -155,8 +152,43 @@ def train_all(
     configs = [resolved(trial.config, network) for trial, network in zip(trials, sources, strict=True)]
     datasets = list(map(prepared, configs, _datasets(trials, data), sources))
     folders = checked_folders([checkpoints(trial) for trial in trials], [trial.name for trial in trials])
+    prepared_trials = list(map(PreparedTrial, trials, configs, datasets, sources, folders))
+    job = current()
+    if job.data_parallel:
+        return train_in_turn(job, prepared_trials, on_epoch=on_epoch, on_end=on_end, until=until)
+    if job.processes > 1:
+        return train_divided(job, prepared_trials, train_here, on_epoch=on_epoch, on_end=on_end, until=until)
+    return train_here(prepared_trials, on_epoch=on_epoch, on_end=on_end, until=until, workers=workers)
+
+
+def train_here(
+    trials: Sequence[PreparedTrial],
+    *,
+    on_epoch: OnEpoch,
+    on_end: OnEnd,
+    until: int | None,
+    workers: int | None = None,
+) -> list[Run]:
+    """Train trials on the devices of this process.
+
+    Args:
+        trials: Trials with their data, sources and folders.
+        on_epoch: Function of a trial's index and its history.
+        on_end: Function of a trial's index and its run.
+        until: Epoch after which all trials stop, or None.
+        workers: Number of threads on a CPU. None takes one for each core that the process may use.
+
+    Returns:
+        The run of each trial in the order of the trials.
+
+    Raises:
+        UserError: A trial does not fit its data set or the memory, or its folder cannot be used.
+    """
+    if not trials:
+        return []
+    plain, configs, datasets, sources, folders = (list(column) for column in zip(*trials, strict=True))
     if jax.default_backend() != "cpu":
-        return fit_batched(trials, datasets, folders, sources=sources, on_epoch=on_epoch, on_end=on_end, until=until)
+        return fit_batched(plain, datasets, folders, sources=sources, on_epoch=on_epoch, on_end=on_end, until=until)
     for config, dataset in zip(configs, datasets, strict=True):
         check_fits(config, dataset)
     sizes = compile_all(configs, datasets, min(workers or cores(), cores()))
@@ -172,11 +204,10 @@ def train_all(
 
         if stop.is_set():
             raise Stopped
-        trial = trials[index]
         ended = train(
             configs[index],
             datasets[index],
-            trial.seed,
+            plain[index].seed,
             source=sources[index],
             checkpoints=folders[index],
             on_epoch=follow,

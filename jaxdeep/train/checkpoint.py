@@ -46,12 +46,14 @@ class Checkpointer:
         seconds: Seconds that the training loop has waited for checkpoints.
     """
 
-    def __init__(self, folder: Path | str | None, identity: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path | str | None, identity: Mapping[str, Any], *, together: bool = False) -> None:
         """Open or make the folder and remove the unfinished checkpoints of killed processes.
 
         Args:
             folder: Folder of this run only, or None. `~` is the user's home.
             identity: Nested JSON values that identify the run. NumPy's numbers and arrays are taken too.
+            together: Whether all processes of JAX's distributed runtime train this run and call this alike. Process 0
+                then writes. Otherwise the run is this process's own.
 
         Raises:
             UserError: The folder cannot be used, somebody else uses it, or the identity is not for JSON.
@@ -63,8 +65,9 @@ class Checkpointer:
         with contextlib.ExitStack() as stack:
             if folder is not None:
                 path = Path(os.path.expanduser(folder))
-                stack.enter_context(claimed(path))
-                self._folder = path.absolute()
+                self._folder, self._together = path.absolute(), together
+                if not together or jax.process_index() == 0:
+                    stack.enter_context(claimed(path))
                 self._open(stack)
             self._closing = stack.pop_all()
 
@@ -77,16 +80,31 @@ class Checkpointer:
         self._as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
         # made in the background, a folder of one run would pass for another run's in the same process
         in_turn = ocp.AsyncOptions(create_directories_asynchronously=False)
-        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn, **self._processes(ocp.options)
+        )
         try:
             place = stack.enter_context(plain_path(self._folder))
-            for entry in self._folder.glob(UNFINISHED):
-                shutil.rmtree(entry, ignore_errors=True)
+            if not self._together or jax.process_index() == 0:
+                for entry in self._folder.glob(UNFINISHED):
+                    shutil.rmtree(entry, ignore_errors=True)
             self._manager = ocp.CheckpointManager(place, options=options)
         except Exception as error:
             reason = reason_of(error)
             message = f"{self._folder}: cannot be used for checkpoints ({reason}). Choose another folder."
             raise UserError(message) from error
+
+    def _processes(self, options: Any) -> dict[str, Any]:
+        """Return Orbax's options of the processes that call it for this folder. One process needs none."""
+        if jax.process_count() == 1:
+            return {}
+        own, prefix = jax.process_index(), f"jaxdeep {self._folder}"
+        if self._together:
+            return {"multiprocessing_options": options.MultiprocessingOptions(barrier_sync_key_prefix=prefix)}
+        only = options.MultiprocessingOptions(
+            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"{prefix} {own}"
+        )
+        return {"multiprocessing_options": only, "create": False}
 
     def __enter__(self) -> "Checkpointer":
         return self

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_type
+from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.files import replace_file
 from jaxdeep.train.checks import check_dtype
@@ -17,7 +18,7 @@ from jaxdeep.train.forward import model_of
 from jaxdeep.train.history import from_rows, null_if_not_finite, to_rows
 from jaxdeep.train.leaves import Leaves, leaves_digest, leaves_of, named_leaves, state_of
 from jaxdeep.train.run import Run
-from jaxdeep.train.saved_file import is_saved_run, packed, unpacked
+from jaxdeep.train.saved_file import is_saved_run, packed, unpacked, unpacked_bytes
 from jaxdeep.train.saved_parts import arrays_of_data, config_of, dataset_of, record_of_data, scaling_of
 from jaxdeep.version import __version__
 
@@ -75,6 +76,21 @@ def saved_bytes(run: Run) -> bytes:
     rows = {name: np.asarray(getattr(run, name)) for name in ROWS}
     rows |= {} if run.confusion is None else {CONFUSION: run.confusion}
     return packed(record, {**_leaves(run), **arrays_of_data(run.data, run.config.train.dtype), **rows})
+
+
+def run_of_bytes(content: bytes, config: Config, data: Dataset) -> Run:
+    """Return a run that another process has sent.
+
+    Args:
+        content: Bytes that `saved_bytes` returned there.
+        config: Configuration of the run.
+        data: Data set of the run, with its rows.
+
+    Returns:
+        The run with its rows. Its weights are NumPy arrays.
+    """
+    record, arrays = unpacked_bytes(content)
+    return _run(record, arrays, config, data)
 
 
 def network_digest(run: Run) -> str:
@@ -179,9 +195,10 @@ def _read(path: Path, config: Config | None) -> Run:
         raise UserError(f"{path}: cannot be read as a saved run ({reason}). Save the run again.") from error
 
 
-def _run(record: Mapping[str, Any], arrays: Leaves, config: Config) -> Run:
-    """Return the run of a record and its arrays."""
-    data = dataset_of(record["data"], arrays, config.train.dtype)
+def _run(record: Mapping[str, Any], arrays: Leaves, config: Config, data: Dataset | None = None) -> Run:
+    """Return the run of a record and its arrays. The arrays hold its data without rows, unless it is given."""
+    if data is None:
+        data = dataset_of(record["data"], arrays, config.train.dtype)
     params, batch_stats = jax.eval_shape(model_of(config, data).init, jax.random.key(0))
     like = {"params": params, "batch_stats": batch_stats}
     leaves = {}

@@ -38,6 +38,22 @@ def packed(record: Mapping[str, Any], arrays: Leaves) -> bytes:
     return content.getvalue()
 
 
+def unpacked_bytes(content: bytes) -> tuple[dict[str, Any], Leaves]:
+    """Return the record and the arrays of a file's content, which this version has just written.
+
+    Args:
+        content: Bytes that `packed` returned.
+
+    Raises:
+        UserError: The content is not what was packed.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    if str(arrays.pop(DIGEST)) != _digest(arrays):
+        raise UserError("a run was changed on its way from another process. Give the same command again.")
+    return json.loads(arrays[RECORD].tobytes()), arrays
+
+
 def unpacked(path: Path) -> tuple[dict[str, Any], Leaves]:
     """Return the record and the arrays of a file.
 
