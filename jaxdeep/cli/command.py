@@ -13,6 +13,7 @@ import tyro
 from jaxdeep.cli.budget import budget_of, check_tune
 from jaxdeep.cli.flags import Flag, flags_of, read_flags
 from jaxdeep.cli.grid import parse_grid, parse_space
+from jaxdeep.cli.processes import check_processes
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.cli.table_flags import FLAGS
 from jaxdeep.config import Config
@@ -96,6 +97,17 @@ class Command:
     profile: bool = False
     """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
+    distributed: bool = False
+    """Join the processes that run this command at once, by JAX's distributed runtime. They divide the trials."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, for --distributed. None: as Slurm, Kubernetes, Open MPI or a TPU say."""
+    num_processes: int | None = None
+    """Number of processes, for --distributed. None: as they say."""
+    process_id: int | None = None
+    """Number of this process, counted from 0, for --distributed. None: as they say."""
+    data_parallel: bool = False
+    """Train each trial on all devices together, which divide its batches. Else the trials are divided."""
+
     def __post_init__(self) -> None:
         for name in ("data_dir", "workdir", "export"):  # expanduser leaves the ~ of an unknown user
             if (path := getattr(self, name)) is not None:
@@ -123,6 +135,7 @@ class Command:
                 "--compare trains named configurations, each in its own folder. "
                 "Remove --grid, --space, --find-lr, --summary and --workdir."
             )
+        check_processes(vars(self))
         if self.export_onnx and not self.export:
             raise UserError("--export-onnx has no effect without --export. Remove it, or add --export FOLDER.")
         if self.export and (self.compare or self.tune or self.folds or self.find_lr or self.summary):

@@ -23,6 +23,7 @@ from jaxdeep.study.files import write_json, writing
 from jaxdeep.study.names import folder_name
 from jaxdeep.study.result import StudyResult
 from jaxdeep.terminal import width_of
+from jaxdeep.train.job import current
 
 
 class Compared(NamedTuple):
@@ -88,6 +89,8 @@ def write_comparison(studies: Sequence[StudyResult], folder: Path, smallest_effe
     """
     smallest = SMALLEST_EFFECT if smallest_effect is None else smallest_effect
     comparison = compare_studies(studies, smallest_effect=smallest)
+    if not current().leads:
+        return comparison
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     curves = {study.name: histories_by_key(study) for study in studies}

@@ -52,6 +52,7 @@ GROUPS: Final = {
     ),
     "a study": ("grid", "space", "samples", "halving", "folds"),
     "a comparison": ("compare", "smallest_effect", "tune", "tune_rates", "tune_seeds", "tune_epochs"),
+    "several devices and processes": ("distributed", "coordinator", "num_processes", "process_id", "data_parallel"),
     "uncertainty": ("mc_samples", "ensemble"),
     "checks": ("summary", "find_lr", "strict", "profile"),
     "help": ("help", "help_all"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from jaxdeep.cli.command import Command, default_command, flags, parse, parse_compared
 from jaxdeep.cli.compare import compare_configurations
+from jaxdeep.cli.distributed import joined
 from jaxdeep.cli.export import check_export, export_best
 from jaxdeep.cli.find_lr import find_lr
 from jaxdeep.cli.help import help_text
@@ -29,6 +30,7 @@ from jaxdeep.report.tables import study_table
 from jaxdeep.report.uncertainty_tables import uncertainty_table
 from jaxdeep.study.reported import other_settings
 from jaxdeep.terminal import width_of
+from jaxdeep.train.job import current
 
 HELP: Final = {"-h", "--help", "--help-all", "--help_all"}
 BROKEN_PIPE: Final = 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal
@@ -119,10 +121,13 @@ def respond(experiment: Experiment, given: Sequence[str]) -> int:
                 return 0
             if commands := parse_compared(experiment, given):
                 compare = tune_configurations if commands[0].tune else compare_configurations
-                compared = compare(experiment, commands)
-                print(compared.text)
-                return compared.status
-            return _train(experiment, parse(experiment, given))
+                with joined(commands[0]):
+                    compared = compare(experiment, commands)
+                    print(compared.text)
+                    return compared.status
+            command = parse(experiment, given)
+            with joined(command):
+                return _train(experiment, command)
     except KeyboardInterrupt as stop:
         do = "begin anew" if "--find-lr" in given else "continue"
         print(f"stopped; to {do}: {shlex.join((*experiment.program, *given))}", file=sys.stderr)
@@ -150,7 +155,7 @@ def _train(experiment: Experiment, command: Command) -> int:
         print(uncertainty_table(result.uncertainty, result.data["name"], width, other_settings(result)))
     if result.varied and result.best is not None:
         print(f"best: {best_command(experiment, command, result.best.values)}")
-    if command.export is not None:
+    if command.export is not None and current().leads:
         print(export_best(result, folder, command.export, onnx=command.export_onnx))
     print(closing_line(folder, "summary.json"))
     return 3 if result.diverged == len(result.trials) else 0

@@ -33,6 +33,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.devices import use_compilation_cache
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord
+from jaxdeep.train.job import Job, current
 
 FALLBACK_TRAIN_SIZE: Final = 15_000
 """Training images if `--data auto` finds only the built-in set. They take minutes, not a quarter of an hour."""
@@ -232,27 +233,44 @@ def watched(command: Command, training: Training) -> Iterator[Watcher]:
     """
     folder = training.folder
     assert folder is not None
+    job = current()
+    if not job.leads:
+        with signals(lambda: _saved(training.trials, folder), waits=True) as received:
+            yield _Stopping(job, received)
+        return
     with (
         Profiler(folder.profile if command.profile else None) as profiler,
         Progress(training.trials, training.rows, training.epochs) as progress,
         signals(lambda: _saved(training.trials, folder), waits=True) as received,
     ):
-        yield _Watcher(training.trials, progress, profiler, received)
+        yield _Watcher(training.trials, progress, profiler, job, received)
 
 
-class _Watcher(Watcher):
-    """A watcher that tells the progress bar and the profiler, and ends the study after the epoch of a signal."""
+class _Stopping(Watcher):
+    """A watcher that ends the study after the epoch of a signal."""
+
+    def __init__(self, job: Job, received: Sequence[int]) -> None:
+        self._job, self._received = job, received
+
+    def on_epoch(self, index: int, history: Sequence[EpochRecord]) -> None:
+        # processes that train a trial together stop together, which the job sees to
+        if self._received and not (self._job.data_parallel and self._job.processes > 1):
+            raise Interrupted(self._received[0])
+
+
+class _Watcher(_Stopping):
+    """A watcher that tells the progress bar and the profiler too."""
 
     def __init__(
-        self, trials: Sequence[Trial], progress: Progress, profiler: Profiler, received: Sequence[int]
+        self, trials: Sequence[Trial], progress: Progress, profiler: Profiler, job: Job, received: Sequence[int]
     ) -> None:
-        self._trials, self._progress, self._profiler, self._received = trials, progress, profiler, received
+        super().__init__(job, received)
+        self._trials, self._progress, self._profiler = trials, progress, profiler
 
     def on_epoch(self, index: int, history: Sequence[EpochRecord]) -> None:
         self._progress.follow(index, history)
         self._profiler.follow(goes_on=len(history) < self._trials[index].config.train.epochs)
-        if self._received:
-            raise Interrupted(self._received[0])
+        super().on_epoch(index, history)
 
     def on_end(self, index: int, run: Run) -> None:
         self._progress.end(index, run)

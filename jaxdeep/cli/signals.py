@@ -20,6 +20,24 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
+_HEARERS: Final[list[Callable[[int], bool]]] = []
+"""Functions that hear of each signal first."""
+
+
+@contextmanager
+def hearing(is_echo: Callable[[int], bool]) -> Iterator[None]:
+    """Let a function hear of each signal that `signals` handles.
+
+    Args:
+        is_echo: Function of a signal's number. It returns whether the signal came already and is left out.
+    """
+    _HEARERS.append(is_echo)
+    try:
+        yield
+    finally:
+        _HEARERS.remove(is_echo)
+
+
 @contextmanager
 def signals(standing: Callable[[], str], *, waits: bool = False) -> Iterator[list[int]]:
     """Handle signals in place of dying of them. A second signal stops at once and says what is saved.
@@ -40,6 +58,8 @@ def signals(standing: Callable[[], str], *, waits: bool = False) -> Iterator[lis
     received: list[int] = []
 
     def receive(number: int, _: object) -> None:
+        if any(is_echo(number) for is_echo in _HEARERS):
+            return
         if received:  # the trials' threads would run to the end of their epochs
             _say(f"stopped at once; {standing()}")
             os._exit(128 + number)

@@ -26,6 +26,7 @@ from jaxdeep.study.design import Design
 from jaxdeep.study.files import write_json, writing
 from jaxdeep.study.tuned import RATE
 from jaxdeep.terminal import width_of
+from jaxdeep.train.job import current
 
 
 def tune_configurations(experiment: Experiment, commands: Sequence[Command]) -> Compared:
@@ -54,9 +55,10 @@ def tune_configurations(experiment: Experiment, commands: Sequence[Command]) -> 
     result = tune_all(entrants, first.budget, first.design.seeds, way, tune_command(experiment, commands))
     studies, width = list(result.studies.values()), width_of(sys.stdout)
     folder = entrants[0].folder_of_tuning([command.name for command in commands])
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / TUNE, result.tuning.to_json())
+    if current().leads:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / TUNE, result.tuning.to_json())
     text = tuning_text(result.tuning, width)
     if len(studies) == 1:
         (study,) = studies

@@ -28,6 +28,7 @@ from jaxdeep.study.ranking import Standing
 from jaxdeep.study.result import StudyResult
 from jaxdeep.study.tuned import RATE, TriedRate, Tuned
 from jaxdeep.train.history import null_if_not_finite
+from jaxdeep.train.job import current
 from jaxdeep.train.lr_finder import check_trains_all, find_learning_rate
 
 LOG: Final = logging.getLogger("jaxdeep")
@@ -133,11 +134,13 @@ class RateSearch:
     def find(self) -> None:
         """Run the range test, and climb the ladder from its suggestion until the budget is spent."""
         name = self.entrant.name
-        self.suggestion, self.suggestions = self._range_test()
+        self.suggestion, suggestions = current().once(self._range_test)
+        self.suggestions: tuple[float | None, ...] = tuple(suggestions)
         self.centre = nearest_rung(self.own_rate if self.suggestion is None else self.suggestion)
         suggested = "nothing" if self.suggestion is None else rate_text(self.suggestion)
         LOG.info("%s: the range test suggests %s, and the search begins at %g", name, suggested, rate_of(self.centre))
-        self._train(_stored_rates(self.folder) if not self.way.overwrite else [], first_rungs(self.centre))
+        stored = [] if self.way.overwrite else current().once(lambda: _stored_rates(self.folder))
+        self._train(stored, first_rungs(self.centre))
         while len(self.rungs) < self.budget.rates:
             self._train([], [next_rung(self.standings)])
         rates = f"{rate_of(min(self.rungs)):g} to {rate_of(max(self.rungs)):g}"

@@ -135,6 +135,7 @@ def run_design(
     request.check(config, data, len(design.seeds))
     identity = study_identity(title, config, data, design, source)
     study = Plan(config, data, design, trials, identity, title, watch, verbose, range_test, source)
+    current().agree(comparable(study.identity), "study")
     if folder is None:
         result = _in_memory(study, earlier)
         if request and result.diverged < len(result.trials):
@@ -144,7 +145,6 @@ def run_design(
             asked = current().once(lambda: _uncertainty(study, request, runs, None, data_dir))
             result = replace(result, uncertainty=asked)
         return result
-    current().agree(comparable(study.identity), "study")
     with opened(current(), folder, study.identity, overwrite=overwrite) as run_folder:
         return _in_folder(study, run_folder, request, data_dir)
 

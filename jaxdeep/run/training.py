@@ -142,12 +142,8 @@ def train_study(
         arrays = {name: getattr(result, name) for name in ("histories", "correct", "runs")}
         result = replace(kept, **arrays)
     elif RATE in study.design.varied and not study.config.transfer.is_used:
-        result = replace(
-            result,
-            range_test=(earlier and earlier.range_test)
-            or study.range_test
-            or current().once(lambda: _range_test(study)),
-        )
+        known = (earlier and earlier.range_test) or study.range_test
+        result = replace(result, range_test=known or current().once(lambda: _range_test(study)))
     if folder is not None:
         folder.write_figures(result)
         folder.write_networks(result)

@@ -1,6 +1,6 @@
 """The folder of a study that several processes train. Process 0 has claimed it, and alone writes its files.
 
-The checkpoints and the networks of a trial are written by the process that trains it.
+The checkpoints of a trial are written by the process that trains it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,16 +63,21 @@ class FollowedFolder(RunFolder):
         return
 
     def follow(self, trial: Trial, history: Sequence[EpochRecord]) -> None:
+        """Leave this to process 0."""
         del trial, history
 
     def write_figures(self, result: StudyResult) -> None:
+        """Leave this to process 0."""
         del result
 
     def write_networks(self, result: StudyResult) -> None:
+        """Leave this to process 0."""
         del result
 
     def write_result(self, result: StudyResult) -> None:
+        """Leave this to process 0."""
         del result
 
     def write_events(self, result: StudyResult) -> None:
+        """Leave this to process 0."""
         del result

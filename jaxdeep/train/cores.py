@@ -46,7 +46,8 @@ def _folders(groups: Path, own_groups: Path) -> Iterator[Path]:
     except OSError:
         return
     for line in lines:
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, _, named = line.partition(":")
+        controllers, _, path = named.partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         for root in (groups, groups / controllers) if controllers else (groups,):

@@ -75,6 +75,24 @@ class Job:
             UserError: Another process had an error, or was lost.
         """
 
+    def stop(self, number: int) -> None:
+        """Tell the other processes of a signal that this one got. A signal's handler may call it.
+
+        Args:
+            number: Number of the signal.
+        """
+
+    def wait_for_loss(self, seconds: float) -> str | None:
+        """Return the name of a lost process, once one is lost.
+
+        Args:
+            seconds: Seconds to wait for it at most.
+
+        Returns:
+            A name such as "process 1", or None if no process is lost.
+        """
+        del seconds
+
     def check_together(self, error: BaseException | None) -> None:
         """Stop all processes at the same place if one of them is to stop.
 
@@ -289,11 +307,6 @@ class _Several(Job):
         return [b"".join(pieces) for pieces in parts]
 
     def stop(self, number: int) -> None:
-        """Tell the other processes of a signal that this one got. It may be called by the signal's handler.
-
-        Args:
-            number: Number of the signal.
-        """
         self._signal = number
 
     @property
@@ -321,25 +334,19 @@ class _Several(Job):
 
     def end(self) -> None:
         """Wait until all processes that were not lost have come to their end, and stop the heart."""
-        with suppress(jax.errors.JaxRuntimeError):
-            self._client.key_value_set(f"{self._prefix}/end/{self.process}", "", allow_overwrite=True)
+        name = f"{self._prefix}/end/"
+        try:
+            self._client.key_value_set(f"{name}{self.process}", "", allow_overwrite=True)
             for _ in self._pauses():
-                if self._lost is not None or len(self._client.key_value_dir_get(f"{self._prefix}/end/")) == (
-                    self.processes
-                ):
+                if self._lost is not None or len(self._client.key_value_dir_get(name)) == self.processes:
                     break
-        self._is_over.set()
-        self._watcher.join()
+        except jax.errors.JaxRuntimeError:
+            self.wait_for_loss(LOST_SECONDS)  # process 0 was lost, which holds the store
+        finally:
+            self._is_over.set()
+            self._watcher.join()
 
     def wait_for_loss(self, seconds: float) -> str | None:
-        """Return the name of a lost process, once one is lost.
-
-        Args:
-            seconds: Seconds to wait for it at most.
-
-        Returns:
-            A name such as "process 1", or None if no process is lost.
-        """
         ends = time.monotonic() + seconds
         while self._lost is None and time.monotonic() < ends:
             time.sleep(POLL_SECONDS[1])
@@ -401,9 +408,8 @@ class _Several(Job):
                     number = int(key.rpartition("/")[2])
                     if last[number][0] != said:
                         last[number] = (said, now)
-                ended = {
-                    int(key.rpartition("/")[2]) for key, _ in self._client.key_value_dir_get(self._prefix + "/end/")
-                }
+                found = self._client.key_value_dir_get(f"{self._prefix}/end/")
+                ended = {int(key.rpartition("/")[2]) for key, _ in found}
                 self._listen()
                 failures = 0
             except jax.errors.JaxRuntimeError:
@@ -449,9 +455,8 @@ def dealt(groups: Sequence[Hashable], places: Sequence[int]) -> list[int]:
     ([0, 1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 0, 0, 1, 0])
     """
     slots = sorted((slot, process) for process, count in enumerate(places) for slot in range(count))
-    in_order = sorted(
-        range(len(groups)), key=[list(dict.fromkeys(groups)).index(group) for group in groups].__getitem__
-    )
+    places_of = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    in_order = sorted(range(len(groups)), key=lambda index: places_of[groups[index]])
     owners = [0] * len(groups)
     for position, index in enumerate(in_order):
         owners[index] = slots[position % len(slots)][1]
