@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import jax
+
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
@@ -12,6 +14,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import train
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.job import Job
+from jaxdeep.train.parallel import layout_of
 from jaxdeep.train.run import Run
 from jaxdeep.train.saved import run_of_bytes, saved_bytes
 from jaxdeep.train.source import Source
@@ -132,7 +135,7 @@ def train_in_turn(
             checkpoints=folder,
             on_epoch=follow,
             until=until,
-            all_devices=True,
+            layout=layout_of(data, jax.devices()),
         )
         on_end(index, run)
         runs.append(run)

@@ -17,6 +17,7 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.optim.constraints import penalty
 from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.objectives import losses, scores, variances_of
+from jaxdeep.train.placement import map_rows
 
 EVALUATION_ROWS = 1_000
 """Number of rows that are evaluated at a time."""
@@ -103,7 +104,7 @@ def evaluate(
 
     is_whole = split.rows is None and split.label_map is None
     rows = (split.images, split.labels) if is_whole else jnp.arange(split.capacity)
-    of_rows, correct = jax.lax.map(evaluate_row, rows, batch_size=EVALUATION_ROWS)
+    of_rows, correct = map_rows(evaluate_row, rows, EVALUATION_ROWS)
     mask = split.mask
     weights = split.weights_of(jnp.arange(split.capacity))
     if weights is None:
@@ -141,7 +142,7 @@ def confusion_counts(
         logits, _ = model.apply(params, batch_stats, scaled(config, data, image[None]))
         return label, jax.lax.argmax(logits, 1, label.dtype)[0]
 
-    labels, predicted = jax.lax.map(classify_row, jnp.arange(split.capacity), batch_size=EVALUATION_ROWS)
+    labels, predicted = map_rows(classify_row, jnp.arange(split.capacity), EVALUATION_ROWS)
     counts = 1 if split.mask is None else split.mask.astype(jnp.int32)
     return jnp.zeros((data.classes, data.classes), jnp.int32).at[labels, predicted].add(counts)
 

@@ -3,23 +3,26 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from jaxdeep.config import Config
 from jaxdeep.config.arguments import check_callable, check_type, optional_whole, plain_verbose
+from jaxdeep.config.choices import check
 from jaxdeep.config.seeds import plain_seed
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.folds import datasets_of_seeds
+from jaxdeep.errors import UserError
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.checkpoint import Checkpointer
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.divergence import warn_of_run
 from jaxdeep.train.folders import checked_folder
 from jaxdeep.train.history import EpochRecord, epoch_record
-from jaxdeep.train.phases import first_entry, folder_of_phase, stages_of
-from jaxdeep.train.programs import compile_program, traced
+from jaxdeep.train.parallel import Layout, compile_parallel, layout_of
+from jaxdeep.train.phases import Stage, first_entry, folder_of_phase, stages_of
+from jaxdeep.train.programs import Program, compile_program, traced
 from jaxdeep.train.progress import Bar
 from jaxdeep.train.run import Run, finished
 from jaxdeep.train.source import Source, prepared, resolved, source_of
@@ -38,6 +41,8 @@ def fit(
     on_epoch: OnEpoch | None = None,
     until: int | None = None,
     source: "Run | Path | str | None" = None,
+    devices: Literal["all"] | None = None,
+    divide_rows: bool | None = None,
     verbose: bool | None = None,
 ) -> Run:
     """Train the network of a configuration.
@@ -58,6 +63,11 @@ def fit(
             the run is trained to its end.
         source: Trained run, saved network or run folder whose layers are reused, as `transfer` says. None takes what
             `transfer.source` names. A source is never changed.
+        devices: "all" to divide each batch among the devices of all processes that `jax.distributed.initialize()` has
+            joined. All of them make this same call and get the same run. It equals the run of one device but for
+            rounding. None takes one device of this process.
+        divide_rows: Whether the devices divide the rows of the data set too. None divides rows that take more than
+            half of a device's free memory. It needs `devices`.
         verbose: Whether a progress bar is shown on stderr. None: in a terminal or a notebook.
 
     Returns:
@@ -70,6 +80,9 @@ def fit(
     Warns:
         JaxdeepWarning: The run diverged.
     """
+    check("devices", devices, devices in (None, "all"), '"all", or None')
+    if divide_rows is not None and devices is None:
+        raise UserError('divide_rows has no effect without devices. Remove it, or give devices="all".')
     seed, until, checkpoints = plain_seed(seed), optional_whole("until", until, 1), checked_folder(checkpoints)
     is_shown = is_watched(plain_verbose(verbose))
     if on_epoch is not None:
@@ -86,7 +99,17 @@ def fit(
             if on_epoch is not None:
                 on_epoch(history)
 
-        run = train(config, data, seed, source=network, checkpoints=checkpoints, on_epoch=follow, until=until)
+        layout = None if devices is None else layout_of(data, jax.devices(), divide_rows)
+        run = train(
+            config,
+            data,
+            seed,
+            source=network,
+            checkpoints=checkpoints,
+            on_epoch=follow,
+            until=until,
+            layout=layout,
+        )
         if until is None:
             bar.end(0)
     if run.diverged:
@@ -103,6 +126,7 @@ def train(
     checkpoints: Path | None = None,
     on_epoch: OnEpoch | None = None,
     until: int | None = None,
+    layout: Layout | None = None,
 ) -> Run:
     """Train like `fit`, without a bar and without a warning.
 
@@ -114,6 +138,7 @@ def train(
         checkpoints: Folder that keeps this run alone, or None.
         on_epoch: Function of the history, called after each epoch, or None.
         until: Epoch behind which the run stops, or None.
+        layout: How the run stands on several devices. None takes one device.
 
     Returns:
         The run.
@@ -128,12 +153,16 @@ def train(
     history: list[EpochRecord] = []
     compile_seconds = checkpoint_seconds = 0.0
     for number, stage in enumerate(stages):
-        program, own_data = compile_program(config, stage.shapes, stage.trained), stage.features(entry)
+        program, own_data = _program(config, stage, layout), stage.features(entry)
+        if layout is not None:
+            own_data, hyper, key = layout.placed(own_data), layout.everywhere(hyper), layout.everywhere(key)
         last = stage.phase.last if until is None else min(stage.phase.last, until)
         began = len(history)
-        with Checkpointer(folder_of_phase(checkpoints, number), identity) as checkpointer:
+        with Checkpointer(folder_of_phase(checkpoints, number), identity, together=layout is not None) as checkpointer:
             start = stage.entered(program.start(hyper, own_data, key), entry)
             state, resumed = checkpointer.resume(start)
+            if layout is not None:
+                state = layout.everywhere(state)
             history = resumed or history
             is_last = len(history) >= last or bool(is_over(config.train, state, began))
             if resumed and on_epoch is not None and not (is_last and stage is not stages[-1]):
@@ -155,10 +184,19 @@ def train(
         checkpoint_seconds += checkpointer.seconds
         if stage is stages[-1] or bool(state.diverged) or (until is not None and len(history) >= until):
             evaluations = program.evaluate(state.best.params, state.best.batch_stats, hyper, own_data)
+            if layout is not None:
+                state, evaluations = layout.local((state, evaluations))
             state = stage.whole(state, entry)
             return finished(config, data, seed, history, state, evaluations, compile_seconds, checkpoint_seconds)
-        entry = stage.left(state, entry)
+        entry = stage.left(state if layout is None else layout.local(state), entry)
     raise AssertionError("a run has a last phase")
+
+
+def _program(config: Config, stage: Stage, layout: Layout | None) -> Program:
+    """Return the programs of a phase, for one device or for several."""
+    if layout is None:
+        return compile_program(config, stage.shapes, stage.trained)
+    return compile_parallel(config, stage.shapes, stage.trained, layout)
 
 
 def run_identity(config: Config, data: Dataset, seed: int, source: Source | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from jaxdeep.train.diagnose import diagnose
 from jaxdeep.train.diagnostics import Diagnostics
 from jaxdeep.train.evaluate import evaluate
 from jaxdeep.train.forward import Batch, model_of
+from jaxdeep.train.placement import by_rows
 from jaxdeep.train.state import Best, TrainState, init_state, trained_part
 from jaxdeep.train.update import batch_update
 
@@ -248,7 +249,8 @@ def run_epoch(config: Settings, state: TrainState, hyper: Hyper, data: Dataset) 
         The state after the epoch and the epoch's figures.
     """
     rates = epoch_rates(config, state, hyper, data)
-    batches = epoch_batches(config, state, data)
+    of_steps, keys = epoch_batches(config, state, data)
+    batches = (by_rows(of_steps), keys)
     diagnostics = diagnose(config, state, hyper, rates, data, *batches) if config.train.diagnostics else None
     state, (train_loss, train_accuracy) = train_epoch(config, state, hyper, rates, data, batches)
     if config.regularize.prunes:
