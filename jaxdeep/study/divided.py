@@ -9,7 +9,6 @@ import jax
 
 from jaxdeep.config import Config
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.errors import UserError
 from jaxdeep.study.trial import Trial
 from jaxdeep.train.fit import train
 from jaxdeep.train.history import EpochRecord
@@ -64,11 +63,8 @@ def train_divided(
         The run of each trial in the order of the trials, in every process.
 
     Raises:
-        UserError: A trial cannot be trained, or another process has stopped or was lost. Or a trial stops early and has
-            no folder from which another process could continue it.
+        UserError: A trial cannot be trained, or another process has stopped or was lost.
     """
-    if until is not None and any(trial.folder is None for trial in trials):
-        raise UserError("halving in several processes needs a folder that they share. Give a folder.")
     shares = job.shares([trial.config.static() for trial in trials])
     mine = shares[job.process]
 

@@ -25,6 +25,7 @@ from jaxdeep.study.trial import Trial
 from jaxdeep.train.divergence import warn_of_study
 from jaxdeep.train.fit import Run
 from jaxdeep.train.history import EpochRecord, has_diverged
+from jaxdeep.train.job import current
 
 OnRung = Callable[[Rung, int], None]
 """Function of a rung and its number of candidates."""
@@ -121,6 +122,8 @@ def train_by_halving(
         UserError: Something that `fit_by_halving` refuses.
     """
     if checkpoints is None:
+        if current().processes > 1:
+            raise UserError("halving in several processes needs a folder that they share. Give a folder.")
         if (twice := first_twice([trial.name for trial in trials])) is not None:
             first, second = twice
             raise UserError(

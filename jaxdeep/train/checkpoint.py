@@ -37,6 +37,10 @@ UNFINISHED: Final = "*.orbax-checkpoint-tmp*"
 """Pattern of the folders that a killed process leaves behind."""
 
 
+OWN_ARRAYS: Final = "leaves.npz"
+"""Name of the file of the arrays in a checkpoint that one of several processes has kept by itself."""
+
+
 class Checkpointer:
     """The checkpoints of one run in a folder of its own. Without a folder it keeps nothing.
 
@@ -83,12 +87,20 @@ class Checkpointer:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=2, enable_async_checkpointing=True, async_options=in_turn, **self._processes(ocp.options)
         )
+        handlers: Any = None
+        if self._is_own:
+            from jaxdeep.train.own_arrays import OwnArraysHandler
+
+            record = ocp.JsonCheckpointHandler(multiprocessing_options=options.multiprocessing_options)
+            handlers = {"state": OwnArraysHandler(), "record": record}
+            self._tree_handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=options.multiprocessing_options)
         try:
             place = stack.enter_context(plain_path(self._folder))
             if not self._together or jax.process_index() == 0:
                 for entry in self._folder.glob(UNFINISHED):
                     shutil.rmtree(entry, ignore_errors=True)
-            self._manager = ocp.CheckpointManager(place, options=options)
+            self._place = place
+            self._manager = ocp.CheckpointManager(place, options=options, item_handlers=handlers)
         except Exception as error:
             reason = reason_of(error)
             message = f"{self._folder}: cannot be used for checkpoints ({reason}). Choose another folder."
@@ -96,6 +108,7 @@ class Checkpointer:
 
     def _processes(self, options: Any) -> dict[str, Any]:
         """Return Orbax's options of the processes that call it for this folder. One process needs none."""
+        self._is_own = jax.process_count() > 1 and not self._together
         if jax.process_count() == 1:
             return {}
         own, prefix = jax.process_index(), f"jaxdeep {self._folder}"
@@ -105,6 +118,14 @@ class Checkpointer:
             primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"{prefix} {own}"
         )
         return {"multiprocessing_options": only, "create": False}
+
+    def _arrays_to_save(self, leaves: Leaves) -> Any:
+        """Return the leaves as Orbax takes them in this process. It writes NumPy arrays in process 0 only."""
+        if not self._is_own:
+            return self._args.PyTreeSave(leaves)
+        from jaxdeep.train.own_arrays import OwnArraysSave
+
+        return OwnArraysSave(leaves)
 
     def __enter__(self) -> "Checkpointer":
         return self
@@ -163,7 +184,7 @@ class Checkpointer:
             self._manager.save(
                 step,
                 args=self._args.Composite(
-                    state=self._args.PyTreeSave(leaves),
+                    state=self._arrays_to_save(leaves),
                     record=self._args.JsonSave({**record, "digest": record_digest(record)}),
                 ),
             )
@@ -226,10 +247,17 @@ class Checkpointer:
         return {"arrays": digest, **record}
 
     def _arrays(self, step: int, expected: Leaves) -> Leaves:
-        """Return a checkpoint's leaves in the order of the expected ones."""
+        """Return a checkpoint's leaves in the order of the expected ones, whichever number of processes wrote it."""
+        if (own := self._folder / str(step) / "state" / OWN_ARRAYS).exists():
+            with np.load(own, allow_pickle=False) as archive:
+                return {name: archive[name] for name in expected}
         restore_args = jax.tree.map(lambda _: self._as_numpy, expected)
         args = self._args.PyTreeRestore(item=expected, restore_args=restore_args)
-        restored = self._read(step, state=args).state
+        if self._is_own:  # the manager's own handler reads files of the other kind
+            folder: Any = Path(self._place) / str(step) / "state"
+            restored = self._tree_handler.restore(folder, args=args)
+        else:
+            restored = self._read(step, state=args).state
         return {name: restored[name] for name in expected}  # Orbax sorts them
 
     def _read(self, step: int, **args: Any) -> Any:

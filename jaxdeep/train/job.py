@@ -100,7 +100,7 @@ class Job:
             error: Exception that stops this process, or None.
 
         Raises:
-            BaseException: This exception, or the one of another process as a UserError.
+            BaseException: This exception, or that of another process as a UserError.
         """
         if error is not None:
             raise error

@@ -1,6 +1,6 @@
 """One run on all devices of all processes: each batch is divided among them, and the weights are the same on all.
 
-The programs are those of a single device, compiled by plain `jit` for a mesh. Batch normalisation therefore takes the
+The same programs as on a single device are compiled by plain `jit` for a mesh. Batch normalisation therefore takes the
 statistics of the whole batch. The run equals that of one device but for rounding. An epoch is one call, and each is
 waited for. Many queued calls with sums over the devices could deadlock on a CPU.
 """
@@ -151,7 +151,7 @@ def layout_of(data: Dataset, devices: Sequence[Any], divides_rows: bool | None =
     """Return how a run stands on some devices.
 
     Args:
-        data: Data set of the run.
+        data: Data set that is trained on.
         devices: Devices of one kind.
         divides_rows: Whether the devices divide the rows of the data set. None divides rows that take more than a half
             of a device's free memory.

@@ -83,8 +83,8 @@ def run_of_bytes(content: bytes, config: Config, data: Dataset) -> Run:
 
     Args:
         content: Bytes that `saved_bytes` returned there.
-        config: Configuration of the run.
-        data: Data set of the run, with its rows.
+        config: Configuration that was trained.
+        data: Data set that it was trained on, with its rows.
 
     Returns:
         The run with its rows. Its weights are NumPy arrays.
