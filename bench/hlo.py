@@ -4,6 +4,7 @@ A program is a tree: its entry runs operations and loops, and each loop runs its
 accelerator each operation is a kernel that is launched and waited for, or a copy.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ CUSTOM: Final = "custom-call "
 IDLE: Final = frozenset({f"{CUSTOM}AllocateBuffer", f"{CUSTOM}ConcatBitcast"})
 """Custom calls of a TPU's compiler that run nothing."""
 COLLECTIVE: Final = re.compile(r" (?:ragged-)?(?:all-reduce|all-gather|all-to-all|collective-|reduce-scatter)[\w\-]*\(")
+SHAPE: Final = re.compile(r"\b(pred|[bfsuc]+\d+\w*)\[([\d,]*)\]")
 HEAD: Final = re.compile(r"^(?P<entry>ENTRY )?%?(?P<name>[\w.\-]+) .*->.*\{\s*$")
 LINE: Final = re.compile(r"^(?:ROOT )?%?[\w.\-]+ = (?:\([^=]*?\)|\S+) (?P<op>[\w\-]+)\(")
 TRIPS: Final = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
@@ -97,6 +99,12 @@ def entry_of(text: str) -> Computation:
     Raises:
         ValueError: The text has no entry.
     """
+    parts, entry = _parts(text)
+    return _computation(parts, entry)
+
+
+def _parts(text: str) -> tuple[dict[str, list[str]], str]:
+    """Return the lines of each computation of a program, and the name of its entry."""
     parts: dict[str, list[str]] = {}
     name = entry = None
     for line in text.splitlines():
@@ -109,7 +117,7 @@ def entry_of(text: str) -> Computation:
             parts[name].append(re.sub(r"/\*index=\d+\*/", "", line.strip()))
     if entry is None:
         raise ValueError("the text is no program of XLA: it has no ENTRY")
-    return _computation(parts, entry)
+    return parts, entry
 
 
 def collectives(text: str) -> int:
@@ -119,6 +127,45 @@ def collectives(text: str) -> int:
         text: Text of an optimised program, as `compiled.as_text()` returns it.
     """
     return len(COLLECTIVE.findall(text))
+
+
+def exchanged(text: str) -> tuple[int, int]:
+    """Return how many collectives a program runs, and how many bytes they give to each device.
+
+    A loop counts as often as it runs.
+
+    Args:
+        text: Text of an optimised program, as `compiled.as_text()` returns it.
+
+    Returns:
+        The number of collectives and the bytes of their results on one device.
+    """
+    parts, entry = _parts(text)
+
+    def of(name: str) -> tuple[int, int]:
+        count = moved = 0
+        for line in parts.get(name, ()):
+            if (found := COLLECTIVE.search(line)) is not None and "-done(" not in found[0]:
+                count += 1
+                result = line[: found.start()].partition(" = ")[2]
+                moved += _bytes_of(result) // (2 if "-start(" in found[0] else 1)  # its operands are in its result
+            loop = BODY.search(line) if " while(" in line else None
+            times = (_trips(parts, line) or 1) if loop else 1
+            for inner in [loop[1]] if loop else CALLED.findall(line):
+                inner_count, inner_moved = of(inner)
+                count, moved = count + times * inner_count, moved + times * inner_moved
+        return count, moved
+
+    return of(entry)
+
+
+def _bytes_of(shapes: str) -> int:
+    """Return the bytes of one or several arrays, whose shapes are text such as f32[8,100]."""
+    total = 0
+    for kind, sizes in SHAPE.findall(shapes):
+        bits = 8 if kind == "pred" else int(re.sub(r"\D", "", kind.split("e")[0]) or 8)
+        total += math.prod(int(size) for size in sizes.split(",") if size) * bits // 8
+    return total
 
 
 def _computation(parts: dict[str, list[str]], name: str) -> Computation:

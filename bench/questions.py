@@ -28,6 +28,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "resume": "bench.resume",
     "tables": "bench.tables",
     "small": "bench.small",
+    "scaling": "bench.scaling",
 }
 """Name of a question -> name of its module."""
 

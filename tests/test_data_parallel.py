@@ -72,9 +72,9 @@ from jaxdeep.study.batched import fit_batched
 
 config, data = small("float32")
 trials = [Trial(config.updated({"optim.learning_rate": rate}), 42, {"optim.learning_rate": rate})
-          for rate in np.linspace(1e-3, 1e-2, 9).tolist()]
+          for rate in np.linspace(1e-3, 1e-2, 8).tolist()]
 on_cores = fit_all(trials, data, verbose=False)
-side_by_side = [] if len(jax.devices()) == 1 else fit_batched(trials, [data] * 9, [None] * 9)
+side_by_side = [] if len(jax.devices()) == 1 else fit_batched(trials, [data] * 8, [None] * 8)
 print(json.dumps([list(map(figures, on_cores)), list(map(figures, side_by_side))]))
 """
 )

@@ -6,7 +6,7 @@ waited for. Many queued calls with sums over the devices could deadlock on a CPU
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -185,7 +185,13 @@ def compile_parallel(config: Config, data: Dataset, trained: Trained, layout: La
     return Program(**calls, compile_seconds=seconds, epoch_bytes=program_bytes(calls["epoch"]), kept_bytes=kept_bytes)
 
 
-def lowered_programs(config: Config, data: Dataset, trained: Trained, layout: Layout) -> Mapping[str, Any]:
+def lowered_programs(
+    config: Config,
+    data: Dataset,
+    trained: Trained,
+    layout: Layout,
+    lower: Callable[[Any, Any], Any] = lambda jitted, arguments: jitted.lower(*arguments),
+) -> Mapping[str, Any]:
     """Trace the programs of one run for several devices.
 
     Args:
@@ -193,6 +199,7 @@ def lowered_programs(config: Config, data: Dataset, trained: Trained, layout: La
         data: Data set whose shapes and types are used.
         trained: Layers that the programs train.
         layout: Devices, and how the data stand on them. The devices may be described only.
+        lower: Function of a jitted function and its arguments that traces it.
 
     Returns:
         Traced programs that can be compiled, by name.
@@ -212,7 +219,7 @@ def lowered_programs(config: Config, data: Dataset, trained: Trained, layout: La
             jitted = jax.jit(
                 found.function, in_shardings=placed[name], out_shardings=whole, donate_argnums=found.donated
             )
-            lowered[name] = jitted.lower(*found.arguments)
+            lowered[name] = lower(jitted, found.arguments)
             if name == "start":
                 state = lowered[name].out_info
     return lowered
