@@ -46,7 +46,7 @@ test-newest:
 	$(NEWEST)/bin/python $(PYTEST) $(PYTEST_ARGS)
 
 test-tpu: $(TPU)/installed
-	TPU_SKIP_MDS_QUERY=1 $(TPU)/bin/python -m pytest -m "slow or not slow" tests/test_compilers.py $(PYTEST_ARGS)
+	TPU_SKIP_MDS_QUERY=1 $(TPU)/bin/python -m pytest -m "slow or not slow" tests/test_compilers.py tests/test_bench_scaling.py $(PYTEST_ARGS)
 
 bench-gpu: $(GPU)/installed
 	set -e; for question in $(ON_A_GPU); do $(GPU)/bin/python -m bench $$question $(BENCH_ARGS); done

@@ -2,8 +2,8 @@
 
 A study of `selu` on rows of CIFAR-10's shape is trained by one process on one core, and by two processes on a core
 each. They divide the trials. The rate counts all trials, epochs and rows over the seconds of the study, gathering
-included. The programs were compiled before. The steps around a study are timed by themselves: joining the processes, gathering
-runs, moving half of 64 trials together, and a checkpoint.
+included, and the seconds of the processor beside them. The programs were compiled before. The steps around a study are
+timed by themselves: joining the processes, gathering runs, moving half of 64 trials together, and a checkpoint.
 
 Where the compiler of a TPU is installed, an epoch is compiled for a TPU v5e of 8, 64 and 256 chips, and not run.
 Collectives are counted as often as they run in an epoch, and their bytes are those that a chip receives. The epoch of
@@ -144,6 +144,7 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for name in ("one", "two"):
         of_name = [found[name] for found in entry["measured"]]
         rows.append((f"study in {name}, images/s", f"{median(each['rows_a_second'] for each in of_name):,.0f}"))
+        rows.append((f"processor of process 0 of {name}, s", f"{median(each['cpu_seconds'] for each in of_name):.2f}"))
     costs = entry.get("costs") or _costs(entry["measured"])
     rows += [
         ("joining two processes, s", f"{costs['join_seconds']:.2f}"),

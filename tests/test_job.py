@@ -1,12 +1,16 @@
 """The division of trials among processes, the cores of a process, and the flags of several processes."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.cifar import CONFIGS
+from jaxdeep.cli.command import parse
 from jaxdeep.cli.processes import check_processes
+from jaxdeep.cli.recipe import Experiment
 from jaxdeep.errors import UserError
 from jaxdeep.train.cores import cores, quota_of
 from jaxdeep.train.job import ALONE, all_processes, current, dealt, within
@@ -97,3 +101,23 @@ def test_flags_of_several_processes_are_checked(changes, message) -> None:
     check_processes({**GIVEN, "distributed": True, "coordinator": "node-0:9876", "num_processes": 2, "process_id": 1})
     with pytest.raises(UserError, match=message):
         check_processes({**GIVEN, **changes})
+
+
+def test_the_files_for_clusters_can_be_read_and_their_flags_are_those_of_the_command() -> None:
+    yaml = pytest.importorskip("yaml")
+    folder = Path(__file__).parent.parent / "docs" / "scaling"
+    service, job = yaml.safe_load_all((folder / "study.yaml").read_text())
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    pod = job["spec"]["template"]["spec"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    (container,) = pod["containers"]
+    of_pod = [word.replace("$(JOB_COMPLETION_INDEX)", "3") for word in container["args"]]
+    script = (folder / "study.sbatch").read_text()
+    of_task = script.partition("experiments.cifar ")[2].replace("\\\n", " ").replace('"', "").split()
+    for words in (of_pod, of_task):
+        command = parse(Experiment("cifar", "cifar10", CONFIGS), words)
+        assert command.distributed
+        assert len(command.design.trials(command.config)) == 300
+    assert command.num_processes is None
+    done = subprocess.run(("bash", "-n", str(folder / "study.sbatch")), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -38,9 +38,9 @@ def main() -> None:
 
     config, data = _workload(rows, epochs)
     run_study(config, data, seeds=1 if processes == 1 else processes, devices="all", verbose=False)
-    began = time.perf_counter()
+    began, processor_began = time.perf_counter(), time.process_time()
     result = run_study(config, data, seeds=trials, devices="all", verbose=False)
-    study_seconds = time.perf_counter() - began
+    study_seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - processor_began
     run = next(iter(result.runs.values()))
     content = b"".join([saved_bytes(run)] * (trials // processes))
     gathered = []
@@ -52,6 +52,7 @@ def main() -> None:
     found = {
         "join_seconds": join_seconds,
         "study_seconds": study_seconds,
+        "cpu_seconds": cpu_seconds,
         "rows_a_second": trials * epochs * rows / study_seconds,
         "gathered_bytes": len(content) * processes,
         "gather_seconds": gathered[1:],
