@@ -38,13 +38,14 @@ def small(dtype="float64", **changes):
     y = (x.reshape(231, -1)[:, 0] // 64).astype(int)
     model = Model(units=(16, 16), use_bias=False, batch_norm=True, dropout_rate=0.1, dropout_sites="every")
     config = Config(Data(valid_size=50), model, train=Train(epochs=3, batch_size=37, dtype=dtype)).updated(changes)
-    return config, Dataset.from_arrays(x[:180], y[:180], x[180:], y[180:], data=config.data)
+    task = "regression" if config.model.is_regression else "classification"
+    return config, Dataset.from_arrays(x[:180], y[:180], x[180:], y[180:], data=config.data, task=task)
 
 def figures(run):
     records = [[record.train_loss, record.train_accuracy, record.val_loss, record.val_accuracy]
                for record in run.history]
     weights = [np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((run.params, run.batch_stats))]
-    found = [run.val_loss, run.test_loss, run.train_loss, run.test_accuracy, run.confusion.tolist()]
+    found = [run.val_loss, run.test_loss, run.train_loss, run.test_accuracy, [] if run.confusion is None else run.confusion.tolist()]
     return [records, weights, found, run.test_correct.tolist(), run.best_epoch]
 """
 RUNS = (
@@ -54,6 +55,7 @@ every = {
     "plain": {},
     "augmented": {"model.batch_norm": False, "model.use_bias": True, "train.batch_size": 26, "data.shift_pixels": 1,
                   "regularize.l2": 1e-4},
+    "numbers": {"model.head": "linear"},
     "resampled": {"data.resample": True, "train.diagnostics": True},
 }
 found = {}
@@ -114,10 +116,10 @@ def assert_close(found: Any, expected: Any, rounding: float) -> None:
 @pytest.fixture(scope="module")
 def on_one() -> Any:
     """The runs on one device."""
-    return on_devices(1, RUNS, "plain,augmented,resampled", "float64")
+    return on_devices(1, RUNS, "plain,augmented,numbers,resampled", "float64")
 
 
-@pytest.mark.parametrize(("devices", "names"), [(2, "plain divided"), (4, "augmented"), (8, "plain,resampled divided")])
+@pytest.mark.parametrize(("devices", "names"), [(2, "plain divided"), (4, "augmented,numbers divided"), (8, "plain,resampled divided")])
 def test_a_run_on_many_devices_is_that_on_one_but_for_rounding(devices, names, on_one) -> None:
     for name, run in on_devices(devices, RUNS, names, "float64").items():
         assert_close(run, on_one[name.removesuffix(" divided")], ROUNDING)

@@ -7,7 +7,7 @@ waited for. Many queued calls with sums over the devices could deadlock on a CPU
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -84,7 +84,7 @@ class Layout:
             return split._replace(images=filled[id(split.images)], rows=rows)
 
         parts = {name: divide(getattr(data, name)) for name in ("train", "valid", "test")}
-        return Dataset(**parts, **{name: getattr(data, name) for name in ("mean", "scale", "classes", "image_shape")})
+        return replace(data, **parts, info=None)
 
     def of_data(self, data: Dataset) -> Dataset:
         """Return the placement of each array of a data set.
@@ -100,9 +100,7 @@ class Layout:
             return split._replace(images=self.divided)
 
         parts = {name: divide(getattr(placed, name)) for name in ("train", "valid", "test")}
-        return Dataset(
-            **parts, mean=placed.mean, scale=placed.scale, classes=data.classes, image_shape=data.image_shape
-        )
+        return replace(placed, **parts)
 
     def placed(self, data: Dataset) -> Dataset:
         """Return a data set on the devices. Every process holds the same one and gives its devices their part.
