@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from small_data import SMALL, compilations, lean_compilation, small_dataset
 
+from jaxdeep.config import Config, Data, Model, Train
+from jaxdeep.config.static import unread
+from jaxdeep.data.dataset import Dataset
 from jaxdeep.errors import UserError
 from jaxdeep.study import runner
 from jaxdeep.study.compiling import compile_all, side_by_side
@@ -89,3 +92,28 @@ def test_sizes_are_those_of_each_trial() -> None:
         assert compile_all(NETWORKS, [data] * 4, 1) == sizes
     assert first.kept_bytes > deeper.kept_bytes > 0
     assert first.epoch_bytes > first.kept_bytes
+
+
+def test_losses_share_no_evaluation() -> None:
+    plain = Config(Data(valid_size=20), Model((6,), head="linear"), train=Train(epochs=2))
+    x = np.random.default_rng(0).normal(size=(90, 3)).astype(np.float32)
+    data = Dataset.from_arrays(x, x[:, 0] * 3, data=plain.data, task="regression")
+    squared, absolute = fit_all(
+        [Trial(plain.updated({"train.loss": loss}), 0) for loss in ("squared_error", "absolute_error")],
+        data,
+        verbose=False,
+    )
+    standard = data.info.targets.standard
+    for run, norm in ((squared, np.square), (absolute, np.abs)):
+        errors = standard(run.predict(x[:20], check=False)[:, None]) - standard(3 * x[:20, :1])
+        assert run.val_loss == pytest.approx(norm(errors).mean(), rel=1e-4)
+        assert run.test_loss == pytest.approx(run.evaluate(x[-20:], 3 * x[-20:, 0], check=False).loss, rel=1e-5)
+
+
+def test_a_field_that_a_program_does_not_read_refuses_to_be_read() -> None:
+    reduced = unread(Train(), dtype="float32")
+    assert reduced == unread(Train(epochs=3), dtype="float32")
+    assert hash(reduced) == hash(unread(Train(keep="last"), dtype="float32"))
+    for read in (lambda: reduced.keep == "last", lambda: bool(reduced.diagnostics), lambda: reduced.epochs + 1):
+        with pytest.raises(TypeError, match="shared by configurations that differ in this field"):
+            read()

@@ -45,7 +45,8 @@ def figures(run):
     records = [[record.train_loss, record.train_accuracy, record.val_loss, record.val_accuracy]
                for record in run.history]
     weights = [np.asarray(leaf, float).ravel().tolist() for leaf in jax.tree.leaves((run.params, run.batch_stats))]
-    found = [run.val_loss, run.test_loss, run.train_loss, run.test_accuracy, [] if run.confusion is None else run.confusion.tolist()]
+    confusion = [] if run.confusion is None else run.confusion.tolist()
+    found = [run.val_loss, run.test_loss, run.train_loss, run.test_accuracy, confusion]
     return [records, weights, found, run.test_correct.tolist(), run.best_epoch]
 """
 RUNS = (
@@ -119,7 +120,9 @@ def on_one() -> Any:
     return on_devices(1, RUNS, "plain,augmented,numbers,resampled", "float64")
 
 
-@pytest.mark.parametrize(("devices", "names"), [(2, "plain divided"), (4, "augmented,numbers divided"), (8, "plain,resampled divided")])
+@pytest.mark.parametrize(
+    ("devices", "names"), [(2, "plain divided"), (4, "augmented,numbers divided"), (8, "plain,resampled divided")]
+)
 def test_a_run_on_many_devices_is_that_on_one_but_for_rounding(devices, names, on_one) -> None:
     for name, run in on_devices(devices, RUNS, names, "float64").items():
         assert_close(run, on_one[name.removesuffix(" divided")], ROUNDING)

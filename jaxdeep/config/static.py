@@ -36,6 +36,33 @@ class TracedNumber:
 TRACED_NUMBER: Final = TracedNumber()
 
 
+class UnreadField:
+    """A mark in place of a field that a compiled program does not read. Whatever reads it is refused.
+
+    So a program that begins to read a field cannot be shared by configurations that differ in it. The mark is equal to
+    itself, as a hashable configuration needs.
+    """
+
+    def __repr__(self) -> str:
+        return "<a field that the program does not read>"
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TypeError("the program is shared by configurations that differ in this field. Let `reduced` keep it")
+
+    def __eq__(self, other: object) -> bool:
+        return True if other is self else self._refuse()
+
+    def __hash__(self) -> int:
+        return id(type(self))
+
+    __call__ = __iter__ = __len__ = __str__ = __bool__ = __float__ = __int__ = __index__ = __array__ = _refuse
+    __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = _refuse
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _refuse
+
+
+UNREAD_FIELD: Final = UnreadField()
+
+
 class Trained(NamedTuple):
     """Layers that a program trains, and how. By default it trains all of them.
 
@@ -88,4 +115,17 @@ def with_traced(part: Part, **is_traced: bool | tuple[bool, ...]) -> Part:
         elif traced:
             value = TRACED_NUMBER
         object.__setattr__(static, name, value)  # the part's own checks are for values
+    return static
+
+
+def unread(part: Part, **kept: Any) -> Part:
+    """Return a copy of a part in which marks stand for the fields that a program does not read.
+
+    Args:
+        part: A frozen dataclass, such as a `Train`.
+        **kept: Value of each field that the program reads, by the field.
+    """
+    static = copy.copy(part)
+    for name in vars(part):
+        object.__setattr__(static, name, kept.get(name, UNREAD_FIELD))  # the part's own checks are for values
     return static

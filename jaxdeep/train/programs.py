@@ -18,8 +18,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxdeep.config import Config, Hyper, Optim, Schedule, Static, Train, Trained
-from jaxdeep.config.static import with_traced
+from jaxdeep.config import Config, Hyper, Static, Trained
+from jaxdeep.config.static import unread
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.device import on_device
 from jaxdeep.nn.dnn import BatchStats, Params
@@ -28,9 +28,10 @@ from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.devices import use_compilation_cache
 from jaxdeep.train.evaluate import Evaluations, evaluate_splits
+from jaxdeep.train.forward import model_of
 from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, tree_bytes
 from jaxdeep.train.program_cache import ProgramCache
-from jaxdeep.train.state import TrainState
+from jaxdeep.train.state import TrainState, initial_weights
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
 """Options of XLA for a CPU with AVX-512.
@@ -107,6 +108,11 @@ class ProgramSpec(NamedTuple):
         number, rate = jax.ShapeDtypeStruct((), self.config.train.dtype), self.config.model.dropout_rate
         hyper = Hyper(*[number] * len(Hyper._fields))
         return hyper._replace(dropout_rate=(number,) * len(rate)) if isinstance(rate, tuple) else hyper
+
+    @property
+    def weights(self) -> tuple[Params, BatchStats]:
+        """Return one trial's weights and moving statistics with shapes for leaves."""
+        return jax.eval_shape(partial(initial_weights, model_of(self.config, self.data)), _key())
 
     @property
     def state(self) -> TrainState:
@@ -258,12 +264,15 @@ def reduced(name: str, spec: ProgramSpec) -> ProgramSpec:
     """
     if name == "epoch":
         return spec
-    config, train = spec.config, spec.config.train
-    plain = Train(dtype=train.dtype, matmul_precision=train.matmul_precision)
-    train = with_traced(plain, batch_size=True, epochs=True, patience=True)
-    schedule = config.schedule if config.schedule.kind == "plateau" and name == "start" else Schedule()
-    optim = config.optim if name == "start" else Optim()
-    return spec._replace(config=replace(config, train=train, schedule=schedule, optim=optim))
+    config = spec.config
+    always = {"dtype": config.train.dtype, "matmul_precision": config.train.matmul_precision}
+    if name == "evaluate":
+        train, optim, schedule = unread(config.train, loss=config.train.loss, **always), unread(config.optim), None
+    else:
+        train, optim = unread(config.train, **always), config.optim
+        schedule = config.schedule if config.schedule.kind == "plateau" else unread(config.schedule, kind="constant")
+    parts = {"train": train, "optim": optim, "schedule": schedule or unread(config.schedule)}
+    return spec._replace(config=replace(config, **parts))
 
 
 def _begin(name: str, spec: ProgramSpec, size: int | None, state: Any, pool: ThreadPoolExecutor) -> Begun:
@@ -348,11 +357,12 @@ def traceable(
     hyper, data, axes = with_trials_axis(spec.hyper), spec.structure.unflatten(leaves), spec.structure.unflatten(own)
     if name == "start":
         function, arguments, mapped = step.start, (hyper, data, with_trials_axis(_key())), (0, axes, 0)
+    elif name == "evaluate":
+        weights = with_trials_axis(spec.weights) if state is None else (state.params, state.batch_stats)
+        function, arguments, mapped = evaluate_splits, (*weights, hyper, data), (0, 0, 0, axes)
     else:
         state = with_trials_axis(spec.state) if state is None else state
         function, arguments, mapped = step.run_epoch, (state, hyper, data), (0, 0, axes)
-    if name == "evaluate":
-        function, arguments, mapped = evaluate_splits, (state.params, state.batch_stats, hyper, data), (0, 0, 0, axes)
     # JAX drops a trace with its partial. It would keep one of 16 MB for a function that stays.
     function = partial(function, spec.config)
     if size is not None:
