@@ -6,7 +6,7 @@ included, and the seconds of the processor beside them. The programs were compil
 timed by themselves: joining the processes, gathering runs, moving half of 64 trials together, and a checkpoint.
 
 Where the compiler of a TPU is installed, an epoch is compiled for a TPU v5e of 8, 64 and 256 chips, and not run.
-Collectives are counted as often as they run in an epoch, and their bytes are those that a chip receives. The epoch of
+Collectives are counted as often as they run in an epoch, and their bytes are the bytes that a chip receives. The epoch of
 one run takes 3 steps, and that of a study 38 steps.
 
 The last table is a model, and no measurement. An epoch of 10,000 trials takes the compiler's kernels of a step times

@@ -115,7 +115,7 @@ def _alone(config: Any, data: Any) -> dict[str, Any]:
 
 
 SIDE_BY_SIDE = 64
-"""Trials of which a half is moved together."""
+"""Number of trials. Half of them are moved together."""
 
 if __name__ == "__main__":
     main()

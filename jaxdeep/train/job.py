@@ -249,7 +249,9 @@ class _Several(Job):
             raise UserError(f"{self._lost} was lost. Give the same command to all processes again to continue.")
 
     def check_together(self, error: BaseException | None) -> None:
-        reasons = self._exchange([self._signal or getattr(error, "number", None), error and self._words_of(error)])
+        # a signal that was heard of before the others are here must not part them: it is among the reasons
+        own = [self._signal or getattr(error, "number", None), error and self._words_of(error)]
+        reasons = self._exchange(own, heeds_signals=False)
         if signals := [number for number, _ in reasons if number is not None]:
             self._signal = self._signal or signals[0]
             raise self._interruption(signals[0])
@@ -352,7 +354,7 @@ class _Several(Job):
             time.sleep(POLL_SECONDS[1])
         return self._lost
 
-    def _exchange(self, value: Any) -> list[Any]:
+    def _exchange(self, value: Any, *, heeds_signals: bool = True) -> list[Any]:
         """Return the value of each process. All processes have come here when it returns."""
         name = self._name()
         self._client.key_value_set(f"{name}/{self.process}", json.dumps(value))
@@ -362,7 +364,7 @@ class _Several(Job):
             found[:] = self._client.key_value_dir_get(f"{name}/")
             return len(found) == self.processes
 
-        for _ in self._until(are_here):
+        for _ in self._until(are_here, heeds_signals):
             pass
         by_process = {int(key.rpartition("/")[2]): json.loads(said) for key, said in found}
         return [by_process[number] for number in range(self.processes)]
@@ -370,12 +372,13 @@ class _Several(Job):
     def _name(self) -> str:
         return f"{self._prefix}/say/{next(self._names)}"
 
-    def _until(self, is_so: Callable[[], bool]) -> Iterator[None]:
+    def _until(self, is_so: Callable[[], bool], heeds_signals: bool = True) -> Iterator[None]:
         """Yield with a pause until something is so, another process stops, or one is lost."""
         for _ in self._pauses():
             if is_so():
                 return
-            self.check()
+            if heeds_signals or not self.is_stopping:
+                self.check()
             yield
 
     @staticmethod
