@@ -6,8 +6,8 @@ included, and the seconds of the processor beside them. The programs were compil
 timed by themselves: joining the processes, gathering runs, moving half of 64 trials together, and a checkpoint.
 
 Where the compiler of a TPU is installed, an epoch is compiled for a TPU v5e of 8, 64 and 256 chips, and not run.
-Collectives are counted as often as they run in an epoch, and their bytes are the bytes that a chip receives. The epoch of
-one run takes 3 steps, and that of a study 38 steps.
+Collectives are counted as often as they run in an epoch, with the bytes that a chip receives. The epoch of one run
+takes 3 steps, and that of a study 38 steps. A study that the compiler refuses is compiled with half as many trials.
 
 The last table is a model, and no measurement. An epoch of 10,000 trials takes the compiler's kernels of a step times
 1 us, for 1,407 steps and 30 epochs, 128 trials of a chip at a time. Each chunk of trials is compiled for once. The

@@ -40,11 +40,41 @@ def measured(target: Target, shape: Sequence[int], config: Any, chips: Sequence[
     found = []
     for count in chips:
         devices = described(target, f"{target.topology.partition(':')[0]}:{TOPOLOGIES[count]}")
-        subject = study(*small(shape, config), devices)
-        found.append(_study(subject, target, step_options_of(*small(shape, config), target.platform)))
+        found.append(_largest_study(target, shape, config, devices))
         if count in PARALLEL:
             found.append(_parallel(target, shape, config, devices))
     return found
+
+
+def _largest_study(target: Target, shape: Sequence[int], config: Any, devices: Sequence[Any]) -> dict[str, Any]:
+    """Compile an epoch of a study of STUDY trials, or of half as many until the compiler takes it."""
+    import jax
+
+    small_config, data = small(shape, config)
+    options = step_options_of(small_config, data, target.platform)
+    trials = STUDY
+    while True:
+        try:
+            subject = _of_size(study(small_config, data, devices), small_config, data, devices, trials)
+            return _study(subject, target, options)
+        except jax.errors.JaxRuntimeError:  # such as too much of a core's memory for one gathering of rows
+            if trials <= len(devices):
+                raise
+            trials //= 2
+
+
+def _of_size(subject: Subject, config: Any, data: Any, devices: Sequence[Any], trials: int) -> Subject:
+    """Return an epoch of a study with another number of trials."""
+    from jaxdeep.train.programs import mesh_of, spec_of, traceable
+
+    found = traceable("epoch", spec_of(config, [data]), trials, mesh=mesh_of(devices))
+    return subject._replace(
+        trials=trials,
+        function=found.function,
+        arguments=found.arguments,
+        donated=found.donated,
+        shardings=found.shardings,
+    )
 
 
 def _study(subject: Subject, target: Target, options: Mapping[str, str]) -> dict[str, Any]:
@@ -57,8 +87,8 @@ def _study(subject: Subject, target: Target, options: Mapping[str, str]) -> dict
     with traced_for(target.platform):
         jitted = jax.jit(subject.function, in_shardings=subject.shardings, donate_argnums=subject.donated)
         compiled = jitted.trace(*subject.arguments).lower(lowering_platforms=(target.platform,)).compile(dict(options))
-    name = f"a study of {STUDY} trials"
-    return {"program": name, "trials": STUDY, **_counts(compiled, subject.chips, subject.steps or 1, began)}
+    name = f"a study of {subject.trials} trials"
+    return {"program": name, "trials": subject.trials, **_counts(compiled, subject.chips, subject.steps or 1, began)}
 
 
 def _parallel(target: Target, shape: Sequence[int], config: Any, devices: Sequence[Any]) -> dict[str, Any]:
