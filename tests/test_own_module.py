@@ -1,5 +1,6 @@
 """A Flax module of the user's own in place of the stack, and a loss of the user's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import a_users_own
@@ -11,7 +12,7 @@ import pytest
 from flax import linen
 from small_data import lean_compilation
 
-from jaxdeep import Config, Data, Dataset, Model, Optim, Run, Train, fit, load, run_study
+from jaxdeep import Config, Data, Dataset, Model, Optim, Run, Train, fit, lint, load, run_study
 from jaxdeep.compress import fold_batch_norm, prune, quantize
 from jaxdeep.config import Regularize
 from jaxdeep.errors import UserError
@@ -172,3 +173,7 @@ def test_a_loss_of_ones_own_is_minimised_and_named(data) -> None:
 def test_what_is_no_loss_is_refused_before_compilation(loss, message, data) -> None:
     with pytest.raises(UserError, match=message):
         fit(Config(Data(valid_size=60), train=Train(epochs=1, loss=loss)), data, seed=0)
+
+
+def test_lint_says_nothing_of_the_stack_that_it_replaces(data) -> None:
+    assert not lint(CONFIG.updated({"data.scaling": "none"}), replace(data, info=None))

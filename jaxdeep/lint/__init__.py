@@ -16,13 +16,16 @@ from jaxdeep.lint.finding import Finding
 
 __all__ = ["Finding", "compared", "lint", "lint_config", "lint_rows"]
 
-OF_CONFIG: Final = (
+OF_STACK: Final = (
     network.selu_without_lecun,
     network.selu_inputs_not_standardised,
     network.selu_with_penalty,
     network.selu_with_max_norm,
     network.selu_with_dropout,
     network.alpha_dropout_without_selu,
+)
+"""(config, data) -> a finding of the stack of layers, or None."""
+OF_ANY_NETWORK: Final = (
     rates.rate_out_of_range,
     rates.schedule_without_effect,
     rates.schedule_too_short,
@@ -73,7 +76,8 @@ def lint_config(config: Config, data: Dataset) -> tuple[Finding, ...]:
         data: Data set to train on.
     """
     data = _chosen(config, data)
-    found = (check(config, data) for check in OF_CONFIG)
+    is_stack = isinstance(config.model.module, str)
+    found = (check(config, data) for check in ((*OF_STACK, *OF_ANY_NETWORK) if is_stack else OF_ANY_NETWORK))
     return tuple(finding for finding in found if finding is not None)
 
 
