@@ -63,6 +63,8 @@ def test_threads_train_by_programs_that_are_compiled_once() -> None:
     spec = spec_of(SMALL, [small_dataset(SMALL)])
     with lean_compilation():
         compiled(("start",), spec, None)  # and whatever is compiled only once in a process
+        other = SMALL.updated({"model.units": (9,)})
+        compiled(NAMES, spec_of(other, [small_dataset(other)]), None)  # XLA refuses options that it does not know
         with compilations() as heard:
             found = at_once(compiled, NAMES, spec, None)
         assert len({id(one) for one in found}) == 1

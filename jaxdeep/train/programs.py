@@ -58,6 +58,8 @@ OF_A_GPU: Final = "xla_gpu_"
 """How the names of XLA's options for a GPU begin."""
 NAMES: Final = ("start", "epoch", "evaluate")
 """Names of the programs in the order in which they are compiled."""
+_REFUSED: Final[set[tuple[str, str]]] = set()
+"""Options that this version of XLA has refused. They are not tried again."""
 AXIS: Final = "trials"
 """Name of the axis of devices among which the trials are divided."""
 
@@ -413,13 +415,14 @@ def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
         The compiled program.
     """
     use_compilation_cache()
-    meant = _of_platform(options)
+    meant = {name: value for name, value in _of_platform(options).items() if (name, value) not in _REFUSED}
     try:
         return lowered.compile(meant)
     except jax.errors.JaxRuntimeError:  # an older or newer XLA may not know an option
         known = known_options(meant)
         if known == meant:
             raise
+        _REFUSED.update(meant.items() - known.items())
         return lowered.compile(known)
 
 
