@@ -15,6 +15,7 @@ import jaxdeep.cli.main
 import jaxdeep.cli.run
 from experiments.cifar import CONFIGS
 from jaxdeep.study.stored import read_study
+from jaxdeep.study.trial_result import TEST_METRICS
 
 ARCHIVE = Path(__file__).parent / "folders_0_1.tar.gz"
 """Made by version 0.1 from the same images."""
@@ -31,7 +32,7 @@ STUDIES = {"seeds": (SEEDS, OF_SEEDS), "grid": (GRID, OF_GRID)}
 TIMES = ("seconds", "checkpoint_seconds")
 LATER = (
     *("processor", "commit", "train_loss", "train_accuracy", "lowest_val_loss", "loss_regret", "accuracy_regret"),
-    *("confusion", "precision", "recall", "f1"),
+    *("confusion", "precision", "recall", "f1", *TEST_METRICS),
 )
 """Keys of a run that version 0.1 did not write."""
 

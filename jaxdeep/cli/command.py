@@ -98,15 +98,15 @@ class Command:
     """Trace the second epoch into the folder's profile/, for Perfetto or TensorBoard."""
 
     distributed: bool = False
-    """Join the processes that run this command at once, by JAX's distributed runtime. They divide the trials."""
+    """Join the processes that run this command at once."""
     coordinator: str | None = None
-    """HOST:PORT of process 0, for --distributed. None: as Slurm, Kubernetes, Open MPI or a TPU say."""
+    """HOST:PORT of process 0. None: JAX finds it."""
     num_processes: int | None = None
-    """Number of processes, for --distributed. None: as they say."""
+    """Number of processes. None: JAX finds it."""
     process_id: int | None = None
-    """Number of this process, counted from 0, for --distributed. None: as they say."""
+    """Number of this process, from 0. None: JAX finds it."""
     data_parallel: bool = False
-    """Train each trial on all devices together, which divide its batches. Else the trials are divided."""
+    """Train each trial on all devices, which divide batches."""
 
     def __post_init__(self) -> None:
         for name in ("data_dir", "workdir", "export"):  # expanduser leaves the ~ of an unknown user

@@ -19,7 +19,7 @@ class TableFlags:
     """How a table becomes rows and labels. Each field is a flag."""
 
     target: tuple[str, ...] = ()
-    """Name of the column of labels or numbers, which a table needs. Several are several labels, or numbers."""
+    """Column of labels or numbers, or several. A table needs it."""
     drop: tuple[str, ...] = ()
     """Names of columns to leave out."""
     group: str | None = None
