@@ -143,11 +143,14 @@ def test_half_are_dropped_when_mappings_are_scarce(monkeypatch, tmp_path) -> Non
     cache = ProgramCache(lambda names, size: Programs())
     assert not program_cache.mappings_are_scarce()  # without the file there is no limit
     limit.write_text("100000000\n")
-    kept = [weakref.ref(cache(NAMES, size)) for size in range(5)]
+    kept = [weakref.ref(cache(NAMES, size)) for size in range(20)]
     assert all(programs() is not None for programs in kept)
     limit.write_text("1\n")
-    kept.append(weakref.ref(cache(NAMES, 5)))
-    assert [programs() is not None for programs in kept] == [False] * 3 + [True] * 3
+    kept.append(weakref.ref(cache(NAMES, 20)))
+    assert [programs() is not None for programs in kept] == [False] * 11 + [True] * 10
+    for size in range(21, 30):
+        cache(NAMES, size)
+    assert cache.cache_info().currsize == program_cache.KEPT_IF_SCARCE
 
 
 def spec_with(**fields: Any) -> ProgramSpec:

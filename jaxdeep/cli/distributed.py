@@ -23,6 +23,8 @@ from jaxdeep.train.job import LOST_SECONDS, Job, all_processes
 
 LOST: Final = 4
 """Exit status after another process was lost."""
+SECONDS_FOR_OTHERS: Final = 10.0
+"""Seconds that process 0 waits for others to find a loss. JAX's runtime aborts them once it has ended."""
 ECHO_SECONDS: Final = 3.0
 """Seconds in which a signal counts as the same one. A cluster sends it to all processes, and they tell each other."""
 CONTINUE: Final = "Give the same command to all processes again to continue."
@@ -78,6 +80,8 @@ def _together(command: Command, end_quietly: Any) -> Iterator[Job]:
     def stop_after_loss(who: str) -> None:
         print(f"error: {who} was lost. {CONTINUE}", file=sys.__stderr__, flush=True)
         end_quietly()
+        if jax.process_index() == 0 and jax.process_count() > 2:
+            time.sleep(SECONDS_FOR_OTHERS)
         os._exit(LOST)
 
     with all_processes(

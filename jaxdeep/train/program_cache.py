@@ -26,6 +26,11 @@ MAPPED_SHARE: Final = 0.6
 
 A program holds 200 to 400 mappings. Linux allows 65,530, and LLVM ends a process that has none left.
 """
+KEPT_IF_SCARCE: Final = 24
+"""Number of programs that stay if mappings are scarce. They hold a seventh of all at most.
+
+Others, such as JAX's own caches, may hold the rest. A study whose programs were dropped would compile them again.
+"""
 MAPPINGS, MOST_MAPPINGS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
 """Files in which Linux lists the mappings of a process, and names how many there may be."""
 
@@ -121,11 +126,11 @@ class ProgramCache(Generic[Result]):
     def _drop(self) -> None:
         """Drop the programs that were used least recently until the others fit. The latest stay.
 
-        If the process runs out of mappings, half of all programs are dropped.
+        If the process runs out of mappings, half of all programs are dropped, down to KEPT_IF_SCARCE.
         """
         excess = self._programs() - _most_programs()
         if mappings_are_scarce():
-            excess = max(excess, self._programs() // 2)
+            excess = max(excess, min(self._programs() // 2, self._programs() - KEPT_IF_SCARCE))
         for arguments, entry in list(self._entries.items())[:-1]:
             if excess <= 0:
                 return
