@@ -235,7 +235,7 @@ LEARNS_NO_CLASSES = {"cifar as_002_alpha_dropout": "alpha dropout between ELU la
 
 
 def dataset_of(config: Config, name: str = "") -> Dataset:
-    """The small rows. A sigmoid head gets those of two classes, and other targets are made of the classes."""
+    """The small rows. A sigmoid head gets two classes, and other targets are made of the classes."""
     if config.model.head == "softmax":
         return small_dataset(config)
     if name == SEVERAL_LABELS or config.model.is_regression:

@@ -1,4 +1,4 @@
-"""Studies in two and three real processes on the loopback address are those of one, also after kills and signals."""
+"""Studies in two and three real processes on the loopback address equal one, also after kills and signals."""
 
 import json
 import os
