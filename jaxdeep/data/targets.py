@@ -95,12 +95,10 @@ class Given(NamedTuple):
     Attributes:
         values: Numbers [N, C] float64, or a 0 or a 1 for each label [N, C] int8.
         names: Names of the C columns of a data frame, or of a series. None without names.
-        was_flat: Whether they were given as [N].
     """
 
     values: np.ndarray
     names: tuple[str, ...] | None
-    was_flat: bool
 
 
 def as_targets(given: Any, what: str, task: Task) -> Given:
@@ -136,8 +134,8 @@ def as_targets(given: Any, what: str, task: Task) -> Given:
     if task == "regression":
         if np.abs(values).max(initial=0) > LARGEST:
             raise UserError(f"{what} holds numbers that are infinite in float32. Rescale them.")
-        return Given(values.astype(np.float64), names, was_flat)
+        return Given(values.astype(np.float64), names)
     if not np.isin(values, (0, 1)).all():
         row = int(np.flatnonzero(~np.isin(values, (0, 1)).all(1))[0])
         raise UserError(f"{what} holds {values[row].tolist()} in row {row}. Give a 0 or a 1 for each label.")
-    return Given(values.astype(np.int8), names, was_flat=False)
+    return Given(values.astype(np.int8), names)

@@ -18,8 +18,7 @@ from jaxdeep.data.targets import as_targets
 from jaxdeep.errors import UserError
 from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.train.evaluate import Scores, evaluate
-from jaxdeep.train.forward import model_of, scaled
-from jaxdeep.train.objectives import answers as said
+from jaxdeep.train.forward import model_of, probabilities, scaled
 from jaxdeep.train.programs import traced
 from jaxdeep.train.row_metrics import METRICS_OF, metrics_of
 from jaxdeep.train.run import Run, check_stack
@@ -91,17 +90,11 @@ def test_metrics(run: Run) -> dict[str, float]:
 def _metrics(run: Run, stored: jax.Array, targets: np.ndarray) -> dict[str, float]:
     """Return the metrics of the first stored rows [N, D], as many as there are targets."""
     data = run.data
-    outputs = np.asarray(_outputs(run.config.static(), run.params, run.batch_stats, data, stored))[: len(targets)]
+    ask = probabilities if data.task == "regression" else _logits
+    outputs = np.asarray(ask(run.config.static(), run.params, run.batch_stats, data, stored))[: len(targets)]
     if data.task == "regression" and data.info and data.info.targets:
         outputs, targets = (data.info.targets.own(of) for of in (outputs, targets))
     return metrics_of(data.task, outputs, targets)
-
-
-@partial(jax.jit, static_argnums=0)
-def _outputs(config: Settings, params: Params, batch_stats: BatchStats, data: Dataset, rows: jax.Array) -> jax.Array:
-    """Return logits [N, C] of stored rows [N, D], or numbers in standard units."""
-    outputs, _ = model_of(config, data).apply(params, batch_stats, scaled(config, data, rows))
-    return said(config, data, outputs) if data.task == "regression" else outputs
 
 
 def targets_of(data: Dataset, labels: Any, rows: int) -> np.ndarray:

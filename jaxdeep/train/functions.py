@@ -101,16 +101,15 @@ def _check_module(config: Config, data: Dataset) -> None:
     def step(key: jax.Array, x: jax.Array) -> Any:
         params, stats = module.init(key, x.shape[1], config.train.dtype)
         y, new_stats = module.apply(params, stats, x, key, update_stats=True)
-        return params, stats, y, new_stats
+        return stats, y, new_stats
 
     key = jax.eval_shape(jax.random.key, 0)
-    params, stats, y, new_stats = _traced("model.module", make, step, key, x)
+    stats, y, new_stats = _traced("model.module", make, step, key, x)
     is_right = _shape(y) == (rows, outputs) and _is(y, jnp.dtype(config.train.dtype).type)
     wanted = f"{config.train.dtype}[{rows}, {outputs}], an output for each class, label or number"
     _check("model.module", make, is_right, f"returns {_words(y)} for {_words(x)}", wanted)
     kept, changed = (list(map(_words, jax.tree.leaves(tree))) for tree in (stats, new_stats))
     _check("model.module", make, kept == changed, "changes the shapes of its batch_stats", "the same ones")
-    del params
 
 
 @lru_cache(maxsize=256)
