@@ -14,6 +14,8 @@ SECONDS = 240
 """Of all processes of a test together at most."""
 LOST_SECONDS = 4
 """Seconds without a heartbeat from which a process counts as lost, here."""
+MOST_SECONDS = 60
+"""Seconds after a loss in which every other process has to stop."""
 COMMAND = f"""
 import sys
 sys.path.insert(0, "tests")

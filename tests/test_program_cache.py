@@ -18,6 +18,12 @@ from jaxdeep.train.programs import NAMES, ProgramSpec, compiled, reduced, spec_o
 THREADS = 8
 
 
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch, tmp_path) -> None:
+    """No limit of the memory mappings, since the tests before these may have used many."""
+    monkeypatch.setattr(program_cache, "MOST_MAPPINGS", tmp_path / "no_limit")
+
+
 class Programs:
     """What a fake compilation returns, and can be referred to weakly."""
 
