@@ -26,6 +26,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "fused": "bench.fused",
     "abuse": "bench.abuse",
     "resume": "bench.resume",
+    "table_default": "bench.table_default",
     "tables": "bench.tables",
     "small": "bench.small",
     "scaling": "bench.scaling",

@@ -20,12 +20,12 @@ COMMAND = f"""
 import sys
 sys.path.insert(0, "tests")
 import jaxdeep.cli.run, jaxdeep.run.uncertainty
-from jaxdeep.train import checkpoint, job
+from jaxdeep.train import checkpoint, several_processes
 from small_commands import images
 for module in (jaxdeep.cli.run, jaxdeep.run.uncertainty):
     module.load_images = images
 checkpoint.SECONDS_BETWEEN_CHECKPOINTS = 0.3
-job.LOST_SECONDS = {LOST_SECONDS}
+several_processes.LOST_SECONDS = {LOST_SECONDS}
 from experiments.cifar import CONFIGS
 from jaxdeep.cli.main import main
 raise SystemExit(main("cifar", "cifar10", CONFIGS, sys.argv[1:]))

@@ -13,7 +13,8 @@ from jaxdeep.cli.processes import check_processes
 from jaxdeep.cli.recipe import Experiment
 from jaxdeep.errors import UserError
 from jaxdeep.train.cores import cores, quota_of
-from jaxdeep.train.job import ALONE, all_processes, current, dealt, within
+from jaxdeep.train.job import ALONE, current, within
+from jaxdeep.train.several_processes import all_processes, dealt
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=60), st.lists(st.integers(1, 8), min_size=1, max_size=5))

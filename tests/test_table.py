@@ -19,7 +19,7 @@ from small_tables import DATA, ROWS, small_frame
 
 from jaxdeep import Data, Dataset, JaxdeepWarning, UserError
 from jaxdeep.data import tables
-from jaxdeep.data.table_columns import TableColumns
+from jaxdeep.data.table_columns import Numbers, TableColumns
 from jaxdeep.data.table_fit import fitted
 from jaxdeep.data.tables import Table
 
@@ -32,8 +32,8 @@ def refused(text: str) -> AbstractContextManager[Any]:
     return pytest.raises(UserError, match=text)
 
 
-def columns_of(frame: pd.DataFrame, names: list[str], *, quantiles: bool = False) -> TableColumns:
-    return fitted(Table(frame, "the frame"), names, TRAIN, quantiles=quantiles)
+def columns_of(frame: pd.DataFrame, names: list[str], numbers: Numbers = "standardize") -> TableColumns:
+    return fitted(Table(frame, "the frame"), names, TRAIN, numbers)
 
 
 def made(given: Any = FRAME, target: str = "churn", **options: Any) -> Dataset:
@@ -66,7 +66,7 @@ def test_categories_are_one_hot_as_by_scikit_learn() -> None:
 
 
 def test_numbers_become_normal_quantiles_as_by_scikit_learn() -> None:
-    columns = columns_of(FRAME, ["income", "member"], quantiles=True)
+    columns = columns_of(FRAME, ["income", "member"], "quantile")
     oracle = QuantileTransformer(n_quantiles=200, output_distribution="normal", subsample=None)
     oracle.fit(FRAME[["income"]].to_numpy()[TRAIN])
     beyond = FRAME.assign(income=FRAME.income * 3 - 10_000)
@@ -79,7 +79,7 @@ def test_numbers_become_normal_quantiles_as_by_scikit_learn() -> None:
 @pytest.mark.parametrize("repeats", [1, 3, 200])
 def test_equal_numbers_share_their_mean_rank(repeats: int) -> None:
     values = np.repeat(np.random.default_rng(0).normal(size=200 // repeats + 1), repeats)[:200]
-    columns = fitted(Table(pd.DataFrame({"x": values}), "x"), ["x"], TRAIN, quantiles=True)
+    columns = fitted(Table(pd.DataFrame({"x": values}), "x"), ["x"], TRAIN, "quantile")
     ranks = np.clip((rankdata(values) - 1) / 199, 1e-7, 1 - 1e-7)
     np.testing.assert_allclose(columns.rows_of(pd.DataFrame({"x": values}))[:, 0], norm.ppf(ranks), atol=1e-6)
 
@@ -151,7 +151,7 @@ def test_what_is_learnt_comes_from_the_training_rows_alone() -> None:
     medians = {column.name: column.median for column in dataset.info.table.columns if column.name in names}
     assert medians == trained[names].median().to_dict()
     assert medians != FRAME[names].median().to_dict()
-    again = fitted(Table(trained, "trained"), FEATURES, np.arange(150), quantiles=False)
+    again = fitted(Table(trained, "trained"), FEATURES, np.arange(150), "standardize")
     assert dataset.info.table.columns[:4] == again.columns
 
 
@@ -174,8 +174,46 @@ def test_a_code_stays_text_in_the_csv_of_the_test_rows(tmp_path) -> None:
     assert parts(dataset)[2][:, 3].sum() == (test.town == "02").sum() > 0
 
 
-def test_columns_are_json() -> None:
-    columns = columns_of(FRAME, FEATURES, quantiles=True)
+def test_numbers_are_the_shares_of_their_bins() -> None:
+    frame = FRAME.assign(income=FRAME.income.mask(FRAME.index % 9 == 0))
+    columns = columns_of(frame, ["income"], "piecewise_linear")
+    (column,) = columns.columns
+    edges, rows = np.asarray(column.edges), columns.rows_of(frame)
+    assert columns.features == (*(f"income bin {index}" for index in range(1, 17)), "income missing")
+    values = frame.income.fillna(column.median).to_numpy()
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    np.testing.assert_allclose(rows[inside, :-1].sum(1), np.interp(values[inside], edges, np.arange(17)), atol=1e-12)
+    place = np.searchsorted(edges, values[inside], "right") - 1
+    assert all(
+        (row[:at] == 1).all() and (row[at + 1 :] == 0).all() for row, at in zip(rows[inside, :-1], place, strict=True)
+    )
+    np.testing.assert_array_equal(rows[:, -1], frame.income.isna())
+    counts = np.histogram(frame.income[TRAIN].dropna(), edges)[0]
+    assert counts.min() >= counts.sum() / 16 - 1
+    far = columns.rows_of(
+        pd.DataFrame({"income": [edges[0] - 3 * (edges[1] - edges[0]), edges[-1] + 2 * (edges[-1] - edges[-2])]})
+    )
+    np.testing.assert_allclose(far[:, [0, 15]], [[-3, 0], [1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("values", "edges"), [([5.0] * 200, ()), ([1.0, 4.0] * 100, (1.0, 4.0)), ([0.0, 1.0, 2.0, 9.0] * 50, (0, 1, 2, 9))]
+)
+def test_few_different_numbers_have_a_bin_between_each(values: list[float], edges: tuple[float, ...]) -> None:
+    columns = columns_of(pd.DataFrame({"x": values}), ["x"], "piecewise_linear")
+    assert columns.columns[0].edges == edges
+    assert len(columns.features) == max(len(edges) - 1, 1)
+    assert columns.rows_of(pd.DataFrame({"x": values})).shape == (200, len(columns.features))
+
+
+def test_few_rows_have_few_bins() -> None:
+    frame = pd.DataFrame({"x": np.arange(45.0)})
+    assert len(fitted(Table(frame, "x"), ["x"], np.arange(45), "piecewise_linear").features) == 4
+
+
+@pytest.mark.parametrize("numbers", ["standardize", "quantile", "piecewise_linear"])
+def test_columns_are_json(numbers: Numbers) -> None:
+    columns = columns_of(FRAME, FEATURES, numbers)
     again = TableColumns.from_dict(json.loads(json.dumps(columns.to_dict())))
     assert again == columns
     np.testing.assert_array_equal(again.rows_of(FRAME), columns.rows_of(FRAME))

@@ -33,8 +33,8 @@ def main() -> None:
     join_seconds = time.perf_counter() - began
 
     from jaxdeep.run.api import run_study
-    from jaxdeep.train.job import all_processes
     from jaxdeep.train.saved import saved_bytes
+    from jaxdeep.train.several_processes import all_processes
 
     config, data = _workload(rows, epochs)
     run_study(config, data, seeds=1 if processes == 1 else processes, devices="all", verbose=False)

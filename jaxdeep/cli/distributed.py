@@ -19,7 +19,8 @@ import jax
 from jaxdeep.cli.command import Command
 from jaxdeep.cli.signals import Interrupted, hearing
 from jaxdeep.errors import UserError
-from jaxdeep.train.job import LOST_SECONDS, Job, all_processes
+from jaxdeep.train.job import Job
+from jaxdeep.train.several_processes import LOST_SECONDS, all_processes
 
 LOST: Final = 4
 """Exit status after another process was lost."""

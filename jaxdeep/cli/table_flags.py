@@ -10,6 +10,7 @@ from jaxdeep.config import Config
 from jaxdeep.config.choices import Task
 from jaxdeep.config.words import words_of
 from jaxdeep.data.dataset import Dataset
+from jaxdeep.data.table_columns import Numbers
 from jaxdeep.data.tables import ENDS, is_table_path
 from jaxdeep.errors import UserError
 
@@ -30,8 +31,8 @@ class TableFlags:
     """Table of the test rows, in place of a share."""
     no_test: bool = False
     """Take no test rows. All test figures are empty then."""
-    numbers: Literal["standardize", "quantile"] = "standardize"
-    """How numbers enter: standardised, or first mapped to normal quantiles by their rank."""
+    numbers: Numbers = "standardize"
+    """How numbers enter: standardised, as normal quantiles of their rank, or as shares of up to 16 bins."""
     weight: str | None = None
     """Name of a column that says how much a row counts in the losses. It is no feature."""
     class_weights: Literal["balanced"] | None = None

@@ -375,7 +375,8 @@ class Dataset:
             group: Name of a column whose equal values keep rows in one part. It is no feature. None divides by class.
             split_seed: Seed of the shuffle, in 0 .. 2^32 - 1.
             numbers: "standardize" takes numbers as they are, which `data.scaling` standardises. "quantile" maps each
-                number to the normal quantile of its rank among the training values.
+                number to the normal quantile of its rank among the training values. "piecewise_linear" gives a feature
+                for each of up to 16 bins of equally many training values: the share of the bin below the number.
             weight: Name of a column that says how much a row counts in the losses, 0 or more. It is no feature. Rows of
                 another test table have the weight 1.
             class_weights: Weight of each class by its label, which multiplies the weights of its rows. Or "balanced".

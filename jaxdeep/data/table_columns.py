@@ -16,7 +16,11 @@ LARGEST: Final = float(np.finfo(np.float32).max)
 CLIPPED: Final = 1e-7
 """Probability below which a rank is clipped, so that its normal quantile stays within -5.2 .. 5.2."""
 
+LISTS: Final = ("values", "quantiles", "edges")
+"""Fields of a column that JSON keeps as lists."""
+
 Kind = Literal["number", "boolean", "category"]
+Numbers = Literal["standardize", "quantile", "piecewise_linear"]
 
 
 class Features(NamedTuple):
@@ -35,7 +39,8 @@ class Features(NamedTuple):
 class TableColumn:
     """One column of a table and its features.
 
-    A number gives its value. If training rows miss some, a second feature is 1 where the value is missing. A category
+    A number gives its value, its normal quantile, or with bins a feature for each bin: the share of the bin that lies
+    below the value. If training rows miss some, a last feature is 1 where the value is missing. A category
     gives a feature for each of its frequent values, which is 1 for that value. If training rows have others or miss
     some, a last feature is 1 for these.
 
@@ -48,6 +53,7 @@ class TableColumn:
         has_other: Whether a feature of a category stands for rare, unseen and missing values.
         quantiles: Training values of a number at equal steps of rank, which map it to normal quantiles. Empty: the
             number is taken as it is.
+        edges: Edges of a number's bins, one more than bins. Empty: it has no bins.
     """
 
     name: str
@@ -57,13 +63,16 @@ class TableColumn:
     values: tuple[str, ...] = ()
     has_other: bool = False
     quantiles: tuple[float, ...] = field(default=(), repr=False)
+    edges: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def features(self) -> tuple[str, ...]:
         """Return the names of the features."""
         if self.kind == "category":
             return (*(f"{self.name}={value}" for value in self.values), *[f"{self.name} other"] * self.has_other)
-        return (self.name, *[f"{self.name} missing"] * self.marks_missing)
+        bins = len(self.edges) - 1
+        names = [f"{self.name} bin {index + 1}" for index in range(bins)] if bins > 0 else [self.name]
+        return (*names, *[f"{self.name} missing"] * self.marks_missing)
 
     def of(self, table: Table) -> Features:
         """Return the features of a table's rows.
@@ -78,12 +87,13 @@ class TableColumn:
             return self._one_hot(table)
         values = numbers_of(table, self.name)
         missing = np.isnan(values)
-        values = self._scores(np.where(missing, self.median, values))
+        values = np.where(missing, self.median, values)
+        features = self._bins(values) if self.edges else self._scores(values)[:, None]
         if self.marks_missing:
-            return Features(np.stack([values, missing], 1))
+            return Features(np.concatenate([features, missing[:, None]], 1))
         count = np.count_nonzero(missing)
         doubt = f"{count} values of {self.name!r} are missing, and no training row misses one: the median stands there"
-        return Features(values[:, None], doubt * bool(count))
+        return Features(features, doubt * bool(count))
 
     def _one_hot(self, table: Table) -> Features:
         import pyarrow
@@ -109,6 +119,20 @@ class TableColumn:
         known, ranks = np.asarray(self.quantiles), np.linspace(0, 1, len(self.quantiles))
         rank = (np.interp(values, known, ranks) - np.interp(-values, -known[::-1], -ranks[::-1])) / 2
         return ndtri(np.clip(rank, CLIPPED, 1 - CLIPPED))
+
+    def _bins(self, values: np.ndarray) -> np.ndarray:
+        """Return the piecewise linear encoding [N, bins] of values.
+
+        It is 1 for a bin below the value, 0 for one above, and linear within the bin. The first and the last bin are
+        linear beyond the training values too.
+
+        Source: Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022, equation 1.
+        """
+        edges = np.asarray(self.edges)
+        shares = (values[:, None] - edges[:-1]) / np.diff(edges)
+        lowest, highest = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
+        lowest[0], highest[-1] = -np.inf, np.inf
+        return np.clip(shares, lowest, highest)
 
 
 @dataclass(frozen=True)
@@ -187,10 +211,11 @@ class TableColumns:
             KeyError: A value is missing.
             TypeError: A value has another type, or is of a later version.
         """
-        columns = (
-            TableColumn(**{**column, "values": tuple(column["values"]), "quantiles": tuple(column["quantiles"])})
-            for column in record["columns"]
-        )
+        columns = []
+        for column in record["columns"]:
+            fields: dict[str, Any] = {"edges": (), **column}  # networks of before 0.2's bins have no edges
+            fields.update({name: tuple(fields[name]) for name in LISTS})
+            columns.append(TableColumn(**fields))
         return cls(tuple(columns))
 
 

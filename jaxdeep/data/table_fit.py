@@ -1,16 +1,21 @@
 """Learn a table's columns from its training rows, or refuse a column by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from jaxdeep.data.table_columns import Kind, TableColumn, TableColumns, numbers_of, texts_of
+from jaxdeep.data.table_columns import Kind, Numbers, TableColumn, TableColumns, numbers_of, texts_of
 from jaxdeep.data.tables import Table
 from jaxdeep.errors import UserError
 
 QUANTILES: Final = 256
 """Largest number of training values that map a number to normal quantiles."""
+BINS: Final = 16
+"""Largest number of bins of a number."""
+FEWEST_IN_A_BIN: Final = 10
+"""Training values in a bin, on average."""
 MOST_VALUES: Final = 100
 """Largest number of a category's values that have a feature of their own."""
 FREQUENT: Final = (2, 1 / 200, 20)
@@ -19,14 +24,14 @@ FEW_VALUES: Final = 20
 """Number of values that a column of text may have, however few rows there are."""
 
 
-def fitted(table: Table, names: Sequence[str], train: np.ndarray, *, quantiles: bool) -> TableColumns:
+def fitted(table: Table, names: Sequence[str], train: np.ndarray, numbers: Numbers) -> TableColumns:
     """Learn the columns of a table.
 
     Args:
         table: Table of N rows.
         names: Names of the columns that are features.
         train: Indices of the training rows.
-        quantiles: Whether numbers are mapped to normal quantiles.
+        numbers: How numbers enter. `Dataset.from_table` describes it.
 
     Returns:
         The columns in the order of `names`.
@@ -36,7 +41,7 @@ def fitted(table: Table, names: Sequence[str], train: np.ndarray, *, quantiles: 
     """
     if not names:
         raise UserError(f"{table.what} has no column that can be a feature. Give one or more beside the target.")
-    return TableColumns(tuple(_fitted(table, name, train, quantiles=quantiles) for name in names))
+    return TableColumns(tuple(_fitted(table, name, train, numbers) for name in names))
 
 
 def kind_of(table: Table, name: str) -> Kind:
@@ -63,7 +68,7 @@ def kind_of(table: Table, name: str) -> Kind:
     raise _refused(name, _reason(of))
 
 
-def _fitted(table: Table, name: str, train: np.ndarray, *, quantiles: bool) -> TableColumn:
+def _fitted(table: Table, name: str, train: np.ndarray, numbers: Numbers) -> TableColumn:
     """Return what a column's training rows teach."""
     kind = kind_of(table, name)
     if kind == "category":
@@ -72,12 +77,17 @@ def _fitted(table: Table, name: str, train: np.ndarray, *, quantiles: bool) -> T
     known = values[~np.isnan(values)]
     if not known.size:
         raise _refused(name, "without a value in the training rows")
-    scores = ()
-    if quantiles and kind == "number":
-        ranks = np.linspace(0, 1, min(QUANTILES, len(known)))
-        # values that occur, since interpolated ones would split ties by their rounding
-        scores = tuple(np.quantile(known, ranks, method="nearest").tolist()) if len(ranks) > 1 else ()
-    return TableColumn(name, kind, float(np.median(known)), known.size < values.size, quantiles=scores)
+    column = TableColumn(name, kind, float(np.median(known)), known.size < values.size)
+    if kind != "number" or numbers == "standardize":
+        return column
+    bins = min(BINS, max(known.size // FEWEST_IN_A_BIN, 1))
+    count = min(QUANTILES, known.size) if numbers == "quantile" else bins + 1
+    # values that occur, since interpolated ones would split ties by their rounding
+    scores = np.quantile(known, np.linspace(0, 1, count), method="nearest")
+    if numbers == "quantile":
+        return replace(column, quantiles=tuple(scores.tolist()) if count > 1 else ())
+    edges = np.unique(scores)
+    return replace(column, edges=tuple(edges.tolist()) if len(edges) > 1 else ())
 
 
 def _category(table: Table, name: str, train: np.ndarray) -> TableColumn:

@@ -1,18 +1,18 @@
 """Make rows and labels of a table, in the parts of a Dataset."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import numpy as np
 
 from jaxdeep.config import Data
 from jaxdeep.config.arguments import check_type
-from jaxdeep.config.choices import Task
+from jaxdeep.config.choices import Task, check
 from jaxdeep.config.values import shown
 from jaxdeep.data.labels import as_labels
 from jaxdeep.data.rows import Rows
 from jaxdeep.data.split_rows import split_rows
-from jaxdeep.data.table_columns import TableColumns
+from jaxdeep.data.table_columns import Numbers, TableColumns
 from jaxdeep.data.table_fit import fitted, kind_of
 from jaxdeep.data.tables import Table, as_table, is_table, is_table_path
 from jaxdeep.data.targets import as_targets
@@ -22,7 +22,6 @@ MOST_RARE: Final = 30
 """Number of different numbers up to which a target may have few rows of each."""
 FEWEST_ROWS: Final = 5
 """Rows of each number, on average, from which on more of them can be classes."""
-Numbers = Literal["standardize", "quantile"]
 
 
 class Divided(NamedTuple):
@@ -70,8 +69,7 @@ def divided(
         table.check_name(group, "group column")
         if data.resample:
             raise UserError("data.resample would draw rows of a group apart. Remove it, or group.")
-    if numbers not in ("standardize", "quantile"):
-        raise UserError(f"numbers is {shown(numbers)}. Give 'standardize' or 'quantile'.")
+    check("numbers", numbers, numbers in get_args(Numbers), ", ".join(get_args(Numbers)))
     for name in targets:
         if name in dropped or name in (group, weight):
             raise UserError(f"the target {name!r} is dropped, or is the group or the weight too. Give another column.")
@@ -89,7 +87,7 @@ def divided(
     strata = labels if task == "classification" else np.zeros(len(labels), np.int8)
     of_test, of_valid, of_train = split_rows(strata, groups, None if other is not None else test, data, split_seed)
 
-    columns = fitted(table, names, of_train[: data.train_size], quantiles=numbers == "quantile")
+    columns = fitted(table, names, of_train[: data.train_size], numbers)
     rows = columns.rows_of(table, check=False)
     order = np.concatenate([of_valid, of_train])
     of_test = order[-1:] if test is None else of_test  # a row that fills the shape

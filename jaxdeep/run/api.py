@@ -30,8 +30,9 @@ from jaxdeep.study.result import StudyResult
 from jaxdeep.study.space import plain_grid, plain_space
 from jaxdeep.terminal import is_watched
 from jaxdeep.train.divergence import warn_of_study
-from jaxdeep.train.job import ALONE, all_processes
+from jaxdeep.train.job import ALONE
 from jaxdeep.train.run import Run
+from jaxdeep.train.several_processes import all_processes
 
 FIRST_SEED = 42
 
