@@ -140,13 +140,13 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     before, after = ([of["score"] for of in divisions] for divisions in entry["outcomes"])
     of = paired(after, before, OVERLAP)
     difference = f"{of.difference:+.4f} ({of.low:+.4f} to {of.high:+.4f})"
+    names = ("Config()", f"with {_words(entry['changes'])}") if entry["changes"] else ("Config(), which was chosen",)
     return [
         ("configuration", "accuracy", "minus Config()'s", "loss"),
         *(
             (name, f"{np.mean(scores):.4f}", gained, f"{np.mean([of['loss'] for of in divisions]):.4f}")
-            for name, scores, gained, divisions in (
-                ("Config()", before, "", entry["outcomes"][0]),
-                (f"with {_words(entry['changes'])}", after, difference, entry["outcomes"][1]),
+            for name, scores, gained, divisions in zip(
+                names, (before, after), ("", difference), entry["outcomes"], strict=False
             )
         ),
     ]

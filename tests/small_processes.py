@@ -18,7 +18,6 @@ MOST_SECONDS = 60
 """Seconds after a loss in which every other process has to stop."""
 COMMAND = f"""
 import sys
-sys.path.insert(0, "tests")
 import jaxdeep.cli.run, jaxdeep.run.uncertainty
 from jaxdeep.train import checkpoint, several_processes
 from small_commands import images
@@ -57,7 +56,16 @@ class Ended:
 class Together:
     """Processes of one job, and a context that ends those that are left."""
 
-    def __init__(self, count: int, words: Sequence[str], folder: Path, *, flags: bool = True, devices: int = 1) -> None:
+    def __init__(
+        self,
+        count: int,
+        words: Sequence[str],
+        folder: Path,
+        *,
+        flags: bool = True,
+        devices: int = 1,
+        place: Path = ROOT,
+    ) -> None:
         """Start the processes.
 
         Args:
@@ -66,6 +74,7 @@ class Together:
             folder: for what they print.
             flags: whether they get the flags of the command line, or `port count number` in their place.
             devices: of each process.
+            place: the working folder.
         """
         port, self._began = free_port(), time.monotonic()
         self._folders, self.processes = [], []
@@ -74,20 +83,20 @@ class Together:
                 *("--distributed", "--coordinator", f"127.0.0.1:{port}", "--num-processes", str(count)),
                 *("--process-id", str(number)),
             )
-            place = folder / f"process_{number}_of_{port}"
-            place.mkdir(parents=True)
-            with (place / "out").open("w") as out, (place / "err").open("w") as err:
+            said = folder / f"process_{number}_of_{port}"
+            said.mkdir(parents=True)
+            with (said / "out").open("w") as out, (said / "err").open("w") as err:
                 process = subprocess.Popen(
                     (sys.executable, *words, *(own if flags else (str(port), str(count), str(number)))),
-                    cwd=ROOT,
-                    env={**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PYTHONPATH": str(ROOT)},
+                    cwd=place,
+                    env={**os.environ, "JAX_NUM_CPU_DEVICES": str(devices), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
                     text=True,
                 )
             self.processes.append(process)
-            self._folders.append(place)
+            self._folders.append(said)
 
     def __enter__(self) -> "Together":
         return self

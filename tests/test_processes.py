@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,7 @@ def test_studies_of_two_processes_are_those_of_one_to_the_last_bit(alone, tmp_pa
     assert len({run["epochs"] for run in alone["halving"][0]["runs"]}) > 1
 
 
+SHORT = [*QUICK[2:-1], "2", "--seeds", "2"]
 LONG = [*QUICK[:-2], "--train.epochs", "80", "--train.patience", "80", "--seeds", "5"]
 
 
@@ -165,6 +167,64 @@ def test_sigterm_saves_in_all_processes_and_they_continue(gets_it, undisturbed, 
         assert "val acc." in ended[0].out
         assert "val acc." not in ended[1].out
         assert "epoch" not in ended[1].err
+
+
+def all_figures(folder: Path) -> dict[str, Any]:
+    """The figures of each JSON file below a folder, without times, and without the device."""
+    found = {}
+    for path in sorted(folder.rglob("*.json")):
+        if "checkpoints" in path.parts or not isinstance(values := json.loads(path.read_text()), dict):
+            continue
+        kept = {name: value for name, value in without_times(values).items() if name not in ("device", "files")}
+        found[str(path.relative_to(folder))] = kept
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (["--config", "bn", *SHORT, "--tune", "--tune-rates", "3", "--tune-seeds", "1"], {"tune.json", "summary.json"}),
+        (["--compare", "elu", "selu", *SHORT], {"comparison.json", "summary.json"}),
+        (["--config", "alpha_dropout", *SHORT, "--mc-samples", "5", "--ensemble"], {"summary.json"}),
+    ],
+    ids=["tuned", "compared", "uncertain"],
+)
+def test_a_command_in_two_processes_gives_the_figures_of_one(words, files: set[str], tmp_path: Path) -> None:
+    found = []
+    for count in (1, 2):
+        place = tmp_path / str(count)
+        place.mkdir()
+        with Together(count, ("-c", COMMAND, *words), tmp_path, place=place) as job:
+            ended = job.ended()
+        assert [process.status for process in ended] == [0] * count, ended[0].err
+        found.append((all_figures(place), without_seconds(ended[0].out)))
+        assert not any(without_seconds(process.out) for process in ended[1:])
+    assert {Path(name).name for name in found[0][0]} >= files
+    assert found[0] == found[1]
+
+
+def without_seconds(text: str) -> list[str]:
+    """The printed lines without seconds, and without the line that the library of the collectives prints."""
+    lines = [line for line in text.splitlines() if line[:6] not in ("[Gloo]", "")]
+    return [re.sub(r" [0-9.]+( s| min|$)", "", line) for line in lines]
+
+
+def test_a_lost_process_of_a_data_parallel_run_stops_the_other(tmp_path: Path) -> None:
+    small = ("--train.epochs", "30", "--train.patience", "30", "--data.train-size", "320", "--data-parallel")
+    words = (*QUICK[:-2], *small, "--workdir", str(tmp_path / "run"))
+    with Together(2, ("-c", COMMAND, *words), tmp_path) as job:
+        job.wait_for(job.err_of(0), "epoch 3/")
+        job.processes[1].kill()
+        one, two = job.ended()
+    assert two.status == -signal.SIGKILL
+    assert one.status == 4, one.err
+    assert one.last == "error: process 1 was lost. Give the same command to all processes again to continue."
+    assert one.ended - two.ended < MOST_SECONDS
+    with Together(2, ("-c", COMMAND, *words), tmp_path / "again") as job:
+        assert [process.status for process in job.ended()] == [0, 0]
+    with Together(2, ("-c", COMMAND, *words[:-1], str(tmp_path / "undisturbed")), tmp_path / "new") as job:
+        assert [process.status for process in job.ended()] == [0, 0]
+    assert figures(tmp_path / "run") == figures(tmp_path / "undisturbed")
 
 
 def test_eight_trials_on_cifar_10_in_two_processes_are_those_of_one(tmp_path: Path) -> None:

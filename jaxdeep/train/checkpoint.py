@@ -172,10 +172,19 @@ class Checkpointer:
         with self._saving():
             if not self._manager.is_saving_in_progress():
                 self._manager.wait_until_finished()  # it has finished, and raises what ended it
-        if at_once or began - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+        if at_once or self._is_due(began):
             self._write(len(history), leaves_of(state), to_rows(history))
             self._saved_at = time.perf_counter()
             self.seconds += self._saved_at - began
+
+    def _is_due(self, now: float) -> bool:
+        """Return whether the last checkpoint is old. The clock of process 0 says so for all that write it together."""
+        is_due = now - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if not self._together or jax.process_count() == 1:
+            return is_due
+        from jax.experimental import multihost_utils
+
+        return bool(multihost_utils.broadcast_one_to_all(np.bool_(is_due)))
 
     def _write(self, step: int, leaves: Leaves, rows: list[list[Any]]) -> None:
         """Start writing the checkpoint of an epoch."""
