@@ -3,8 +3,9 @@
 Each library takes the same frames, in its own way and with its own defaults. Networks have two hidden layers of 100
 units where the library leaves that to its user. A quarter of the rows tests. The score is the accuracy, or R2 for
 prices, as the mean over five random divisions. Its 95% interval allows for the rows that divisions share. The
-difference is paired over the divisions. A process fits all divisions of a table one after the other. So what a library
-compiles or imports is a part of its longest fit alone. At most 20,000 rows of a table are drawn.
+difference is paired over the divisions. It is told apart from none where its interval holds no zero. A process fits all
+divisions of a table one after the other. So what a library compiles or imports is a part of its longest fit alone. At
+most 20,000 rows of a table are drawn.
 """
 
 import tempfile
@@ -79,22 +80,22 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
     Args:
         entry: Entry of the record.
     """
-    rows = [("contestant", entry["score"], f"minus {FIRST}'s", "s a fit, median (min - max)", "lines")]
+    rows = [("contestant", entry["score"], f"minus {FIRST}'s", "verdict", "s a fit, median (min - max)", "lines")]
     first = entry["contestants"].get(FIRST, {}).get("scores", [])
     for name, outcome in entry["contestants"].items():
         if "failed" in outcome:
-            rows.append((name, f"failed: {outcome['failed']}", "", "", str(outcome["lines"])))
+            rows.append((name, f"failed: {outcome['failed']}", "", "", "", str(outcome["lines"])))
             continue
         scores = outcome["scores"]
         mean = mean_over_runs(scores, OVERLAP)
         half = "" if mean.low is None or mean.high is None else f" ± {(mean.high - mean.low) / 2:.4f}"
-        difference = ""
+        difference = verdict = ""
         if name != FIRST and len(scores) == len(first) > 1:
             of = paired(scores, first, OVERLAP)
             difference = f"{of.difference:+.4f} ({of.low:+.4f} to {of.high:+.4f})"
-        rows.append(
-            (name, f"{mean.mean:.4f}{half}", difference, f"{spread(outcome['seconds']):.2f}", str(outcome["lines"]))
-        )
+            verdict = "better" if of.low > 0 else "worse" if of.high < 0 else "not told apart"
+        score, seconds = f"{mean.mean:.4f}{half}", f"{spread(outcome['seconds']):.2f}"
+        rows.append((name, score, difference, verdict, seconds, str(outcome["lines"])))
     return rows
 
 

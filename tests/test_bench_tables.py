@@ -41,9 +41,19 @@ def test_a_row_has_score_difference_seconds_and_lines() -> None:
     assert rows["jaxdeep"][0].startswith("0.9500 ± ")
     assert rows["jaxdeep"][1] == ""
     assert rows["HistGradientBoosting"][1].startswith(f"{difference.difference:+.4f} (")
-    assert rows["HistGradientBoosting"][2] == "0.20 (0.20 - 0.30)"
+    assert rows["HistGradientBoosting"][2:4] == ("not told apart", "0.20 (0.20 - 0.30)")
+    assert rows["jaxdeep"][2] == ""
     assert rows["skorch"][0] == "failed: no answer within 1800 s"
     assert tables.title(ENTRY) == "wine of sklearn, 178 rows: grower"
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.1, "better"), (-0.1, "worse")])
+def test_a_verdict_is_given_where_the_interval_holds_no_zero(gain, verdict) -> None:
+    first = ENTRY["contestants"]["jaxdeep"]["scores"]
+    trees = {"lines": 5, "scores": [score + gain for score in first], "seconds": [0.1, 0.1, 0.1]}
+    contestants = {**ENTRY["contestants"], "HistGradientBoosting": trees}
+    rows = {row[0]: row[1:] for row in tables.table({**ENTRY, "contestants": contestants})}
+    assert rows["HistGradientBoosting"][2] == verdict
 
 
 @pytest.mark.parametrize("contestant", ["jaxdeep", "MLPClassifier, MLPRegressor", "HistGradientBoosting"])
