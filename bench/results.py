@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import kernels, startup, targets, throughput
+from bench import kernels, startup, tables, targets, throughput
 from bench.children import ROOT
 from bench.questions import QUESTIONS, module
 from bench.record import RECORDS, records
@@ -150,6 +150,19 @@ def question_table(question: str, device: Device) -> str:
     """
     asked = module(question)
     return _joined([(_network(entry), asked.table(entry)) for entry in device.get(question, {}).values()])
+
+
+def tables_table(device: Device) -> str:
+    """Return the scores and seconds of all contestants on tables, a row for each table.
+
+    Args:
+        device: Machine with its entries.
+
+    Returns:
+        Markdown. "" if nothing was measured.
+    """
+    entries = device.get("tables", {}).values()
+    return markdown_table(*_split(tables.overview(entries))) if entries else ""
 
 
 def accelerators_table(device: Device) -> str:

@@ -8,8 +8,9 @@ divisions of a table one after the other. So what a library compiles or imports 
 most 20,000 rows of a table are drawn.
 """
 
+import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +97,27 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
             verdict = "better" if of.low > 0 else "worse" if of.high < 0 else "not told apart"
         score, seconds = f"{mean.mean:.4f}{half}", f"{spread(outcome['seconds']):.2f}"
         rows.append((name, score, difference, verdict, seconds, str(outcome["lines"])))
+    return rows
+
+
+def overview(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return a row for each table with all contestants side by side, the headers first.
+
+    Args:
+        entries: Entries of the record, with the same contestants.
+    """
+    rows: list[tuple[str, ...]] = []
+    for entry in entries:
+        (_, score, *_), *contestants = table(entry)
+        rows = rows or [("table", "score", *(name for name, *_ in contestants))]
+        cells = []
+        for (*_, told, _, _), outcome in zip(contestants, entry["contestants"].values(), strict=True):
+            if "failed" in outcome:
+                cells.append("failed")
+                continue
+            mean, seconds = statistics.mean(outcome["scores"]), statistics.median(outcome["seconds"])
+            cells.append(f"{mean:.4f}, {seconds:.1f} s" + f", {told}" * (told in ("better", "worse")))
+        rows.append((f"{entry['data']}, {entry['rows']:,} rows", score, *cells))
     return rows
 
 

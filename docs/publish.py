@@ -97,6 +97,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
         for question in ("mc_dropout", "transfer", "diagnostics")
     },
     "kernels": accelerators_table,
+    "side_by_side": lambda: bench_table(results.tables_table),
 }
 """Makes the text of each table."""
 PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -105,6 +106,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/results-uncertainty.md": ("uncertainty",),
     "docs/uncertainty.md": ("uncertainty_found",),
     "docs/compress.md": ("sparse", "serve"),
+    "docs/own-data.md": ("side_by_side",),
     "docs/speed.md": ("throughput", "startup", "mc_dropout", "transfer", "diagnostics", "kernels"),
     "docs/trust.md": ("keras",),
     "docs/digits.md": ("digits", "digits_verdicts", "digits_rates", "digits_placements"),

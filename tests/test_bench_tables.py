@@ -56,6 +56,15 @@ def test_a_verdict_is_given_where_the_interval_holds_no_zero(gain, verdict) -> N
     assert rows["HistGradientBoosting"][2] == verdict
 
 
+def test_the_overview_has_a_row_for_each_table() -> None:
+    slow = {"lines": 5, "scores": [0.8, 0.9, 0.85], "seconds": [30.0, 1.0, 2.0]}
+    other = {**ENTRY, "data": "cars", "contestants": {**ENTRY["contestants"], "HistGradientBoosting": slow}}
+    headers, wine, cars = tables.overview([ENTRY, other])
+    assert headers == ("table", "score", "jaxdeep", "HistGradientBoosting", "skorch")
+    assert wine == ("wine, 178 rows", "accuracy", "0.9500, 0.5 s", "0.9733, 0.2 s", "failed")
+    assert cars == ("cars, 178 rows", "accuracy", "0.9500, 0.5 s", "0.8500, 2.0 s, worse", "failed")
+
+
 @pytest.mark.parametrize("contestant", ["jaxdeep", "MLPClassifier, MLPRegressor", "HistGradientBoosting"])
 def test_contestants_predict_the_labels_of_a_table(contestant) -> None:
     frame = frame_of("wine")
