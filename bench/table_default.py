@@ -1,4 +1,4 @@
-"""`table_default`: how `Config.for_table` was chosen, and what it gives on tables that chose nothing.
+"""`table_default`: other defaults for tables than `Config()`, tried on some tables, and the outcome on others.
 
 One choice after the other is made, each from the choices before. A ratio is the loss of held out rows over that of the
 first alternative, as the geometric mean over random divisions, with its 95% interval. It is paired, and allows for the
