@@ -10,7 +10,7 @@ import numpy as np
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.train import programs
-from jaxdeep.train.programs import QUICK_TO_COMPILE, known_options
+from jaxdeep.train.xla_options import QUICK_TO_COMPILE, known_options
 
 CLASSES, SHAPE = 4, (6, 6, 1)
 

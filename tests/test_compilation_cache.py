@@ -9,13 +9,12 @@ import jax
 import pytest
 from small_data import LEAN
 
-from jaxdeep.train import programs
-from jaxdeep.train.programs import FAST, QUICK_TO_COMPILE, known_options
+from jaxdeep.train.xla_options import FAST, QUICK_TO_COMPILE, compile_with, known_options
 
 COMPILES = """
 import jax, jax.numpy as jnp
 jnp.linalg.qr(jnp.eye(3))  # JAX has compiled something before, and looked for a cache in vain
-from jaxdeep.train.programs import FAST, compile_with
+from jaxdeep.train.xla_options import FAST, compile_with
 heard = []
 jax.monitoring.register_event_listener(lambda event, **_: heard.append(event))
 def slow(x):
@@ -68,7 +67,7 @@ def test_options_that_xla_does_not_know_are_left_out_one_by_one() -> None:
     for options in (FAST, QUICK_TO_COMPILE, LEAN):
         assert known_options({"xla_of_tomorrow": "1", **options}) == known_options(options)
     doubled = jax.jit(lambda x: 2 * x).lower(jax.ShapeDtypeStruct((3,), "float32"))
-    compiled = programs.compile_with(doubled, {"xla_of_tomorrow": "1", **QUICK_TO_COMPILE})
+    compiled = compile_with(doubled, {"xla_of_tomorrow": "1", **QUICK_TO_COMPILE})
     assert compiled(jax.numpy.ones(3)).tolist() == [2, 2, 2]
 
 

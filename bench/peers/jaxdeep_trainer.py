@@ -13,8 +13,8 @@ from bench.peers.workload import Workload
 from jaxdeep.config import Config, Hyper
 from jaxdeep.data.dataset import Dataset, Split
 from jaxdeep.train import step
-from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.state import TrainState
+from jaxdeep.train.xla_options import FAST, compile_with
 
 
 def begun(workload: Workload, tf32: bool = False) -> tuple[Config, Hyper, Dataset, TrainState]:

@@ -18,7 +18,7 @@ from bench.peers.workload import load
 from jaxdeep.config import Config
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import forward, step
-from jaxdeep.train.programs import FAST, compile_with
+from jaxdeep.train.xla_options import FAST, compile_with
 
 COUNTED = {"flops": "flops", "bytes": "bytes accessed"}
 """Name of a figure -> its name in XLA's cost analysis."""

@@ -24,7 +24,7 @@ from bench.peers.workload import load
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
 from jaxdeep.train.forward import Batch, batch_loss, scaled
-from jaxdeep.train.programs import FAST, compile_with
+from jaxdeep.train.xla_options import FAST, compile_with
 
 
 def build(path: str) -> tuple[Mapping[str, Any], Answer]:

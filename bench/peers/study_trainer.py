@@ -18,7 +18,7 @@ from bench.peers.trainer import Epoch, Trainer
 from bench.peers.workload import Workload
 from jaxdeep.study.runner import cores
 from jaxdeep.train import step
-from jaxdeep.train.programs import FAST, compile_with
+from jaxdeep.train.xla_options import FAST, compile_with
 
 TRIALS: Final = {"cpu": 8}
 """Platform -> number of trials."""

@@ -11,9 +11,9 @@ from jaxdeep.config.arguments import check_type
 from jaxdeep.errors import UserError
 from jaxdeep.nn.folding import WITHOUT_NORM, folded
 from jaxdeep.train.forward import model_of, scaled
-from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.run import Run, check_stack
 from jaxdeep.train.weights import with_weights
+from jaxdeep.train.xla_options import FAST, compile_with
 
 TOLERANCE: Final = 1e-4
 """Largest difference of two logits over the largest absolute logit that rounding explains."""

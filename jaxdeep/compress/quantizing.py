@@ -20,8 +20,8 @@ from jaxdeep.study.files import writing
 from jaxdeep.train.evaluate import EVALUATION_ROWS
 from jaxdeep.train.forward import model_of, scaled
 from jaxdeep.train.objectives import answers, scores, variances_of
-from jaxdeep.train.programs import FAST, compile_with
 from jaxdeep.train.run import Run, check_stack
+from jaxdeep.train.xla_options import FAST, compile_with
 
 Kind = Literal["bfloat16", "float16", "int8"]
 """Type that weights are stored in."""

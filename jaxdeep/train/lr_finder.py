@@ -22,7 +22,8 @@ from jaxdeep.errors import UserError
 from jaxdeep.optim.schedules import Rates
 from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
-from jaxdeep.train.programs import FAST, compile_with, traced
+from jaxdeep.train.programs import traced
+from jaxdeep.train.xla_options import FAST, compile_with
 
 DIVERGED: Final = 4.0
 """Multiple of the lowest running mean loss so far. A seed whose running mean exceeds it has diverged."""

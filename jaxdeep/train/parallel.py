@@ -21,7 +21,8 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split
 from jaxdeep.train.memory import free_memory, program_bytes, tree_bytes
 from jaxdeep.train.placement import ROWS, divided_over
-from jaxdeep.train.programs import NAMES, QUICK_TO_COMPILE, Program, compile_with, spec_of, step_options, traceable
+from jaxdeep.train.programs import NAMES, Program, spec_of, step_options, traceable
+from jaxdeep.train.xla_options import QUICK_TO_COMPILE, compile_with
 
 SHARE_OF_ROWS: Final = 0.5
 """Share of a device's free memory above which the rows of the data set are divided among the devices."""

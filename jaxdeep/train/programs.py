@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from threading import Lock
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -26,24 +26,12 @@ from jaxdeep.nn.dnn import BatchStats, Params
 from jaxdeep.nn.platform import platform
 from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
-from jaxdeep.train.devices import use_compilation_cache
 from jaxdeep.train.evaluate import Evaluations, evaluate_splits
 from jaxdeep.train.forward import model_of
 from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, tree_bytes
 from jaxdeep.train.program_cache import ProgramCache
 from jaxdeep.train.state import TrainState, initial_weights
-
-FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
-"""Options of XLA for a CPU with AVX-512.
-
-Element-wise loops take a third less time. Other CPUs use the width that they have.
-"""
-
-QUICK_TO_COMPILE: Final = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
-"""Options of XLA for programs that run once.
-
-They compile in a quarter of the time and give the same bits.
-"""
+from jaxdeep.train.xla_options import FAST, QUICK_TO_COMPILE, compile_with
 
 UNSPLIT: Final = {"xla_gpu_experimental_force_split_k": "1"}
 """Options of XLA for a GPU and a step whose products are short.
@@ -54,12 +42,8 @@ own.
 LONGEST_UNSPLIT: Final = 1_024
 """Longest sum of a product that is not divided. It is an assumption, and was not measured on a GPU."""
 
-OF_A_GPU: Final = "xla_gpu_"
-"""How the names of XLA's options for a GPU begin."""
 NAMES: Final = ("start", "epoch", "evaluate")
 """Names of the programs in the order in which they are compiled."""
-_REFUSED: Final[set[tuple[str, str]]] = set()
-"""Options that this version of XLA has refused. They are not tried again."""
 AXIS: Final = "trials"
 """Name of the axis of devices among which the trials are divided."""
 
@@ -402,30 +386,6 @@ def _key() -> Any:
     return jax.eval_shape(jax.random.key, 0)
 
 
-def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
-    """Compile a traced program with the compilation cache on.
-
-    All of jaxdeep's own programs are compiled here. Options take effect on a CPU only.
-
-    Args:
-        lowered: Program that `jax.jit(...).lower(...)` has traced.
-        options: Options of XLA such as FAST. Options that XLA does not know are left out.
-
-    Returns:
-        The compiled program.
-    """
-    use_compilation_cache()
-    meant = {name: value for name, value in _of_platform(options).items() if (name, value) not in _REFUSED}
-    try:
-        return lowered.compile(meant)
-    except jax.errors.JaxRuntimeError:  # an older or newer XLA may not know an option
-        known = known_options(meant)
-        if known == meant:
-            raise
-        _REFUSED.update(meant.items() - known.items())
-        return lowered.compile(known)
-
-
 def step_options(spec: ProgramSpec) -> Mapping[str, str]:
     """Return XLA's options for programs that run often, on the platform that they are traced for.
 
@@ -442,34 +402,6 @@ def step_options(spec: ProgramSpec) -> Mapping[str, str]:
         case "gpu" | "cuda" if longest <= LONGEST_UNSPLIT:
             return UNSPLIT
     return {}
-
-
-def known_options(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the options that this version of XLA knows.
-
-    Args:
-        options: Options of XLA such as QUICK_TO_COMPILE. Those for a CPU are left out on an accelerator.
-
-    Returns:
-        The known options by name.
-    """
-    return {name: value for name, value in _of_platform(options).items() if _is_known(name, value)}
-
-
-def _of_platform(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the options that concern the platform of this process."""
-    begins = "" if jax.default_backend() == "cpu" else OF_A_GPU
-    return {name: value for name, value in options.items() if name.startswith(begins)}
-
-
-@cache
-def _is_known(name: str, value: str) -> bool:
-    """Return whether XLA knows an option. It compiles almost nothing, in 10 ms and once in a process."""
-    try:
-        jax.jit(lambda: 0).lower().compile({name: value})
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
 
 
 def sharding(shared: bool) -> NamedSharding | None:
