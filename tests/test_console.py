@@ -1,11 +1,13 @@
 """The console command `jaxdeep`: a user's own file through the same flags as an experiment."""
 
+import csv
 import re
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from small_commands import summary
@@ -14,6 +16,7 @@ from small_data import lean_compilation
 import jaxdeep.cli.run
 from jaxdeep.cli.console import main
 from jaxdeep.config import Config
+from jaxdeep.train.saved import load
 from jaxdeep.version import __version__
 
 QUICK = ("--epochs", "2", "--model.units", "8")
@@ -83,6 +86,21 @@ def test_rows_that_are_no_images_are_neither_drawn_nor_compared_with_images(here
     pictures = "confusion.png, curves.png, reliability.png, risk_coverage.png"
     assert out.splitlines()[-1].endswith(f": summary.json, {pictures}")
     assert "Other images" not in out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_of_each_type_predicts_as_from_python(here, capsys, dtype: str) -> None:
+    try:
+        assert main(["train", "mine.npz", *QUICK, "--train.dtype", dtype, "--workdir", "run"]) == 0
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    capsys.readouterr()
+    assert main(["predict", "run", "mine.npz"]) == 0
+    _, *lines = csv.reader(capsys.readouterr().out.splitlines())
+    with jax.enable_x64(dtype == "float64"):
+        expected = load("run").predict(np.load("mine.npz")["X"], check=False)
+    assert expected.dtype == dtype
+    assert [line[1:] for line in lines] == [[*map(str, row)] for row in expected]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxdeep.cli.flags import flags_of, read_flags
@@ -104,7 +105,8 @@ def predict(given: Sequence[str], program: tuple[str, ...]) -> int:
         raise UserError("--overwrite has no effect without --out. Remove it, or add --out FILE.")
     if out is not None and out.exists() and not flags.overwrite:
         raise UserError(f"--out is {out}, which exists. Choose another file, or add --overwrite.")
-    text = answers_of(Path(os.path.expanduser(model)), Path(os.path.expanduser(rows)), flags).to_csv()
+    with jax.enable_x64(True):  # which a network of float64 needs, and one of float32 does not notice
+        text = answers_of(Path(os.path.expanduser(model)), Path(os.path.expanduser(rows)), flags).to_csv()
     if out is None:
         print(text, end="")
         return 0
