@@ -60,6 +60,7 @@ def joined(command: Command) -> Iterator[Job]:
         return
     with ExitStack() as stack:
         end_quietly = stack.enter_context(_last_words())
+        stack.enter_context(_stdout_of_our_own())
         _initialize(command)
         stack.callback(_shutdown)
         if jax.process_index() != 0:
@@ -146,6 +147,28 @@ def _last_words() -> Iterator[Any]:
     finally:
         end_quietly()
         small.wait()
+
+
+@contextmanager
+def _stdout_of_our_own() -> Iterator[None]:
+    """Keep stdout for the tables. The library of the collectives prints a line there, which goes to stderr."""
+    try:
+        is_standard = sys.stdout.fileno() == 1
+    except (OSError, ValueError):  # a stream in memory, or a closed one
+        is_standard = False
+    if not is_standard:
+        yield
+        return
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        how = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors, "closefd": False}
+        with open(own, "w", **how) as stream, redirect_stdout(stream):
+            yield
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
 
 
 @contextmanager
