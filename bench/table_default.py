@@ -172,10 +172,8 @@ def best_of(losses: Mapping[str, Sequence[Sequence[float]]]) -> int:
     Args:
         losses: Table -> loss of each alternative in each division.
     """
-    means = [
-        _mean([ratio(of[index], of[0]) for of in losses.values()]) for index in range(len(next(iter(losses.values()))))
-    ]
-    return int(np.argmin(means))
+    of_tables = [[ratio(of, alternatives[0]) for of in alternatives] for alternatives in losses.values()]
+    return int(np.argmin([_mean(ratios) for ratios in zip(*of_tables, strict=True)]))
 
 
 def _chosen(
