@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SECONDS = 240
 """Of all processes of a test together at most."""
-LOST_SECONDS = 4
+LOST_SECONDS = 8
 """Seconds without a heartbeat from which a process counts as lost, here."""
 MOST_SECONDS = 60
 """Seconds after a loss in which every other process has to stop."""
