@@ -218,10 +218,10 @@ def step_options_of(config: Any, data: Any, platform: str) -> Mapping[str, str]:
         platform: Platform of JAX.
     """
     from jaxdeep.nn.platform import traced_for
-    from jaxdeep.train.programs import spec_of, step_options
+    from jaxdeep.train.programs import options_of, spec_of
 
     with traced_for(platform):
-        return step_options(spec_of(config, [data]))
+        return options_of("epoch", spec_of(config, [data]))
 
 
 def _measured(

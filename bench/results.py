@@ -174,13 +174,13 @@ def accelerators_table(device: Device) -> str:
     Returns:
         Markdown.
     """
-    tables = []
+    found = []
     for entry in device.get("kernels", {}).values():
         if "kernels" not in entry:  # a record from before fused layers
             continue
         headers, *rows = kernels.table(entry)
-        tables.append((_network(entry), [headers, *(row for row in rows if row[0].startswith("epoch"))]))
-    return _joined(tables)
+        found.append((_network(entry), [headers, *(row for row in rows if row[0].startswith("epoch"))]))
+    return _joined(found)
 
 
 def _network(entry: Mapping[str, Any]) -> str:

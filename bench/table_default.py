@@ -100,7 +100,7 @@ def run(options: Options) -> None:
         _keep(options, choice, entry)
     changed = {name: value for choice in CHOICES.values() for name, value in _changes(chosen, choice[0]).items()}
     for name in REPORTED:
-        outcomes = [_outcomes(name, frames[name], of, options.rounds) for of in ({}, changed)]
+        outcomes = [_outcomes(name, frames[name], of, options.rounds) for of in ({}, changed)[: 1 + bool(changed)]]
         entry = {
             "kind": "report",
             "data": name,
@@ -137,19 +137,16 @@ def table(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
             mark = "yes" if index == entry["chosen"] else ""
             rows.append((_words(alternative), *cells, f"{_mean(ratios):.3f}", mark))
         return rows
-    before, after = ([of["score"] for of in divisions] for divisions in entry["outcomes"])
-    of = paired(after, before, OVERLAP)
-    difference = f"{of.difference:+.4f} ({of.low:+.4f} to {of.high:+.4f})"
+    rows = [("configuration", "accuracy", "minus Config()'s", "loss")]
     names = ("Config()", f"with {_words(entry['changes'])}") if entry["changes"] else ("Config(), which was chosen",)
-    return [
-        ("configuration", "accuracy", "minus Config()'s", "loss"),
-        *(
-            (name, f"{np.mean(scores):.4f}", gained, f"{np.mean([of['loss'] for of in divisions]):.4f}")
-            for name, scores, gained, divisions in zip(
-                names, (before, after), ("", difference), entry["outcomes"], strict=False
-            )
-        ),
-    ]
+    first = [of["score"] for of in entry["outcomes"][0]]
+    for name, divisions in zip(names, entry["outcomes"], strict=True):
+        scores, gained = [of["score"] for of in divisions], ""
+        if len(rows) > 1:
+            of = paired(scores, first, OVERLAP)
+            gained = f"{of.difference:+.4f} ({of.low:+.4f} to {of.high:+.4f})"
+        rows.append((name, f"{np.mean(scores):.4f}", gained, f"{np.mean([of['loss'] for of in divisions]):.4f}"))
+    return rows
 
 
 def ratio(losses: Sequence[float], first: Sequence[float]) -> Ratio:

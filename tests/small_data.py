@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdeep.config import Config, Data, Model, Optim, Train
 from jaxdeep.data.dataset import Dataset
-from jaxdeep.train import programs
+from jaxdeep.train import programs, xla_options
 from jaxdeep.train.xla_options import QUICK_TO_COMPILE, known_options
 
 CLASSES, SHAPE = 4, (6, 6, 1)
@@ -49,7 +49,7 @@ LEAN = {
 def lean_compilation() -> Iterator[None]:
     """Let runs be compiled with little optimisation: a quarter of the time."""
     programs.compiled.cache_clear()
-    with mock.patch.multiple(programs, QUICK_TO_COMPILE=LEAN, FAST=LEAN):
+    with mock.patch.object(programs, "QUICK_TO_COMPILE", LEAN), mock.patch.object(xla_options, "FAST", LEAN):
         yield
     programs.compiled.cache_clear()
 

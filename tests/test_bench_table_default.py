@@ -82,4 +82,6 @@ def test_a_run_chooses_on_some_tables_and_reports_on_the_others(monkeypatch) -> 
     assert all(1 < of["epochs"] <= 30 for of in report["outcomes"][1])
     assert len(table_default.table(report)) == 3
     assert "chose nothing: rows of others" in table_default.title(report)
-    assert [row[0] for row in table_default.table({**report, "changes": {}})[1:]] == ["Config(), which was chosen"]
+    assert [
+        row[0] for row in table_default.table({**report, "changes": {}, "outcomes": report["outcomes"][:1]})[1:]
+    ] == ["Config(), which was chosen"]

@@ -24,7 +24,7 @@ from jaxdeep.config.model import REGRESSION_HEADS
 from jaxdeep.config.parts import PARTS
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.subsets import subset_of
-from jaxdeep.train import forward, programs, step
+from jaxdeep.train import forward, programs, step, xla_options
 from jaxdeep.train.fit import Run, fit
 from jaxdeep.train.history import EpochRecord
 from jaxdeep.train.programs import compile_program
@@ -342,7 +342,7 @@ def test_compiled_equals_eager(row: Row) -> None:
         batch = forward.Batch(jnp.arange(32), jnp.arange(32) < 22)
         arguments = (state, config.hyper(), data, batch, jax.random.key(1))
         lowered = jax.jit(partial(last_step, config)).lower(*arguments)  # a partial, whose trace is not kept
-        compiled, figures = programs.compile_with(lowered, programs.FAST)(*arguments)
+        compiled, figures = xla_options.compile_with(lowered, xla_options.FAST)(*arguments)
         with jax.disable_jit():
             eager, eager_figures = last_step(config, *arguments)
         found, expected = (

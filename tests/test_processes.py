@@ -62,6 +62,11 @@ def without_times(values: Any) -> Any:
     return _without_times(values)
 
 
+def without_device(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without the device, and without the digests of the files that name it."""
+    return {name: value for name, value in values.items() if name not in ("device", "files")}
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The studies in one process."""
@@ -96,7 +101,7 @@ def figures(folder: Path) -> dict[str, Any]:
     """All figures of a folder without times, and without the device."""
     summary = without_times(json.loads((folder / "summary.json").read_text()))
     lines = [without_times(json.loads(line)) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return {**{name: value for name, value in summary.items() if name not in ("device", "files")}, "epochs": lines}
+    return {**without_device(summary), "epochs": lines}
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +180,7 @@ def all_figures(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*.json")):
         if "checkpoints" in path.parts or not isinstance(values := json.loads(path.read_text()), dict):
             continue
-        kept = {name: value for name, value in without_times(values).items() if name not in ("device", "files")}
-        found[str(path.relative_to(folder))] = kept
+        found[str(path.relative_to(folder))] = without_device(without_times(values))
     return found
 
 

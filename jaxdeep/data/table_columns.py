@@ -213,7 +213,7 @@ class TableColumns:
         """
         columns = []
         for column in record["columns"]:
-            fields: dict[str, Any] = {"edges": (), **column}  # networks of before 0.2's bins have no edges
+            fields: dict[str, Any] = {"edges": (), **column}  # a network that was saved before bins were known has none
             fields.update({name: tuple(fields[name]) for name in LISTS})
             columns.append(TableColumn(**fields))
         return cls(tuple(columns))

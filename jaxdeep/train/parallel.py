@@ -21,8 +21,8 @@ from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.info import Split
 from jaxdeep.train.memory import free_memory, program_bytes, tree_bytes
 from jaxdeep.train.placement import ROWS, divided_over
-from jaxdeep.train.programs import NAMES, Program, spec_of, step_options, traceable
-from jaxdeep.train.xla_options import QUICK_TO_COMPILE, compile_with
+from jaxdeep.train.programs import NAMES, Program, options_of, spec_of, traceable
+from jaxdeep.train.xla_options import compile_with
 
 SHARE_OF_ROWS: Final = 0.5
 """Share of a device's free memory above which the rows of the data set are divided among the devices."""
@@ -177,7 +177,7 @@ def compile_parallel(config: Config, data: Dataset, trained: Trained, layout: La
     calls: dict[str, Any] = {}
     for name, lowered in lowered_programs(config, data, trained, layout).items():
         spec = spec_of(config, [data], trained)
-        calls[name] = compile_with(lowered, QUICK_TO_COMPILE if name == "start" else step_options(spec))
+        calls[name] = compile_with(lowered, options_of(name, spec))
     state = calls["start"].out_info
     kept_bytes = tree_bytes((state.params, state.batch_stats))
     seconds = time.perf_counter() - began

@@ -23,7 +23,6 @@ from jaxdeep.config.static import unread
 from jaxdeep.data.dataset import Dataset
 from jaxdeep.data.device import on_device
 from jaxdeep.nn.dnn import BatchStats, Params
-from jaxdeep.nn.platform import platform
 from jaxdeep.train import step
 from jaxdeep.train.checks import check_fits
 from jaxdeep.train.evaluate import Evaluations, evaluate_splits
@@ -31,16 +30,7 @@ from jaxdeep.train.forward import model_of
 from jaxdeep.train.memory import program_bytes, refuse_more_than, total_memory, tree_bytes
 from jaxdeep.train.program_cache import ProgramCache
 from jaxdeep.train.state import TrainState, initial_weights
-from jaxdeep.train.xla_options import FAST, QUICK_TO_COMPILE, compile_with
-
-UNSPLIT: Final = {"xla_gpu_experimental_force_split_k": "1"}
-"""Options of XLA for a GPU and a step whose products are short.
-
-XLA would divide a product's sum among several kernels' blocks. It pads both factors for that, each by a kernel of its
-own.
-"""
-LONGEST_UNSPLIT: Final = 1_024
-"""Longest sum of a product that is not divided. It is an assumption, and was not measured on a GPU."""
+from jaxdeep.train.xla_options import QUICK_TO_COMPILE, compile_with, step_options
 
 NAMES: Final = ("start", "epoch", "evaluate")
 """Names of the programs in the order in which they are compiled."""
@@ -285,7 +275,7 @@ def _begin(name: str, spec: ProgramSpec, size: int | None, state: Any, pool: Thr
 
     def compile_it(lowered: Any) -> None:
         try:
-            own.compiled.set_result(compile_with(lowered, QUICK_TO_COMPILE if name == "start" else step_options(spec)))
+            own.compiled.set_result(compile_with(lowered, options_of(name, spec)))
         except BaseException as error:
             fail(error)
 
@@ -386,22 +376,14 @@ def _key() -> Any:
     return jax.eval_shape(jax.random.key, 0)
 
 
-def step_options(spec: ProgramSpec) -> Mapping[str, str]:
-    """Return XLA's options for programs that run often, on the platform that they are traced for.
+def options_of(name: str, spec: ProgramSpec) -> Mapping[str, str]:
+    """Return XLA's options for a program, on the platform that it is traced for.
 
     Args:
+        name: Name of the program from NAMES.
         spec: Configuration and shapes to compile for.
-
-    Returns:
-        Options for a CPU or a GPU by name. Another platform has none.
     """
-    longest = max(spec.data.inputs, *spec.config.network.units)
-    match platform():
-        case "cpu":
-            return FAST
-        case "gpu" | "cuda" if longest <= LONGEST_UNSPLIT:
-            return UNSPLIT
-    return {}
+    return QUICK_TO_COMPILE if name == "start" else step_options(max(spec.data.inputs, *spec.config.network.units))
 
 
 def sharding(shared: bool) -> NamedSharding | None:

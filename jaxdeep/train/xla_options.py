@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import jax
 
+from jaxdeep.nn.platform import platform
 from jaxdeep.train.devices import use_compilation_cache
 
 FAST: Final = {"xla_cpu_prefer_vector_width": "512"}
@@ -20,6 +21,15 @@ QUICK_TO_COMPILE: Final = {"xla_backend_optimization_level": "0", "xla_cpu_use_f
 They compile in a quarter of the time and give the same bits.
 """
 
+UNSPLIT: Final = {"xla_gpu_experimental_force_split_k": "1"}
+"""Options of XLA for a GPU and a step whose products are short.
+
+XLA would divide a product's sum among several kernels' blocks. It pads both factors for that, each by a kernel of its
+own.
+"""
+LONGEST_UNSPLIT: Final = 1_024
+"""Longest sum of a product that is not divided. It is an assumption, and was not measured on a GPU."""
+
 OF_A_GPU: Final = "xla_gpu_"
 """How the names of XLA's options for a GPU begin."""
 _REFUSED: Final[set[tuple[str, str]]] = set()
@@ -29,11 +39,12 @@ _REFUSED: Final[set[tuple[str, str]]] = set()
 def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
     """Compile a traced program with the compilation cache on.
 
-    All of jaxdeep's own programs are compiled here. Options take effect on a CPU only.
+    All of jaxdeep's own programs are compiled here.
 
     Args:
         lowered: Program that `jax.jit(...).lower(...)` has traced.
-        options: Options of XLA such as FAST. Options that XLA does not know are left out.
+        options: Options of XLA such as FAST. Options that XLA does not know, or that are for another
+            platform, are left out.
 
     Returns:
         The compiled program.
@@ -48,6 +59,23 @@ def compile_with(lowered: Any, options: Mapping[str, str]) -> Any:
             raise
         _REFUSED.update(meant.items() - known.items())
         return lowered.compile(known)
+
+
+def step_options(longest: int) -> Mapping[str, str]:
+    """Return XLA's options for programs that run often, on the platform that they are traced for.
+
+    Args:
+        longest: Longest sum of the program's products.
+
+    Returns:
+        Options for a CPU or a GPU by name. Another platform has none.
+    """
+    match platform():
+        case "cpu":
+            return FAST
+        case "gpu" | "cuda" if longest <= LONGEST_UNSPLIT:
+            return UNSPLIT
+    return {}
 
 
 def known_options(options: Mapping[str, str]) -> dict[str, str]:
